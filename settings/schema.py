@@ -1,0 +1,167 @@
+"""What can be set, its default, and what is allowed; each fact once, where it is declared.
+
+The instance families come from the algorithm's documentation ("EC2 instance recommendation"):
+https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+TRAINING_FAMILIES = ("g4dn", "g5", "p2", "p3")
+ENDPOINT_FAMILIES = (*TRAINING_FAMILIES, "c4", "c5", "m4", "m5")
+RETIRED_FAMILIES = ("p2", "p3")
+
+# CloudFormation waits at most one hour for a custom resource; SageMaker also needs a few
+# minutes to find an instance before, and to upload the model after, the run itself.
+CUSTOM_RESOURCE_LIMIT_MINUTES = 60
+TRAINING_START_AND_UPLOAD_MINUTES = 10
+
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+
+
+def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:
+    def check(instance_type: str) -> str:
+        parts = instance_type.split(".")
+        if len(parts) != 3 or parts[0] != "ml" or parts[1] not in families:
+            usable = ", ".join(f"ml.{family}.*" for family in families)
+            raise ValueError(f"the image-classification algorithm cannot use it; allowed: {usable}")
+        return instance_type
+
+    return AfterValidator(check)
+
+
+class _Section(BaseModel):
+    # strict: "93" is not a number and 1 is not true; a typing slip should stop the synth.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Dataset(_Section):
+    """Which pictures the model learns from."""
+
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=100, strict=False)] = (
+        "bicycle",
+        "motorcycle",
+    )
+    """CIFAR-100 class names; their order is the order of the model's probabilities."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Dataset":
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("dataset.classes: a class stands there twice; name each class once")
+        return self
+
+
+class Hyperparameters(_Section):
+    """Hyperparameters of the built-in algorithm that do not follow from the data.
+
+    Ranges: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
+    """
+
+    num_layers: Literal[18, 34, 50, 101, 152, 200] = 18
+    """Depth of the ResNet. That 32x32 pictures take this set is read from the algorithm's
+    public source (heights above 28 use the ImageNet depths); it was not tried on AWS."""
+    epochs: Annotated[int, Field(ge=1)] = 30
+    mini_batch_size: Annotated[int, Field(ge=1)] = 32
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
+    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop"
+
+
+class Training(_Section):
+    """The training job."""
+
+    instance_type: Annotated[str, _instance_type_of(TRAINING_FAMILIES)] = "ml.g4dn.xlarge"
+    instance_count: Annotated[int, Field(ge=1, le=20)] = 1
+    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 10
+    max_runtime_minutes: Annotated[
+        int, Field(ge=1, le=CUSTOM_RESOURCE_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
+    ] = 45
+    """Longer training does not fit into the hour that CloudFormation gives a custom resource."""
+    hyperparameters: Hyperparameters = Hyperparameters()
+
+
+class Endpoint(_Section):
+    """The endpoint that serves the model."""
+
+    instance_type: Annotated[str, _instance_type_of(ENDPOINT_FAMILIES)] = "ml.g4dn.xlarge"
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Capture(_Section):
+    """Data capture of the endpoint."""
+
+    sampling_percentage: Annotated[int, Field(ge=1, le=100)] = 100
+    expire_days: Annotated[int, Field(ge=1, le=3650)] = 90
+
+
+class Workflow(_Section):
+    """The state machine."""
+
+    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.93
+    """A picture whose best class is below it is rejected."""
+    on_rejection: Literal["report", "fail"] = "report"
+    """What the execution does after the notification: succeed ("report") or fail."""
+    max_concurrency: Annotated[int, Field(ge=1, le=1000)] = 40
+    """Pictures of one execution that are classified at the same time."""
+
+
+class Notifications(_Section):
+    """Who is told of rejected and failed pictures."""
+
+    emails: Annotated[
+        tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(strict=False)
+    ] = ()
+
+
+class Retention(_Section):
+    """What stays after `cdk destroy`, and for how long logs are kept."""
+
+    removal: Literal["destroy", "retain"] = "destroy"
+    """destroy: buckets are emptied and removed, logs too; retain: both outlive the stacks."""
+    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 7
+
+
+class Settings(_Section):
+    """Everything that differs between environments, and the names that follow from it."""
+
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
+    dataset: Dataset = Dataset()
+    training: Training = Training()
+    endpoint: Endpoint = Endpoint()
+    capture: Capture = Capture()
+    workflow: Workflow = Workflow()
+    notifications: Notifications = Notifications()
+    retention: Retention = Retention()
+
+    def stack_name(self, stack: str) -> str:
+        """Name of the CloudFormation stack, e.g. `Scones-dev-Storage` for `Storage`."""
+        return f"Scones-{self.environment}-{stack}"
+
+    @property
+    def resource_prefix(self) -> str:
+        """Prefix of the few physical names there are: the endpoint and the training jobs."""
+        return f"scones-{self.environment}"
+
+    @property
+    def endpoint_name(self) -> str:
+        """Physical name of the endpoint: the one that clients know."""
+        return self.resource_prefix
+
+    @property
+    def dataset_parameter(self) -> str:
+        """SSM parameter that points at the staged dataset; its value is `datasets/<digest>`."""
+        return f"/scones/{self.environment}/dataset"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is accepted, but should be known before it is deployed."""
+        types = {
+            "training.instance_type": self.training.instance_type,
+            "endpoint.instance_type": self.endpoint.instance_type,
+        }
+        return tuple(
+            f"{key} = {value!r}: AWS is retiring ml.p2 and ml.p3; use ml.g4dn.xlarge"
+            for key, value in types.items()
+            if value.split(".")[1] in RETIRED_FAMILIES
+        )
