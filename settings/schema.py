@@ -119,7 +119,19 @@ class Retention(_Section):
 
     removal: Literal["destroy", "retain"] = "destroy"
     """destroy: buckets are emptied and removed, logs too; retain: both outlive the stacks."""
-    log_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 7
+    log_retention: Literal[
+        "ONE_DAY",
+        "THREE_DAYS",
+        "ONE_WEEK",
+        "TWO_WEEKS",
+        "ONE_MONTH",
+        "THREE_MONTHS",
+        "SIX_MONTHS",
+        "ONE_YEAR",
+        "TWO_YEARS",
+        "INFINITE",
+    ] = "ONE_WEEK"
+    """As CDK's RetentionDays names it."""
 
 
 class Settings(_Section):
@@ -152,6 +164,16 @@ class Settings(_Section):
     def dataset_parameter(self) -> str:
         """SSM parameter that points at the staged dataset; its value is `datasets/<digest>`."""
         return f"/scones/{self.environment}/dataset"
+
+    @property
+    def model_data_url_parameter(self) -> str:
+        """SSM parameter with the S3 URI of the trained model.tar.gz."""
+        return f"/scones/{self.environment}/model/data-url"
+
+    @property
+    def model_classes_parameter(self) -> str:
+        """SSM parameter with the trained model's class names, in order, joined by commas."""
+        return f"/scones/{self.environment}/model/classes"
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -1,0 +1,97 @@
+"""Second step for one picture: ask the endpoint for the probability of each class."""
+
+import base64
+import json
+import math
+import os
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
+
+# The algorithm takes PNG and JPEG under this one type.
+CONTENT_TYPE = "application/x-image"
+
+# Faults of the service, not of the picture: worth another try.
+TRANSIENT_CODES = frozenset(
+    {"InternalFailure", "ModelNotReadyException", "ServiceUnavailable", "ThrottlingException"}
+)
+
+# Step Functions retries with backoff and jitter; the client's own retries stay short of that.
+runtime = boto3.client(
+    "sagemaker-runtime",
+    config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"}),
+)
+
+
+class EndpointUnavailable(Exception):
+    """The endpoint is throttled, unreachable or failing; the same picture may succeed later."""
+
+
+class ImageRefused(Exception):
+    """The model cannot read the picture."""
+
+
+class InvalidPrediction(Exception):
+    """The endpoint answered something that is not a list of probabilities."""
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Returns `body.inferences`, the probabilities in class order, for `event["image_data"]`.
+
+    The picture itself is dropped, so that the output of the Map stays small.
+
+    Raises:
+        EndpointUnavailable: transient; the state machine retries it.
+        ImageRefused: the model answered 4xx for this picture.
+        InvalidPrediction: the reply is not a JSON list of numbers.
+    """
+    bucket, key = event["s3_bucket"], event["s3_key"]
+    reply = _invoke(base64.b64decode(event["image_data"]), f"s3://{bucket}/{key}")
+    return {
+        "statusCode": 200,
+        "body": {"s3_bucket": bucket, "s3_key": key, "inferences": _probabilities(reply)},
+    }
+
+
+def _invoke(image: bytes, source: str) -> bytes:
+    try:
+        response = runtime.invoke_endpoint(
+            EndpointName=ENDPOINT_NAME, ContentType=CONTENT_TYPE, Body=image
+        )
+        reply: bytes = response["Body"].read()
+        return reply
+    except runtime.exceptions.ModelError as error:
+        status = error.response.get("OriginalStatusCode", 500)
+        message = error.response.get("OriginalMessage", str(error))
+        if status < 500:
+            raise ImageRefused(f"{source}: the model answered {status}: {message}") from error
+        raise EndpointUnavailable(
+            f"{source}: model of {ENDPOINT_NAME} answered {status}: {message}"
+        ) from error
+    except ClientError as error:
+        if error.response["Error"]["Code"] in TRANSIENT_CODES:
+            raise EndpointUnavailable(f"{source}: {error}") from error
+        raise
+    except (ConnectionError, HTTPClientError) as error:
+        raise EndpointUnavailable(f"{source}: endpoint {ENDPOINT_NAME}: {error}") from error
+
+
+def _probabilities(reply: bytes) -> list[float]:
+    try:
+        values = json.loads(reply)
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or not values or not all(map(_is_probability, values)):
+        raise InvalidPrediction(
+            f"endpoint {ENDPOINT_NAME} answered {reply[:200]!r}; "
+            "expected a JSON list with one probability per class"
+        )
+    return values
+
+
+def _is_probability(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1

@@ -1,0 +1,42 @@
+"""Third step for one picture: name the best class and hold it against the threshold."""
+
+import os
+from typing import Any
+
+THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
+CLASSES = os.environ["CLASSES"].split(",")  # in the order of the model's probabilities
+
+
+class ClassCountMismatch(Exception):
+    """The model knows another number of classes than the deployment."""
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Accepts (200) or rejects (406) a picture by the probability of its best class.
+
+    The threshold itself is accepted: the question is whether the confidence is *below* it.
+
+    Raises:
+        ClassCountMismatch: there are not as many probabilities as class names.
+    """
+    inferences: list[float] = event["inferences"]
+    if len(inferences) != len(CLASSES):
+        raise ClassCountMismatch(
+            f"s3://{event['s3_bucket']}/{event['s3_key']}: {len(inferences)} probabilities for "
+            f"{len(CLASSES)} classes ({', '.join(CLASSES)}); deploy training, inference and "
+            "workflow with the same dataset"
+        )
+    confidence = max(inferences)
+    label = CLASSES[inferences.index(confidence)]
+    body = {
+        "s3_bucket": event["s3_bucket"],
+        "s3_key": event["s3_key"],
+        "label": label,
+        "confidence": confidence,
+        "threshold": THRESHOLD,
+        "inferences": inferences,
+    }
+    if confidence >= THRESHOLD:
+        return {"statusCode": 200, "body": body}
+    reason = f"best class {label} has confidence {confidence:.3f}, below the threshold {THRESHOLD}"
+    return {"statusCode": 406, "body": {**body, "reason": reason}}

@@ -1,0 +1,191 @@
+"""A SageMaker training job as a CloudFormation custom resource.
+
+The job's name holds a hash of every input, so the resource is idempotent: the same inputs find
+the job that already ran or still runs, other inputs start another one. `on_event` starts or
+finds the job, `is_complete` is asked until it ended.
+Contract of the two: the provider framework of aws-cdk-lib's custom_resources.
+"""
+
+import hashlib
+import json
+import logging
+from typing import Any, cast
+
+import boto3
+
+logger = logging.getLogger()
+logger.setLevel(logging.INFO)
+
+sagemaker = boto3.client("sagemaker")
+s3 = boto3.client("s3")
+
+ENDED_BADLY = ("Failed", "Stopped", "Stopping")
+MAX_ATTEMPTS = 99
+
+Properties = dict[str, Any]
+Job = dict[str, Any]
+
+
+class DatasetNotUsable(Exception):
+    """The staged dataset is missing or is not the one that the settings describe."""
+
+
+class TrainingFailed(Exception):
+    """The training job ended without a model."""
+
+
+def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Create, Update: find or start the job of these inputs. Delete: stop it if it runs.
+
+    The physical id is the job's name; another name makes CloudFormation delete the old one.
+    """
+    if event["RequestType"] == "Delete":
+        _stop(event["PhysicalResourceId"])
+        return {"PhysicalResourceId": event["PhysicalResourceId"]}
+    properties = event["ResourceProperties"]
+    manifest = _manifest(properties)
+    name = _find_or_start(properties["JobNamePrefix"], _definition(properties, manifest))
+    return {"PhysicalResourceId": name}
+
+
+def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Whether the job has ended; with its attributes once it is Completed.
+
+    Raises:
+        TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
+    """
+    name = event["PhysicalResourceId"]
+    job = _describe(name)
+    status = job["TrainingJobStatus"] if job else "NotFound"
+    logger.info("training job %s: %s", name, job.get("SecondaryStatus") if job else status)
+    if event["RequestType"] == "Delete":
+        return {"IsComplete": status not in ("InProgress", "Stopping")}
+    if status in ("InProgress", "Stopping"):
+        return {"IsComplete": False}
+    if job is None or status != "Completed":
+        reason = job.get("FailureReason", "no reason given") if job else "the job does not exist"
+        raise TrainingFailed(f"training job {name} is {status}: {reason}")
+    return {"IsComplete": True, "Data": _attributes(job, _manifest(event["ResourceProperties"]))}
+
+
+def _manifest(properties: Properties) -> dict[str, Any]:
+    bucket = properties["DataBucket"]
+    key = f"{properties['DatasetPrefix']}/manifest.json"
+    try:
+        manifest = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    except s3.exceptions.NoSuchKey as error:
+        raise DatasetNotUsable(
+            f"s3://{bucket}/{key} does not exist; stage the data: python -m training.stage"
+        ) from error
+    if manifest["classes"] != properties["Classes"]:
+        raise DatasetNotUsable(
+            f"s3://{bucket}/{key} has the classes {manifest['classes']}, the settings say "
+            f"{properties['Classes']}; stage the data again: python -m training.stage"
+        )
+    return cast(dict[str, Any], manifest)
+
+
+def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
+    """The CreateTrainingJob request without its name; counts come from the manifest."""
+    dataset = f"s3://{properties['DataBucket']}/{properties['DatasetPrefix']}"
+    return {
+        "AlgorithmSpecification": {
+            "TrainingImage": properties["TrainingImage"],
+            "TrainingInputMode": "File",
+        },
+        "RoleArn": properties["RoleArn"],
+        "HyperParameters": {
+            **properties["HyperParameters"],
+            "num_classes": str(len(manifest["classes"])),
+            "num_training_samples": str(sum(manifest["counts"]["train"].values())),
+        },
+        "InputDataConfig": [
+            _channel("train", f"{dataset}/train/"),
+            _channel("validation", f"{dataset}/validation/"),
+            _channel("train_lst", f"{dataset}/train.lst"),
+            _channel("validation_lst", f"{dataset}/validation.lst"),
+        ],
+        "OutputDataConfig": {"S3OutputPath": properties["OutputPath"]},
+        "ResourceConfig": {
+            "InstanceType": properties["InstanceType"],
+            "InstanceCount": int(properties["InstanceCount"]),
+            "VolumeSizeInGB": int(properties["VolumeSizeInGB"]),
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": int(properties["MaxRuntimeInSeconds"])},
+        "EnableNetworkIsolation": True,
+    }
+
+
+def _channel(name: str, uri: str) -> dict[str, Any]:
+    return {
+        "ChannelName": name,
+        "ContentType": "application/x-image",
+        "DataSource": {
+            "S3DataSource": {
+                "S3DataType": "S3Prefix",
+                "S3Uri": uri,
+                "S3DataDistributionType": "FullyReplicated",
+            }
+        },
+    }
+
+
+def _find_or_start(prefix: str, definition: Job) -> str:
+    """Name of the job of this definition; SageMaker never frees a name, so a job that ended
+    badly, or whose model is gone, is followed by another attempt: <name>, <name>-2, <name>-3 ...
+    """
+    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        name = f"{prefix}-{digest}" + (f"-{attempt}" if attempt > 1 else "")
+        job = _describe(name)
+        if job is None:
+            sagemaker.create_training_job(TrainingJobName=name, **definition)
+            logger.info("training job %s: started", name)
+            return name
+        if job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):
+            logger.info("training job %s: reused, %s", name, job["TrainingJobStatus"])
+            return name
+    raise TrainingFailed(
+        f"{MAX_ATTEMPTS} attempts of {prefix}-{digest} ended badly; mend their FailureReason first"
+    )
+
+
+def _describe(name: str) -> Job | None:
+    try:
+        return cast(Job, sagemaker.describe_training_job(TrainingJobName=name))
+    except sagemaker.exceptions.ClientError as error:
+        # SageMaker has no error code of its own for this.
+        message = error.response["Error"]["Message"]
+        if error.response["Error"]["Code"] == "ValidationException" and "not found" in message:
+            return None
+        raise
+
+
+def _model_is_there(job: Job) -> bool:
+    if job["TrainingJobStatus"] != "Completed":
+        return True  # not yet written
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except s3.exceptions.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        raise
+    return True
+
+
+def _stop(name: str) -> None:
+    job = _describe(name)
+    if job and job["TrainingJobStatus"] == "InProgress":
+        logger.info("training job %s: stopping", name)
+        sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def _attributes(job: Job, manifest: dict[str, Any]) -> dict[str, str]:
+    metrics = {m["MetricName"]: f"{m['Value']:.4f}" for m in job.get("FinalMetricDataList", [])}
+    return {
+        "TrainingJobName": job["TrainingJobName"],
+        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+        "ValidationAccuracy": metrics.get("validation:accuracy", "not reported"),
+        "Classes": ",".join(manifest["classes"]),
+    }

@@ -1,0 +1,47 @@
+"""All stacks of one environment, and what passes between them."""
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from settings import Settings
+from stacks.inference import InferenceStack
+from stacks.storage import StorageStack
+from stacks.training import TrainingStack
+from stacks.workflow import WorkflowStack
+
+
+def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | None = None) -> None:
+    """Adds storage -> training -> inference -> workflow; each depends on the one before it.
+
+    Training hands the model on through SSM parameters and not through exports: CloudFormation
+    refuses to change an export that another stack imports, and every training changes it.
+    """
+    for warning in settings.warnings:
+        cdk.Annotations.of(scope).add_warning_v2("scones:retired-instance-type", warning)
+
+    storage = StorageStack(scope, settings.stack_name("Storage"), settings=settings, env=env)
+    training = TrainingStack(
+        scope,
+        settings.stack_name("Training"),
+        settings=settings,
+        data_bucket=storage.data_bucket,
+        artifact_bucket=storage.artifact_bucket,
+        env=env,
+    )
+    inference = InferenceStack(
+        scope,
+        settings.stack_name("Inference"),
+        settings=settings,
+        artifact_bucket=storage.artifact_bucket,
+        capture_bucket=storage.capture_bucket,
+        env=env,
+    )
+    inference.add_stack_dependency(training, "reads the model's SSM parameters")
+    workflow = WorkflowStack(
+        scope,
+        settings.stack_name("Workflow"),
+        settings=settings,
+        data_bucket=storage.data_bucket,
+        env=env,
+    )
+    workflow.add_stack_dependency(inference, "calls the endpoint by its name")

@@ -1,0 +1,151 @@
+"""The state machine: serialize -> classify -> filter for each picture, then a Choice to SNS.
+
+States are written in JSONata; the longer expressions are in workflow_expressions.py.
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs import workflow_expressions as expressions
+from stacks.constructs.log_group import log_group
+
+# Faults of the service, not of the picture. Lambda's own four, and the one that classify_image
+# raises for everything transient at the endpoint.
+TRANSIENT_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "EndpointUnavailable",
+]
+
+
+class ClassificationWorkflow(Construct):
+    """Classifies the pictures of one execution; one bad picture never stops the others."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        serialize_image: lambda_.IFunction,
+        classify_image: lambda_.IFunction,
+        filter_confidence: lambda_.IFunction,
+        topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        read_input = sfn.Pass.jsonata(
+            self,
+            "Read input",
+            comment="Takes a list of images, or one image as the event itself",
+            outputs=expressions.READ_INPUT,
+        )
+        check_input = sfn.Choice.jsonata(self, "Is the input usable?")
+        classify_images = self._classify_images(
+            settings, [serialize_image, classify_image, filter_confidence]
+        )
+        definition = read_input.next(
+            check_input.when(
+                sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
+                classify_images.next(self._report(settings, topic)),
+            ).otherwise(
+                sfn.Fail.jsonata(
+                    self, "Invalid input", error="InvalidInput", cause=expressions.INVALID_INPUT
+                )
+            )
+        )
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            query_language=sfn.QueryLanguage.JSONATA,
+            timeout=cdk.Duration.hours(1),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=log_group(self, "StateMachineLogs", settings),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=False,  # it would log every picture
+            ),
+        )
+
+    def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
+        """The Map: every item ends as accepted, rejected or failed, never as an error."""
+        failed = sfn.Pass.jsonata(self, "Failed", outputs=expressions.FAILED)
+        names = ("Serialize image", "Classify image", "Filter confidence")
+        serialize, classify, filter_ = (
+            self._invoke(name, function, failed)
+            for name, function in zip(names, functions, strict=True)
+        )
+        verdict = (
+            sfn.Choice.jsonata(self, "Confident enough?")
+            .when(
+                sfn.Condition.jsonata("{% $states.input.statusCode = 200 %}"),
+                sfn.Pass.jsonata(self, "Accepted", outputs=expressions.ACCEPTED),
+            )
+            .otherwise(sfn.Pass.jsonata(self, "Rejected", outputs=expressions.REJECTED))
+        )
+        images = sfn.Map.jsonata(
+            self,
+            "Classify images",
+            items=sfn.ProvideItems.jsonata("{% $states.input.images %}"),
+            max_concurrency=settings.workflow.max_concurrency,
+            outputs=expressions.RESULTS,
+        )
+        images.item_processor(serialize.next(classify).next(filter_).next(verdict))
+        return images
+
+    def _invoke(
+        self, name: str, function: lambda_.IFunction, failed: sfn.IChainable
+    ) -> tasks.LambdaInvoke:
+        # Each function takes the body of the one before; the filter's whole answer is the result.
+        is_last = name == "Filter confidence"
+        task = tasks.LambdaInvoke.jsonata(
+            self,
+            name,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_text("{% $states.input %}"),
+            outputs="{% $states.result.Payload %}"
+            if is_last
+            else "{% $states.result.Payload.body %}",
+            retry_on_service_exceptions=False,  # in TRANSIENT_ERRORS, with jitter
+        )
+        task.add_retry(
+            errors=TRANSIENT_ERRORS,
+            interval=cdk.Duration.seconds(1),
+            max_attempts=5,
+            backoff_rate=2,
+            max_delay=cdk.Duration.seconds(20),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        task.add_catch(failed, outputs=expressions.CAUGHT)
+        return task
+
+    def _report(self, settings: Settings, topic: sns.ITopic) -> sfn.Choice:
+        """After the Map: nothing to say, or one message, then the end that the settings name."""
+        done = sfn.Succeed.jsonata(self, "Done")
+        notify = tasks.SnsPublish.jsonata(
+            self,
+            "Notify",
+            topic=topic,
+            subject=expressions.subject(settings.environment),
+            message=sfn.TaskInput.from_text(expressions.MESSAGE),
+            outputs="{% $states.input %}",
+        )
+        if settings.workflow.on_rejection == "fail":
+            end: sfn.IChainable = sfn.Fail.jsonata(
+                self, "Images rejected", error="ImagesRejected", cause=expressions.MESSAGE_FOR_CAUSE
+            )
+        else:
+            end = done
+        return (
+            sfn.Choice.jsonata(self, "All accepted?")
+            .when(sfn.Condition.jsonata(expressions.ALL_ACCEPTED), done)
+            .otherwise(notify.next(end))
+        )

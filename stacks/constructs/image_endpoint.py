@@ -1,0 +1,91 @@
+"""Model, endpoint configuration with data capture, and the endpoint that serves them."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.sagemaker_role import SageMakerRole
+
+CAPTURES = "captures"
+VARIANT = "AllTraffic"
+
+
+class ImageEndpoint(Construct):
+    """Serves one model and captures requests and replies."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        model_data_url: str,
+        artifact_bucket: s3.IBucket,
+        capture_bucket: s3.IBucket,
+    ) -> None:
+        """`model_data_url` is the S3 URI of a model.tar.gz in the artifact bucket."""
+        super().__init__(scope, construct_id)
+        self.capture_uri = capture_bucket.s3_url_for_object(CAPTURES)
+        image = AlgorithmImage(self, "Image")
+        role = SageMakerRole(
+            self,
+            "ModelRole",
+            image=image,
+            log_group_name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:GetObject"], resources=[artifact_bucket.arn_for_objects("models/*")]
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["s3:PutObject"],
+                resources=[capture_bucket.arn_for_objects(f"{CAPTURES}/*")],
+            )
+        )
+        # Model and configuration have no name: CloudFormation creates the replacement before it
+        # deletes the old one, and a fixed name would collide.
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=image.uri, model_data_url=model_data_url
+            ),
+            enable_network_isolation=True,
+        )
+        # The role *and its policy*; else the first deploy fails with "Could not access model data".
+        model.node.add_dependency(role)
+        configuration = sagemaker.CfnEndpointConfig(
+            self,
+            "EndpointConfig",
+            production_variants=[
+                sagemaker.CfnEndpointConfig.ProductionVariantProperty(
+                    variant_name=VARIANT,
+                    model_name=model.attr_model_name,
+                    instance_type=settings.endpoint.instance_type,
+                    initial_instance_count=settings.endpoint.instance_count,
+                    initial_variant_weight=1,
+                )
+            ],
+            data_capture_config=sagemaker.CfnEndpointConfig.DataCaptureConfigProperty(
+                enable_capture=True,
+                initial_sampling_percentage=settings.capture.sampling_percentage,
+                destination_s3_uri=self.capture_uri,
+                capture_options=[
+                    sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
+                    for mode in ("Input", "Output")
+                ],
+            ),
+        )
+        sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=settings.endpoint_name,
+            endpoint_config_name=configuration.attr_endpoint_config_name,
+        )

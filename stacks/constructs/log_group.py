@@ -1,0 +1,17 @@
+"""Explicit log groups: kept as long as the settings say, gone with their stack in dev."""
+
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.removal import removal_policy
+
+
+def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.LogGroup:
+    """A log group with a generated name, outside `/aws/lambda/`, where Lambda makes its own."""
+    return logs.LogGroup(
+        scope,
+        construct_id,
+        retention=logs.RetentionDays[settings.retention.log_retention],
+        removal_policy=removal_policy(settings),
+    )

@@ -1,0 +1,55 @@
+"""A Python Lambda function from its own folder of lambda_src/."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.log_group import log_group
+
+LAMBDA_SRC = Path(__file__).parents[2] / "lambda_src"
+
+
+class PythonFunction(lambda_.Function):
+    """Function with a log group and a role of its own; the role may write these logs only."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        folder: str,
+        handler: str = "lambda_handler",
+        environment: Mapping[str, str] | None = None,
+        timeout: cdk.Duration,
+        memory_size: int = 256,
+    ) -> None:
+        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it."""
+        logs = log_group(scope, f"{construct_id}Logs", settings)
+        role = iam.Role(
+            scope,
+            f"{construct_id}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        logs.grant_write(role)
+        super().__init__(
+            scope,
+            construct_id,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=lambda_.Code.from_asset(
+                str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"]
+            ),
+            handler=f"handler.{handler}",
+            environment=dict(environment or {}),
+            timeout=timeout,
+            memory_size=memory_size,
+            role=role,
+            log_group=logs,
+            logging_format=lambda_.LoggingFormat.JSON,
+        )

@@ -1,0 +1,55 @@
+"""Role that SageMaker assumes to run the algorithm's container."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs.algorithm_image import AlgorithmImage
+
+
+class SageMakerRole(iam.Role):
+    """Pulls the algorithm's image, writes logs and metrics of one kind; S3 is granted by the user.
+
+    The actions are those of "SageMaker roles":
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, image: AlgorithmImage, log_group_name: str
+    ) -> None:
+        """`log_group_name` is SageMaker's own for this kind, such as /aws/sagemaker/TrainingJobs."""
+        super().__init__(
+            scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
+        )
+        image.grant_pull(self)
+        stack = cdk.Stack.of(self)
+        log_group_arn = stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=log_group_name,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
+                resources=[log_group_arn, f"{log_group_arn}:log-stream:*"],
+            )
+        )
+        # This action knows no resources; the namespace is what narrows it.
+        self.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": _namespaces(log_group_name)}},
+            )
+        )
+
+
+def _namespaces(log_group_name: str) -> list[str]:
+    # SageMaker names the namespace of instance metrics as it names the log group of the kind.
+    return ["AWS/SageMaker", "/".join(log_group_name.split("/")[:4])]

@@ -1,0 +1,142 @@
+"""A SageMaker training job as a resource of the stack (CloudFormation has none)."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import custom_resources
+from constructs import Construct
+
+from settings import Settings
+from settings.schema import TRAINING_START_AND_UPLOAD_MINUTES
+from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.log_group import log_group
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.sagemaker_role import SageMakerRole
+
+DATASETS = "datasets/*"
+MODELS = "models"
+
+
+class TrainingJob(Construct):
+    """Runs the built-in image-classification algorithm whenever one of its inputs changes.
+
+    What the resource does on create, update and delete: lambda_src/training_job/handler.py.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        dataset_prefix: str,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+    ) -> None:
+        """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
+        super().__init__(scope, construct_id)
+        image = AlgorithmImage(self, "Image")
+        self._role = self._job_role(image, data_bucket, artifact_bucket)
+        training = settings.training
+        self._resource = cdk.CustomResource(
+            self,
+            "Resource",
+            resource_type="Custom::TrainingJob",
+            service_token=self._provider(settings, data_bucket, artifact_bucket).service_token,
+            properties={
+                "JobNamePrefix": settings.resource_prefix,
+                "TrainingImage": image.uri,
+                "RoleArn": self._role.role_arn,
+                "DataBucket": data_bucket.bucket_name,
+                "DatasetPrefix": dataset_prefix,
+                "Classes": list(settings.dataset.classes),
+                "OutputPath": artifact_bucket.s3_url_for_object(MODELS),
+                "InstanceType": training.instance_type,
+                "InstanceCount": training.instance_count,
+                "VolumeSizeInGB": training.volume_size_gb,
+                "MaxRuntimeInSeconds": training.max_runtime_minutes * 60,
+                "HyperParameters": {
+                    "image_shape": "3,32,32",
+                    **{
+                        name: str(value)
+                        for name, value in training.hyperparameters.model_dump().items()
+                    },
+                },
+            },
+        )
+        # Without the role's *policy* the first job races IAM and cannot read its data; and the
+        # policy must outlive the job on the way down.
+        self._resource.node.add_dependency(self._role)
+
+        self.training_job_name = self._resource.get_att_string("TrainingJobName")
+        self.model_data_url = self._resource.get_att_string("ModelDataUrl")
+        self.validation_accuracy = self._resource.get_att_string("ValidationAccuracy")
+        self.classes = self._resource.get_att_string("Classes")
+
+    def _job_role(
+        self, image: AlgorithmImage, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
+    ) -> iam.Role:
+        role = SageMakerRole(
+            self, "JobRole", image=image, log_group_name="/aws/sagemaker/TrainingJobs"
+        )
+        _allow(role, "s3:GetObject", data_bucket.arn_for_objects(DATASETS))
+        _allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        _allow(role, "s3:PutObject", artifact_bucket.arn_for_objects(f"{MODELS}/*"))
+        return role
+
+    def _provider(
+        self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
+    ) -> custom_resources.Provider:
+        functions = [
+            PythonFunction(
+                self,
+                construct_id,
+                settings=settings,
+                folder="training_job",
+                handler=handler,
+                timeout=cdk.Duration.minutes(1),
+            )
+            for construct_id, handler in (("OnEvent", "on_event"), ("IsComplete", "is_complete"))
+        ]
+        on_event, is_complete = functions
+        jobs = cdk.Stack.of(self).format_arn(
+            service="sagemaker",
+            resource="training-job",
+            resource_name=f"{settings.resource_prefix}-*",
+        )
+        for function in functions:
+            _allow(function, "sagemaker:DescribeTrainingJob", jobs)
+            _allow(function, "s3:GetObject", data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"))
+            # Lets S3 answer 404 instead of 403 for what is not there.
+            _allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        _allow(on_event, "sagemaker:CreateTrainingJob", jobs)
+        _allow(on_event, "sagemaker:StopTrainingJob", jobs)
+        _allow(on_event, "s3:GetObject", artifact_bucket.arn_for_objects(f"{MODELS}/*"))
+        _allow(on_event, "s3:ListBucket", artifact_bucket.bucket_arn)
+        on_event.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[self._role.role_arn],
+                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            )
+        )
+        limit = settings.training.max_runtime_minutes + TRAINING_START_AND_UPLOAD_MINUTES
+        return custom_resources.Provider(
+            self,
+            "Provider",
+            on_event_handler=on_event,
+            is_complete_handler=is_complete,
+            query_interval=cdk.Duration.seconds(5),
+            total_timeout=cdk.Duration.minutes(limit),
+            log_group=log_group(self, "ProviderLogs", settings),
+            waiter_state_machine_log_options=custom_resources.LogOptions(
+                destination=log_group(self, "WaiterLogs", settings),
+                include_execution_data=False,
+                level=sfn.LogLevel.ALL,
+            ),
+        )
+
+
+def _allow(grantee: iam.IGrantable, action: str, *resources: str) -> None:
+    iam.Grant.add_to_principal(grantee=grantee, actions=[action], resource_arns=list(resources))

@@ -1,0 +1,149 @@
+"""JSONata of the state machine: what its states read, decide and say.
+
+An expression is one object constructor on purpose: a key whose value is undefined is then left
+out, where Step Functions would fail a template with one expression per key.
+"""
+
+# About 21 history events and at most some 450 bytes of result a picture: this many stay clear of
+# the 25,000 events of an execution and of the 256 KiB of its state.
+MAX_IMAGES = 500
+
+# Pictures named in the notification, of each kind.
+MAX_NAMED = 20
+
+# Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
+# the picture is at fault. Any other error is ours, 500.
+STATUS_OF_ERROR = {
+    "InvalidImageReference": 400,
+    "ImageAccessDenied": 403,
+    "ImageNotFound": 404,
+    "ImageTooLarge": 413,
+    "NotAnImage": 415,
+    "ImageRefused": 422,
+}
+
+
+def _expression(text: str) -> str:
+    return "{% " + " ".join(text.split()) + " %}"
+
+
+READ_INPUT = _expression(
+    '{"images": $exists($states.input.images) ? $states.input.images : [$states.input]}'
+)
+
+INPUT_IS_USABLE = _expression(
+    f"""
+    $type($states.input.images) = "array" and $count($states.input.images) <= {MAX_IMAGES}
+    """
+)
+
+INVALID_INPUT = _expression(
+    f"""
+    $type($states.input.images) = "array"
+      ? $string($count($states.input.images)) & " images; one execution takes at most {MAX_IMAGES}: "
+        & "start several executions"
+      : "images is of type " & $type($states.input.images) & "; expected a list of "
+        & "{{s3_bucket, s3_key}}"
+    """
+)
+
+_STATUS_TABLE = ", ".join(f'"{error}": {status}' for error, status in STATUS_OF_ERROR.items())
+
+# Without image_data: the picture and the cause together may exceed what a state can carry.
+CAUGHT = _expression(
+    """
+    {
+      "error": $states.errorOutput,
+      "body": $type($states.input) = "object"
+        ? {"s3_bucket": $states.input.s3_bucket, "s3_key": $states.input.s3_key} : {}
+    }
+    """
+)
+
+# The Cause of a failed Lambda is JSON text with errorMessage; of anything else it is plain text.
+FAILED = _expression(
+    f"""
+    (
+      $error := $states.input.error;
+      $status := $lookup({{{_STATUS_TABLE}}}, $error.Error);
+      $cause := $contains($error.Cause, '"errorMessage"')
+        ? $parse($error.Cause).errorMessage : $error.Cause;
+      {{
+        "verdict": "failed",
+        "statusCode": $exists($status) ? $status : 500,
+        "error": $error.Error,
+        "cause": $substring($cause, 0, 250),
+        "body": $states.input.body
+      }}
+    )
+    """
+)
+
+ACCEPTED = _expression('$merge([{"verdict": "accepted"}, $states.input])')
+REJECTED = _expression('$merge([{"verdict": "rejected"}, $states.input])')
+
+# [...] keeps a single result a list.
+RESULTS = _expression(
+    """
+    (
+      $results := [$states.result];
+      $of := function($verdict) { $count($results[verdict = $verdict]) };
+      {
+        "counts": {
+          "images": $count($results),
+          "accepted": $of("accepted"),
+          "rejected": $of("rejected"),
+          "failed": $of("failed")
+        },
+        "results": $results
+      }
+    )
+    """
+)
+
+ALL_ACCEPTED = _expression("$states.input.counts.accepted = $states.input.counts.images")
+
+_LISTING = f"""
+    $counts := $states.input.counts;
+    $listing := function($title, $verdict, $say) {{
+      (
+        $those := [$states.input.results[verdict = $verdict]];
+        $more := $count($those) - {MAX_NAMED};
+        $count($those) = 0 ? "" :
+          "\\n" & $title & "\\n"
+          & $join($map([$those[[0..{MAX_NAMED - 1}]]], function($one) {{
+              "- s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key & ": " & $say($one) & "\\n"
+            }}))
+          & ($more > 0 ? "  ... and " & $more & " more\\n" : "")
+      )
+    }};
+    $summary := $counts.accepted & " accepted, " & $counts.rejected & " rejected, "
+      & $counts.failed & " failed of " & $counts.images & " images.\\n";
+    $text := $summary
+      & $listing("Rejected, to be looked at by a person:", "rejected",
+          function($one) {{ $one.body.reason }})
+      & $listing("Failed:", "failed",
+          function($one) {{ $one.error & ": " & $one.cause }});
+"""
+
+MESSAGE = _expression(
+    f"""
+    (
+      {_LISTING}
+      $text & "\\nAll results are in the output of the execution\\n"
+        & $states.context.Execution.Id & "\\n"
+    )
+    """
+)
+
+MESSAGE_FOR_CAUSE = _expression(f"( {_LISTING} $text )")
+
+
+def subject(environment: str) -> str:
+    """Subject of the notification (SNS takes at most 100 ASCII characters)."""
+    return _expression(
+        f"""
+        "Scones {environment}: " & ($states.input.counts.rejected + $states.input.counts.failed)
+          & " of " & $states.input.counts.images & " images need attention"
+        """
+    )

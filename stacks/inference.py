@@ -1,0 +1,42 @@
+"""Model, endpoint configuration with data capture, endpoint."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.image_endpoint import ImageEndpoint
+
+
+class InferenceStack(cdk.Stack):
+    """Serves the model that the training stack published last."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        artifact_bucket: s3.IBucket,
+        capture_bucket: s3.IBucket,
+        env: cdk.Environment | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Scones Unlimited: endpoint of the image classifier, with data capture",
+        )
+        endpoint = ImageEndpoint(
+            self,
+            "ImageEndpoint",
+            settings=settings,
+            model_data_url=ssm.StringParameter.value_for_string_parameter(
+                self, settings.model_data_url_parameter
+            ),
+            artifact_bucket=artifact_bucket,
+            capture_bucket=capture_bucket,
+        )
+        cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)
+        cdk.CfnOutput(self, "CaptureUri", value=endpoint.capture_uri)

@@ -1,0 +1,92 @@
+"""Buckets for data, artifacts and captures: the stateful part, deployed first, destroyed last."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.log_group import log_group
+from stacks.constructs.removal import removal_policy
+
+NOT_STAGED = "not-staged"
+
+
+class StorageStack(cdk.Stack):
+    """Three buckets, because each has readers, writers and a lifetime of its own."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        env: cdk.Environment | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Scones Unlimited: buckets for pictures, models and captured requests",
+        )
+        self._settings = settings
+        self.data_bucket = self._bucket("DataBucket")
+        self.artifact_bucket = self._bucket("ArtifactBucket")
+        self.capture_bucket = self._bucket(
+            "CaptureBucket",
+            s3.LifecycleRule(
+                id="ExpireCaptures", expiration=cdk.Duration.days(settings.capture.expire_days)
+            ),
+        )
+        self._add_dataset_pointer()
+        if settings.retention.removal == "destroy":
+            self._give_auto_delete_handler_a_log_group()
+
+    def _bucket(self, construct_id: str, *rules: s3.LifecycleRule) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            construct_id,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            removal_policy=removal_policy(self._settings),
+            auto_delete_objects=self._settings.retention.removal == "destroy",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="AbortIncompleteUploads",
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                ),
+                *rules,
+            ],
+        )
+        cdk.Validations.of(bucket).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="S3 delivers access logs for hours after the last request; they would "
+                "make a log bucket non-empty during `cdk destroy` and fail it.",
+            )
+        )
+        cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
+        return bucket
+
+    def _add_dataset_pointer(self) -> None:
+        # Staging overwrites the value. The stack owns the parameter, so that it goes with the
+        # stack, and so that training without staged data is refused in words.
+        pointer = ssm.StringParameter(
+            self,
+            "DatasetPointer",
+            parameter_name=self._settings.dataset_parameter,
+            string_value=NOT_STAGED,
+            description="Prefix of the staged dataset in the data bucket; set by training.stage",
+        )
+        pointer.apply_removal_policy(removal_policy(self._settings))
+
+    def _give_auto_delete_handler_a_log_group(self) -> None:
+        # Without one, Lambda makes it on the first call, outside the stack, and it outlives the
+        # stack. CDK has no property for it.
+        provider = self.node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
+        handler = provider.node.find_child("Handler")
+        assert isinstance(handler, cdk.CfnResource)
+        logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
+        handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)

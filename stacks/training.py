@@ -1,0 +1,49 @@
+"""The training job, and where its model is to be found."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.training_job import TrainingJob
+
+
+class TrainingStack(cdk.Stack):
+    """Trains whenever the staged dataset or a training setting changes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        env: cdk.Environment | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Scones Unlimited: training job of the image classifier",
+        )
+        job = TrainingJob(
+            self,
+            "TrainingJob",
+            settings=settings,
+            # A CloudFormation parameter, read at deploy: synth does not depend on staged data.
+            dataset_prefix=ssm.StringParameter.value_for_string_parameter(
+                self, settings.dataset_parameter
+            ),
+            data_bucket=data_bucket,
+            artifact_bucket=artifact_bucket,
+        )
+        self._publish("ModelDataUrlParameter", settings.model_data_url_parameter, job.model_data_url)
+        self._publish("ClassesParameter", settings.model_classes_parameter, job.classes)
+        cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
+        cdk.CfnOutput(self, "ModelDataUrl", value=job.model_data_url)
+        cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)
+
+    def _publish(self, construct_id: str, parameter_name: str, value: str) -> None:
+        ssm.StringParameter(self, construct_id, parameter_name=parameter_name, string_value=value)
