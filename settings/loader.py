@@ -1,4 +1,4 @@
-"""Reads one environment's TOML file; every refusal names the file, the key, the value and what is allowed."""
+"""Reads one environment's TOML file; a refusal names file, key, value and what is allowed."""
 
 import tomllib
 from collections.abc import Iterable
@@ -48,6 +48,8 @@ def validate(values: dict[str, Any], *, environment: str, source: str) -> Settin
     Raises:
         SettingsError: as `load`.
     """
+    if "environment" in values:
+        raise SettingsError(f"{source}: environment: unknown key; it is the name of the file")
     try:
         return Settings.model_validate({"environment": environment, **values})
     except ValidationError as error:
@@ -72,7 +74,8 @@ def _keys_beside(location: Iterable[str | int]) -> list[str]:
     section: type[BaseModel] = Settings
     for parent in parents:
         annotation = section.model_fields[str(parent)].annotation
-        assert isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
         section = annotation
     # The environment is the file's name, not a key in it.
     return [key for key in section.model_fields if key != "environment"]

@@ -1,1 +1,1 @@
-"""CloudFormation stacks, one module per lifecycle; the constructs they are made of are in constructs/."""
+"""CloudFormation stacks, one module per lifecycle; what they are made of is in constructs/."""

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from settings import Settings
+from settings.schema import is_retired
 from stacks.inference import InferenceStack
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
@@ -16,9 +17,6 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
     Training hands the model on through SSM parameters and not through exports: CloudFormation
     refuses to change an export that another stack imports, and every training changes it.
     """
-    for warning in settings.warnings:
-        cdk.Annotations.of(scope).add_warning_v2("scones:retired-instance-type", warning)
-
     storage = StorageStack(scope, settings.stack_name("Storage"), settings=settings, env=env)
     training = TrainingStack(
         scope,
@@ -45,3 +43,14 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
+
+    _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
+    _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)
+
+
+def _warn_if_retired(stack: cdk.Stack, key: str, instance_type: str) -> None:
+    if is_retired(instance_type):
+        cdk.Annotations.of(stack).add_warning_v2(
+            "scones:retired-instance-type",
+            f"{key} = {instance_type!r}: AWS is retiring this family; use ml.g4dn.xlarge",
+        )

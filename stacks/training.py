@@ -39,7 +39,9 @@ class TrainingStack(cdk.Stack):
             data_bucket=data_bucket,
             artifact_bucket=artifact_bucket,
         )
-        self._publish("ModelDataUrlParameter", settings.model_data_url_parameter, job.model_data_url)
+        self._publish(
+            "ModelDataUrlParameter", settings.model_data_url_parameter, job.model_data_url
+        )
         self._publish("ClassesParameter", settings.model_classes_parameter, job.classes)
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ModelDataUrl", value=job.model_data_url)

@@ -65,8 +65,9 @@ def _invoke(image: bytes, source: str) -> bytes:
         reply: bytes = response["Body"].read()
         return reply
     except runtime.exceptions.ModelError as error:
-        status = error.response.get("OriginalStatusCode", 500)
-        message = error.response.get("OriginalMessage", str(error))
+        model_error: dict[str, Any] = dict(error.response)
+        status = model_error.get("OriginalStatusCode", 500)
+        message = model_error.get("OriginalMessage", str(error))
         if status < 500:
             raise ImageRefused(f"{source}: the model answered {status}: {message}") from error
         raise EndpointUnavailable(

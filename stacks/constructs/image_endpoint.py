@@ -1,6 +1,5 @@
 """Model, endpoint configuration with data capture, and the endpoint that serves them."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker

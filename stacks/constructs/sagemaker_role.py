@@ -17,7 +17,7 @@ class SageMakerRole(iam.Role):
     def __init__(
         self, scope: Construct, construct_id: str, *, image: AlgorithmImage, log_group_name: str
     ) -> None:
-        """`log_group_name` is SageMaker's own for this kind, such as /aws/sagemaker/TrainingJobs."""
+        """`log_group_name` is SageMaker's own for the kind, as /aws/sagemaker/TrainingJobs."""
         super().__init__(
             scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
         )

@@ -3,7 +3,6 @@
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import custom_resources
 from constructs import Construct
 
@@ -107,7 +106,9 @@ class TrainingJob(Construct):
         )
         for function in functions:
             _allow(function, "sagemaker:DescribeTrainingJob", jobs)
-            _allow(function, "s3:GetObject", data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"))
+            _allow(
+                function, "s3:GetObject", data_bucket.arn_for_objects(f"{DATASETS}/manifest.json")
+            )
             # Lets S3 answer 404 instead of 403 for what is not there.
             _allow(function, "s3:ListBucket", data_bucket.bucket_arn)
         _allow(on_event, "sagemaker:CreateTrainingJob", jobs)
@@ -130,11 +131,6 @@ class TrainingJob(Construct):
             query_interval=cdk.Duration.seconds(5),
             total_timeout=cdk.Duration.minutes(limit),
             log_group=log_group(self, "ProviderLogs", settings),
-            waiter_state_machine_log_options=custom_resources.LogOptions(
-                destination=log_group(self, "WaiterLogs", settings),
-                include_execution_data=False,
-                level=sfn.LogLevel.ALL,
-            ),
         )
 
 

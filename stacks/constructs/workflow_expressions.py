@@ -40,8 +40,8 @@ INPUT_IS_USABLE = _expression(
 INVALID_INPUT = _expression(
     f"""
     $type($states.input.images) = "array"
-      ? $string($count($states.input.images)) & " images; one execution takes at most {MAX_IMAGES}: "
-        & "start several executions"
+      ? $string($count($states.input.images)) & " images; an execution takes at most {MAX_IMAGES}: "
+        & "start several"
       : "images is of type " & $type($states.input.images) & "; expected a list of "
         & "{{s3_bucket, s3_key}}"
     """

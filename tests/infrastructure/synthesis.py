@@ -1,0 +1,52 @@
+"""Synthesis in this process, as app.py does it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk.assertions import Template
+
+from settings import Settings
+from stacks.application import add_stacks
+
+ROOT = Path(__file__).parents[2]
+STACKS = ("Storage", "Training", "Inference", "Workflow")
+
+Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
+
+
+def application(settings: Settings) -> cdk.App:
+    """The app, not yet synthesized, with the feature flags of cdk.json."""
+    app = cdk.App(context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    add_stacks(app, settings)
+    return app
+
+
+def synthesize(settings: Settings) -> dict[str, Template]:
+    """Templates by stack."""
+    app = application(settings)
+    return {name: Template.from_stack(find_stack(app, settings, name)) for name in STACKS}
+
+
+def find_stack(app: cdk.App, settings: Settings, name: str) -> cdk.Stack:
+    """The stack called `name` ("Storage", ...)."""
+    stack = app.node.find_child(settings.stack_name(name))
+    assert isinstance(stack, cdk.Stack)
+    return stack
+
+
+def state_machine(template: Template) -> dict[str, Any]:
+    """Properties of the only state machine of the template."""
+    (resource,) = template.find_resources("AWS::StepFunctions::StateMachine").values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def states(template: Template) -> dict[str, Any]:
+    """States of that state machine by name; references to other resources are left out."""
+    _, parts = state_machine(template)["DefinitionString"]["Fn::Join"]
+    definition = json.loads("".join(part for part in parts if isinstance(part, str)))
+    found: dict[str, Any] = definition["States"]
+    return found

@@ -1,0 +1,111 @@
+import base64
+import io
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+EVENT = {
+    "image_data": base64.b64encode(b"picture").decode(),
+    "s3_bucket": "pictures",
+    "s3_key": "one.png",
+    "inferences": [],
+}
+
+
+@pytest.fixture
+def handler(import_handler: Any) -> ModuleType:
+    module: ModuleType = import_handler("classify_image", ENDPOINT_NAME="scones-dev")
+    return module
+
+
+@pytest.fixture
+def endpoint(handler: ModuleType) -> Iterator[Stubber]:
+    with Stubber(handler.runtime) as stubber:
+        yield stubber
+
+
+def reply(endpoint: Stubber, body: bytes) -> None:
+    endpoint.add_response(
+        "invoke_endpoint",
+        {"Body": StreamingBody(io.BytesIO(body), len(body))},
+        expected_params={
+            "EndpointName": "scones-dev",
+            "ContentType": "application/x-image",
+            "Body": b"picture",
+        },
+    )
+
+
+def test_probabilities_replace_the_picture(handler: ModuleType, endpoint: Stubber) -> None:
+    reply(endpoint, b"[0.25, 0.75]")
+
+    assert handler.lambda_handler(EVENT, None) == {
+        "statusCode": 200,
+        "body": {"s3_bucket": "pictures", "s3_key": "one.png", "inferences": [0.25, 0.75]},
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"oops", b"[]", b'{"a": 1}', b'["a"]', b"[NaN, 1]", b"[1.5, -0.5]"]
+)
+def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, body: bytes) -> None:
+    reply(endpoint, body)
+
+    with pytest.raises(handler.InvalidPrediction, match="scones-dev"):
+        handler.lambda_handler(EVENT, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, "ImageRefused"), (415, "ImageRefused"), (500, "EndpointUnavailable")],
+)
+def test_a_model_error_is_the_pictures_fault_or_transient(
+    handler: ModuleType, endpoint: Stubber, status: int, error: str
+) -> None:
+    endpoint.add_client_error(
+        "invoke_endpoint",
+        "ModelError",
+        http_status_code=424,
+        modeled_fields={"OriginalStatusCode": status, "OriginalMessage": "cannot read it"},
+    )
+
+    with pytest.raises(getattr(handler, error), match="s3://pictures/one.png: .*cannot read it"):
+        handler.lambda_handler(EVENT, None)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ServiceUnavailable", "InternalFailure"])
+def test_a_fault_of_the_service_is_transient(
+    handler: ModuleType, endpoint: Stubber, code: str
+) -> None:
+    endpoint.add_client_error("invoke_endpoint", code)
+
+    with pytest.raises(handler.EndpointUnavailable, match="s3://pictures/one.png"):
+        handler.lambda_handler(EVENT, None)
+
+
+def test_a_missing_endpoint_is_not_transient(handler: ModuleType, endpoint: Stubber) -> None:
+    endpoint.add_client_error("invoke_endpoint", "ValidationError", "Endpoint scones-dev not found")
+
+    with pytest.raises(handler.ClientError, match="scones-dev not found"):
+        handler.lambda_handler(EVENT, None)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [EndpointConnectionError(endpoint_url="http://x"), ReadTimeoutError(endpoint_url="http://x")],
+)
+def test_an_unreachable_endpoint_is_transient(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def unreachable(**_: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr(handler.runtime, "invoke_endpoint", unreachable)
+
+    with pytest.raises(handler.EndpointUnavailable, match="scones-dev"):
+        handler.lambda_handler(EVENT, None)

@@ -1,0 +1,48 @@
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+EVENT = {"s3_bucket": "pictures", "s3_key": "one.png"}
+
+
+@pytest.fixture
+def handler(import_handler: Any) -> ModuleType:
+    module: ModuleType = import_handler(
+        "filter_confidence", CONFIDENCE_THRESHOLD="0.93", CLASSES="bicycle,motorcycle"
+    )
+    return module
+
+
+@pytest.mark.parametrize(
+    ("inferences", "label"), [([0.93, 0.07], "bicycle"), ([0.01, 0.99], "motorcycle")]
+)
+def test_at_or_above_the_threshold_is_accepted(
+    handler: ModuleType, inferences: list[float], label: str
+) -> None:
+    assert handler.lambda_handler({**EVENT, "inferences": inferences}, None) == {
+        "statusCode": 200,
+        "body": {
+            **EVENT,
+            "label": label,
+            "confidence": max(inferences),
+            "threshold": 0.93,
+            "inferences": inferences,
+        },
+    }
+
+
+def test_below_the_threshold_is_rejected_with_a_reason(handler: ModuleType) -> None:
+    answer = handler.lambda_handler({**EVENT, "inferences": [0.39, 0.61]}, None)
+
+    assert answer["statusCode"] == 406
+    assert answer["body"]["label"] == "motorcycle"
+    assert answer["body"]["reason"] == (
+        "best class motorcycle has confidence 0.610, below the threshold 0.93"
+    )
+
+
+@pytest.mark.parametrize("inferences", [[], [1.0], [0.2, 0.3, 0.5]])
+def test_a_model_of_other_classes_is_refused(handler: ModuleType, inferences: list[float]) -> None:
+    with pytest.raises(handler.ClassCountMismatch, match=r"s3://pictures/one.png: .*2 classes"):
+        handler.lambda_handler({**EVENT, "inferences": inferences}, None)

@@ -1,0 +1,261 @@
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+ROLE = "arn:aws:iam::111122223333:role/job"
+MODEL_KEY = "models/job/output/model.tar.gz"
+PROPERTIES = {
+    "JobNamePrefix": "scones-dev",
+    "TrainingImage": "111122223333.dkr.ecr.us-east-1.amazonaws.com/image-classification:1",
+    "RoleArn": ROLE,
+    "DataBucket": "data",
+    "DatasetPrefix": "datasets/abc",
+    "Classes": ["bicycle", "motorcycle"],
+    "OutputPath": "s3://artifacts/models",
+    "InstanceType": "ml.g4dn.xlarge",
+    "InstanceCount": "1",
+    "VolumeSizeInGB": "10",
+    "MaxRuntimeInSeconds": "2700",
+    "HyperParameters": {"num_layers": "18", "epochs": "30"},
+}
+
+
+class SageMaker:
+    """Training jobs in a dictionary, behind the boto3 client's methods."""
+
+    def __init__(self, client: Any) -> None:
+        self.exceptions = client.exceptions
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.stopped: list[str] = []
+
+    def describe_training_job(self, *, TrainingJobName: str) -> dict[str, Any]:
+        if TrainingJobName in self.jobs:
+            return self.jobs[TrainingJobName]
+        raise self.exceptions.ClientError(
+            {"Error": {"Code": "ValidationException", "Message": "Requested resource not found."}},
+            "DescribeTrainingJob",
+        )
+
+    def create_training_job(self, *, TrainingJobName: str, **request: Any) -> None:
+        assert TrainingJobName not in self.jobs, "SageMaker never frees a name"
+        self.jobs[TrainingJobName] = {
+            "TrainingJobName": TrainingJobName,
+            "TrainingJobStatus": "InProgress",
+            "SecondaryStatus": "Starting",
+            "request": request,
+        }
+
+    def stop_training_job(self, *, TrainingJobName: str) -> None:
+        self.stopped.append(TrainingJobName)
+        self.jobs[TrainingJobName]["TrainingJobStatus"] = "Stopping"
+
+    def end(self, name: str, status: str, **more: Any) -> None:
+        self.jobs[name].update(TrainingJobStatus=status, SecondaryStatus=status, **more)
+
+    def complete(self, name: str) -> None:
+        boto3.client("s3", region_name="us-east-1").put_object(
+            Bucket="artifacts", Key=MODEL_KEY, Body=b"model"
+        )
+        self.end(
+            name,
+            "Completed",
+            ModelArtifacts={"S3ModelArtifacts": f"s3://artifacts/{MODEL_KEY}"},
+            FinalMetricDataList=[
+                {"MetricName": "train:accuracy", "Value": 1.0},
+                {"MetricName": "validation:accuracy", "Value": 0.915},
+            ],
+        )
+
+
+@pytest.fixture
+def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="data")
+        s3.create_bucket(Bucket="artifacts")
+        stage("datasets/abc")
+        module = import_handler("training_job")
+        monkeypatch.setattr(module, "sagemaker", SageMaker(module.sagemaker))
+        yield module
+
+
+def stage(prefix: str, classes: tuple[str, ...] = ("bicycle", "motorcycle")) -> None:
+    manifest = {
+        "classes": classes,
+        "counts": {"train": dict.fromkeys(classes, 500), "validation": dict.fromkeys(classes, 100)},
+    }
+    boto3.client("s3", region_name="us-east-1").put_object(
+        Bucket="data", Key=f"{prefix}/manifest.json", Body=json.dumps(manifest)
+    )
+
+
+def create(handler: ModuleType, **changes: Any) -> str:
+    event = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
+    name: str = handler.on_event(event, None)["PhysicalResourceId"]
+    return name
+
+
+def ask(handler: ModuleType, name: str, request_type: str = "Create") -> dict[str, Any]:
+    event = {
+        "RequestType": request_type,
+        "PhysicalResourceId": name,
+        "ResourceProperties": PROPERTIES,
+    }
+    answer: dict[str, Any] = handler.is_complete(event, None)
+    return answer
+
+
+def test_create_starts_a_job_with_the_four_channels_and_the_manifests_counts(
+    handler: ModuleType,
+) -> None:
+    name = create(handler)
+
+    request = handler.sagemaker.jobs[name]["request"]
+    assert name.startswith("scones-dev-")
+    assert request["HyperParameters"] == {
+        "num_layers": "18",
+        "epochs": "30",
+        "num_classes": "2",
+        "num_training_samples": "1000",
+    }
+    assert {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in request["InputDataConfig"]
+    } == {
+        "train": "s3://data/datasets/abc/train/",
+        "validation": "s3://data/datasets/abc/validation/",
+        "train_lst": "s3://data/datasets/abc/train.lst",
+        "validation_lst": "s3://data/datasets/abc/validation.lst",
+    }
+
+
+def test_the_request_is_one_that_botocore_accepts(handler: ModuleType) -> None:
+    name = create(handler)
+
+    client = boto3.client("sagemaker", region_name="us-east-1")
+    client.create_training_job(TrainingJobName=name, **handler.sagemaker.jobs[name]["request"])
+
+
+def test_a_running_job_of_the_same_inputs_is_awaited(handler: ModuleType) -> None:
+    assert create(handler) == create(handler)
+    assert len(handler.sagemaker.jobs) == 1
+
+
+def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> None:
+    name = create(handler)
+    handler.sagemaker.complete(name)
+
+    assert create(handler) == name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"InstanceType": "ml.g5.xlarge"},
+        {"HyperParameters": {"num_layers": "34", "epochs": "30"}},
+        {"DatasetPrefix": "datasets/def"},
+        {"OutputPath": "s3://artifacts/elsewhere"},
+        {"MaxRuntimeInSeconds": "60"},
+    ],
+)
+def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, Any]) -> None:
+    stage("datasets/def")
+
+    assert create(handler) != create(handler, **changes)
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped", "Stopping"])
+def test_a_job_that_ended_badly_is_followed_by_another_attempt(
+    handler: ModuleType, status: str
+) -> None:
+    name = create(handler)
+    handler.sagemaker.end(name, status)
+
+    second = create(handler)
+    handler.sagemaker.end(second, "Failed")
+
+    assert (second, create(handler)) == (f"{name}-2", f"{name}-3")
+
+
+def test_a_job_whose_model_is_gone_is_run_again(handler: ModuleType) -> None:
+    name = create(handler)
+    handler.sagemaker.complete(name)
+    boto3.client("s3", region_name="us-east-1").delete_object(Bucket="artifacts", Key=MODEL_KEY)
+
+    assert create(handler) == f"{name}-2"
+
+
+def test_nothing_staged_is_refused_with_the_remedy(handler: ModuleType) -> None:
+    with pytest.raises(handler.DatasetNotUsable, match=r"not-staged.*python -m training.stage"):
+        create(handler, DatasetPrefix="not-staged")
+
+
+def test_a_dataset_of_other_classes_is_refused(handler: ModuleType) -> None:
+    stage("datasets/swapped", classes=("motorcycle", "bicycle"))
+
+    with pytest.raises(handler.DatasetNotUsable, match=r"\['motorcycle', 'bicycle'\]"):
+        create(handler, DatasetPrefix="datasets/swapped")
+
+
+def test_a_job_in_progress_is_not_complete(handler: ModuleType) -> None:
+    assert ask(handler, create(handler)) == {"IsComplete": False}
+
+
+def test_a_completed_job_gives_its_attributes(handler: ModuleType) -> None:
+    name = create(handler)
+    handler.sagemaker.complete(name)
+
+    assert ask(handler, name) == {
+        "IsComplete": True,
+        "Data": {
+            "TrainingJobName": name,
+            "ModelDataUrl": f"s3://artifacts/{MODEL_KEY}",
+            "ValidationAccuracy": "0.9150",
+            "Classes": "bicycle,motorcycle",
+        },
+    }
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_failed_job_says_why(handler: ModuleType, status: str) -> None:
+    name = create(handler)
+    handler.sagemaker.end(name, status, FailureReason="ClientError: no data")
+
+    with pytest.raises(handler.TrainingFailed, match=f"{name} is {status}: ClientError: no data"):
+        ask(handler, name)
+
+
+def delete(handler: ModuleType, name: str) -> None:
+    event = {
+        "RequestType": "Delete",
+        "PhysicalResourceId": name,
+        "ResourceProperties": PROPERTIES,
+    }
+    assert handler.on_event(event, None) == {"PhysicalResourceId": name}
+
+
+def test_delete_stops_a_running_job_and_waits_for_it(handler: ModuleType) -> None:
+    name = create(handler)
+
+    delete(handler, name)
+
+    assert handler.sagemaker.stopped == [name]
+    assert ask(handler, name, "Delete") == {"IsComplete": False}
+    handler.sagemaker.end(name, "Stopped")
+    assert ask(handler, name, "Delete") == {"IsComplete": True}
+
+
+def test_delete_leaves_a_completed_job_alone_and_tolerates_a_gone_one(handler: ModuleType) -> None:
+    name = create(handler)
+    handler.sagemaker.complete(name)
+
+    delete(handler, name)
+    delete(handler, "scones-dev-gone")
+
+    assert handler.sagemaker.stopped == []
+    assert ask(handler, "scones-dev-gone", "Delete") == {"IsComplete": True}
