@@ -7,7 +7,6 @@ STAMPS := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 ENVIRONMENT ?= dev
-CDK         := cdk
 CONTEXT     := -c environment=$(ENVIRONMENT)
 
 .DEFAULT_GOAL := help
@@ -47,3 +46,59 @@ setup: $(STAMPS)/base $(STAMPS)/node ## Set up what synth, stage and deploy need
 
 .PHONY: setup-dev
 setup-dev: $(STAMPS)/dev $(STAMPS)/node ## Set up everything, tests included
+
+# --- The verbs ---------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(STAMPS)/local $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: setup-dev ## Run every test: unit, infrastructure, then local (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest $(TESTS)
+
+.PHONY: snapshots
+snapshots: setup-dev ## Accept the templates as they are now; read the diff before you commit it
+	@$(BIN)/python -m pytest tests/infrastructure/test_snapshots.py --snapshot-update
+
+.PHONY: lint
+lint: setup-dev ## Check style, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+.PHONY: format
+format: setup-dev ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: synth
+synth: setup ## Synthesize the templates into cdk.out/ (ENVIRONMENT=dev)
+	@cdk synth --quiet $(CONTEXT)
+
+.PHONY: diff
+diff: setup ## Show what a deployment would change
+	@cdk diff $(CONTEXT)
+
+.PHONY: stage
+stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--archive PATH")
+	@$(BIN)/python -m training.stage --environment $(ENVIRONMENT) $(ARGS)
+
+.PHONY: deploy
+deploy: setup ## Deploy the buckets, stage the pictures, deploy the rest
+	@cdk deploy Scones-$(ENVIRONMENT)-Storage $(CONTEXT)
+	@$(MAKE) --no-print-directory stage
+	@cdk deploy --all $(CONTEXT)
+
+.PHONY: destroy
+destroy: setup ## Destroy every stack of the environment
+	@cdk destroy --all $(CONTEXT)
+
+.PHONY: clean
+clean: ## Remove what the verbs made, but not .venv and node_modules
+	rm -rf cdk.out out .localcloud .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove these, too
+	rm -rf $(VENV) node_modules

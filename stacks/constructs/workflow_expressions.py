@@ -24,7 +24,7 @@ STATUS_OF_ERROR = {
 
 
 def _expression(text: str) -> str:
-    return "{% " + " ".join(text.split()) + " %}"
+    return "{% " + " ".join(line.strip() for line in text.strip().splitlines()) + " %}"
 
 
 READ_INPUT = _expression(
@@ -112,7 +112,9 @@ _LISTING = f"""
         $count($those) = 0 ? "" :
           "\\n" & $title & "\\n"
           & $join($map([$those[[0..{MAX_NAMED - 1}]]], function($one) {{
-              "- s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key & ": " & $say($one) & "\\n"
+              "- " & ($exists($one.body.s3_key)
+                ? "s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key : "no bucket and key")
+              & "\\n    " & $say($one) & "\\n"
             }}))
           & ($more > 0 ? "  ... and " & $more & " more\\n" : "")
       )

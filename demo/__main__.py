@@ -1,0 +1,138 @@
+"""`python -m demo`: the whole workflow on a local cloud, from nothing and back to nothing."""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from demo.run import Demo
+from demo.steps import Steps
+from demo.summary import Summary
+from localcloud.environment import DEFAULT_PORT
+from localcloud.launcher import LocalCloud, free_port
+from settings import load
+from training.source import ARCHIVE_VARIABLE
+
+ENVIRONMENT = "dev"
+SUMMARY = "summary.json"
+EXIT_FAILED, EXIT_LEFTOVERS, EXIT_INTERRUPTED = 1, 3, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    # Otherwise a TERM would end this process before it has ended the others.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A cloud that is kept has the port that other commands expect; one that goes needs none.
+    cloud = LocalCloud(options.port or (DEFAULT_PORT if options.keep else free_port()))
+    out: Path = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures
+    try:
+        summary = _run(cloud, Steps(console), out, options)
+    except KeyboardInterrupt:
+        console.print("[red]Interrupted.[/] The local cloud is down.")
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        console.print("[red]The demo failed:[/]")
+        console.print(str(error) or repr(error), markup=False, soft_wrap=True)
+        console.print(f"Logs: {out}/*.log and, of the local cloud, {cloud.log}", soft_wrap=True)
+        return EXIT_FAILED
+    summary.write(out / SUMMARY)
+    console.print(summary.table())
+    console.print(f"Wrote {out / SUMMARY} and {out / 'confidence.png'}", soft_wrap=True)
+    if options.keep:
+        _say_how_to_look_around(console, cloud)
+    else:
+        shutil.rmtree(cloud.folder, ignore_errors=True)  # its log: of interest after a failure only
+    for left in summary.left_after_destroy or []:
+        console.print(f"[red]left after destroy:[/] {left}", soft_wrap=True)
+    return EXIT_LEFTOVERS if summary.left_after_destroy else 0
+
+
+def _run(cloud: LocalCloud, steps: Steps, out: Path, options: argparse.Namespace) -> Summary:
+    """The steps between the local cloud's start and its end, which comes whatever happens."""
+    stop = True
+    try:
+        with steps.step("local cloud up"):
+            cloud.start(stop_with_caller=not options.keep)
+        _use_only(cloud)
+        demo = Demo(load(ENVIRONMENT), steps, out, options.archive)
+        summary = demo.run(destroy=not options.keep)
+        stop = not options.keep
+        return summary
+    finally:
+        if stop:
+            with steps.step("local cloud down"):
+                cloud.stop()
+
+
+def _use_only(cloud: LocalCloud) -> None:
+    """Let this process and its children see the local cloud, and no other AWS access."""
+    environment = cloud.environment()
+    os.environ.clear()
+    os.environ.update(environment)
+
+
+def _say_how_to_look_around(console: Console, cloud: LocalCloud) -> None:
+    port = "" if cloud.port == DEFAULT_PORT else f" --port {cloud.port}"
+    console.print(
+        f"""
+The local cloud stays up at {cloud.endpoint_url}, until it is taken down. To look around:
+
+  source .venv/bin/activate
+  eval "$(python -m localcloud env{port})"        points this shell at it
+  cdk list; cdk diff; cdk deploy --all
+  aws sagemaker list-endpoints                  (if the AWS CLI is installed)
+  python -c "import boto3; print(boto3.client('sagemaker').list_endpoints()['Endpoints'])"
+
+Take it down, with everything in it:
+
+  python -m localcloud down{port}
+""",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m demo",
+        description="Deploy the workflow to a local cloud, run the validation pictures through it, "
+        "read back what happened, destroy everything.",
+        epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, "
+        f"{EXIT_LEFTOVERS} something was left after destroy, {EXIT_INTERRUPTED} interrupted.",
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave everything up, and say how to look around"
+    )
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        metavar="PATH",
+        help=f"CIFAR-100 archive; else ${ARCHIVE_VARIABLE}, else the download, else drawn pictures",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        help=f"loopback port of the local cloud (default: {DEFAULT_PORT} with --keep, else any "
+        "free one)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/demo"),
+        metavar="FOLDER",
+        help="folder of summary.json, confidence.png and logs (default: %(default)s)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

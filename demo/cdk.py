@@ -1,0 +1,78 @@
+"""Runs the CDK CLI: its output goes to a log file, its last line to the screen."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.steps import Say
+
+PROJECT = Path(__file__).resolve().parents[1]
+TAIL_LINES = 30
+
+
+class CdkError(RuntimeError):
+    """The CDK CLI is missing or failed; the message holds the end of its output."""
+
+
+@dataclass(frozen=True)
+class Cdk:
+    """The CDK CLI with one cloud assembly, on the cloud that the environment points at."""
+
+    assembly: Path
+    """Folder that `synth` writes and the other commands read: the app runs once."""
+    logs: Path
+    """Folder of the log files."""
+
+    def synth(self, *context: str, log: str, say: Say) -> None:
+        """Write the assembly; `context` are pairs such as `environment=dev`."""
+        options = [option for pair in context for option in ("--context", pair)]
+        self._run("synth", "--quiet", "--output", str(self.assembly), *options, log=log, say=say)
+
+    def run(self, *arguments: str, log: str, say: Say) -> None:
+        """Run `cdk ARGUMENTS` on the assembly; its output goes to `<logs>/<log>.log`.
+
+        Raises:
+            CdkError: it is not installed, or ended with an error.
+        """
+        self._run(*arguments, "--app", str(self.assembly), log=log, say=say)
+
+    def _run(self, *arguments: str, log: str, say: Say) -> None:
+        # The Node.js and the Python that set-up put beside this interpreter come first.
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        cdk = shutil.which("cdk", path=path)
+        if cdk is None:
+            raise CdkError("the CDK CLI is not installed in this environment; run: make setup")
+        file = self.logs / f"{log}.log"
+        tail: deque[str] = deque(maxlen=TAIL_LINES)
+        with (
+            file.open("w", encoding="utf-8") as output,
+            subprocess.Popen(  # noqa: S603 - arguments of ours, no shell
+                [cdk, *arguments, "--ci", "--no-color", "--no-notices"],
+                cwd=PROJECT,
+                env={**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            ) as process,
+        ):
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    output.write(line)
+                    if line.strip():
+                        tail.append(line.rstrip())
+                        say(line.strip())
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode:
+            raise CdkError(
+                f"cdk {' '.join(arguments)}: exit code {process.returncode}; "
+                f"end of {file}:\n" + "\n".join(tail)
+            )

@@ -1,0 +1,126 @@
+"""Runs pictures through the deployed state machine, and reads back what became of them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from demo.steps import Say
+
+POLL_SECONDS = 0.25
+QUEUE_NAME = "scones-demo-notifications"
+
+
+class ExecutionFailedError(RuntimeError):
+    """The execution of the state machine did not succeed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the output of an execution says, held against the truth."""
+
+    images: int
+    accepted: int
+    rejected: int
+    errors: int
+    accuracy: float | None
+    """Share of pictures whose best class is right, among all that got a classification, accepted
+    or rejected; None if none got one."""
+
+
+def execute(arn: str, images: list[dict[str, str]], say: Say) -> dict[str, Any]:
+    """Output of one execution over `images`, each `{"s3_bucket", "s3_key"}`.
+
+    Raises:
+        ExecutionFailedError: it failed, was aborted or timed out; with the error and its cause.
+    """
+    stepfunctions = boto3.client("stepfunctions")
+    started = time.monotonic()
+    execution = stepfunctions.start_execution(
+        stateMachineArn=arn, input=json.dumps({"images": images})
+    )["executionArn"]
+    while True:
+        state = stepfunctions.describe_execution(executionArn=execution)
+        if state["status"] != "RUNNING":
+            break
+        say(f"{len(images)} pictures, {time.monotonic() - started:.0f} s")
+        time.sleep(POLL_SECONDS)
+    if state["status"] != "SUCCEEDED":
+        raise ExecutionFailedError(
+            f"execution {execution} is {state['status']}: "
+            f"{state.get('error', 'no error name')}: {state.get('cause', 'no cause')}"
+        )
+    output: dict[str, Any] = json.loads(state["output"])
+    return output
+
+
+def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:
+    """Counts and accuracy; `truth` is the class name by key of the picture."""
+    counts = output["counts"]
+    right = [
+        result["body"]["label"] == truth[result["body"]["s3_key"]]
+        for result in output["results"]
+        if "label" in result["body"]
+    ]
+    return Outcome(
+        images=counts["images"],
+        accepted=counts["accepted"],
+        rejected=counts["rejected"],
+        errors=counts["failed"],
+        accuracy=sum(right) / len(right) if right else None,
+    )
+
+
+@contextmanager
+def listening(topic_arn: str) -> Iterator[Callable[[], int]]:
+    """Subscribe a queue to the topic; gives a function that counts what has arrived since.
+
+    The queue and its subscription are gone at the end of the block.
+    """
+    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    url = sqs.create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    queue_arn = attributes["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
+    )
+    subscription = sns.subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
+    )["SubscriptionArn"]
+    try:
+        yield lambda: _count(sqs, url)
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription)
+        sqs.delete_queue(QueueUrl=url)
+
+
+def _count(sqs: Any, url: str) -> int:
+    """Take messages until none comes for a second."""
+    count = 0
+    while True:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        messages = answer.get("Messages", [])
+        if not messages:
+            return count
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        count += len(messages)
+
+
+def _policy(queue_arn: str, topic_arn: str) -> dict[str, Any]:
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+            }
+        ],
+    }

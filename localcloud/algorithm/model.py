@@ -1,0 +1,95 @@
+"""The model file, and probabilities from it, with numpy alone.
+
+Not a pickle or joblib file: those run code when they are loaded, tie the model to one release of
+scikit-learn, and make the server import it, which takes most of a second. What prediction needs
+is nine arrays and one formula; a test holds it equal to scikit-learn's own probabilities.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from localcloud.algorithm.features import Floats
+
+FILE_NAME = "model.npz"
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Support vector machines with an RBF kernel, one against the rest, and Platt scaling.
+
+    f: features, s: support vectors, k: machines (one for two classes, else one a class).
+    """
+
+    picture_size: npt.NDArray[np.int64]
+    """Height and width that pictures are resized to, shape (2,)."""
+    mean: Floats
+    """Of each feature, shape (f,)."""
+    scale: Floats
+    """Standard deviation of each feature, shape (f,)."""
+    support: Floats
+    """Support vectors, standardised, shape (s, f)."""
+    weights: Floats
+    """Of each support vector in each machine, shape (s, k)."""
+    intercepts: Floats
+    """Shape (k,)."""
+    gamma: Floats
+    """Of the kernel exp(-gamma * squared distance), shape ()."""
+    slopes: Doubles
+    """Platt's A, shape (k,)."""
+    offsets: Doubles
+    """Platt's B, shape (k,)."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width that pictures are resized to."""
+        height, width = self.picture_size.tolist()
+        return height, width
+
+    @cached_property
+    def _squared_support(self) -> Floats:
+        squares: Floats = (self.support**2).sum(axis=1)
+        return squares
+
+    def probabilities(self, features: Floats) -> Doubles:
+        """Probability of each class, in class order.
+
+        Args:
+            features: shape (n, f).
+
+        Returns:
+            Shape (n, classes); every row sums to 1.
+        """
+        rows = (features - self.mean) / self.scale
+        distances = (rows**2).sum(axis=1)[:, None] + self._squared_support
+        distances -= 2 * rows @ self.support.T
+        margins = np.exp(-self.gamma * distances) @ self.weights + self.intercepts
+        chances: Doubles = 1 / (1 + np.exp(self.slopes * margins + self.offsets))
+        if chances.shape[1] == 1:
+            return np.hstack([1 - chances, chances])
+        chances /= chances.sum(axis=1, keepdims=True)
+        return chances
+
+    def save(self, folder: Path) -> Path:
+        """Write the model file; equal models give equal bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / FILE_NAME
+        np.savez(path, allow_pickle=False, **asdict(self))
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the model file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError, KeyError: it is not one of ours.
+        """
+        with np.load(folder / FILE_NAME, allow_pickle=False) as arrays:
+            return cls(**{field.name: arrays[field.name] for field in fields(cls)})

@@ -1,0 +1,134 @@
+"""The training command: reads and writes the `/opt/ml` folders as a SageMaker container does.
+
+Source of the folders: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+SIGTERM needs no handler: Python's default ends the process at once.
+"""
+
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from localcloud.algorithm.channels import (
+    LabelledPicture,
+    check_channels,
+    read_json,
+    read_list,
+)
+from localcloud.algorithm.errors import ClientError, PictureError
+from localcloud.algorithm.features import Floats, Pixels, decode, describe, working_size
+from localcloud.algorithm.hyperparameters import parse
+from localcloud.algorithm.model import Model
+
+PROGRESS_STEP = 100  # pictures between two lines of progress
+
+log = logging.getLogger(__name__)
+
+
+def main(root: Path) -> int:
+    """Run the job in folder `root` (`/opt/ml`).
+
+    Returns:
+        Exit code: 0, or 1 after writing the reason to `output/failure` and stderr.
+    """
+    # The real algorithm's format: [01/31/2026 12:34:56 INFO 139782187484992] Epoch[0] ...
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO,
+        format="[%(asctime)s %(levelname)s %(thread)d] %(message)s",
+        datefmt="%m/%d/%Y %H:%M:%S",
+    )
+    try:
+        train(root)
+    except ClientError as error:
+        return _fail(root, f"ClientError: {error}")
+    except Exception as error:
+        traceback.print_exc()
+        return _fail(root, f"AlgorithmError: {error!r}")
+    return 0
+
+
+def train(root: Path) -> None:
+    """Read input, learn, report accuracy, write the model.
+
+    Raises:
+        ClientError: something is wrong with hyperparameters, channels or pictures.
+    """
+    started = time.monotonic()
+    config, data = root / "input" / "config", root / "input" / "data"
+    hyperparameters = parse(read_json(config / "hyperparameters.json"))
+    check_channels(read_json(config / "inputdataconfig.json"))
+    log.info("Hyperparameters: %s", hyperparameters.model_dump(exclude_none=True))
+    classes = hyperparameters.num_classes
+    training = read_list(data, "train", classes=classes)
+    validation = read_list(data, "validation", classes=classes)
+    _check_counts(training, classes=classes, expected=hyperparameters.num_training_samples)
+    size = working_size(*hyperparameters.picture_size)
+
+    pixels = _decode_all(training, size)
+    features = _describe_all(pixels, "train")
+    flipped = _describe_all([picture[:, ::-1] for picture in pixels], "train, mirrored")
+    validation_features = _describe_all(_decode_all(validation, size), "validation")
+
+    from localcloud.algorithm.fitting import fit  # slow import: not before the input is sound
+
+    log.info("Fitting and calibrating on %d pictures and their mirror images", len(training))
+    model = fit(features=features, flipped=flipped, labels=_labels(training), size=size)
+    log.info("Epoch[0] Train-accuracy=%f", _accuracy(model, features, training))
+    log.info("Epoch[0] Time cost=%.3f", time.monotonic() - started)
+    log.info("Epoch[0] Validation-accuracy=%f", _accuracy(model, validation_features, validation))
+    log.info('Saved checkpoint to "%s"', model.save(root / "model"))
+
+
+def _check_counts(training: Sequence[LabelledPicture], *, classes: int, expected: int) -> None:
+    if len(training) < expected:
+        raise ClientError(
+            f"num_training_samples = {expected}, but the training list names {len(training)}"
+        )
+    counts = np.bincount(_labels(training), minlength=classes)
+    if counts.min() < 2:
+        label = int(counts.argmin())
+        raise ClientError(
+            f"class {label} has {counts[label]} training pictures; the local algorithm needs two"
+        )
+
+
+def _decode_all(pictures: Sequence[LabelledPicture], size: tuple[int, int]) -> list[Pixels]:
+    return [_decode_file(picture.path, size) for picture in pictures]
+
+
+def _decode_file(path: Path, size: tuple[int, int]) -> Pixels:
+    try:
+        return decode(path.read_bytes(), size)
+    except PictureError as error:
+        raise ClientError(f"{path.name}: {error}") from error
+
+
+def _describe_all(pictures: Sequence[Pixels], name: str) -> Floats:
+    rows = []
+    for number, picture in enumerate(pictures, start=1):
+        rows.append(describe(picture))
+        if number % PROGRESS_STEP == 0 or number == len(pictures):
+            log.info("features (%s) %d/%d", name, number, len(pictures))
+    return np.stack(rows)
+
+
+def _labels(pictures: Sequence[LabelledPicture]) -> npt.NDArray[np.int64]:
+    return np.array([picture.label for picture in pictures])
+
+
+def _accuracy(model: Model, features: Floats, pictures: Sequence[LabelledPicture]) -> float:
+    return float((model.probabilities(features).argmax(axis=1) == _labels(pictures)).mean())
+
+
+def _fail(root: Path, reason: str) -> int:
+    failure = root / "output" / "failure"
+    failure.parent.mkdir(parents=True, exist_ok=True)
+    failure.write_text(reason, encoding="utf-8")
+    print(reason, file=sys.stderr)
+    return 1

@@ -1,0 +1,33 @@
+"""The one place that touches ministack's private names: extensions and repairs of the emulator."""
+
+from localcloud.emulator.extension import (
+    Attributes,
+    Properties,
+    ResourceType,
+    Response,
+    ServiceHandler,
+    add_resource_types,
+    add_service,
+    current_account,
+    current_region,
+    endpoint_url,
+    serve,
+)
+from localcloud.emulator.names import PrivateNameError
+from localcloud.emulator.repairs import repair
+
+__all__ = [
+    "Attributes",
+    "PrivateNameError",
+    "Properties",
+    "ResourceType",
+    "Response",
+    "ServiceHandler",
+    "add_resource_types",
+    "add_service",
+    "current_account",
+    "current_region",
+    "endpoint_url",
+    "repair",
+    "serve",
+]

@@ -1,0 +1,112 @@
+"""How a plug-in adds an AWS service and CloudFormation resource types to the emulator.
+
+Call these before the emulator serves its first request. Account and region belong to the request
+at hand: ministack keeps them in context variables, which tasks and `asyncio.to_thread` inherit and
+a bare `threading.Thread` does not (start it with `contextvars.copy_context().run`).
+"""
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localcloud.emulator.names import private, replace
+
+Response = tuple[int, dict[str, str], bytes]
+ServiceHandler = Callable[
+    [str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]
+]
+Properties = dict[str, Any]
+Attributes = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """What CloudFormation calls for one resource type.
+
+    All three run on a thread of their own, one resource of a stack at a time: they may block (for
+    example until an endpoint is in service) and may call the emulator over HTTP. Any exception
+    fails the resource, and `str(exception)` is the reason in its stack event.
+
+    `properties` arrive resolved (no Ref or Fn::), without what was `AWS::NoValue`.
+    """
+
+    create: Callable[[str, Properties, str], tuple[str, Attributes]]
+    """(logical id, properties, stack name) -> (physical id, attributes).
+
+    Ref gives the physical id, Fn::GetAtt an attribute, also with dots in its name."""
+
+    update: Callable[[str, Properties, Properties, str, str], tuple[str, Attributes]]
+    """(physical id, old properties, new properties, stack name, logical id) -> as `create`.
+
+    Called only if the properties differ. Another physical id than before means replacement: the
+    old resource is deleted through `delete` after everything else of the update succeeded."""
+
+    delete: Callable[[str, Properties], None]
+    """(physical id, properties). Must succeed when the resource is gone already."""
+
+
+def add_service(name: str, handler: ServiceHandler) -> None:
+    """Serve every request signed for the service `name` with `handler`.
+
+    `name` is the SigV4 signing name: both SageMaker's control plane and its runtime sign as
+    `sagemaker`, so one handler tells them apart, by the `x-amz-target` header or the path.
+
+    The handler takes (method, path, headers with lower-case names, body, query parameters) and
+    returns (status, headers, body). It runs on the event loop and must not block it.
+    """
+    handlers = private("ministack.app:SERVICE_HANDLERS")
+    patterns = private("ministack.core.router:SERVICE_PATTERNS")
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> Response:
+        status, answer, content = await handler(method, path, headers, body, query)
+        # ministack rewrites "Content-Type" to the control plane's; it leaves lower case alone.
+        return status, {key.lower(): value for key, value in answer.items()}, content
+
+    handlers[name] = handle
+    # Unknown to ministack, the name would be looked up in all of botocore's models (seconds).
+    patterns[name] = {}
+
+
+def add_resource_types(types: Mapping[str, ResourceType]) -> None:
+    """Let CloudFormation create, update and delete `types`, e.g. `AWS::SageMaker::Model`."""
+    handlers = private("ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS")
+    threaded = "ministack.services.cloudformation.stacks:_runs_on_worker_thread"
+    runs_on_worker_thread: Callable[[str], bool] = private(threaded)
+
+    for name, resource_type in types.items():
+        handlers[name] = {
+            "create": resource_type.create,
+            "update": resource_type.update,
+            "update_with_logical_id": True,
+            "delete": resource_type.delete,
+        }
+    ours = frozenset(types)
+    replace(threaded, lambda name: name in ours or runs_on_worker_thread(name))
+
+
+def current_account() -> str:
+    """Account of the request at hand, 12 digits."""
+    account: str = private("ministack.core.responses:get_account_id")()
+    return account
+
+
+def current_region() -> str:
+    """Region of the request at hand, e.g. `us-east-1`."""
+    region: str = private("ministack.core.responses:get_region")()
+    return region
+
+
+def endpoint_url() -> str:
+    """URL at which this emulator serves every AWS service."""
+    return f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
+
+
+def serve() -> None:
+    """Serve AWS requests at GATEWAY_PORT until the process is told to end (SIGTERM, SIGINT)."""
+    main = private("ministack.app:main")
+    del sys.argv[1:]  # ministack would read them as its own
+    main()

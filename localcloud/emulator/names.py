@@ -1,0 +1,55 @@
+"""Access to the private names of ministack, checked the moment they are asked for.
+
+ministack has no extension interface. Everything here is looked up once, while the emulator starts,
+so a name that another version renamed stops the start with a message instead of a failing request.
+"""
+
+import pkgutil
+import re
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements-local.txt"
+
+
+class PrivateNameError(RuntimeError):
+    """The installed ministack lacks a private name that the local cloud depends on."""
+
+    def __init__(self, name: str) -> None:
+        """Tell of `name`, which is `<module>:<attribute>`."""
+        super().__init__(
+            f"ministack {version('ministack')} has no {name}, which the local cloud extends; "
+            f"{REQUIREMENTS.name} pins ministack {pinned_version()}: "
+            f"install that (pip install -r {REQUIREMENTS.name}) or adapt localcloud/emulator/"
+        )
+
+
+def pinned_version() -> str:
+    """Version of ministack that requirements-local.txt pins, `none` if it pins none."""
+    pin = re.search(r"^ministack==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
+    return pin[1] if pin else "none"
+
+
+def private(name: str) -> Any:
+    """The object called `name`, e.g. `ministack.app:SERVICE_HANDLERS`.
+
+    Raises:
+        PrivateNameError: the installed ministack has no such name.
+    """
+    try:
+        return pkgutil.resolve_name(name)
+    except (AttributeError, ImportError) as error:
+        raise PrivateNameError(name) from error
+
+
+def replace(name: str, replacement: object) -> None:
+    """Put `replacement` in the place of the object called `name`.
+
+    Raises:
+        PrivateNameError: there is nothing of that name to replace.
+    """
+    private(name)
+    path = name.replace(":", ".")
+    owner, _, attribute = path.rpartition(".")
+    setattr(pkgutil.resolve_name(owner), attribute, replacement)

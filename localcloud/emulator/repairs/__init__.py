@@ -1,0 +1,26 @@
+"""What the pinned ministack does differently from AWS, repaired: one module per difference."""
+
+from localcloud.emulator.repairs import (
+    bucket_not_empty,
+    bucket_tags,
+    function_workers,
+    lambda_outcome,
+    lambda_tmp,
+    lambda_workers,
+    state_size,
+)
+
+
+def repair() -> None:
+    """Apply every repair; once, before the emulator serves.
+
+    Raises:
+        PrivateNameError: the installed ministack is not the one the repairs were written for.
+    """
+    bucket_not_empty.repair()
+    bucket_tags.repair()
+    function_workers.repair()
+    lambda_outcome.repair()
+    lambda_tmp.repair()
+    lambda_workers.repair()
+    state_size.repair()

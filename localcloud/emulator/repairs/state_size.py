@@ -1,0 +1,73 @@
+"""A state's input and output hold at most 256 KiB, as on AWS; ministack takes any size.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (payload size),
+https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+(States.DataLimitExceeded, which States.ALL and States.TaskFailed do not match).
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from localcloud.emulator.names import private, replace
+
+LIMIT_BYTES = 262_144
+DATA_LIMIT_EXCEEDED = "States.DataLimitExceeded"
+
+MODULE = "ministack.services.stepfunctions"
+# These give (output, next state); a state's own Retry and Catch are over by then.
+STATES = ("_execute_pass", "_execute_task", "_execute_map", "_execute_parallel")
+
+
+def repair() -> None:
+    """Check what goes into a task, comes out of it, and comes out of a state."""
+    execution_error: type[Exception] = private(f"{MODULE}:_ExecutionError")
+
+    def check(value: Any, what: str) -> None:
+        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        if size > LIMIT_BYTES:
+            cause = f"{what} has {size} bytes, above the maximum of {LIMIT_BYTES} bytes"
+            raise execution_error(DATA_LIMIT_EXCEEDED, cause)
+
+    def checked_state(execute: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
+        @wraps(execute)
+        def execute_checked(state: Any, data: Any, *rest: Any) -> tuple[Any, Any]:
+            output, following = execute(state, data, *rest)
+            check(output, f"The output of the {state['Type']} state")
+            return output, following
+
+        return execute_checked
+
+    for name in STATES:
+        path = f"{MODULE}:{name}"
+        replace(path, checked_state(private(path)))
+    _check_tasks(check)
+    _leave_uncaught_by_wildcards()
+
+
+def _check_tasks(check: Callable[[Any, str], None]) -> None:
+    path = f"{MODULE}:_invoke_resource"
+    invoke: Callable[[str, Any], Any] = private(path)
+
+    @wraps(invoke)
+    def invoke_checked(resource: str, data: Any) -> Any:
+        check(data, f"The input of the task {resource}")
+        result = invoke(resource, data)
+        check(result, f"The result of the task {resource}")
+        return result
+
+    replace(path, invoke_checked)
+
+
+def _leave_uncaught_by_wildcards() -> None:
+    path = f"{MODULE}:_error_matches"
+    matches: Callable[[list[str], str], bool] = private(path)
+
+    @wraps(matches)
+    def matches_by_name(error_equals: list[str], error: str) -> bool:
+        if error == DATA_LIMIT_EXCEEDED:
+            return error in error_equals
+        return matches(error_equals, error)
+
+    replace(path, matches_by_name)

@@ -1,0 +1,81 @@
+"""Environment variables: those of the emulator's process and those that point tools at it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+REGION = "us-east-1"
+
+STOP_AT_END_OF_INPUT = "--stop-at-end-of-input"
+"""Option of the server: end when standard input does, so with the process that started it."""
+
+# A developer's profile or metadata service must never be asked for credentials.
+_NO_OTHER_ACCESS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def endpoint_url(port: int) -> str:
+    """URL of the emulator at `port`; with a numeric host S3 clients use path-style addresses."""
+    return f"http://{HOST}:{port}"
+
+
+def client_variables(environment: Mapping[str, str], port: int) -> dict[str, str]:
+    """What points boto3, the AWS CLI and the CDK CLI at the emulator, and nowhere else."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url(port),
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        **_NO_OTHER_ACCESS,
+        **_past_the_proxy(environment),
+    }
+
+
+def foreign_variables(environment: Mapping[str, str]) -> list[str]:
+    """Names of the caller's AWS variables that ours do not replace, e.g. `AWS_PROFILE`."""
+    ours = client_variables(environment, DEFAULT_PORT)
+    return sorted(name for name in environment if name.startswith("AWS_") and name not in ours)
+
+
+def client_environment(environment: Mapping[str, str], port: int) -> dict[str, str]:
+    """`environment` without the caller's AWS access, pointed at the emulator at `port`."""
+    return _without_aws(environment) | client_variables(environment, port)
+
+
+def server_environment(
+    environment: Mapping[str, str], port: int, temporary: Path
+) -> dict[str, str]:
+    """Environment of the emulator; Lambda workers, training and model servers inherit it.
+
+    It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them.
+    """
+    return _without_aws(environment) | {
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(temporary),
+        # CDK's own custom-resource handlers are JavaScript and import @aws-sdk/client-s3.
+        "NODE_PATH": str(PROJECT / "node_modules"),
+        **_NO_OTHER_ACCESS,
+        **_past_the_proxy(environment),
+    }
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+
+
+def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    exempt = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    hosts = [host for host in exempt.split(",") if host]
+    value = ",".join(hosts if HOST in hosts else [*hosts, HOST])
+    return {"NO_PROXY": value, "no_proxy": value}

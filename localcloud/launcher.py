@@ -1,0 +1,239 @@
+"""Starts and stops the local cloud: one process group per port, state in `.localcloud/<port>/`.
+
+The emulator's process holds a lock on its `pid` file for as long as it lives. Whether a local cloud
+runs is asked of that lock, never of the pid: a pid outlives its process, as a zombie or by reuse.
+"""
+
+import contextlib
+import fcntl
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+import botocore.config
+import botocore.session
+
+from localcloud.environment import (
+    DEFAULT_PORT,
+    HOST,
+    PROJECT,
+    REGION,
+    STOP_AT_END_OF_INPUT,
+    client_environment,
+    client_variables,
+    endpoint_url,
+    server_environment,
+)
+
+START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+LOG_TAIL_LINES = 20
+
+
+class LocalCloudError(RuntimeError):
+    """The local cloud cannot be started or stopped; the message says what to do."""
+
+
+def free_port() -> int:
+    """A TCP port that is free on the loopback address at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class LocalCloud:
+    """The local cloud at one loopback port, whichever process started it.
+
+    >>> with LocalCloud(port=free_port()).running() as cloud:
+    ...     cloud.client("s3").create_bucket(Bucket="pictures")
+    """
+
+    def __init__(self, port: int = DEFAULT_PORT, folder: Path = PROJECT / ".localcloud") -> None:
+        """Name the local cloud at `port`; nothing is started. `folder` holds one folder a port."""
+        self.port = port
+        self.folder = folder / str(port)
+        self.log = self.folder / "log"
+        self._pid_file = self.folder / "pid"
+        self._temporary = self.folder / "tmp"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint_url(self) -> str:
+        """URL of every AWS service of this local cloud."""
+        return endpoint_url(self.port)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that point AWS tools at this local cloud."""
+        return client_variables(os.environ, self.port)
+
+    def environment(self) -> dict[str, str]:
+        """A complete environment for subprocesses, e.g. `cdk`, without the caller's AWS access."""
+        return client_environment(os.environ, self.port)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for `service`, e.g. `s3`; the caller's AWS profile is never read."""
+        nobody = {
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+        session = boto3.Session(
+            botocore_session=botocore.session.Session(session_vars=nobody),
+            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            region_name=REGION,
+        )
+        config = botocore.config.Config(proxies={}, max_pool_connections=50)
+        client: Any = session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]  # `service` is a name, not a literal
+        return client
+
+    def command(self, verb: str) -> str:
+        """The command line that does `verb` (up, status, env, down) to this local cloud."""
+        port = "" if self.port == DEFAULT_PORT else f" --port {self.port}"
+        return f"python -m localcloud {verb}{port}"
+
+    def pid(self) -> int | None:
+        """Process id of the emulator, None if it does not run."""
+        if not self._pid_file.exists():
+            return None
+        with self._pid_file.open() as file:
+            if _lock(file):
+                return None
+            content = file.read()
+        return int(content) if content else None
+
+    def healthy(self) -> bool:
+        """Whether the emulator answers requests."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=1)
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def start(self, *, stop_with_caller: bool = False) -> None:
+        """Start the emulator in the background and wait until it answers.
+
+        With `stop_with_caller` it also stops when the calling process ends, however that ends.
+
+        Raises:
+            LocalCloudError: it runs already, the port is taken, or the start failed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._pid_file.open("a+") as pid_file:
+            if not _lock(pid_file):
+                raise LocalCloudError(
+                    f"a local cloud already runs at port {self.port} (process {self.pid()}); "
+                    f"use it, stop it with: {self.command('down')}, or choose another --port"
+                )
+            self._refuse_taken_port()
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary.mkdir()
+            self._process = self._spawn(pid_file, stop_with_caller=stop_with_caller)
+            pid_file.truncate(0)
+            pid_file.write(str(self._process.pid))
+        self._await_start(self._process)
+
+    def stop(self) -> bool:
+        """Stop the emulator with every process it started and remove its temporary files.
+
+        Returns whether one was running.
+        """
+        pid = self.pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+            if not _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS):
+                os.killpg(pid, signal.SIGKILL)
+                _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS)
+        if self._process is not None:
+            self._process.communicate(timeout=STOP_SECONDS)
+            self._process = None
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        return pid is not None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["LocalCloud"]:
+        """Start, and stop at the end of the `with` block or of the calling process."""
+        self.start(stop_with_caller=True)
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def log_tail(self) -> str:
+        """The last lines of the emulator's log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def _spawn(self, pid_file: IO[str], *, stop_with_caller: bool) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "localcloud.server"]
+        if stop_with_caller:
+            command.append(STOP_AT_END_OF_INPUT)
+        with self.log.open("wb") as log:
+            return subprocess.Popen(  # noqa: S603  # a fixed command
+                command,
+                cwd=PROJECT,
+                env=server_environment(os.environ, self.port, self._temporary),
+                stdin=subprocess.PIPE if stop_with_caller else subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # The lock belongs to the open file, so the child keeps it after we close ours.
+                pass_fds=[pid_file.fileno()],
+                start_new_session=True,
+            )
+
+    def _await_start(self, process: subprocess.Popen[bytes]) -> None:
+        def settled() -> bool:
+            return process.poll() is not None or self.healthy()
+
+        if _wait_until(settled, seconds=START_SECONDS) and process.poll() is None:
+            return
+        ended = process.poll()
+        self.stop()
+        what = f"did not answer within {START_SECONDS:.0f} s" if ended is None else "ended"
+        raise LocalCloudError(
+            f"the local cloud at port {self.port} {what}; end of {self.log}:\n{self.log_tail()}"
+        )
+
+    def _refuse_taken_port(self) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, self.port))
+            except OSError as error:
+                who = "another AWS emulator" if self.healthy() else "another program"
+                raise LocalCloudError(
+                    f"port {self.port} of {HOST} cannot be used ({error.strerror}); {who} may hold "
+                    f"it (lsof -i :{self.port} tells which): stop that or choose another --port"
+                ) from error
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock `file` until it is closed; False if another process holds the lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

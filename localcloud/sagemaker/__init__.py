@@ -1,0 +1,23 @@
+"""SageMaker for the local cloud: training jobs, models, endpoints with data capture.
+
+Where things are:
+- `operations.py` lists the operations of the control plane; each is one function of the module of
+  its resource (`training_jobs.py`, `models.py`, `endpoint_configs.py`, `endpoints.py`, `tags.py`).
+- `runtime.py` serves InvokeEndpoint, `resources.py` the CloudFormation types.
+- `contract.py` holds every request and response to botocore's model of the API.
+- `training.py` runs a training job, `hosting.py` runs model servers, `capture.py` records what
+  they were asked; `images.py` says which image URI stands for which local algorithm.
+"""
+
+from localcloud.emulator import add_resource_types, add_service
+from localcloud.sagemaker import handler, resources
+
+
+def install() -> None:
+    """Add SageMaker to the emulator of this process; call it before the first request.
+
+    Raises:
+        localcloud.emulator.PrivateNameError: the installed emulator cannot be extended.
+    """
+    add_service("sagemaker", handler.handle)
+    add_resource_types(resources.RESOURCE_TYPES)

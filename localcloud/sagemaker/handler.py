@@ -1,0 +1,75 @@
+"""The HTTP side: from the emulator's event loop to threads, and back as SageMaker's protocols."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from urllib.parse import unquote
+
+from localcloud.emulator import Response, current_account, current_region
+from localcloud.sagemaker import operations, runtime
+from localcloud.sagemaker.errors import ApiError
+from localcloud.sagemaker.store import Scope
+
+_TARGET: Final = "SageMaker."
+_INVOCATION: Final = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
+
+# Pools of our own: the emulator serves S3 with its default pool, and an operation that waited for
+# S3 on a thread of that pool could wait for ever. Invocations never wait for other requests.
+_control = ThreadPoolExecutor(16, thread_name_prefix="sagemaker-control")
+_invocations = ThreadPoolExecutor(64, thread_name_prefix="sagemaker-invocation")
+
+
+async def handle(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, list[str]],  # noqa: ARG001 - SageMaker's operations have none
+) -> Response:
+    """Serve one request, of the control plane (JSON 1.1) or the runtime (REST JSON)."""
+    scope = Scope(account=current_account(), region=current_region())
+    target = headers.get("x-amz-target", "")
+    if target.startswith(_TARGET):
+        return await _in(_control, lambda: _control_plane(scope, target, body))
+    return await _in(_invocations, lambda: _runtime(scope, method, path, headers, body))
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[[], Response]) -> Response:
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+
+def _control_plane(scope: Scope, target: str, body: bytes) -> Response:
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    try:
+        response = operations.call(scope, target.removeprefix(_TARGET), _decode(body))
+    except ApiError as error:
+        content = {"__type": error.code, "message": error.message, **error.fields}
+        return error.status, headers, json.dumps(content).encode()
+    return 200, headers, json.dumps(response).encode()
+
+
+def _decode(body: bytes) -> object:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError as error:
+        raise ApiError("SerializationException", f"The request is no JSON: {error}") from error
+
+
+def _runtime(
+    scope: Scope, method: str, path: str, headers: dict[str, str], body: bytes
+) -> Response:
+    try:
+        match = _INVOCATION.fullmatch(path)
+        if method != "POST" or match is None:
+            raise ApiError(
+                "UnknownOperationException",
+                f"The local cloud does not implement {method} {path}; of the SageMaker runtime it "
+                "has POST /endpoints/{name}/invocations.",
+                status=404,
+            )
+        return runtime.invoke_endpoint(scope, unquote(match["endpoint"]), headers, body)
+    except ApiError as error:
+        return runtime.error_response(error)

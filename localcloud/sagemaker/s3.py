@@ -1,0 +1,130 @@
+"""S3 of the emulator, over HTTP: only for threads other than the event loop's."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from localcloud.emulator import endpoint_url
+from localcloud.sagemaker.errors import Failure, invalid
+from localcloud.sagemaker.store import Scope
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PARALLEL_DOWNLOADS: Final = 8
+_client_lock = threading.Lock()
+
+
+def client(scope: Scope) -> "S3Client":
+    """The S3 client for an account and region; safe for use by several threads."""
+    with _client_lock:  # making a client is not thread-safe, using it is
+        return _new_client(scope)
+
+
+@lru_cache(maxsize=32)
+def _new_client(scope: Scope) -> "S3Client":
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint_url(),
+        region_name=scope.region,
+        # The emulator takes a 12-digit access key for the account.
+        aws_access_key_id=scope.account,
+        aws_secret_access_key="local",  # noqa: S106 - not a secret: the emulator wants any text
+        config=Config(
+            s3={"addressing_style": "path"},
+            max_pool_connections=2 * _PARALLEL_DOWNLOADS,
+            retries={"mode": "standard", "total_max_attempts": 3},
+        ),
+    )
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key (or prefix) of `s3://bucket/key`.
+
+    Raises:
+        ApiError: ValidationException, for another scheme.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise invalid(f"{uri} is not of the form s3://bucket/key.")
+    return bucket, key
+
+
+def object_exists(scope: Scope, uri: str) -> bool:
+    """Whether there is an object at `uri`."""
+    bucket, key = split_uri(uri)
+    try:
+        client(scope).head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        raise
+    return True
+
+
+def download(scope: Scope, uri: str, file: Path) -> None:
+    """Copy one object to `file`.
+
+    Raises:
+        botocore.exceptions.ClientError: it does not exist, or may not be read.
+    """
+    bucket, key = split_uri(uri)
+    client(scope).download_file(bucket, key, str(file))
+
+
+def upload(scope: Scope, file: Path, uri: str) -> None:
+    """Copy `file` to an object."""
+    bucket, key = split_uri(uri)
+    client(scope).upload_file(str(file), bucket, key)
+
+
+def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
+    """Copy every object below `uri` into `folder`, in parallel, and count them.
+
+    As SageMaker's S3Prefix does, `s3://b/data/train` matches by text: `data/train/1.png` becomes
+    `1.png`, and a single object `data/train.lst` becomes `train.lst`.
+
+    Raises:
+        Failure: a key would lead out of `folder`.
+        botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
+    """
+    bucket, prefix = split_uri(uri)
+    targets = [(key, _target(key, prefix, folder)) for key in _keys(scope, bucket, prefix)]
+    for parent in {target.parent for _, target in targets}:
+        parent.mkdir(parents=True, exist_ok=True)
+    s3 = client(scope)
+
+    def fetch(key: str, target: Path) -> None:
+        # Not download_file: it asks for the size first, twice the requests for small files.
+        with target.open("wb") as file:
+            for block in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
+                file.write(block)
+
+    with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
+        for _ in pool.map(lambda pair: fetch(*pair), targets):
+            pass
+    return len(targets)
+
+
+def _keys(scope: Scope, bucket: str, prefix: str) -> Iterator[str]:
+    pages = client(scope).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for page in pages:
+        for item in page.get("Contents", []):
+            if not item["Key"].endswith("/"):  # the console's markers of empty folders
+                yield item["Key"]
+
+
+def _target(key: str, prefix: str, folder: Path) -> Path:
+    base = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
+    relative = PurePosixPath(key[len(base) :].lstrip("/"))
+    if ".." in relative.parts:
+        raise Failure(f"ClientError: Data download failed: key {key!r} would leave its channel.")
+    return folder / relative

@@ -1,0 +1,94 @@
+"""The deployed application, as the tests use it."""
+
+import json
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from demo.cdk import Cdk
+from demo.staged import StagedDataset, read_staged
+from localcloud.launcher import LocalCloud
+from settings import Settings, load
+from training import source, stage
+
+DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
+
+
+def _say(_: str) -> None:
+    """The CDK CLI's progress is in the log files."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stacks of one environment on the local cloud."""
+
+    cloud: LocalCloud
+    settings: Settings
+    cli: Cdk
+
+    @classmethod
+    def deploy(cls, cloud: LocalCloud, folder: Path) -> "Deployment":
+        """Bootstrap, deploy the buckets, stage drawn pictures, deploy the rest."""
+        deployment = cls(cloud, load("dev"), Cdk(assembly=folder / "cdk.out", logs=folder))
+        deployment.cli.synth("environment=dev", log="synth", say=_say)
+        deployment.cdk("bootstrap")
+        deployment.cdk(*DEPLOY, deployment.settings.stack_name("Storage"))
+        stage.run(deployment.settings, source.drawing(deployment.settings.dataset.classes))
+        deployment.cdk(*DEPLOY, "--all")
+        return deployment
+
+    def cdk(self, *arguments: str) -> str:
+        """Run the CDK CLI; gives its output, raises `demo.cdk.CdkError` with its end."""
+        self.cli.run(*arguments, log="cdk", say=_say)
+        return (self.cli.logs / "cdk.log").read_text()
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Outputs of a stack ("Storage", ...) by name."""
+        (described,) = self.cloud.client("cloudformation").describe_stacks(
+            StackName=self.settings.stack_name(stack)
+        )["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+
+    @cached_property
+    def data_bucket(self) -> str:
+        """Name of the data bucket."""
+        return self.outputs("Storage")["DataBucketName"]
+
+    @cached_property
+    def dataset(self) -> StagedDataset:
+        """The dataset that was staged first."""
+        return read_staged(bucket=self.data_bucket, parameter=self.settings.dataset_parameter)
+
+    def image(self, key: str) -> dict[str, str]:
+        """The picture as an execution takes it."""
+        return {"s3_bucket": self.data_bucket, "s3_key": key}
+
+    def execute(self, event: Any) -> dict[str, Any]:
+        """Run the state machine to its end; gives the described execution."""
+        client = self.cloud.client("stepfunctions")
+        execution = client.start_execution(
+            stateMachineArn=self.outputs("Workflow")["StateMachineArn"], input=json.dumps(event)
+        )
+        deadline = time.monotonic() + 120
+        while True:
+            state: dict[str, Any] = client.describe_execution(
+                executionArn=execution["executionArn"]
+            )
+            if state["status"] != "RUNNING":
+                return state
+            assert time.monotonic() < deadline, "the execution did not end within 120 s"
+            time.sleep(0.1)
+
+    def classify(self, *keys: str) -> dict[str, Any]:
+        """Output of a successful execution over pictures of the data bucket."""
+        state = self.execute({"images": [self.image(key) for key in keys]})
+        assert state["status"] == "SUCCEEDED", state
+        output: dict[str, Any] = json.loads(state["output"])
+        return output
+
+    def training_jobs(self) -> list[str]:
+        """Names of all training jobs there ever were."""
+        summaries = self.cloud.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
+        return [summary["TrainingJobName"] for summary in summaries]

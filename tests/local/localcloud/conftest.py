@@ -1,0 +1,99 @@
+"""Functions and state machines for the tests of the emulator itself."""
+
+import io
+import json
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from localcloud.launcher import LocalCloud
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+
+
+class Functions:
+    """Lambda functions made from a few lines of source, deleted at the end of the test."""
+
+    def __init__(self, cloud: LocalCloud) -> None:
+        self.client = cloud.client("lambda")
+        self.names: list[str] = []
+
+    def python(self, source: str) -> str:
+        """ARN of a new Python function; `source` defines `handler`."""
+        return self._create("app.py", source, Runtime="python3.13", Handler="app.handler")
+
+    def node(self, source: str) -> str:
+        """ARN of a new Node.js function; `source` sets `exports.handler`."""
+        return self._create("index.js", source, Runtime="nodejs22.x", Handler="index.handler")
+
+    def invoke(self, function: str, event: Any = None) -> dict[str, Any]:
+        """`{"error": FunctionError or None, "payload": ...}` of one call."""
+        answer = self.client.invoke(FunctionName=function, Payload=json.dumps(event))
+        payload = json.load(answer["Payload"])
+        return {"error": answer.get("FunctionError"), "payload": payload}
+
+    def _create(self, file: str, source: str, **settings: str) -> str:
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr(file, source)
+        name = f"f-{uuid.uuid4().hex[:12]}"
+        self.names.append(name)
+        created = self.client.create_function(
+            FunctionName=name, Role=ROLE, Timeout=30, Code={"ZipFile": code.getvalue()}, **settings
+        )
+        return str(created["FunctionArn"])
+
+
+@pytest.fixture
+def functions(cloud: LocalCloud) -> Iterator[Functions]:
+    """Makes and calls Lambda functions."""
+    made = Functions(cloud)
+    yield made
+    for name in made.names:
+        made.client.delete_function(FunctionName=name)
+
+
+Run = Callable[[str, Any], dict[str, Any]]
+Execute = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@pytest.fixture
+def run(cloud: LocalCloud) -> Run:
+    """Runs the state machine of an ARN on an input; returns its described execution."""
+    client = cloud.client("stepfunctions")
+
+    def run_to_end(machine: str, data: Any) -> dict[str, Any]:
+        execution = client.start_execution(stateMachineArn=machine, input=json.dumps(data))
+        deadline = time.monotonic() + 60
+        while True:
+            result: dict[str, Any] = client.describe_execution(
+                executionArn=execution["executionArn"]
+            )
+            if result["status"] != "RUNNING":
+                return result
+            assert time.monotonic() < deadline, "the execution did not end within 60 s"
+            time.sleep(0.05)
+
+    return run_to_end
+
+
+@pytest.fixture
+def execute(cloud: LocalCloud, run: Run) -> Iterator[Execute]:
+    """Runs a state machine definition on an input; returns its described execution."""
+    client = cloud.client("stepfunctions")
+    machines: list[str] = []
+
+    def create_and_run(definition: dict[str, Any], data: Any) -> dict[str, Any]:
+        machine = client.create_state_machine(
+            name=f"m-{uuid.uuid4().hex[:12]}", definition=json.dumps(definition), roleArn=ROLE
+        )["stateMachineArn"]
+        machines.append(machine)
+        return run(machine, data)
+
+    yield create_and_run
+    for machine in machines:
+        client.delete_state_machine(stateMachineArn=machine)

@@ -1,0 +1,212 @@
+"""Starting, stopping and failing to start, from the command line and from Python."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.environment import PROJECT
+from localcloud.launcher import LocalCloud, LocalCloudError, free_port
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[LocalCloud]:
+    """A local cloud of the test's own, not started."""
+    cloud = LocalCloud(port=free_port(), folder=tmp_path)
+    yield cloud
+    cloud.stop()
+
+
+# --- From Python ------------------------------------------------------------------------------
+
+
+def test_it_answers_after_start_and_not_after_stop(stopped: LocalCloud) -> None:
+    stopped.start()
+    assert stopped.healthy()
+    assert stopped.client("sts").get_caller_identity()["Account"] == "000000000000"
+
+    assert stopped.stop()
+    assert not stopped.healthy()
+    assert stopped.pid() is None
+    assert not stopped.stop()
+
+
+def test_it_starts_within_a_few_seconds(stopped: LocalCloud) -> None:
+    started = time.monotonic()
+    stopped.start()
+    assert time.monotonic() - started < 10
+
+
+def test_stop_ends_what_was_started_in_it_and_removes_temporary_files(
+    stopped: LocalCloud,
+) -> None:
+    stopped.start()
+    temporary = stopped.folder / "tmp"
+    port = free_port()
+    _call_function(stopped, STARTS_A_LISTENER.format(port=port))
+    assert _eventually(lambda: _listens(port))
+    assert list(temporary.iterdir())
+
+    stopped.stop()
+
+    assert _eventually(lambda: not _listens(port))
+    assert not temporary.exists()
+
+
+def test_it_ends_with_a_caller_that_is_killed(stopped: LocalCloud) -> None:
+    program = (
+        "from pathlib import Path; import time; from localcloud.launcher import LocalCloud\n"
+        f"with LocalCloud({stopped.port}, Path({str(stopped.folder.parent)!r})).running():\n"
+        "    print('started', flush=True); time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == b"started\n"
+        assert stopped.healthy()
+        caller.send_signal(signal.SIGKILL)
+
+    assert _eventually(lambda: stopped.pid() is None)
+
+
+def test_the_callers_aws_access_does_not_get_in(
+    stopped: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret of the caller")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/credentials")
+
+    stopped.start()
+
+    variables = _call_function(stopped, "import os\ndef handler(e, c): return dict(os.environ)\n")
+    assert "AWS_PROFILE" not in variables
+    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in variables
+    assert "secret of the caller" not in variables.values()
+    environment = stopped.environment()
+    assert "AWS_PROFILE" not in environment
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_a_second_start_says_that_it_runs_already(stopped: LocalCloud) -> None:
+    stopped.start()
+    with pytest.raises(LocalCloudError, match=rf"already runs .*process {stopped.pid()}.*down"):
+        LocalCloud(stopped.port, stopped.folder.parent).start()
+    assert stopped.healthy()
+
+
+def test_a_taken_port_is_named_with_the_remedy(stopped: LocalCloud) -> None:
+    with (
+        socket.create_server(("127.0.0.1", stopped.port)),
+        pytest.raises(LocalCloudError, match=rf"port {stopped.port} .*another --port"),
+    ):
+        stopped.start()
+
+
+def test_a_failed_start_shows_the_log(stopped: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCALCLOUD_WORKERS_PER_FUNCTION", "many")
+    with pytest.raises(LocalCloudError, match=r"ended; end of .*\n(.*\n)*.*'many'"):
+        stopped.start()
+    assert stopped.pid() is None
+
+
+def test_the_pid_of_a_dead_local_cloud_is_not_trusted(stopped: LocalCloud) -> None:
+    stopped.folder.mkdir(parents=True)
+    (stopped.folder / "pid").write_text(str(os.getpid()))
+
+    assert stopped.pid() is None
+    assert not stopped.stop()
+    stopped.start()
+    assert stopped.pid() != os.getpid()
+
+
+# --- From the command line --------------------------------------------------------------------
+
+
+@pytest.fixture
+def command_line() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs `python -m localcloud <verb> --port <a free one>`."""
+    port = str(free_port())
+
+    def run(verb: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "localcloud", verb, "--port", port]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    yield run
+    run("down")
+    shutil.rmtree(PROJECT / ".localcloud" / port, ignore_errors=True)
+
+
+def test_up_status_env_down(
+    command_line: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    assert command_line("status").returncode == 1
+    assert "start it with" in command_line("env").stderr
+
+    up = command_line("up")
+    assert up.returncode == 0, up.stderr
+    assert "lives until it is stopped" in up.stdout
+    assert command_line("status").returncode == 0
+
+    lines = command_line("env").stdout
+    assert "unset AWS_PROFILE" in lines.splitlines()
+    account = subprocess.run(
+        ["sh", "-c", f"{lines}\n{sys.executable} -c '{PRINTS_ACCOUNT}'"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert account.stdout == "000000000000\n"
+
+    down = command_line("down")
+    assert down.returncode == 0
+    assert command_line("status").returncode == 1
+    assert command_line("down").returncode == 0
+
+
+PRINTS_ACCOUNT = 'import boto3; print(boto3.client("sts").get_caller_identity()["Account"])'
+
+STARTS_A_LISTENER = """
+import subprocess, sys
+def handler(event, context):
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    subprocess.Popen([sys.executable, "-c", program])
+"""
+
+
+def _call_function(cloud: LocalCloud, source: str) -> Any:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", source)
+    client = cloud.client("lambda")
+    client.create_function(
+        FunctionName="function",
+        Role="arn:aws:iam::000000000000:role/any",
+        Runtime="python3.13",
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    return json.load(client.invoke(FunctionName="function")["Payload"])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()

@@ -1,0 +1,242 @@
+"""The application as the CDK CLI deploys it; the tests are in the order of its life."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from demo.cdk import CdkError
+from demo.leftovers import leftovers
+from monitoring import read
+from tests.local.deployment import DEPLOY, Deployment
+
+Messages = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def verdicts(deployment: Deployment) -> dict[str, str]:
+    """Verdict by key of every validation picture, from one execution over all of them."""
+    output = deployment.classify(*deployment.dataset.truth)
+    return {result["body"]["s3_key"]: result["verdict"] for result in output["results"]}
+
+
+@pytest.fixture
+def messages(deployment: Deployment) -> Iterator[Messages]:
+    """What the topic sent since the last call."""
+    sqs, sns = deployment.cloud.client("sqs"), deployment.cloud.client("sns")
+    url = sqs.create_queue(QueueName="test-messages")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    subscription = sns.subscribe(
+        TopicArn=deployment.outputs("Workflow")["TopicArn"],
+        Protocol="sqs",
+        Endpoint=arn["Attributes"]["QueueArn"],
+    )["SubscriptionArn"]
+
+    def receive() -> list[dict[str, Any]]:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    yield receive
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=url)
+
+
+def of(verdicts: dict[str, str], verdict: str) -> list[str]:
+    return [key for key, its_verdict in verdicts.items() if its_verdict == verdict]
+
+
+def test_drawn_pictures_are_accepted_and_rejected(verdicts: dict[str, str]) -> None:
+    assert len(verdicts) == 200
+    assert set(verdicts.values()) == {"accepted", "rejected"}
+
+
+def test_accepted_pictures_are_right_and_nobody_is_notified(
+    deployment: Deployment, verdicts: dict[str, str], messages: Messages
+) -> None:
+    keys = of(verdicts, "accepted")[:20]
+
+    output = deployment.classify(*keys)
+
+    assert output["counts"] == {"images": 20, "accepted": 20, "rejected": 0, "failed": 0}
+    assert [result["body"]["s3_key"] for result in output["results"]] == keys
+    right = [
+        result["body"]["label"] == deployment.dataset.truth[result["body"]["s3_key"]]
+        for result in output["results"]
+    ]
+    assert sum(right) >= 18
+    assert messages() == []
+
+
+def test_bad_pictures_do_not_hurt_the_good_ones(
+    deployment: Deployment, verdicts: dict[str, str], messages: Messages
+) -> None:
+    s3 = deployment.cloud.client("s3")
+    s3.put_object(Bucket=deployment.data_bucket, Key="odd/note.txt", Body=b"hello")
+    s3.put_object(
+        Bucket=deployment.data_bucket, Key="odd/cut.png", Body=b"\x89PNG\r\n\x1a\n" + b"?" * 50
+    )
+    accepted, rejected = of(verdicts, "accepted")[0], of(verdicts, "rejected")[0]
+
+    output = deployment.classify(
+        accepted, "odd/gone.png", "odd/note.txt", "odd/cut.png", rejected, accepted
+    )
+
+    assert output["counts"] == {"images": 6, "accepted": 2, "rejected": 1, "failed": 3}
+    assert [(result["statusCode"], result.get("error")) for result in output["results"]] == [
+        (200, None),
+        (404, "ImageNotFound"),
+        (415, "NotAnImage"),
+        (422, "ImageRefused"),
+        (406, None),
+        (200, None),
+    ]
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: 4 of 6 images need attention"
+    text = message["Message"]
+    assert "2 accepted, 1 rejected, 3 failed of 6 images." in text
+    bucket = deployment.data_bucket
+    for named in (
+        f"s3://{bucket}/{rejected}\n    best class ",
+        "below the threshold 0.93",
+        f"s3://{bucket}/odd/gone.png\n    ImageNotFound: ",
+        f"s3://{bucket}/odd/note.txt\n    NotAnImage: ",
+        f"s3://{bucket}/odd/cut.png\n    ImageRefused: ",
+        ":execution:",
+    ):
+        assert named in text
+    assert f"s3://{bucket}/{accepted}" not in text
+
+
+def test_a_long_list_is_cut_in_the_message(
+    deployment: Deployment, verdicts: dict[str, str], messages: Messages
+) -> None:
+    keys = (of(verdicts, "rejected") * 25)[:25]
+
+    deployment.classify(*keys)
+
+    (message,) = messages()
+    assert message["Message"].count("best class") == 20
+    assert "... and 5 more" in message["Message"]
+
+
+def test_the_students_single_event_is_taken(
+    deployment: Deployment, verdicts: dict[str, str]
+) -> None:
+    image = deployment.image(of(verdicts, "accepted")[0])
+
+    state = deployment.execute({"image_data": "", "inferences": [], **image})
+
+    (result,) = json.loads(state["output"])["results"]
+    assert result["statusCode"] == 200
+    assert result["body"]["s3_key"] == image["s3_key"]
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"images": "one.png"}, "images is of type string"),
+        ({"images": [{}] * 501}, "501 images; an execution takes at most 500"),
+    ],
+)
+def test_an_unusable_input_is_refused_in_words(
+    deployment: Deployment, event: dict[str, Any], says: str
+) -> None:
+    state = deployment.execute(event)
+
+    assert (state["status"], state["error"]) == ("FAILED", "InvalidInput")
+    assert says in state["cause"]
+
+
+def test_every_call_is_captured(deployment: Deployment, verdicts: dict[str, str]) -> None:
+    location = deployment.outputs("Inference")["CaptureUri"]
+
+    def count() -> int:
+        captures = read(location, s3_client=deployment.cloud.client("s3"))
+        records = list(captures)
+        assert captures.skipped == []
+        assert all(record.probabilities for record in records)
+        return len(records)
+
+    before = settled(count)
+    assert before >= len(verdicts)
+    deployment.classify(*list(verdicts)[:7])
+    assert settled(count) == before + 7
+
+
+def settled(count: Callable[[], int]) -> int:
+    """The count once it has not changed for 3 s: captures appear a little after the reply."""
+    deadline = time.monotonic() + 30
+    last = count()
+    while time.monotonic() < deadline:
+        time.sleep(3)
+        now = count()
+        if now == last:
+            return now
+        last = now
+    raise AssertionError("captures still appear after 30 s")
+
+
+def test_deploying_again_changes_and_trains_nothing(deployment: Deployment) -> None:
+    jobs = deployment.training_jobs()
+
+    output = deployment.cdk(*DEPLOY, "--all")
+
+    assert output.count("(no changes)") == 4
+    assert deployment.training_jobs() == jobs
+
+
+def test_a_failed_training_is_the_stacks_error_and_the_endpoint_goes_on(
+    deployment: Deployment, verdicts: dict[str, str]
+) -> None:
+    good = point_at_a_dataset_with_a_missing_picture(deployment)
+    try:
+        with pytest.raises(CdkError, match=r"(?s)training job scones-dev-\w+ is Failed.*gone\.png"):
+            deployment.cdk(*DEPLOY, "--all")
+    finally:
+        point(deployment, good)
+
+    (stack,) = deployment.cloud.client("cloudformation").describe_stacks(
+        StackName=deployment.settings.stack_name("Training")
+    )["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert deployment.classify(of(verdicts, "accepted")[0])["counts"]["accepted"] == 1
+    jobs = deployment.training_jobs()
+    deployment.cdk(*DEPLOY, "--all")
+    assert deployment.training_jobs() == jobs
+
+
+def point(deployment: Deployment, prefix: str) -> None:
+    deployment.cloud.client("ssm").put_parameter(
+        Name=deployment.settings.dataset_parameter, Value=prefix, Overwrite=True
+    )
+
+
+def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
+    """Gives the prefix that the pointer held before."""
+    s3, bucket = deployment.cloud.client("s3"), deployment.data_bucket
+    prefix: str = deployment.cloud.client("ssm").get_parameter(
+        Name=deployment.settings.dataset_parameter
+    )["Parameter"]["Value"]
+    keys = [
+        entry["Key"].removeprefix(prefix)
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for entry in page["Contents"]
+    ]
+    for key in keys:
+        s3.copy_object(
+            Bucket=bucket, Key=f"datasets/broken{key}", CopySource=f"{bucket}/{prefix}{key}"
+        )
+    lines = s3.get_object(Bucket=bucket, Key=f"{prefix}/train.lst")["Body"].read()
+    s3.put_object(
+        Bucket=bucket, Key="datasets/broken/train.lst", Body=lines + b"1000\t0\tgone.png\n"
+    )
+    point(deployment, "datasets/broken")
+    return prefix
+
+
+def test_destroy_leaves_nothing(deployment: Deployment) -> None:
+    deployment.cdk("destroy", "--all", "--force")
+
+    assert leftovers() == []

@@ -1,0 +1,49 @@
+"""The CDK CLI's output and errors, with a script in its place."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.cdk import Cdk, CdkError
+
+
+@pytest.fixture
+def cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cdk:
+    """A CLI that echoes its arguments, and fails if one of them is `deploy`."""
+    script = tmp_path / "cdk"
+    script.write_text('#!/bin/sh\necho "got $*"\necho >&2 "and more"\n[ "$1" != deploy ]\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    return Cdk(assembly=tmp_path / "cdk.out", logs=tmp_path)
+
+
+def test_output_goes_to_the_log_and_line_by_line_to_the_screen(cdk: Cdk) -> None:
+    lines: list[str] = []
+    cdk.run("destroy", "--all", log="destroy", say=lines.append)
+
+    assert (cdk.logs / "destroy.log").read_text().splitlines() == lines
+    assert lines[0].startswith(f"got destroy --all --app {cdk.assembly}")
+    assert lines[1] == "and more"
+
+
+def test_synth_writes_the_assembly_with_the_context(cdk: Cdk) -> None:
+    lines: list[str] = []
+    cdk.synth("environment=dev", log="synth", say=lines.append)
+
+    assert f"synth --quiet --output {cdk.assembly} --context environment=dev" in lines[0]
+
+
+def test_a_failure_shows_the_end_of_the_output(cdk: Cdk) -> None:
+    with pytest.raises(CdkError, match=r"(?s)exit code 1.*deploy\.log.*and more"):
+        cdk.run("deploy", "--all", log="deploy", say=print)
+
+
+def test_a_missing_cli_is_named_with_the_remedy(
+    cdk: Cdk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cdk").unlink()
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CdkError, match="make setup"):
+        cdk.run("deploy", log="deploy", say=print)

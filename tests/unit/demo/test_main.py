@@ -1,0 +1,123 @@
+"""Whatever happens, the local cloud is taken down, and only a whole run leaves a summary."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import demo.__main__ as program
+from demo.run import Demo
+from demo.summary import Captures, Data, Summary, Training, Workflow
+
+
+class FakeCloud:
+    """A local cloud that only remembers."""
+
+    calls: list[str]
+
+    def __init__(self, port: int) -> None:
+        """Name it."""
+        self.port = port
+        self.endpoint_url = f"http://localhost:{port}"
+        self.log = self.folder = Path("no/such/folder")
+        FakeCloud.calls = []
+
+    def start(self, *, stop_with_caller: bool) -> None:
+        """Remember the start."""
+        self.calls.append(f"start, stop with caller: {stop_with_caller}")
+
+    def stop(self) -> None:
+        """Remember the stop."""
+        self.calls.append("stop")
+
+    def environment(self) -> dict[str, str]:
+        """The caller's, so that the tests go on."""
+        return dict(os.environ)
+
+
+def summary(left: list[str] | None) -> Summary:
+    """Of a good run."""
+    return Summary(
+        data=Data(source="drawn", train=4, validation=2),
+        training=Training(validation_accuracy=1.0),
+        workflow=Workflow(
+            images=2, accepted=2, rejected=0, errors=0, accuracy=1.0, notifications=0
+        ),
+        captures=Captures(records=2),
+        left_after_destroy=left,
+        seconds={},
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the program with its steps replaced; gives exit code and output folder."""
+    monkeypatch.setattr(program, "LocalCloud", FakeCloud)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def call(result: Summary | BaseException, *arguments: str) -> tuple[int, Path]:
+        def steps(_self: object, *, destroy: bool) -> Summary:
+            FakeCloud.calls.append(f"destroy: {destroy}")
+            if isinstance(result, BaseException):
+                raise result
+            return result
+
+        monkeypatch.setattr(Demo, "run", steps)
+        out = tmp_path / "out"
+        return program.main(["--out", str(out), *arguments]), out
+
+    yield call
+    signal.signal(signal.SIGTERM, handler)
+
+
+def test_a_good_run_ends_with_nothing_up(run: Any) -> None:
+    code, out = run(summary([]))
+
+    assert code == 0
+    assert (out / "summary.json").exists()
+    assert FakeCloud.calls == ["start, stop with caller: True", "destroy: True", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(RuntimeError("no such stack"), program.EXIT_FAILED), (KeyboardInterrupt(), 130)],
+)
+@pytest.mark.parametrize("keep", [[], ["--keep"]])
+def test_a_failure_takes_the_cloud_down_and_leaves_no_summary(
+    error: BaseException, code: int, keep: list[str], run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "summary.json").write_text("of an earlier run")
+    got, out = run(error, *keep)
+
+    assert got == code
+    assert not (out / "summary.json").exists()
+    assert FakeCloud.calls[-1] == "stop"
+
+
+def test_the_error_is_shown(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    run(RuntimeError("stack [red]X[/red] failed"))
+
+    assert "stack [red]X[/red] failed" in capsys.readouterr().out
+
+
+def test_keep_destroys_nothing_and_says_how_to_go_on(
+    run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _ = run(summary(None), "--keep", "--port", "5000")
+
+    assert code == 0
+    assert FakeCloud.calls == ["start, stop with caller: False", "destroy: False"]
+    assert "python -m localcloud down --port 5000" in capsys.readouterr().out
+
+
+def test_what_is_left_is_a_failure_and_is_named(
+    run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = run(summary(["bucket: forgotten"]))
+
+    assert code == program.EXIT_LEFTOVERS
+    assert (out / "summary.json").exists()
+    assert "bucket: forgotten" in capsys.readouterr().out

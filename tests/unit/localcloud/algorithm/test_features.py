@@ -1,0 +1,101 @@
+"""Pictures of every kind become rows of one length; anything else is refused."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from localcloud.algorithm.errors import PictureError
+from localcloud.algorithm.features import MAX_PIXELS, decode, describe, working_size
+
+SIZE = (32, 32)
+NOISE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+
+def encoded(image: Image.Image, image_format: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format)
+    return buffer.getvalue()
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def test_png_of_the_working_size_is_decoded_exactly() -> None:
+    assert np.array_equal(decode(encoded(Image.fromarray(NOISE)), SIZE), NOISE)
+
+
+def test_transparency_is_dropped() -> None:
+    picture = Image.fromarray(NOISE).convert("RGBA")
+    picture.putalpha(Image.fromarray(NOISE[..., 0]))
+    assert np.array_equal(decode(encoded(picture), SIZE), NOISE)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "I;16", "LA"])
+def test_png_of_any_mode_is_read(mode: str) -> None:
+    picture = Image.fromarray(NOISE).convert("L").convert(mode)
+    assert decode(encoded(picture), SIZE).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (640, 480)])
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
+def test_pictures_of_any_size_are_resized(size: tuple[int, int], image_format: str) -> None:
+    picture = Image.new("RGB", size, (200, 100, 50))
+    pixels = decode(encoded(picture, image_format), (32, 48))
+    assert pixels.shape == (32, 48, 3)
+    assert np.abs(pixels.astype(int) - [200, 100, 50]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no picture", id="text"),
+        pytest.param(encoded(Image.fromarray(NOISE))[:500], id="truncated PNG"),
+        pytest.param(encoded(Image.fromarray(NOISE), "JPEG")[:500], id="truncated JPEG"),
+        pytest.param(encoded(Image.fromarray(NOISE), "GIF"), id="GIF"),
+        pytest.param(png_that_claims(100_000, 100_000), id="decompression bomb"),
+    ],
+)
+def test_anything_else_is_refused(data: bytes) -> None:
+    with pytest.raises(PictureError, match="not a readable PNG or JPEG"):
+        decode(data, SIZE)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
+    with pytest.raises(PictureError, match=f"5001 x 5000 pixels; at most {MAX_PIXELS:,}"):
+        decode(png_that_claims(5001, 5000), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [((32, 32), (32, 32)), ((224, 224), (64, 64)), ((8, 8), (32, 32)), ((45, 63), (44, 60))],
+)
+def test_working_size_is_whole_cells_within_limits(
+    wanted: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert working_size(*wanted) == expected
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 64), (44, 60)])
+def test_features_have_one_length_and_are_finite(size: tuple[int, int]) -> None:
+    row = describe(decode(encoded(Image.fromarray(NOISE)), size))
+    assert row.shape == (240,)
+    assert np.isfinite(row).all()
+
+
+def test_blank_picture_has_its_colour_and_no_edges() -> None:
+    row = describe(np.full((32, 32, 3), (255, 0, 51), np.uint8))
+    edges, means, deviations = np.split(row, [144, 192])
+    assert not edges.any()
+    assert np.allclose(means.reshape(16, 3), [1, 0, 0.2])
+    assert np.allclose(deviations, 0, atol=1e-6)

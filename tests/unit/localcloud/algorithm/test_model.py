@@ -1,0 +1,57 @@
+"""Prediction from arrays is scikit-learn's own, and the file holds all of it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from localcloud.algorithm.features import Floats
+from localcloud.algorithm.fitting import Labels, calibrate, fit
+from localcloud.algorithm.model import FILE_NAME, Model
+
+
+def clouds(classes: int) -> tuple[Floats, Floats, Labels]:
+    """Overlapping clouds of points, their "mirror images", and labels."""
+    random = np.random.default_rng(classes)
+    labels = np.repeat(np.arange(classes), 30)
+    rows = random.normal(labels[:, None], 1.5, (len(labels), 6))
+    mirrored = rows + random.normal(0, 0.1, rows.shape)
+    return rows.astype(np.float32), mirrored.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_probabilities_equal_those_of_scikit_learn(classes: int) -> None:
+    features, flipped, labels = clouds(classes)
+    model = fit(features=features, flipped=flipped, labels=labels, size=(32, 32))
+    probabilities = model.probabilities(features)
+    expected = calibrate(features=features, flipped=flipped, labels=labels).predict_proba(features)
+    assert probabilities.shape == (len(features), classes)
+    assert np.allclose(probabilities, expected, atol=1e-4)
+    assert np.allclose(probabilities.sum(axis=1), 1)
+
+
+def test_file_holds_all_that_prediction_needs(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    loaded = Model.load(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(4, len(model.mean))).astype(np.float32)
+    assert np.array_equal(loaded.probabilities(rows), model.probabilities(rows))
+    assert loaded.size == (32, 32)
+
+
+def test_same_input_gives_the_same_file(tmp_path: Path) -> None:
+    features, flipped, labels = clouds(2)
+    first, second = (
+        fit(features=features, flipped=flipped, labels=labels, size=(32, 32)).save(tmp_path / name)
+        for name in ("first", "second")
+    )
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_file_that_would_run_code_is_refused(model: Model, tmp_path: Path) -> None:
+    pickled = replace(model, mean=np.array([object()]))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        pickled.save(tmp_path)
+    np.savez(tmp_path / FILE_NAME, picture_size=np.array([print], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        Model.load(tmp_path)

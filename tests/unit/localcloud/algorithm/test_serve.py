@@ -1,0 +1,157 @@
+"""The model server: good and bad requests, many at once, and the command."""
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from localcloud.algorithm.model import Model
+from localcloud.algorithm.serve import MAX_BODY_BYTES, ModelServer
+
+Client = http.client.HTTPConnection
+MakePicture = Callable[..., bytes]
+
+COMMAND = [sys.executable, "-m", "localcloud.algorithm", "serve", "--model-dir"]
+
+
+@pytest.fixture(scope="module")
+def server(model: Model) -> Iterator[ModelServer]:
+    with ModelServer(model, port=0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(server: ModelServer) -> Iterator[Client]:
+    client = connect(server.server_port)
+    yield client
+    client.close()
+
+
+def connect(port: int) -> Client:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+
+
+def invoke(client: Client, body: bytes, content_type: str = "image/png") -> tuple[int, str]:
+    client.request("POST", "/invocations", body, {"Content-Type": content_type})
+    response = client.getresponse()
+    return response.status, response.read().decode()
+
+
+def test_ping(client: Client) -> None:
+    client.request("GET", "/ping")
+    assert client.getresponse().status == 200
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_picture_gets_a_json_list_of_probabilities_in_class_order(
+    client: Client, picture: MakePicture, label: int
+) -> None:
+    client.request("POST", "/invocations", picture(label), {"Content-Type": "image/png"})
+    response = client.getresponse()
+    probabilities = json.loads(response.read())
+    assert response.headers["Content-Type"] == "application/json"
+    assert len(probabilities) == 2
+    assert sum(probabilities) == pytest.approx(1)
+    assert probabilities[label] > 0.8
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize(
+    "content_type", ["image/png", "image/jpeg", "application/x-image", "image/png; q=1"]
+)
+def test_every_picture_type_may_hold_png_or_jpeg(
+    client: Client, picture: MakePicture, content_type: str, image_format: str
+) -> None:
+    status, _ = invoke(client, picture(0, image_format=image_format), content_type)
+    assert status == 200
+
+
+@pytest.mark.parametrize("body", [b"", b"no picture"])
+def test_bad_picture_is_refused_and_the_connection_goes_on(
+    client: Client, picture: MakePicture, body: bytes
+) -> None:
+    status, message = invoke(client, body)
+    assert status == 400
+    assert "not a readable PNG or JPEG picture" in message
+    assert invoke(client, picture(0)[:200])[0] == 400
+    assert invoke(client, picture(0))[0] == 200
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "image/gif"])
+def test_other_content_type_is_refused(
+    client: Client, picture: MakePicture, content_type: str
+) -> None:
+    status, message = invoke(client, picture(0), content_type)
+    assert status == 415
+    assert content_type in message
+    assert invoke(client, picture(0))[0] == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/ping")])
+def test_other_path_is_not_found(client: Client, method: str, path: str) -> None:
+    client.request(method, path, b"", {"Content-Type": "image/png"})
+    assert client.getresponse().status == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [("Content-Length", str(MAX_BODY_BYTES + 1), 413), ("Transfer-Encoding", "chunked", 411)],
+)
+def test_body_that_is_not_read_closes_the_connection(
+    client: Client, header: str, value: str, status: int
+) -> None:
+    client.putrequest("POST", "/invocations")
+    client.putheader(header, value)
+    client.endheaders()
+    response = client.getresponse()
+    assert response.status == status
+    assert response.headers["Connection"] == "close"
+
+
+def test_forty_clients_at_once_get_their_own_answers(
+    server: ModelServer, picture: MakePicture
+) -> None:
+    start = threading.Barrier(40)
+
+    def ask(number: int) -> bool:
+        label = number % 2
+        client = connect(server.server_port)
+        start.wait(timeout=10)
+        answers = [invoke(client, picture(label, seed=number)) for _ in range(3)]
+        client.close()
+        assert {status for status, _ in answers} == {200}
+        return all(json.loads(body)[label] > 0.5 for _, body in answers)
+
+    with ThreadPoolExecutor(40) as pool:
+        assert all(pool.map(ask, range(40)))
+
+
+def test_command_prints_its_port_and_nothing_else(
+    model: Model, tmp_path: Path, picture: MakePicture
+) -> None:
+    model.save(tmp_path)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*COMMAND, tmp_path], stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        client = connect(json.loads(process.stdout.readline())["port"])
+        assert invoke(client, picture(1))[0] == 200
+        assert invoke(client, b"")[0] == 400
+        process.terminate()
+        assert process.communicate(timeout=5) == ("", "")
+
+
+def test_command_without_a_model_says_so(tmp_path: Path) -> None:
+    done = subprocess.run([*COMMAND, tmp_path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert f"no readable model in {tmp_path}" in done.stderr

@@ -1,0 +1,167 @@
+"""The training command, from `/opt/ml` to model or failure."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from localcloud.algorithm import train
+from localcloud.algorithm.model import FILE_NAME, Model
+from tests.unit.localcloud.algorithm.small_job import Job
+
+COMMAND = [sys.executable, "-m", "localcloud.algorithm", "train", "--root"]
+
+
+def test_job_writes_a_model_and_reports_as_the_real_algorithm_does(job: Job) -> None:
+    done = subprocess.run([*COMMAND, job.root], capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    prefix = re.compile(r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d INFO \d+\] ")
+    assert all(prefix.match(line) for line in lines)
+    messages = [prefix.sub("", line) for line in lines]
+    assert "features (train) 24/24" in messages
+    assert "features (validation) 8/8" in messages
+    assert "Epoch[0] Train-accuracy=1.000000" in messages
+    assert "Epoch[0] Validation-accuracy=1.000000" in messages
+    assert done.stderr == ""
+    assert not (job.root / "output").exists()
+    assert Model.load(job.root / "model").size == (32, 32)
+
+
+def test_sigterm_stops_it_at_once(job: Job) -> None:
+    job.write_pictures("train", per_class=1000, seed=0)
+    with subprocess.Popen([*COMMAND, job.root], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "Hyperparameters" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == -signal.SIGTERM
+    assert not (job.root / "model" / FILE_NAME).exists()
+
+
+def empty_list(job: Job) -> None:
+    job.write_list("train", "\n")
+
+
+def label_too_high(job: Job) -> None:
+    job.write_list("validation", "0\t2\tclass0/0.png\n")
+
+
+def label_of_no_number(job: Job) -> None:
+    job.write_list("train", "0\tbicycle\tclass0/0.png\n")
+
+
+def label_between(job: Job) -> None:
+    job.write_list("train", "0\t0.5\tclass0/0.png\n")
+
+
+def missing_picture(job: Job) -> None:
+    (job.data / "train" / "class1" / "3.png").unlink()
+
+
+def index_twice(job: Job) -> None:
+    job.write_list("train", "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n")
+
+
+def spaces_for_tabs(job: Job) -> None:
+    job.write_list("train", "0 0 class0/0.png\n")
+
+
+def too_few_pictures(job: Job) -> None:
+    job.hyperparameters["num_training_samples"] = "25"
+
+
+def class_without_pictures(job: Job) -> None:
+    job.hyperparameters["num_classes"] = "3"
+
+
+def damaged_picture(job: Job) -> None:
+    (job.data / "train" / "class1" / "3.png").write_bytes(b"no picture")
+
+
+def unknown_hyperparameter(job: Job) -> None:
+    job.hyperparameters["learningrate"] = "0.1"
+
+
+def missing_channel(job: Job) -> None:
+    del job.channels["validation_lst"]
+
+
+def unknown_channel(job: Job) -> None:
+    job.channels["model"] = {"ContentType": "application/x-sagemaker-model"}
+
+
+def wrong_content_type(job: Job) -> None:
+    job.channels["train"]["ContentType"] = "application/x-recordio"
+
+
+def no_content_type(job: Job) -> None:
+    job.channels["train"].clear()
+
+
+def two_lists(job: Job) -> None:
+    (job.data / "train_lst" / "second.lst").write_text("0\t0\tclass0/0.png\n")
+
+
+def no_list(job: Job) -> None:
+    (job.data / "validation_lst" / "any-name.lst").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (empty_list, "any-name.lst names no picture"),
+        (label_too_high, r"line 1: label 2 is outside 0..1 \(num_classes = 2\)"),
+        (label_of_no_number, "label 'bicycle' is not a number"),
+        (label_between, "label '0.5' is not a whole number"),
+        (missing_picture, "line 16: class1/3.png does not exist in channel train"),
+        (index_twice, "line 2: index 7 stands there twice"),
+        (spaces_for_tabs, "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'"),
+        (too_few_pictures, "num_training_samples = 25, but the training list names 24"),
+        (class_without_pictures, "class 2 has 0 training pictures"),
+        (damaged_picture, "3.png: not a readable PNG or JPEG"),
+        (unknown_hyperparameter, "learningrate is unknown"),
+        (missing_channel, "channels validation_lst are missing"),
+        (unknown_channel, "channels model are not supported"),
+        (wrong_content_type, "channel train: content type 'application/x-recordio'"),
+        (no_content_type, "channel train: content type None"),
+        (two_lists, "channel train_lst must hold exactly one .lst file, has 2"),
+        (no_list, "channel validation_lst must hold exactly one .lst file, has 0"),
+    ],
+)
+def test_wrong_input_is_a_client_error(
+    job: Job, spoil: Callable[[Job], None], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(job)
+    job.write_configuration()
+    assert train.main(job.root) == 1
+    assert re.search(f"^ClientError: .*{reason}", job.failure)
+    assert capsys.readouterr().err == f"{job.failure}\n"
+    assert not (job.root / "model" / FILE_NAME).exists()
+
+
+def test_missing_configuration_is_a_client_error(tmp_path: Path) -> None:
+    assert train.main(tmp_path) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("ClientError: cannot read ")
+    assert "hyperparameters.json" in failure
+
+
+def test_our_own_mistake_is_an_algorithm_error(
+    job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def describe_nothing(_picture: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(train, "describe", describe_nothing)
+    assert train.main(job.root) == 1
+    assert job.failure == "AlgorithmError: ZeroDivisionError('oops')"
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_label_with_decimals_as_mxnet_writes_it_is_read(job: Job) -> None:
+    lst = job.data / "train_lst" / "any-name.lst"
+    job.write_list("train", re.sub(r"\t(\d)\t", r"\t\1.000000\t", lst.read_text()))
+    assert train.main(job.root) == 0

@@ -1,0 +1,229 @@
+"""Captures have the layout and format of real ones, follow their configuration, and get written."""
+
+import base64
+import json
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from localcloud.sagemaker import capture
+from localcloud.sagemaker.capture import CaptureConfig, CaptureWriter, Invocation, Payload
+
+REAL = Path(__file__).parents[5] / "shared" / "data" / "captures"
+WHEN = datetime(2024, 10, 15, 14, 5, 12, 996123, tzinfo=UTC)
+PICTURE = b"\x89PNG\r\n\x1a\n\xff"
+
+
+def config(**changes: Any) -> CaptureConfig:
+    parameter: dict[str, Any] = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://bucket/captures",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {
+            "CsvContentTypes": ["text/csv"],
+            "JsonContentTypes": ["application/json"],
+        },
+    }
+    return CaptureConfig(parameter | changes)
+
+
+def invocation(**changes: Any) -> Invocation:
+    values: dict[str, Any] = {
+        "variant": "AllTraffic",
+        "request": Payload(content_type="image/png", body=PICTURE),
+        "response": Payload(content_type="application/json", body=b"[0.9, 0.1]"),
+        "time": WHEN,
+    }
+    return Invocation(**values | changes)
+
+
+def without_values(value: Any) -> Any:
+    """Structure of a record: its keys in order, and the values that say what the data is."""
+    if not isinstance(value, dict):
+        return type(value).__name__
+    kept = ("observedContentType", "mode", "encoding", "eventVersion")
+    return [(key, item if key in kept else without_values(item)) for key, item in value.items()]
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"real captures are not at {REAL}")
+def test_a_record_has_the_form_of_every_real_one() -> None:
+    ours = config().record(invocation())
+    lines = [line for file in REAL.glob("*.jsonl") for line in file.read_text().splitlines()]
+    assert len(lines) == 22
+    for line in lines:
+        real = json.loads(line)
+        assert without_values(ours) == without_values(real)
+        time_form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+        for record in (ours, real):
+            assert re.fullmatch(time_form, record["eventMetadata"]["inferenceTime"])
+
+
+def test_pictures_are_base64_and_json_is_text() -> None:
+    data = config().record(invocation())["captureData"]
+    assert base64.b64decode(data["endpointInput"]["data"]) == PICTURE
+    assert data["endpointOutput"]["data"] == "[0.9, 0.1]"
+
+
+def test_without_a_content_type_header_everything_is_base64() -> None:
+    data = config(CaptureContentTypeHeader={}).record(invocation())["captureData"]
+    assert data["endpointOutput"]["encoding"] == "BASE64"
+    assert base64.b64decode(data["endpointOutput"]["data"]) == b"[0.9, 0.1]"
+
+
+def test_parameters_of_a_content_type_do_not_matter() -> None:
+    response = Payload(content_type="application/json; charset=utf-8", body=b"[1]")
+    output = config().record(invocation(response=response))["captureData"]["endpointOutput"]
+    assert output["encoding"] == "JSON"
+
+
+@pytest.mark.parametrize(
+    ("modes", "sides"),
+    [
+        (["Input"], ["endpointInput"]),
+        (["Output"], ["endpointOutput"]),
+        (["InputAndOutput"], ["endpointInput", "endpointOutput"]),
+    ],
+)
+def test_only_the_sides_that_are_asked_for(modes: list[str], sides: list[str]) -> None:
+    options = [{"CaptureMode": mode} for mode in modes]
+    record = config(CaptureOptions=options).record(invocation())
+    assert list(record["captureData"]) == sides
+
+
+def test_ids_and_attributes_of_the_caller_are_kept() -> None:
+    given = invocation(inference_id="picture-7", custom_attributes="trace=1")
+    metadata = config().record(given)["eventMetadata"]
+    assert metadata["inferenceId"] == "picture-7"
+    assert metadata["customAttributes"] == ["trace=1"]
+
+
+@pytest.mark.parametrize(
+    ("destination", "prefix"),
+    [
+        ("s3://bucket", ""),
+        ("s3://bucket/", ""),
+        ("s3://bucket/captures", "captures/"),
+        ("s3://bucket/captures/", "captures/"),
+    ],
+)
+def test_the_key_tells_endpoint_variant_and_time(destination: str, prefix: str) -> None:
+    key = config(DestinationS3Uri=destination).key("scones", invocation())
+    uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    name = rf"{prefix}scones/AllTraffic/2024/10/15/14/05-12-996-{uuid}\.jsonl"
+    assert re.fullmatch(name, key)
+
+
+@pytest.mark.parametrize(
+    ("percentage", "low", "high"), [(0, 0, 0), (30, 250, 350), (100, 1000, 1000)]
+)
+def test_the_share_that_is_sampled(percentage: int, low: int, high: int) -> None:
+    random.seed(7)
+    sampled = sum(config(InitialSamplingPercentage=percentage).samples() for _ in range(1000))
+    assert low <= sampled <= high
+
+
+class Bucket:
+    """Takes files as S3 does; `closed` until it is opened."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, list[Any]] = {}
+        self.opened = threading.Event()
+        self.opened.set()
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        assert bucket == "bucket"
+        assert self.opened.wait(5)
+        assert content.endswith(b"\n")
+        self.files[key] = [json.loads(line) for line in content.splitlines()]
+
+    @property
+    def records(self) -> list[Any]:
+        return [record for records in self.files.values() for record in records]
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+@pytest.fixture
+def writer(bucket: Bucket) -> Iterator[CaptureWriter]:
+    made = CaptureWriter(config=config(), endpoint="scones", put_object=bucket.put)
+    yield made
+    made.close()
+
+
+def test_close_writes_everything_several_records_a_file(
+    bucket: Bucket, writer: CaptureWriter
+) -> None:
+    for _ in range(2 * capture.RECORDS_PER_FILE + 1):
+        writer.capture(invocation())
+    writer.close()
+    assert sorted(map(len, bucket.files.values())) == [1, 50, 50]
+    ids = {record["eventMetadata"]["eventId"] for record in bucket.records}
+    assert len(ids) == 2 * capture.RECORDS_PER_FILE + 1
+
+
+def test_records_of_other_variants_and_hours_go_to_other_files(
+    bucket: Bucket, writer: CaptureWriter
+) -> None:
+    later = WHEN.replace(hour=15)
+    for changes in ({}, {"variant": "Blue"}, {"time": later}, {}):
+        writer.capture(invocation(**changes))
+    writer.close()
+    folders = sorted(
+        (key.rpartition("/")[0], len(records)) for key, records in bucket.files.items()
+    )
+    assert folders == [
+        ("captures/scones/AllTraffic/2024/10/15/14", 2),
+        ("captures/scones/AllTraffic/2024/10/15/15", 1),
+        ("captures/scones/Blue/2024/10/15/14", 1),
+    ]
+
+
+def test_records_are_written_soon_without_a_close(bucket: Bucket, writer: CaptureWriter) -> None:
+    writer.capture(invocation())
+    deadline = time.monotonic() + 2 * capture.FLUSH_SECONDS
+    while not bucket.records and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(bucket.records) == 1
+
+
+def test_a_slow_s3_holds_up_no_invocation(bucket: Bucket, writer: CaptureWriter) -> None:
+    bucket.opened.clear()
+    started = time.monotonic()
+    for _ in range(200):
+        writer.capture(invocation())
+    assert time.monotonic() - started < 0.2
+    bucket.opened.set()
+    writer.close()
+    assert len(bucket.records) == 200
+
+
+def test_a_refusing_s3_is_logged_and_does_not_end_the_capture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    written: list[str] = []
+
+    def refuse_first(_bucket: str, key: str, _content: bytes) -> None:
+        written.append(key)
+        if len(written) == 1:
+            raise ClientError({"Error": {"Code": "NoSuchBucket", "Message": "gone"}}, "PutObject")
+
+    writer = CaptureWriter(config=config(), endpoint="scones", put_object=refuse_first)
+    with caplog.at_level(logging.ERROR):
+        for variant in ("Blue", "Green"):
+            writer.capture(invocation(variant=variant))
+        writer.close()
+    assert len(written) == 2
+    assert "1 captures of endpoint scones are lost: s3://bucket/captures/scones/Blue" in caplog.text

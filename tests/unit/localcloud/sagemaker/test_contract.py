@@ -1,0 +1,145 @@
+"""Requests that AWS would refuse are refused, with the reason; responses have the API's form."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from localcloud.sagemaker import contract
+from localcloud.sagemaker.errors import ApiError
+from localcloud.sagemaker.operations import OPERATIONS
+
+IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+
+
+def training_job(**changes: Any) -> dict[str, Any]:
+    request = {
+        "TrainingJobName": "scones-1",
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "RoleArn": "arn:aws:iam::123456789012:role/training",
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+        "ResourceConfig": {
+            "InstanceType": "ml.g4dn.xlarge",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 10,
+        },
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    return request | changes
+
+
+def parse(operation: str, request: object) -> dict[str, Any]:
+    return contract.parse_request(contract.input_shape(operation), request)
+
+
+def test_a_good_request_passes_unchanged() -> None:
+    assert parse("CreateTrainingJob", training_job()) == training_job()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"RoleArn": None}, "Missing required parameter", id="missing"),
+        pytest.param({"Colour": "red"}, "Unknown parameter", id="unknown"),
+        pytest.param({"HyperParameters": {"epochs": 3}}, "Invalid type", id="type"),
+        pytest.param(
+            {"TrainingJobName": "no_underscores"},
+            "Value 'no_underscores' at 'trainingJobName' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+            id="pattern",
+        ),
+        pytest.param(
+            {"RoleArn": "arn:aws:iam::1234:role/training"}, "at 'roleArn' failed", id="role"
+        ),
+        pytest.param(
+            {"TrainingJobName": "a" * 64}, "have length less than or equal to 63", id="length"
+        ),
+        pytest.param(
+            {"ResourceConfig": {"InstanceType": "ml.huge.1", "InstanceCount": 1}},
+            "Value 'ml.huge.1' at 'resourceConfig.instanceType' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [",
+            id="enumeration",
+        ),
+        pytest.param(
+            {"ResourceConfig": {"InstanceCount": 1, "KeepAlivePeriodInSeconds": 99999}},
+            "have value less than or equal to 21600",
+            id="range",
+        ),
+        pytest.param(
+            {"Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d" * 257}]},
+            "at 'tags.2.member.value' failed",
+            id="in a list",
+        ),
+        pytest.param(
+            {"Environment": {"1BAD": "x"}}, "Value '1BAD' at 'environment.key'", id="map key"
+        ),
+    ],
+)
+def test_a_bad_request_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ApiError) as refusal:
+        parse("CreateTrainingJob", training_job(**changes))
+    assert refusal.value.code == "ValidationException"
+    assert reason in refusal.value.message
+
+
+def test_every_violation_is_listed() -> None:
+    with pytest.raises(ApiError, match="^2 validation errors detected: ") as refusal:
+        parse("CreateTrainingJob", training_job(TrainingJobName="-", RoleArn="r" * 20))
+    assert "trainingJobName" in refusal.value.message
+    assert "roleArn" in refusal.value.message
+
+
+def test_what_is_no_object_is_refused() -> None:
+    with pytest.raises(ApiError, match="JSON object, not list"):
+        parse("ListModels", [])
+
+
+def test_times_of_a_request_become_datetimes() -> None:
+    request = parse("ListModels", {"CreationTimeAfter": 1700000000})
+    assert request["CreationTimeAfter"] == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+
+
+def test_a_response_has_epoch_times_and_only_members_of_the_shape() -> None:
+    shape = contract.operation_model("DescribeModel").output_shape
+    assert shape is not None
+    created = datetime(2023, 11, 14, 22, 13, 20, 123456, tzinfo=UTC)
+    response = {"ModelName": "m", "CreationTime": created, "Tags": [], "Containers": None}
+    assert contract.to_response(shape, response) == {
+        "ModelName": "m",
+        "CreationTime": 1700000000.123,
+    }
+
+
+def test_every_pattern_of_the_model_can_be_checked() -> None:
+    patterns: set[str] = set()
+    seen: set[str] = set()
+
+    def collect(shape: Shape) -> None:
+        if shape.name in seen:
+            return
+        seen.add(shape.name)
+        if "pattern" in shape.metadata:
+            patterns.add(shape.metadata["pattern"])
+        if isinstance(shape, StructureShape):
+            for member in shape.members.values():
+                collect(member)
+        elif isinstance(shape, ListShape):
+            collect(shape.member)
+        elif isinstance(shape, MapShape):
+            collect(shape.key)
+            collect(shape.value)
+
+    for name in OPERATIONS:
+        collect(contract.input_shape(name))
+    collect(contract.input_shape("InvokeEndpoint", "sagemaker-runtime"))
+
+    assert len(patterns) >= 40
+    for pattern in patterns:
+        assert r"\p" not in contract.python_pattern(pattern).pattern
+
+
+@pytest.mark.parametrize(("tag", "good"), [("Größe 1:/=+-@_", True), ("a*b", False)])
+def test_tags_take_letters_of_any_alphabet(tag: str, good: bool) -> None:
+    key = contract.input_shape("AddTags").members["Tags"].member.members["Key"]  # type: ignore[attr-defined]  # a list of structures
+    assert bool(contract.python_pattern(key.metadata["pattern"]).fullmatch(tag)) is good

@@ -1,0 +1,120 @@
+"""Model servers become healthy or say why not, are restarted, and end with their owner."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud.environment import PROJECT
+from localcloud.sagemaker import model_server
+from localcloud.sagemaker.errors import Failure
+from localcloud.sagemaker.model_server import ModelServer, ModelServerError
+
+STUB = "tests.unit.localcloud.sagemaker.stub_server"
+
+
+def start(folder: Path) -> ModelServer:
+    return ModelServer(
+        name="AllTraffic", module=STUB, model=folder, environment={}, log=folder / "log"
+    )
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_running(pid: int) -> bool:
+    # A process that ended and that nobody waited for is a zombie: state Z.
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return status.stdout.strip()[:1] not in ("", "Z")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ModelServer]:
+    made = start(tmp_path)
+    made.wait_until_healthy()
+    yield made
+    made.stop()
+
+
+def pid_of(server: ModelServer) -> int:
+    return int(server.invoke(b"hello", {}).data.split()[0])
+
+
+def test_answers_come_with_their_status(server: ModelServer) -> None:
+    assert server.invoke(b"hello", {}).data.endswith(b"hello")
+    assert server.invoke(b"bad", {}).status == 400
+
+
+def test_a_server_that_dies_is_reported_and_started_again(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_server, "LIVED_SECONDS", 0.1)
+    before = pid_of(server)
+    with pytest.raises(ModelServerError):
+        server.invoke(b"die", {})
+
+    def is_back() -> bool:
+        with contextlib.suppress(ModelServerError):
+            return pid_of(server) != before
+        return False
+
+    assert within(15, is_back)
+
+
+def test_stop_ends_the_process(server: ModelServer) -> None:
+    pid = pid_of(server)
+    server.stop()
+    assert not is_running(pid)
+    with pytest.raises(ModelServerError):
+        server.invoke(b"hello", {})
+
+
+def test_a_model_that_cannot_be_served_fails_at_once_with_the_log(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    started = time.monotonic()
+    server = start(tmp_path)
+    with pytest.raises(Failure, match="AllTraffic did not pass the ping.*no readable model"):
+        server.wait_until_healthy()
+    assert time.monotonic() - started < 5
+    server.stop()
+
+
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time\n"
+            "from pathlib import Path\n"
+            "from localcloud.sagemaker.model_server import ModelServer\n"
+            "folder = Path(sys.argv[2])\n"
+            "server = ModelServer(name='a', module=sys.argv[1], model=folder, environment={}, "
+            "log=folder / 'log')\n"
+            "server.wait_until_healthy()\n"
+            "print(server.invoke(b'hello', {}).data.split()[0].decode(), flush=True)\n"
+            "time.sleep(60)\n",
+            STUB,
+            str(tmp_path),
+        ],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdout is not None
+    pid = int(owner.stdout.readline())
+    assert is_running(pid)
+    os.kill(owner.pid, signal.SIGKILL)
+    owner.communicate()
+    assert within(5, lambda: not is_running(pid))

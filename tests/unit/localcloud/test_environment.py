@@ -1,0 +1,45 @@
+import os
+from pathlib import Path
+
+from localcloud.environment import client_environment, foreign_variables, server_environment
+
+
+def test_the_client_environment_leads_to_the_emulator_only() -> None:
+    caller = {
+        "PATH": "/bin",
+        "AWS_PROFILE": "production",
+        "AWS_ACCESS_KEY_ID": "the caller's",
+        "AWS_ENDPOINT_URL_S3": "https://elsewhere.example",
+    }
+
+    environment = client_environment(caller, 4600)
+
+    assert environment["PATH"] == "/bin"
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4600"
+    assert environment["AWS_ACCESS_KEY_ID"] == "test"
+    assert environment["AWS_CONFIG_FILE"] == os.devnull
+    assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & environment.keys()
+
+
+def test_foreign_variables_are_those_that_must_be_unset() -> None:
+    caller = {"PATH": "/bin", "AWS_PROFILE": "production", "AWS_REGION": "eu-west-1"}
+
+    assert foreign_variables(caller) == ["AWS_PROFILE"]
+
+
+def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
+    caller = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": "x"}
+
+    environment = server_environment(caller, 4600, tmp_path)
+
+    assert "secret" not in environment.values()
+    # In the server itself this would send its Lambda workers somewhere else.
+    assert "AWS_ENDPOINT_URL" not in environment
+    assert environment["BIND_HOST"] == "127.0.0.1"
+    assert environment["GATEWAY_PORT"] == "4600"
+    assert environment["TMPDIR"] == str(tmp_path)
+
+
+def test_no_proxy_is_extended_not_replaced() -> None:
+    assert client_environment({"NO_PROXY": "a,b"}, 1)["NO_PROXY"] == "a,b,127.0.0.1"
+    assert client_environment({"no_proxy": "127.0.0.1"}, 1)["no_proxy"] == "127.0.0.1"

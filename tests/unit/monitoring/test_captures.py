@@ -1,0 +1,205 @@
+"""Reading capture records: real ones, crafted ones, and S3."""
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from monitoring.captures import OBJECTS_IN_FLIGHT, Capture, Skip, read
+
+REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def record(
+    output: str | None = "[0.25, 0.75]", encoding: str = "JSON", event_id: str = "one"
+) -> dict[str, Any]:
+    """A record as the real endpoint wrote it."""
+    data: dict[str, Any] = {
+        "endpointInput": {
+            "observedContentType": "image/png",
+            "mode": "INPUT",
+            "data": base64.b64encode(PNG).decode(),
+            "encoding": "BASE64",
+        }
+    }
+    if output is not None:
+        data["endpointOutput"] = {
+            "observedContentType": "application/json",
+            "mode": "OUTPUT",
+            "data": output,
+            "encoding": encoding,
+        }
+    return {
+        "captureData": data,
+        "eventMetadata": {"eventId": event_id, "inferenceTime": "2024-10-15T14:05:12Z"},
+        "eventVersion": "0",
+    }
+
+
+def lines(*records: dict[str, Any]) -> bytes:
+    """JSON Lines."""
+    return "".join(json.dumps(each) + "\n" for each in records).encode()
+
+
+def read_all(location: Path | str) -> tuple[list[Capture], list[Skip]]:
+    """Every record and every skip."""
+    skips: list[Skip] = []
+    return list(read(location, on_skip=skips.append)), skips
+
+
+def read_bytes(content: bytes, folder: Path) -> tuple[list[Capture], list[Skip]]:
+    """As `read_all`, of one file with this content."""
+    file = folder / "captures.jsonl"
+    file.write_bytes(content)
+    return read_all(file)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="../shared/data/captures is not here")
+def test_real_captures_are_read_without_a_skip() -> None:
+    captures, skips = read_all(REAL)
+
+    assert skips == []
+    assert len(captures) == 22
+    assert len({capture.event_id for capture in captures}) == 22
+    assert captures[0].time == datetime(2024, 10, 15, 14, 5, 12, tzinfo=UTC)
+    assert captures[0].probabilities == (0.9388836622238159, 0.061116307973861694)
+    assert all(each.input and each.input.content.startswith(PNG) for each in captures)
+    assert sum((each.confidence or 0) >= 0.93 for each in captures) == 15
+
+
+def test_a_record_gives_every_field(tmp_path: Path) -> None:
+    each = record()
+    each["eventMetadata"] |= {
+        "inferenceId": "picture-7",
+        "inferenceTime": "2024-10-15T16:05:12+02:00",
+    }
+    (capture,), skips = read_bytes(lines(each), tmp_path)
+
+    assert skips == []
+    assert (capture.event_id, capture.inference_id) == ("one", "picture-7")
+    assert capture.time == datetime(2024, 10, 15, 14, 5, 12, tzinfo=UTC)
+    assert capture.input is not None
+    assert (capture.input.content_type, capture.input.content) == ("image/png", PNG)
+    assert (capture.best_class, capture.confidence) == (1, 0.75)
+    assert (capture.endpoint, capture.variant) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("output", "encoding"),
+    [
+        ("[0.25, 0.75]", "JSON"),
+        ('{"prediction": [0.25, 0.75]}', "JSON"),
+        ("0.25,0.75\n", "CSV"),
+        (base64.b64encode(b"[0.25, 0.75]").decode(), "BASE64"),
+        (base64.b64encode(b"0.25,0.75").decode(), "BASE64"),
+    ],
+)
+def test_output_encodings(output: str, encoding: str, tmp_path: Path) -> None:
+    (capture,), skips = read_bytes(lines(record(output, encoding)), tmp_path)
+
+    assert skips == []
+    assert capture.probabilities == (0.25, 0.75)
+
+
+def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
+    output_only = record()
+    del output_only["captureData"]["endpointInput"]
+    captures, skips = read_bytes(lines(output_only, record(output=None)), tmp_path)
+
+    assert skips == []
+    assert [each.input is None for each in captures] == [True, False]
+    assert [each.confidence for each in captures] == [0.75, None]
+    assert captures[1].best_class is None
+
+
+@pytest.mark.parametrize(
+    ("bad_line", "reason"),
+    [
+        (lines(record())[:200], "Invalid JSON"),
+        (lines(record(encoding="ROT13")), "endpointOutput.encoding = 'ROT13'"),
+        (lines(record("$$$$", "BASE64")), "is not BASE64"),
+        (lines(record("[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list of probabilities"),
+        (lines(record("[]")), "is not a list of probabilities"),
+        (lines(record("oops")), "is not a list of probabilities"),
+        (lines({"eventMetadata": {}}), "captureData: Field required"),
+        (b"\xff\xfe\n", "Invalid JSON"),
+    ],
+)
+def test_what_is_no_record_is_skipped_by_file_and_line(
+    bad_line: bytes, reason: str, tmp_path: Path
+) -> None:
+    good = lines(record())
+    captures, (skip,) = read_bytes(good + b"\n" + bad_line.rstrip() + b"\n" + good, tmp_path)
+
+    assert len(captures) == 2
+    assert (skip.file, skip.line) == ((tmp_path / "captures.jsonl").as_posix(), 3)
+    assert reason in skip.reason
+
+
+def test_skips_are_logged_when_nobody_asks_for_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"{")
+
+    assert list(read(tmp_path)) == []
+    assert "a.jsonl, line 1: Invalid JSON" in caplog.text
+
+
+def test_gzip_is_recognised_by_content_and_a_cut_one_reported(tmp_path: Path) -> None:
+    # Many different records, so that the cut falls after some of them.
+    zipped = gzip.compress(lines(*(record(event_id=f"{i * 7919 % 10007}") for i in range(5000))))
+    (tmp_path / "a.jsonl").write_bytes(zipped)
+    (tmp_path / "b.jsonl.gz").write_bytes(zipped[: len(zipped) // 2])
+    captures, (skip,) = read_all(tmp_path)
+
+    assert 5000 < len(captures) < 10_000
+    assert skip.file.endswith("b.jsonl.gz")
+    assert skip.line == len(captures) - 5000 + 1
+    assert "gzip" in skip.reason
+
+
+def test_folders_are_read_at_any_depth_in_order_of_name(tmp_path: Path) -> None:
+    for hour, name in (("14", "b"), ("09", "z")):
+        folder = tmp_path / "e" / "AllTraffic" / "2024" / "10" / "15" / hour
+        folder.mkdir(parents=True)
+        (folder / f"{name}.jsonl").write_bytes(lines(record(event_id=name)))
+    (tmp_path / "a.jsonl").write_bytes(lines(record(event_id="a")))
+    (tmp_path / "notes.txt").write_text("no capture file")
+    captures, skips = read_all(tmp_path)
+
+    assert skips == []
+    assert [each.event_id for each in captures] == ["a", "z", "b"]
+    assert [each.endpoint for each in captures] == [None, "e", "e"]
+    assert [each.variant for each in captures] == [None, "AllTraffic", "AllTraffic"]
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="no/such/folder"):
+        list(read("no/such/folder"))
+
+
+@mock_aws
+def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    count = 3 * OBJECTS_IN_FLIGHT
+    for number in reversed(range(count)):
+        key = f"captures/scones/AllTraffic/2024/10/15/{number % 24:02}/x.jsonl"
+        client.put_object(Bucket="bucket", Key=key, Body=lines(record(event_id=str(number))))
+    client.put_object(Bucket="bucket", Key="captures-old/x.jsonl", Body=lines(record()))
+    client.put_object(Bucket="bucket", Key="captures/report.html", Body=b"no capture file")
+    client.put_object(Bucket="bucket", Key="captures/zz.jsonl", Body=b"{")
+    skips: list[Skip] = []
+    captures = list(read("s3://bucket/captures/", on_skip=skips.append, s3_client=client))
+
+    assert [each.event_id for each in captures] == [str(number) for number in range(count)]
+    assert {(each.endpoint, each.variant) for each in captures} == {("scones", "AllTraffic")}
+    assert [(skip.file, skip.line) for skip in skips] == [("s3://bucket/captures/zz.jsonl", 1)]
+    assert list(read("s3://bucket/never-called", s3_client=client)) == []

@@ -1,0 +1,73 @@
+"""Which source is taken, and what is said of its origin."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training import source
+from training.errors import ArchiveUnavailableError, StagingError
+from training.source import drawing, from_archive, real
+
+Content = dict[str, dict[bytes, Any]]
+Archive = Callable[[Content], Path]
+
+
+@pytest.fixture(autouse=True)
+def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(**_: object) -> Path:
+        raise ArchiveUnavailableError("no network in tests")
+
+    monkeypatch.setattr(source, "fetch", fetch)
+    monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
+
+
+def test_origin_of_another_archive_is_recorded(archive: Archive, content: Content) -> None:
+    path = archive(content)
+    taken = from_archive(path)
+    assert taken.name == "cifar-100"
+    assert taken.archive_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert taken.archive_published is False
+
+
+def test_published_archive_is_known_by_its_checksum(
+    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(content)
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(source, "ARCHIVE_MD5", md5)
+    assert from_archive(path).archive_published is True
+
+
+def test_named_archive_goes_before_the_variable(
+    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = archive(content)
+    monkeypatch.setenv("CIFAR_ARCHIVE", str(tmp_path / "absent"))
+    assert real(path).pictures.class_names == ("apple", "motorcycle", "bicycle")
+
+
+def test_variable_goes_before_the_download(
+    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIFAR_ARCHIVE", str(archive(content)))
+    assert real().pictures.class_names == ("apple", "motorcycle", "bicycle")
+
+
+def test_download_is_the_last_resort() -> None:
+    with pytest.raises(ArchiveUnavailableError):
+        real()
+
+
+def test_absent_file_is_an_error_and_not_a_download(tmp_path: Path) -> None:
+    with pytest.raises(StagingError, match=r"absent: No such file .* \$CIFAR_ARCHIVE"):
+        real(tmp_path / "absent")
+
+
+def test_drawing_has_no_archive() -> None:
+    taken = drawing(["bicycle"])
+    assert (taken.name, taken.archive_sha256, taken.archive_published) == ("drawn", None, None)
+    assert len(taken.pictures.train.rows) == 500
+    assert len(taken.pictures.test.rows) == 100

@@ -1,0 +1,1 @@
+"""Everything about the pictures before deployment: fetch, select, check, write, stage to S3."""

@@ -1,0 +1,168 @@
+"""Downloads the published CIFAR-100 archive once, into a per-user cache folder.
+
+The address is that of the dataset's page, https://www.cs.toronto.edu/~kriz/cifar.html, and so
+is the MD5. A broken transfer is resumed where it stopped; what arrives is checked at the end.
+"""
+
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from training.errors import ArchiveUnavailableError
+
+ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+
+# Short, because a machine without network should learn it soon; a stall is resumed anyway.
+TIMEOUT_SECONDS = 8.0
+PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
+CHUNK_BYTES = 256 * 1024
+
+# Server-side states that pass: request timeout, too many requests, and every 5xx.
+_PASSING_STATUSES = {408, 429, *range(500, 600)}
+_BROKEN_TRANSFER = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/scones`, or `~/.cache/scones` where the variable is unset or empty."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scones"
+
+
+def md5_of(path: Path) -> str:
+    """MD5 of a file in hex: the checksum that the dataset's page publishes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest()
+
+
+def fetch(
+    *,
+    url: str = ARCHIVE_URL,
+    md5: str = ARCHIVE_MD5,
+    folder: Path | None = None,
+    console: Console | None = None,
+    pauses: Sequence[float] = PAUSES_SECONDS,
+) -> Path:
+    """Path of the verified archive in `folder` (default `cache_folder()`), downloaded if need be.
+
+    `pauses` are the seconds between attempts; they start anew whenever bytes arrived.
+
+    Raises:
+        ArchiveUnavailableError: no network, the server refuses, or the checksum is wrong.
+    """
+    folder = folder or cache_folder()
+    target = folder / url.rsplit("/", 1)[-1]
+    if target.exists() and md5_of(target) == md5:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    # A resumed file may be half of an older one: it is worth one transfer in one piece.
+    for _ in range(2):
+        resumed = _download(url, part, console=console, pauses=pauses)
+        found = md5_of(part)
+        if found == md5:
+            return part.replace(target)
+        part.unlink()
+        if not resumed:
+            break
+    raise ArchiveUnavailableError(
+        f"{url}: what was downloaded has MD5 {found}, the published archive has {md5}; "
+        "a proxy or a login page may have answered in its place"
+    )
+
+
+def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence[float]) -> bool:
+    """Complete the file `part`; true if its last piece continued an earlier one."""
+    size_at_start = _size(part)
+    waits = iter(pauses)
+    with _progress(console) as progress:
+        task = progress.add_task(f"Downloading {url.rsplit('/', 1)[-1]}", total=None)
+        while True:
+            size_before = _size(part)
+            try:
+                return _transfer(url, part, progress=progress, task=task)
+            except _BROKEN_TRANSFER as error:
+                size = _size(part)
+                if size > size_before:
+                    waits = iter(pauses)
+                pause = next(waits, None)
+                if pause is None or _is_final(error, started=size != size_at_start):
+                    raise _unavailable(url, error) from error
+                time.sleep(pause)
+
+
+def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool:
+    """Append to `part` what it lacks; true if the server gave the rest only, not all of it."""
+    have = _size(part)
+    request = urllib.request.Request(  # noqa: S310 - the URL is ours, not a user's
+        url, headers={"Range": f"bytes={have}-"} if have else {}
+    )
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        return True  # Nothing is left to fetch; the checksum tells whether that is right.
+    with response:
+        resumed: bool = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        have = have if resumed else 0
+        total = None if response.length is None else have + response.length
+        progress.update(task, total=total, completed=have)
+        with part.open("ab" if resumed else "wb") as file:
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                progress.advance(task, len(chunk))
+        # http.client ends a body that is too short as if it were complete.
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+    return resumed
+
+
+def _is_final(error: Exception, *, started: bool) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code not in _PASSING_STATUSES
+    no_connection = isinstance(error, urllib.error.URLError | TimeoutError)
+    return False
+
+
+def _unavailable(url: str, error: Exception) -> ArchiveUnavailableError:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return ArchiveUnavailableError(
+        f"{url}: cannot be downloaded: {reason or type(error).__name__}; is there a network?"
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

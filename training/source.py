@@ -1,0 +1,67 @@
+"""Where the pictures come from: the published archive, one at hand, or the drawing board."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from training import cifar100, drawn
+from training.errors import StagingError
+from training.fetch import ARCHIVE_MD5, fetch, md5_of
+
+ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures in CIFAR-100's form, and what the manifest says of their origin."""
+
+    name: Literal["cifar-100", "drawn"]
+    pictures: cifar100.Cifar100
+    archive_sha256: str | None = None
+    """None where there is no archive."""
+    archive_published: bool | None = None
+    """Whether it is the published archive, by its MD5; None where there is no archive."""
+
+
+def from_archive(path: Path) -> Source:
+    """The pictures of an archive in CIFAR-100's layout; it need not be the published one.
+
+    Raises:
+        StagingError: the file cannot be read; `ArchiveRefusedError` if its contents are refused.
+    """
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        published = md5_of(path) == ARCHIVE_MD5
+        pictures = cifar100.load(path)
+    except OSError as error:
+        raise StagingError(
+            f"archive {path}: {error.strerror or error}; "
+            f"check --archive or ${ARCHIVE_VARIABLE}, or unset the variable to download the archive"
+        ) from error
+    return Source("cifar-100", pictures, archive_sha256=sha256, archive_published=published)
+
+
+def real(archive: Path | None = None, *, console: Console | None = None) -> Source:
+    """The pictures of `archive`, else of the file in `$CIFAR_ARCHIVE`, else of the download.
+
+    Raises:
+        ArchiveUnavailableError: no file was named and the download failed.
+        StagingError: as `from_archive`.
+    """
+    at_hand = archive or os.environ.get(ARCHIVE_VARIABLE)
+    return from_archive(Path(at_hand) if at_hand else fetch(console=console))
+
+
+def drawing(classes: Sequence[str]) -> Source:
+    """Drawn stand-ins for `classes`, as many as CIFAR-100 has.
+
+    Raises:
+        StagingError: one of the classes cannot be drawn.
+    """
+    return Source("drawn", drawn.draw(classes))
