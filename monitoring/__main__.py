@@ -1,4 +1,4 @@
-"""Draws captured confidence: `python -m monitoring --captures LOCATION --threshold N --out FILE`."""
+"""`python -m monitoring --captures LOCATION --threshold N --out FILE`: draw what was captured."""
 
 import argparse
 from pathlib import Path

@@ -67,21 +67,29 @@ class Hyperparameters(_Section):
     """
 
     num_layers: Literal[18, 34, 50, 101, 152, 200] = 18
-    """Depth of the ResNet. That 32x32 pictures take this set is read from the algorithm's
-    public source (heights above 28 use the ImageNet depths); it was not tried on AWS."""
+    """Depth of the ResNet. That 32x32 pictures take this set of depths is inferred from the
+    algorithm's public source; nobody tried it on AWS yet."""
     epochs: Annotated[int, Field(ge=1)] = 30
+    """Passes over the training pictures."""
     mini_batch_size: Annotated[int, Field(ge=1)] = 32
+    """Pictures a step."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Initial learning rate."""
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
+    """How the weights are updated."""
     augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop"
+    """Random changes of the training pictures."""
 
 
 class Training(_Section):
     """The training job."""
 
     instance_type: Annotated[str, _instance_type_of(TRAINING_FAMILIES)] = "ml.g4dn.xlarge"
+    """`ml.g4dn.*`, `ml.g5.*`; `ml.p2.*` and `ml.p3.*` with a warning."""
     instance_count: Annotated[int, Field(ge=1, le=20)] = 1
+    """Instances of the training job."""
     volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 10
+    """Disk of each instance."""
     max_runtime_minutes: Annotated[
         int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
     ] = 40
@@ -93,14 +101,18 @@ class Endpoint(_Section):
     """The endpoint that serves the model."""
 
     instance_type: Annotated[str, _instance_type_of(ENDPOINT_FAMILIES)] = "ml.g4dn.xlarge"
+    """As for training, and `ml.c4.*`, `ml.c5.*`, `ml.m4.*`, `ml.m5.*`."""
     instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    """Instances of the endpoint; each costs by the hour."""
 
 
 class Capture(_Section):
     """Data capture of the endpoint."""
 
     sampling_percentage: Annotated[int, Field(ge=1, le=100)] = 100
+    """Share of the requests that is captured."""
     expire_days: Annotated[int, Field(ge=1, le=3650)] = 90
+    """Days until S3 deletes a capture."""
 
 
 class Workflow(_Section):
@@ -118,6 +130,7 @@ class Notifications(_Section):
     """Who is told of rejected and failed pictures."""
 
     emails: Annotated[tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(strict=False)] = ()
+    """E-mail addresses subscribed to the topic; each is asked to confirm."""
 
 
 class Retention(_Section):

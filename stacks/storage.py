@@ -66,14 +66,13 @@ class StorageStack(cdk.Stack):
     def _add_dataset_pointer(self) -> None:
         # Staging overwrites the value. The stack owns the parameter, so that it goes with the
         # stack, and so that training without staged data is refused in words.
-        pointer = ssm.StringParameter(
+        ssm.StringParameter(
             self,
             "DatasetPointer",
             parameter_name=self._settings.dataset_parameter,
             string_value=NOT_STAGED,
             description="Prefix of the staged dataset in the data bucket; set by training.stage",
         )
-        pointer.apply_removal_policy(removal_policy(self._settings))
 
     def _give_auto_delete_handler_a_log_group(self) -> None:
         # Without one, Lambda makes it on the first call, outside the stack, and it outlives the

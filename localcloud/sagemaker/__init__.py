@@ -5,8 +5,9 @@ Where things are:
   its resource (`training_jobs.py`, `models.py`, `endpoint_configs.py`, `endpoints.py`, `tags.py`).
 - `runtime.py` serves InvokeEndpoint, `resources.py` the CloudFormation types.
 - `contract.py` holds every request and response to botocore's model of the API.
-- `training.py` runs a training job, `hosting.py` runs model servers, `capture.py` records what
-  they were asked; `images.py` says which image URI stands for which local algorithm.
+- `training.py` runs a training job; `fleet.py` and `model_server.py` serve an endpoint, and
+  `capture.py` records what it was asked; `images.py` says which image URI stands for which local
+  algorithm.
 """
 
 from localcloud.emulator import add_resource_types, add_service

@@ -16,8 +16,8 @@ class Algorithm:
     """Metric name -> regular expression over the lines of its training log, value as group 1."""
 
 
-# The metric's name is documented, the form of its log line was seen in logs of the algorithm:
-# https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html
+# validation:accuracy is documented, https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html;
+# the lines have the form of MXNet's training log, which the real algorithm writes.
 ALGORITHMS: Final = {
     "image-classification": Algorithm(
         module="localcloud.algorithm",

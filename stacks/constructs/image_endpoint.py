@@ -80,6 +80,12 @@ class ImageEndpoint(Construct):
                     sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
                     for mode in ("Input", "Output")
                 ],
+                # Replies as they are; whatever is not named here, the pictures, becomes base64.
+                capture_content_type_header=(
+                    sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
+                        json_content_types=["application/json"]
+                    )
+                ),
             ),
         )
         sagemaker.CfnEndpoint(

@@ -1,6 +1,7 @@
 """The CDK CLI's output and errors, with a script in its place."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,25 @@ def test_a_missing_cli_is_named_with_the_remedy(
 
     with pytest.raises(CdkError, match="make setup"):
         cdk.run("deploy", log="deploy", say=print)
+
+
+def test_an_interruption_ends_the_cli_with_its_children(cdk: Cdk, tmp_path: Path) -> None:
+    (tmp_path / "cdk").write_text("#!/bin/sh\nsleep 60 &\necho $!\nwait\n")
+    children: list[int] = []
+
+    def interrupt(line: str) -> None:
+        children.append(int(line))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cdk.run("deploy", log="deploy", say=interrupt)
+
+    deadline = time.monotonic() + 5
+    while _runs(children[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and " Z " not in status.read_text()

@@ -10,6 +10,7 @@ import pytest
 import demo.__main__ as program
 from demo.run import Demo
 from demo.summary import Captures, Data, Summary, Training, Workflow
+from localcloud.launcher import LocalCloudError
 
 
 class FakeCloud:
@@ -121,3 +122,17 @@ def test_what_is_left_is_a_failure_and_is_named(
     assert code == program.EXIT_LEFTOVERS
     assert (out / "summary.json").exists()
     assert "bucket: forgotten" in capsys.readouterr().out
+
+
+def test_a_cloud_that_runs_already_is_left_alone(
+    run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_self: FakeCloud, *, stop_with_caller: bool) -> None:
+        raise LocalCloudError("a local cloud already runs")
+
+    monkeypatch.setattr(FakeCloud, "start", refuse)
+    code, _ = run(summary([]))
+
+    assert code == program.EXIT_FAILED
+    assert FakeCloud.calls == []
+    assert "a local cloud already runs" in capsys.readouterr().out

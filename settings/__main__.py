@@ -1,0 +1,47 @@
+"""`python -m settings`: the README's table of settings, from the schema itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from settings.schema import Settings
+
+HEAD = "| setting | default | allowed | meaning |\n| --- | --- | --- | --- |"
+
+
+def table() -> str:
+    """Markdown table with one row per setting, in the order of the schema."""
+    schema = Settings.model_json_schema()
+    rows = (
+        f"| `{key}` | `{json.dumps(field['default'])}` | {_allowed(field)} "
+        f"| {' '.join(field['description'].split())} |"
+        for key, field in _fields(schema, schema["$defs"])
+    )
+    return "\n".join((HEAD, *rows))
+
+
+def _fields(section: dict[str, Any], sections: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, field in section["properties"].items():
+        if "$ref" in field:
+            inner = sections[field["$ref"].rpartition("/")[2]]
+            yield from ((f"{name}.{key}", value) for key, value in _fields(inner, sections))
+        elif name != "environment":
+            yield name, field
+
+
+def _allowed(field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
+    lowest = field.get("minimum", field.get("exclusiveMinimum"))
+    highest = field.get("maximum")
+    if lowest is not None:
+        above = "above " if "exclusiveMinimum" in field else ""
+        return f"{above}{lowest} to {highest}" if highest is not None else f"{above}{lowest} or more"
+    if field["type"] == "array":
+        least = field.get("minItems", 0)
+        return f"a list of {least} or more" if least else "a list"
+    return str(field["type"])
+
+
+if __name__ == "__main__":
+    print(table())
