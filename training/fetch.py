@@ -121,7 +121,7 @@ def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
     except urllib.error.HTTPError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if not have or error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         return True  # Nothing is left to fetch; the checksum tells whether that is right.
     with response:
@@ -143,7 +143,7 @@ def _is_final(error: Exception, *, started: bool) -> bool:
     if isinstance(error, urllib.error.HTTPError):
         return error.code not in _PASSING_STATUSES
     no_connection = isinstance(error, urllib.error.URLError | TimeoutError)
-    return False
+    return no_connection and not started
 
 
 def _unavailable(url: str, error: Exception) -> ArchiveUnavailableError:
