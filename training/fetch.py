@@ -115,11 +115,9 @@ def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence
 def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool:
     """Append to `part` what it lacks; true if the server gave the rest only, not all of it."""
     have = _size(part)
-    request = urllib.request.Request(  # noqa: S310 - the URL is ours, not a user's
-        url, headers={"Range": f"bytes={have}-"} if have else {}
-    )
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if not have or error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise

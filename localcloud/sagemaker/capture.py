@@ -74,7 +74,7 @@ class CaptureConfig:
 
     def samples(self) -> bool:
         """Whether the next invocation is captured."""
-        return random.random() * 100 < self._percentage  # noqa: S311 - sampling, not secrecy
+        return random.random() * 100 < self._percentage
 
     def key(self, endpoint: str, first: Invocation) -> str:
         """Key of a file, from the variant and time of its first record."""

@@ -100,7 +100,7 @@ class Fleet:
         """
         if target_variant is None:
             weights = [weight(variant) for variant in self._variants]
-            chosen = random.choices(self._variants, weights)[0]  # noqa: S311 - traffic, no secret
+            chosen = random.choices(self._variants, weights)[0]
             return self._servers[chosen["VariantName"]]
         if target_variant not in self._servers:
             raise ApiError("ValidationError", f"Variant {target_variant} not found for Request")

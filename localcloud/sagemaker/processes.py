@@ -22,7 +22,7 @@ def start(
     module: str, arguments: Sequence[str], *, environment: Mapping[str, str], stderr: int | IO[str]
 ) -> subprocess.Popen[str]:
     """Start `python -m module arguments`, standard output piped; it ends when this process does."""
-    return subprocess.Popen(  # noqa: S603 - an argument list of ours, no shell
+    return subprocess.Popen(
         [sys.executable, "-P", str(CHILD), module, *arguments],
         cwd=PROJECT,
         env={

@@ -36,7 +36,7 @@ def _new_client(scope: Scope) -> "S3Client":
         region_name=scope.region,
         # The emulator takes a 12-digit access key for the account.
         aws_access_key_id=scope.account,
-        aws_secret_access_key="local",  # noqa: S106 - not a secret: the emulator wants any text
+        aws_secret_access_key="local",
         config=Config(
             s3={"addressing_style": "path"},
             max_pool_connections=2 * _PARALLEL_DOWNLOADS,

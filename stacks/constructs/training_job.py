@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources
 from constructs import Construct
@@ -122,6 +123,7 @@ class TrainingJob(Construct):
                 conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
             )
         )
+        provider_logs = log_group(self, "ProviderLogs", settings)
         limit = settings.training.max_runtime_minutes + TRAINING_START_AND_UPLOAD_MINUTES
         return custom_resources.Provider(
             self,
@@ -130,8 +132,19 @@ class TrainingJob(Construct):
             is_complete_handler=is_complete,
             query_interval=cdk.Duration.seconds(5),
             total_timeout=cdk.Duration.minutes(limit),
-            log_group=log_group(self, "ProviderLogs", settings),
+            log_group=provider_logs,
+            framework_on_event_role=self._framework_role("OnEventFrameworkRole", provider_logs),
+            framework_complete_and_timeout_role=self._framework_role(
+                "IsCompleteFrameworkRole", provider_logs
+            ),
         )
+
+    def _framework_role(self, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:
+        # CDK's own role may create log groups: a call that outlives the log group during
+        # `cdk destroy` (the framework answers CloudFormation before it returns) makes it anew.
+        role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        return role
 
 
 def _allow(grantee: iam.IGrantable, action: str, *resources: str) -> None:

@@ -18,9 +18,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="session")
-def deployment(
-    cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+def deployment(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The whole application, deployed once by the real CDK CLI, with drawn pictures."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):

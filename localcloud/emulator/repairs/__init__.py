@@ -3,6 +3,7 @@
 from localcloud.emulator.repairs import (
     bucket_not_empty,
     bucket_tags,
+    deleted_function_logs,
     function_workers,
     lambda_outcome,
     lambda_tmp,
@@ -19,6 +20,7 @@ def repair() -> None:
     """
     bucket_not_empty.repair()
     bucket_tags.repair()
+    deleted_function_logs.repair()
     function_workers.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()

@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-SHARED = "/tmp"  # noqa: S108  # the very path that handlers name
+SHARED = "/tmp"  # the very path that handlers name
 OF_OS = (
     *("open", "stat", "lstat", "access", "chmod", "utime", "truncate", "listdir", "scandir"),
     *("mkdir", "rmdir", "remove", "unlink", "rename", "replace", "link", "symlink"),

@@ -89,6 +89,22 @@ def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, funct
     assert not _alive(process)
 
 
+def test_a_call_that_outlives_its_function_makes_no_log_group(
+    cloud: LocalCloud, functions: Any
+) -> None:
+    source = """
+import boto3
+def handler(event, context):
+    print("gone")
+    boto3.client("lambda").delete_function(FunctionName=context.function_name)
+"""
+    functions.invoke(functions.python(source))
+
+    name = functions.names.pop()
+    found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    assert found["logGroups"] == []
+
+
 def _wait(cloudformation: Any, stack: str, state: str) -> None:
     cloudformation.get_waiter(state).wait(
         StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}

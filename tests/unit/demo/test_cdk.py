@@ -40,6 +40,19 @@ def test_a_failure_shows_the_end_of_the_output(cdk: Cdk) -> None:
         cdk.run("deploy", "--all", log="deploy", say=print)
 
 
+def test_a_failure_that_long_logs_follow_is_shown_from_its_mark(cdk: Cdk, tmp_path: Path) -> None:
+    (tmp_path / "cdk").write_text(
+        "#!/bin/sh\necho before\necho '❌ the stack failed'\necho the reason\nseq 1000\nexit 1\n"
+    )
+
+    with pytest.raises(CdkError) as failed:
+        cdk.run("deploy", log="deploy", say=lambda _: None)
+
+    assert "❌ the stack failed\nthe reason\n1\n" in str(failed.value)
+    assert "before" not in str(failed.value)
+    assert "1000" not in str(failed.value)
+
+
 def test_a_missing_cli_is_named_with_the_remedy(
     cdk: Cdk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
