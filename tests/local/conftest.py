@@ -18,12 +18,19 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="session")
-def deployment(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The whole application, deployed once by the real CDK CLI, with drawn pictures."""
-    with pytest.MonkeyPatch.context() as patch:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The whole application, deployed once by the real CDK CLI, with drawn pictures.
+
+    It has a local cloud of its own: the last test looks whether `cdk destroy` left it empty.
+    """
+    folder = tmp_path_factory.mktemp("deployment")
+    with (
+        LocalCloud(port=free_port(), folder=folder).running() as cloud,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
-        yield Deployment.deploy(cloud, tmp_path_factory.mktemp("deployment"))
+        yield Deployment.deploy(cloud, folder)
