@@ -63,6 +63,7 @@ def server_environment(
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "TMPDIR": str(temporary),
+        "STATE_DIR": str(temporary / "state"),
         # CDK's own custom-resource handlers are JavaScript and import @aws-sdk/client-s3.
         "NODE_PATH": str(PROJECT / "node_modules"),
         **_NO_OTHER_ACCESS,

@@ -35,7 +35,7 @@ from localcloud.environment import (
 )
 
 START_SECONDS = 60.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
 LOG_TAIL_LINES = 20
 
 
