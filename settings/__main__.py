@@ -13,7 +13,7 @@ def table() -> str:
     """Markdown table with one row per setting, in the order of the schema."""
     schema = Settings.model_json_schema()
     rows = (
-        f"| `{key}` | `{json.dumps(field['default'])}` | {_allowed(field)} "
+        f"| `{key}` | {_default(field['default'])} | {_allowed(field)} "
         f"| {' '.join(field['description'].split())} |"
         for key, field in _fields(schema, schema["$defs"])
     )
@@ -29,7 +29,13 @@ def _fields(section: dict[str, Any], sections: dict[str, Any]) -> Iterator[tuple
             yield name, field
 
 
+def _default(value: object) -> str:
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
 def _allowed(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return _allowed(field["anyOf"][0])
     if "enum" in field:
         return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
     lowest = field.get("minimum", field.get("exclusiveMinimum"))

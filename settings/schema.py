@@ -18,6 +18,7 @@ TRAINING_LIMIT_MINUTES = 55
 # SageMaker needs a few minutes to find an instance before, and to upload the model after, the run.
 TRAINING_START_AND_UPLOAD_MINUTES = 10
 
+MODEL_DATA_URL = r"^s3://[a-z0-9][a-z0-9.-]+/.+\.tar\.gz$"
 EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 
 
@@ -94,12 +95,16 @@ class Training(_Section):
         int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
     ] = 40
     """Longer training does not fit into the hour that CloudFormation gives a custom resource."""
+    model_data_url: Annotated[str, Field(pattern=MODEL_DATA_URL)] | None = None
+    """S3 URI of a finished model.tar.gz of these classes, deployed instead of training one."""
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
 class Endpoint(_Section):
     """The endpoint that serves the model."""
 
+    enabled: bool = True
+    """false: no endpoint, no cost by the hour; all the rest stays deployed."""
     instance_type: Annotated[str, _instance_type_of(ENDPOINT_FAMILIES)] = "ml.g4dn.xlarge"
     """As for training, and `ml.c4.*`, `ml.c5.*`, `ml.m4.*`, `ml.m5.*`."""
     instance_count: Annotated[int, Field(ge=1, le=100)] = 1
@@ -109,6 +114,8 @@ class Endpoint(_Section):
 class Capture(_Section):
     """Data capture of the endpoint."""
 
+    enabled: bool = True
+    """Whether requests and replies are captured."""
     sampling_percentage: Annotated[int, Field(ge=1, le=100)] = 100
     """Share of the requests that is captured."""
     expire_days: Annotated[int, Field(ge=1, le=3650)] = 90
@@ -120,6 +127,8 @@ class Workflow(_Section):
 
     confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.93
     """A picture whose best class is below it is rejected."""
+    rejection_style: Literal["status", "raise"] = "status"
+    """How filter_confidence rejects: it answers 406, or raises ConfidenceThresholdNotMet."""
     on_rejection: Literal["report", "fail"] = "report"
     """What the execution does after the notification: succeed ("report") or fail."""
     max_concurrency: Annotated[int, Field(ge=1, le=1000)] = 40

@@ -38,5 +38,7 @@ class InferenceStack(cdk.Stack):
             artifact_bucket=artifact_bucket,
             capture_bucket=capture_bucket,
         )
-        cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)
-        cdk.CfnOutput(self, "CaptureUri", value=endpoint.capture_uri)
+        if settings.endpoint.enabled:
+            cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)
+        if settings.capture.enabled:
+            cdk.CfnOutput(self, "CaptureUri", value=endpoint.capture_uri)

@@ -10,7 +10,10 @@ from stacks.constructs.training_job import TrainingJob
 
 
 class TrainingStack(cdk.Stack):
-    """Trains whenever the staged dataset or a training setting changes."""
+    """Trains whenever the staged dataset or a training setting changes.
+
+    With `training.model_data_url` it trains nothing, and publishes that model instead.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,19 @@ class TrainingStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: training job of the image classifier",
         )
+        if settings.training.model_data_url:
+            model_data_url = settings.training.model_data_url
+            classes = ",".join(settings.dataset.classes)
+        else:
+            job = self._train(settings, data_bucket, artifact_bucket)
+            model_data_url, classes = job.model_data_url, job.classes
+        self._publish("ModelDataUrlParameter", settings.model_data_url_parameter, model_data_url)
+        self._publish("ClassesParameter", settings.model_classes_parameter, classes)
+        cdk.CfnOutput(self, "ModelDataUrl", value=model_data_url)
+
+    def _train(
+        self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
+    ) -> TrainingJob:
         job = TrainingJob(
             self,
             "TrainingJob",
@@ -39,13 +55,9 @@ class TrainingStack(cdk.Stack):
             data_bucket=data_bucket,
             artifact_bucket=artifact_bucket,
         )
-        self._publish(
-            "ModelDataUrlParameter", settings.model_data_url_parameter, job.model_data_url
-        )
-        self._publish("ClassesParameter", settings.model_classes_parameter, job.classes)
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
-        cdk.CfnOutput(self, "ModelDataUrl", value=job.model_data_url)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)
+        return job
 
     def _publish(self, construct_id: str, parameter_name: str, value: str) -> None:
         ssm.StringParameter(self, construct_id, parameter_name=parameter_name, string_value=value)

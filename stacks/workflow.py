@@ -102,6 +102,7 @@ class WorkflowStack(cdk.Stack):
             folder="filter_confidence",
             environment={
                 "CONFIDENCE_THRESHOLD": str(self._settings.workflow.confidence_threshold),
+                "REJECTION_STYLE": self._settings.workflow.rejection_style,
                 # From the trained model, not from the settings: the names travel with the data.
                 "CLASSES": ssm.StringParameter.value_for_string_parameter(
                     self, self._settings.model_classes_parameter

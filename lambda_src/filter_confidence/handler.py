@@ -4,7 +4,12 @@ import os
 from typing import Any
 
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
+STYLE = os.environ["REJECTION_STYLE"]  # "status": answer 406; "raise": raise an error
 CLASSES = os.environ["CLASSES"].split(",")  # in the order of the model's probabilities
+
+
+class ConfidenceThresholdNotMet(Exception):
+    """The best class is below the threshold."""
 
 
 class ClassCountMismatch(Exception):
@@ -12,11 +17,12 @@ class ClassCountMismatch(Exception):
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Accepts (200) or rejects (406) a picture by the probability of its best class.
+    """Accepts (200) or rejects (406, or by raising) a picture by the best class's probability.
 
     The threshold itself is accepted: the question is whether the confidence is *below* it.
 
     Raises:
+        ConfidenceThresholdNotMet: the picture is rejected, and the settings want it raised.
         ClassCountMismatch: there are not as many probabilities as class names.
     """
     inferences: list[float] = event["inferences"]
@@ -39,4 +45,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if confidence >= THRESHOLD:
         return {"statusCode": 200, "body": body}
     reason = f"best class {label} has confidence {confidence:.3f}, below the threshold {THRESHOLD}"
+    if STYLE == "raise":
+        raise ConfidenceThresholdNotMet(reason)
     return {"statusCode": 406, "body": {**body, "reason": reason}}

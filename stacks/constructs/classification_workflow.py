@@ -25,6 +25,8 @@ TRANSIENT_ERRORS = [
     "EndpointUnavailable",
 ]
 
+REJECTION_ERROR = "ConfidenceThresholdNotMet"
+
 
 class ClassificationWorkflow(Construct):
     """Classifies the pictures of one execution; one bad picture never stops the others."""
@@ -80,16 +82,22 @@ class ClassificationWorkflow(Construct):
         failed = sfn.Pass.jsonata(self, "Failed", outputs=expressions.FAILED)
         names = ("Serialize image", "Classify image", "Filter confidence")
         serialize, classify, filter_ = (
-            self._invoke(name, function, failed)
-            for name, function in zip(names, functions, strict=True)
+            self._invoke(name, function) for name, function in zip(names, functions, strict=True)
         )
+        rejected = sfn.Pass.jsonata(self, "Rejected", outputs=expressions.REJECTED)
+        if settings.workflow.rejection_style == "raise":
+            filter_.add_catch(
+                rejected, errors=[REJECTION_ERROR], outputs=expressions.CAUGHT_REJECTION
+            )
+        for task in (serialize, classify, filter_):
+            task.add_catch(failed, outputs=expressions.CAUGHT)
         verdict = (
             sfn.Choice.jsonata(self, "Confident enough?")
             .when(
                 sfn.Condition.jsonata("{% $states.input.statusCode = 200 %}"),
                 sfn.Pass.jsonata(self, "Accepted", outputs=expressions.ACCEPTED),
             )
-            .otherwise(sfn.Pass.jsonata(self, "Rejected", outputs=expressions.REJECTED))
+            .otherwise(rejected)
         )
         images = sfn.Map.jsonata(
             self,
@@ -101,9 +109,7 @@ class ClassificationWorkflow(Construct):
         images.item_processor(serialize.next(classify).next(filter_).next(verdict))
         return images
 
-    def _invoke(
-        self, name: str, function: lambda_.IFunction, failed: sfn.IChainable
-    ) -> tasks.LambdaInvoke:
+    def _invoke(self, name: str, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         # Each function takes the body of the one before; the filter's whole answer is the result.
         is_last = name == "Filter confidence"
         task = tasks.LambdaInvoke.jsonata(
@@ -124,7 +130,6 @@ class ClassificationWorkflow(Construct):
             max_delay=cdk.Duration.seconds(20),
             jitter_strategy=sfn.JitterType.FULL,
         )
-        task.add_catch(failed, outputs=expressions.CAUGHT)
         return task
 
     def _report(self, settings: Settings, topic: sns.ITopic) -> sfn.Choice:

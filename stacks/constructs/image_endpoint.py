@@ -1,5 +1,6 @@
 """Model, endpoint configuration with data capture, and the endpoint that serves them."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
@@ -26,7 +27,7 @@ class ImageEndpoint(Construct):
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
     ) -> None:
-        """`model_data_url` is the S3 URI of a model.tar.gz in the artifact bucket."""
+        """`model_data_url` is the S3 URI of the model.tar.gz, possibly a token."""
         super().__init__(scope, construct_id)
         self.capture_uri = capture_bucket.s3_url_for_object(CAPTURES)
         image = AlgorithmImage(self, "Image")
@@ -36,17 +37,9 @@ class ImageEndpoint(Construct):
             image=image,
             log_group_name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
         )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[artifact_bucket.arn_for_objects("models/*")]
-            )
-        )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["s3:PutObject"],
-                resources=[capture_bucket.arn_for_objects(f"{CAPTURES}/*")],
-            )
-        )
+        _allow(role, "s3:GetObject", self._model_arn(settings, artifact_bucket))
+        if settings.capture.enabled:
+            _allow(role, "s3:PutObject", capture_bucket.arn_for_objects(f"{CAPTURES}/*"))
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
         model = sagemaker.CfnModel(
@@ -72,25 +65,41 @@ class ImageEndpoint(Construct):
                     initial_variant_weight=1,
                 )
             ],
-            data_capture_config=sagemaker.CfnEndpointConfig.DataCaptureConfigProperty(
-                enable_capture=True,
-                initial_sampling_percentage=settings.capture.sampling_percentage,
-                destination_s3_uri=self.capture_uri,
-                capture_options=[
-                    sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
-                    for mode in ("Input", "Output")
-                ],
-                # Replies as they are; whatever is not named here, the pictures, becomes base64.
-                capture_content_type_header=(
-                    sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
-                        json_content_types=["application/json"]
-                    )
-                ),
+            data_capture_config=self._capture(settings) if settings.capture.enabled else None,
+        )
+        if settings.endpoint.enabled:
+            sagemaker.CfnEndpoint(
+                self,
+                "Endpoint",
+                endpoint_name=settings.endpoint_name,
+                endpoint_config_name=configuration.attr_endpoint_config_name,
+            )
+
+    def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:
+        given = settings.training.model_data_url
+        if given is None:
+            return artifact_bucket.arn_for_objects("models/*")
+        return cdk.Stack.of(self).format_arn(
+            service="s3", region="", account="", resource=given.removeprefix("s3://")
+        )
+
+    def _capture(self, settings: Settings) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty:
+        return sagemaker.CfnEndpointConfig.DataCaptureConfigProperty(
+            enable_capture=True,
+            initial_sampling_percentage=settings.capture.sampling_percentage,
+            destination_s3_uri=self.capture_uri,
+            capture_options=[
+                sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
+                for mode in ("Input", "Output")
+            ],
+            # Replies as they are; whatever is not named here, the pictures, becomes base64.
+            capture_content_type_header=(
+                sagemaker.CfnEndpointConfig.CaptureContentTypeHeaderProperty(
+                    json_content_types=["application/json"]
+                )
             ),
         )
-        sagemaker.CfnEndpoint(
-            self,
-            "Endpoint",
-            endpoint_name=settings.endpoint_name,
-            endpoint_config_name=configuration.attr_endpoint_config_name,
-        )
+
+
+def _allow(role: iam.Role, action: str, resource: str) -> None:
+    role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))

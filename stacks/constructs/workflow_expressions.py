@@ -79,6 +79,16 @@ FAILED = _expression(
     """
 )
 
+# The filter that raises says the reason only; its input still has the probabilities.
+CAUGHT_REJECTION = _expression(
+    """
+    {
+      "statusCode": 406,
+      "body": $merge([$states.input, {"reason": $parse($states.errorOutput.Cause).errorMessage}])
+    }
+    """
+)
+
 ACCEPTED = _expression('$merge([{"verdict": "accepted"}, $states.input])')
 REJECTED = _expression('$merge([{"verdict": "rejected"}, $states.input])')
 

@@ -10,7 +10,7 @@ import pytest
 
 from settings import load
 from settings.schema import TRAINING_LIMIT_MINUTES
-from stacks.constructs.classification_workflow import TRANSIENT_ERRORS
+from stacks.constructs.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
 from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
 from tests.infrastructure.synthesis import ROOT, STACKS, Templates, state_machine, states
 
@@ -363,7 +363,7 @@ def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:
     ours = {"ClassCountMismatch", "InvalidPrediction"}  # reported as 500
 
     custom_transient = {error for error in TRANSIENT_ERRORS if "." not in error}
-    assert raised == set(STATUS_OF_ERROR) | custom_transient | ours
+    assert raised == set(STATUS_OF_ERROR) | custom_transient | ours | {REJECTION_ERROR}
 
 
 def test_handlers_import_nothing_but_the_runtimes() -> None:

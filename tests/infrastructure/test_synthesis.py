@@ -8,7 +8,6 @@ from tests.infrastructure.synthesis import (
     Templates,
     application,
     find_stack,
-    states,
     synthesize,
 )
 
@@ -19,16 +18,6 @@ def test_the_same_settings_give_the_same_templates(templates: Templates) -> None
     assert {name: template.to_json() for name, template in templates("dev").items()} == {
         name: template.to_json() for name, template in again.items()
     }
-
-
-def test_a_failing_execution_can_be_asked_for() -> None:
-    settings = validate(
-        {"workflow": {"on_rejection": "fail"}}, environment="test", source="test.toml"
-    )
-
-    by_name = states(synthesize(settings)["Workflow"])
-
-    assert by_name[by_name["Notify"]["Next"]]["Error"] == "ImagesRejected"
 
 
 def test_a_retired_instance_type_is_warned_of() -> None:

@@ -11,6 +11,7 @@ from demo.cdk import Cdk
 from demo.staged import StagedDataset, read_staged
 from localcloud.launcher import LocalCloud
 from settings import Settings, load
+from tests.infrastructure.synthesis import application
 from training import source, stage
 
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
@@ -38,6 +39,14 @@ class Deployment:
         stage.run(deployment.settings, source.drawing(deployment.settings.dataset.classes))
         deployment.cdk(*DEPLOY, "--all")
         return deployment
+
+    def deploy_variant(self, stack: str, settings: Settings) -> None:
+        """Deploy one stack as other settings of this environment would have it."""
+        app = application(settings, outdir=self.cli.logs / "variant")
+        app.synth()
+        variant = Cdk(assembly=self.cli.logs / "variant", logs=self.cli.logs)
+        name = settings.stack_name(stack)
+        variant.run(*DEPLOY, "--exclusively", name, log="cdk", say=_say)
 
     def cdk(self, *arguments: str) -> str:
         """Run the CDK CLI; gives its output, raises `demo.cdk.CdkError` with its end."""

@@ -10,6 +10,7 @@ import pytest
 from demo.cdk import CdkError
 from demo.leftovers import leftovers
 from monitoring import Skip, read
+from settings.loader import validate
 from tests.local.deployment import DEPLOY, Deployment
 
 Messages = Callable[[], list[dict[str, Any]]]
@@ -236,6 +237,25 @@ def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
     )
     point(deployment, "datasets/broken")
     return prefix
+
+
+def test_rejections_can_be_raised_and_fail_the_execution(
+    deployment: Deployment, verdicts: dict[str, str], messages: Messages
+) -> None:
+    values = {"workflow": {"rejection_style": "raise", "on_rejection": "fail"}}
+    deployment.deploy_variant("Workflow", validate(values, environment="dev", source="a test"))
+    accepted, rejected = of(verdicts, "accepted")[0], of(verdicts, "rejected")[0]
+
+    assert deployment.classify(accepted)["counts"]["accepted"] == 1
+    state = deployment.execute(
+        {"images": [deployment.image(key) for key in (accepted, rejected, "odd/gone.png")]}
+    )
+
+    assert (state["status"], state["error"]) == ("FAILED", "ImagesRejected")
+    for told in (state["cause"], messages()[0]["Message"]):
+        assert "1 accepted, 1 rejected, 1 failed of 3 images." in told
+        assert f"{rejected}\n    best class " in told
+        assert "odd/gone.png\n    ImageNotFound: " in told
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:

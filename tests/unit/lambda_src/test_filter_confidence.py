@@ -8,8 +8,15 @@ EVENT = {"s3_bucket": "pictures", "s3_key": "one.png"}
 
 @pytest.fixture
 def handler(import_handler: Any) -> ModuleType:
+    return imported(import_handler, "status")
+
+
+def imported(import_handler: Any, style: str) -> ModuleType:
     module: ModuleType = import_handler(
-        "filter_confidence", CONFIDENCE_THRESHOLD="0.93", CLASSES="bicycle,motorcycle"
+        "filter_confidence",
+        CONFIDENCE_THRESHOLD="0.93",
+        REJECTION_STYLE=style,
+        CLASSES="bicycle,motorcycle",
     )
     return module
 
@@ -40,6 +47,14 @@ def test_below_the_threshold_is_rejected_with_a_reason(handler: ModuleType) -> N
     assert answer["body"]["reason"] == (
         "best class motorcycle has confidence 0.610, below the threshold 0.93"
     )
+
+
+def test_a_rejection_can_be_raised(import_handler: Any) -> None:
+    handler = imported(import_handler, "raise")
+
+    assert handler.lambda_handler({**EVENT, "inferences": [0.99, 0.01]}, None)["statusCode"] == 200
+    with pytest.raises(handler.ConfidenceThresholdNotMet, match="motorcycle has confidence 0.610"):
+        handler.lambda_handler({**EVENT, "inferences": [0.39, 0.61]}, None)
 
 
 @pytest.mark.parametrize("inferences", [[], [1.0], [0.2, 0.3, 0.5]])

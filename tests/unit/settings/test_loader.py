@@ -84,6 +84,8 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"dataset": {"classes": ["bicycle"]}}, "at least 2 items"),
         ({"dataset": {"classes": ["bicycle", "bicycle"]}}, "name each class once"),
         ({"notifications": {"emails": ["nobody"]}}, "notifications.emails.0 = 'nobody'"),
+        ({"training": {"model_data_url": "s3://bucket/model"}}, "model_data_url = 's3://bucket/"),
+        ({"workflow": {"rejection_style": "shout"}}, "'status' or 'raise'"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
     ],
