@@ -84,6 +84,10 @@ diff: setup ## Show what a deployment would change
 stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--archive PATH")
 	@$(BIN)/python -m training.stage --environment $(ENVIRONMENT) $(ARGS)
 
+.PHONY: preflight
+preflight: setup ## Look, before it costs money, whether a deployment can succeed
+	@$(BIN)/python -m preflight --environment $(ENVIRONMENT)
+
 .PHONY: deploy
 deploy: setup ## Deploy the buckets, stage the pictures, deploy the rest
 	@cdk deploy Scones-$(ENVIRONMENT)-Storage $(CONTEXT)

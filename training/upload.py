@@ -127,7 +127,7 @@ def _aws_errors_in_words() -> Iterator[None]:
         ) from error
     except NoRegionError as error:
         raise StagingError(
-            "no AWS region set; set AWS_REGION, or a region in the profile"
+            "no AWS region set; set AWS_DEFAULT_REGION, or a region in the profile"
         ) from error
     except (BotoCoreError, ClientError) as error:
         raise StagingError(f"AWS: {error}") from error

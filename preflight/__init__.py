@@ -1,0 +1,6 @@
+"""Looks, before a deployment costs money, whether it can succeed: `python -m preflight`.
+
+Every check only reads. To add one: a generator of findings in a module of its own,
+`def check(aws: Aws, settings: Settings) -> Iterator[Finding]`, and a line in `checks.CHECKS`.
+It handles the errors that are an answer; all others become "could not check" by themselves.
+"""

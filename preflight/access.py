@@ -1,0 +1,64 @@
+"""Who calls, and where to."""
+
+import os
+from collections.abc import Iterator
+
+import boto3
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoRegionError,
+)
+
+from preflight.aws import Aws
+from preflight.finding import Finding, Verdict
+from settings import Settings
+
+LOG_IN = (
+    "`aws sso login` or `aws configure`, and AWS_PROFILE for a profile that is not the default; "
+    'for the local cloud: eval "$(python -m localcloud env)"'
+)
+
+
+def credentials(aws: Aws, _settings: Settings) -> Iterator[Finding]:
+    """There are credentials, and AWS accepts them."""
+    try:
+        identity = aws.client("sts").get_caller_identity()
+    except (ConnectionError, HTTPClientError, NoRegionError):
+        raise  # says nothing of the credentials
+    except BotoCoreError as error:
+        yield Finding(Verdict.PROBLEM, f"no credentials: {error}", LOG_IN)
+    except ClientError as error:
+        yield Finding(Verdict.PROBLEM, f"AWS does not accept the credentials: {error}", LOG_IN)
+    else:
+        yield Finding(Verdict.OK, f"account {identity['Account']} as {identity['Arn']}")
+
+
+def region(aws: Aws, _settings: Settings) -> Iterator[Finding]:
+    """There is a region, and the CDK CLI and boto3 agree on it.
+
+    The CLI prefers AWS_REGION and falls back to us-east-1 (`AwsCliCompatible.region` in aws-cdk
+    2.1148.1), boto3 reads only AWS_DEFAULT_REGION and the profile.
+    """
+    try:
+        deployed_to = aws.region
+    except NoRegionError:
+        yield Finding(
+            Verdict.PROBLEM,
+            "no region is set; cdk would deploy to us-east-1, and staging would refuse",
+            "export AWS_DEFAULT_REGION=..., or aws configure set region ...",
+        )
+        return
+    staged_to = boto3.Session().region_name
+    if staged_to != deployed_to:
+        yield Finding(
+            Verdict.PROBLEM,
+            f"cdk deploys to {deployed_to} (AWS_REGION), boto3 stages to "
+            f"{staged_to or 'nowhere'} (AWS_DEFAULT_REGION, profile)",
+            f"export AWS_DEFAULT_REGION={deployed_to}",
+        )
+    else:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        yield Finding(Verdict.OK, f"{deployed_to} at {endpoint}" if endpoint else deployed_to)

@@ -1,0 +1,100 @@
+"""AWS for the checks: clients that give up early, the questions they share, errors in words."""
+
+import os
+import threading
+from functools import cached_property
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.parsers import ResponseParserError
+
+from preflight.finding import Finding, Verdict
+
+Service = Literal["cloudformation", "s3", "sagemaker", "service-quotas", "sns", "ssm", "sts"]
+
+NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)
+"""What a call raises that did not get the answer it asked for."""
+
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
+_CONFIG = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+
+class Aws:
+    """Clients of one session, for several threads; nothing is asked or read until it is needed."""
+
+    def __init__(self) -> None:
+        """The session follows the environment; its region is the one that the CDK CLI takes."""
+        # Threads may share clients, but not make them; which may wait for credentials.
+        self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        # boto3 itself reads AWS_DEFAULT_REGION only.
+        return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+
+    @property
+    def region(self) -> str:
+        """Region that is deployed to.
+
+        Raises:
+            NoRegionError: none is set.
+        """
+        if self._session.region_name is None:
+            raise NoRegionError
+        return self._session.region_name
+
+    def client(self, service: Service) -> Any:
+        """The client of a service.
+
+        Raises:
+            BotoCoreError: no region is set, or the profile does not exist.
+        """
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, config=_CONFIG)
+            return self._clients[service]
+
+    def parameter(self, name: str) -> str | None:
+        """Value of an SSM parameter; None if it does not exist."""
+        ssm = self.client("ssm")
+        try:
+            value: str = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        except ssm.exceptions.ParameterNotFound:
+            return None
+        return value
+
+    def stack_outputs(self, stack: str) -> dict[str, str]:
+        """Outputs of a stack; of one that is not deployed, none."""
+        try:
+            (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if is_missing_stack(error):
+                return {}
+            raise
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+
+
+def is_missing_stack(error: ClientError) -> bool:
+    """Whether CloudFormation says so; it has no error code of its own for it."""
+    return "does not exist" in error.response["Error"]["Message"]
+
+
+def not_checked(error: Exception) -> Finding:
+    """The finding "could not check", and why, for one of `NO_ANSWER`."""
+    if not isinstance(error, ClientError):
+        return Finding(Verdict.NOT_CHECKED, str(error))
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    if code in _DENIED:
+        return Finding(
+            Verdict.NOT_CHECKED,
+            f"{code} on {error.operation_name}: {message}",
+            "allow this identity the action, or let somebody run the preflight who may",
+        )
+    if code.isdigit():  # botocore puts the HTTP status where the reply is no error of AWS
+        code, message = f"HTTP {code}", "no answer of AWS; emulators lack some services"
+    return Finding(Verdict.NOT_CHECKED, f"{error.operation_name}: {code}: {message}")

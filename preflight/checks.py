@@ -1,0 +1,68 @@
+"""All checks, and how they run: at once, and no longer than the deadline."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from preflight.access import credentials, region
+from preflight.algorithm import algorithm
+from preflight.aws import NO_ANSWER, Aws, not_checked
+from preflight.bootstrap import bootstrap
+from preflight.dataset import dataset
+from preflight.endpoint import endpoint
+from preflight.finding import Finding, Verdict
+from preflight.model import given_model
+from preflight.notifications import notifications
+from preflight.quotas import quotas
+from settings import Settings
+
+Check = Callable[[Aws, Settings], Iterator[Finding]]
+
+CHECKS: Mapping[str, Check] = {
+    "credentials": credentials,
+    "region": region,
+    "bootstrap": bootstrap,
+    "algorithm": algorithm,
+    "instances": quotas,
+    "staged data": dataset,
+    "given model": given_model,
+    "notifications": notifications,
+    "endpoint name": endpoint,
+}
+
+DEADLINE_SECONDS = 10.0
+
+
+def run(
+    checks: Mapping[str, Check],
+    aws: Aws,
+    settings: Settings,
+    *,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> dict[str, list[Finding]]:
+    """Findings by the name of the check; what is not there by the deadline was not checked."""
+    ended: dict[str, list[Finding]] = {}
+    bugs: list[Exception] = []
+
+    def work(name: str, check: Check) -> None:
+        findings: list[Finding] = []
+        try:
+            for finding in check(aws, settings):
+                findings.append(finding)
+        except NO_ANSWER as error:
+            findings.append(not_checked(error))
+        except Exception as error:
+            bugs.append(error)  # raised below: here it would end nothing but this thread
+        ended[name] = findings
+
+    # Daemons: a process that fetches credentials may hang, and must not keep us from ending.
+    threads = [threading.Thread(target=work, args=item, daemon=True) for item in checks.items()]
+    end = time.monotonic() + deadline_seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    if bugs:
+        raise bugs[0]
+    late = Finding(Verdict.NOT_CHECKED, f"no answer within {deadline_seconds:g} seconds")
+    return {name: ended.get(name, [late]) for name in checks}

@@ -1,0 +1,74 @@
+"""The pictures that the training would read."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from preflight.aws import Aws
+from preflight.finding import Finding, Verdict
+from settings import Settings
+from training.dataset import MANIFEST
+from training.upload import BUCKET_OUTPUT, STORAGE_STACK
+
+PREFIX = "datasets/"
+
+
+def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """A dataset is staged, whole, with the classes of the settings."""
+    if settings.training.model_data_url:
+        yield Finding(Verdict.OK, "not needed: training.model_data_url names a finished model")
+        return
+    stage = f"python -m training.stage --environment {settings.environment}"
+    stack = settings.stack_name(STORAGE_STACK)
+    bucket = aws.stack_outputs(stack).get(BUCKET_OUTPUT)
+    if bucket is None:
+        yield Finding(
+            Verdict.NOTE,
+            f"{stack} is not deployed: this is the first deployment, nothing can be staged yet",
+            f"cdk deploy {stack} -c environment={settings.environment}, then {stage}",
+        )
+        return
+    prefix = aws.parameter(settings.dataset_parameter)
+    if prefix is None or not prefix.startswith(PREFIX):
+        what = f"nothing is staged: {settings.dataset_parameter} is {prefix!r}"
+        yield Finding(Verdict.PROBLEM, what, stage)
+        return
+    manifest = _manifest(aws, bucket, f"{prefix}/{MANIFEST}")
+    if manifest is None:
+        what = (
+            f"{settings.dataset_parameter} names a dataset that is gone or was never completed: "
+            f"s3://{bucket}/{prefix}/{MANIFEST} does not exist"
+        )
+        yield Finding(Verdict.PROBLEM, what, stage)
+        return
+    yield _judge(prefix, manifest, settings, stage)
+
+
+def _manifest(aws: Aws, bucket: str, key: str) -> dict[str, Any] | None:
+    s3 = aws.client("s3")
+    try:
+        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    except s3.exceptions.NoSuchKey:
+        return None
+    return manifest
+
+
+def _judge(prefix: str, manifest: dict[str, Any], settings: Settings, stage: str) -> Finding:
+    classes = list(settings.dataset.classes)
+    if manifest["classes"] != classes:
+        return Finding(
+            Verdict.PROBLEM,
+            f"{prefix} has the classes {manifest['classes']}, in this order; "
+            f"the settings say {classes}",
+            stage,
+        )
+    counts: dict[str, dict[str, int]] = manifest["counts"]
+    for split, pictures in counts.items():
+        if lacking := [name for name in classes if not pictures.get(name)]:
+            what = f"{prefix} has no {split} picture of: {', '.join(lacking)}"
+            return Finding(Verdict.PROBLEM, what, stage)
+    totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
+    what = f"{prefix}: {totals} pictures of {', '.join(classes)}"
+    if manifest["source"] == "drawn":
+        return Finding(Verdict.NOTE, f"{what}; drawn stand-ins, not photographs", stage)
+    return Finding(Verdict.OK, what)

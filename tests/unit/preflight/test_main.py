@@ -1,0 +1,69 @@
+"""The command line: table and exit code."""
+
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from preflight import __main__ as preflight
+from preflight.aws import Aws
+from preflight.checks import Check
+from preflight.finding import Finding, Verdict
+from settings import Settings
+
+OK = Finding(Verdict.OK, "fine")
+NOTE = Finding(Verdict.NOTE, "by the way")
+PROBLEM = Finding(Verdict.PROBLEM, "wrong [1]", "do this")
+NOT_CHECKED = Finding(Verdict.NOT_CHECKED, "who knows")
+
+
+def finds(*findings: Finding) -> Check:
+    def check(_aws: Aws, _settings: Settings) -> Iterator[Finding]:
+        yield from findings
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("findings", "code"),
+    [
+        ([OK, NOTE], 0),
+        ([OK, PROBLEM], 1),
+        ([OK, NOT_CHECKED, NOTE], 3),
+        ([NOT_CHECKED, PROBLEM, OK], 1),
+    ],
+)
+def test_exit_code_is_that_of_the_worst_finding(
+    monkeypatch: pytest.MonkeyPatch, findings: list[Finding], code: int
+) -> None:
+    checks = {str(number): finds(finding) for number, finding in enumerate(findings)}
+    monkeypatch.setattr(preflight, "CHECKS", checks)
+    assert preflight.main([]) == code
+
+
+def test_the_table_has_a_row_for_each_finding() -> None:
+    console = Console(width=60, record=True)
+    console.print(preflight.table({"one": [OK, PROBLEM], "other": [NOT_CHECKED]}))
+    rows = [line.split() for line in console.export_text().splitlines() if line.strip()]
+    assert rows[0] == ["check", "verdict", "what", "and", "remedy"]
+    assert rows[2:] == [
+        ["one", "ok", "fine"],
+        ["problem", "wrong", "[1]"],
+        ["→", "do", "this"],
+        ["other", "could", "not", "check", "who", "knows"],
+    ]
+
+
+def test_settings_that_are_not_accepted_are_a_problem(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert preflight.main(["--environment", "nowhere"]) == 1
+    assert "environment 'nowhere' has no settings file" in capsys.readouterr().err
+
+
+def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        preflight.main(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Exit codes: 0 no problem, 1 a problem" in text
+    assert "3 no problem, but something could not be checked" in text

@@ -1,0 +1,46 @@
+import pytest
+from botocore.exceptions import ClientError
+
+from preflight.aws import Aws
+from preflight.finding import Finding, Verdict
+from preflight.model import given_model
+from settings import Settings
+from tests.unit.preflight.conftest import Stub, deny, settings_with
+
+URL = "s3://bucket/models/job/output/model.tar.gz"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return settings_with(training={"model_data_url": URL})
+
+
+def test_a_model_that_is_there(aws: Aws, settings: Settings, stub: Stub) -> None:
+    stub("s3").add_response(
+        "get_object",
+        {},
+        {"Bucket": "bucket", "Key": "models/job/output/model.tar.gz", "Range": "bytes=0-0"},
+    )
+    assert list(given_model(aws, settings)) == [Finding(Verdict.OK, f"{URL} exists")]
+
+
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
+def test_a_model_that_is_not_there_is_a_problem(
+    aws: Aws, settings: Settings, stub: Stub, code: str
+) -> None:
+    stub("s3").add_client_error("get_object", code, http_status_code=404)
+    (finding,) = given_model(aws, settings)
+    assert finding.verdict is Verdict.PROBLEM
+    assert URL in finding.what
+    assert "training.model_data_url" in finding.remedy
+
+
+def test_a_refusal_is_no_answer(aws: Aws, settings: Settings, stub: Stub) -> None:
+    deny(stub("s3"), "get_object")
+    with pytest.raises(ClientError):
+        list(given_model(aws, settings))
+
+
+def test_without_one_nothing_is_asked(aws: Aws) -> None:
+    (finding,) = given_model(aws, settings_with())
+    assert finding.verdict is Verdict.OK

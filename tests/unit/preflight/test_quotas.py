@@ -1,0 +1,146 @@
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from preflight.aws import Aws
+from preflight.finding import Finding, Verdict
+from preflight.quotas import PAGE_SIZE, quotas
+from settings import Settings
+from tests.unit.preflight.conftest import Stub, deny, settings_with
+
+TRAINING = "ml.g4dn.xlarge for training job usage"
+ENDPOINT = "ml.g4dn.xlarge for endpoint usage"
+
+
+def quota(name: str, value: float | None, **more: Any) -> dict[str, Any]:
+    code = {TRAINING: "L-3F53BF0F", ENDPOINT: "L-B67CFA0C"}.get(name, "L-00000000")
+    known = {} if value is None else {"Value": value}
+    return {"QuotaName": name, "QuotaCode": code, "Adjustable": True, **known, **more}
+
+
+def page(
+    stubber: Stubber,
+    *found: dict[str, Any],
+    operation: str = "list_service_quotas",
+    token: str | None = None,
+    following: str | None = None,
+) -> None:
+    stubber.add_response(
+        operation,
+        {"Quotas": list(found)} | ({"NextToken": following} if following else {}),
+        {"ServiceCode": "sagemaker", "MaxResults": PAGE_SIZE}
+        | ({"NextToken": token} if token else {}),
+    )
+
+
+def test_quotas_that_suffice_are_ok(aws: Aws, settings: Settings, stub: Stub) -> None:
+    page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 2))
+    assert list(quotas(aws, settings)) == [
+        Finding(Verdict.OK, f"quota {TRAINING!r} is 1; needed: 1"),
+        Finding(Verdict.OK, f"quota {ENDPOINT!r} is 2; needed: 2"),
+    ]
+
+
+def test_pages_are_read_until_all_is_found_and_no_further(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    service_quotas = stub("service-quotas")
+    page(service_quotas, quota("ml.t3.medium for endpoint usage", 4), following="2")
+    page(service_quotas, quota(ENDPOINT, 2), token="2", following="3")
+    page(service_quotas, quota(TRAINING, 1), token="3", following="4")
+    assert {finding.verdict for finding in quotas(aws, settings)} == {Verdict.OK}
+
+
+def test_a_quota_of_zero_comes_with_the_request(aws: Aws, settings: Settings, stub: Stub) -> None:
+    page(stub("service-quotas"), quota(TRAINING, 0.0), quota(ENDPOINT, 8))
+    training, _ = quotas(aws, settings)
+    assert training == Finding(
+        Verdict.PROBLEM,
+        f"quota {TRAINING!r} is 0; needed: 1",
+        "aws service-quotas request-service-quota-increase --service-code sagemaker "
+        "--quota-code L-3F53BF0F --desired-value 1 --region eu-west-1",
+    )
+
+
+def test_the_instance_counts_of_the_settings_are_what_is_needed(aws: Aws, stub: Stub) -> None:
+    settings = settings_with(training={"instance_count": 3}, endpoint={"instance_count": 4})
+    page(stub("service-quotas"), quota(TRAINING, 2), quota(ENDPOINT, 3))
+    training, endpoint = quotas(aws, settings)
+    assert (training.verdict, endpoint.verdict) == (Verdict.PROBLEM, Verdict.PROBLEM)
+    assert "needed: 3" in training.what and "needed: 4" in endpoint.what
+    assert "--desired-value 3 " in training.remedy
+    assert "--quota-code L-B67CFA0C --desired-value 8 " in endpoint.remedy
+
+
+def test_room_for_the_endpoint_but_not_for_its_update_is_a_note(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 1))
+    _, endpoint = quotas(aws, settings)
+    assert endpoint.verdict is Verdict.NOTE
+    assert "less than 2" in endpoint.what
+    assert "--desired-value 2 " in endpoint.remedy
+
+
+def test_a_quota_that_is_not_applied_has_its_default(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    page(stub("service-quotas"), quota(ENDPOINT, 2))
+    page(
+        stub("service-quotas"),
+        quota(ENDPOINT, 0),
+        quota(TRAINING, 0),
+        operation="list_aws_default_service_quotas",
+    )
+    training, endpoint = quotas(aws, settings)
+    assert (training.verdict, endpoint.verdict) == (Verdict.PROBLEM, Verdict.OK)
+
+
+def test_a_type_without_a_quota_is_not_offered(aws: Aws, settings: Settings, stub: Stub) -> None:
+    page(stub("service-quotas"), quota(ENDPOINT, 2))
+    page(stub("service-quotas"), operation="list_aws_default_service_quotas")
+    training, _ = quotas(aws, settings)
+    assert training.verdict is Verdict.PROBLEM
+    assert f"eu-west-1 has no quota {TRAINING!r}" in training.what
+    assert "training.instance_type" in training.remedy
+
+
+def test_a_quota_that_cannot_be_raised_is_not_asked_for(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    page(stub("service-quotas"), quota(TRAINING, 0, Adjustable=False), quota(ENDPOINT, 2))
+    training, _ = quotas(aws, settings)
+    assert training.verdict is Verdict.PROBLEM
+    assert "request-service-quota-increase" not in training.remedy
+    assert "training.instance_type" in training.remedy
+
+
+def test_a_quota_without_a_value_was_not_checked(aws: Aws, settings: Settings, stub: Stub) -> None:
+    reason = {"ErrorCode": "SERVICE_QUOTA_NOT_AVAILABLE_ERROR", "ErrorMessage": "try later"}
+    page(stub("service-quotas"), quota(TRAINING, None, ErrorReason=reason), quota(ENDPOINT, 2))
+    training, _ = quotas(aws, settings)
+    assert training.verdict is Verdict.NOT_CHECKED
+    assert "try later" in training.what
+
+
+def test_a_given_model_needs_no_training_instance(aws: Aws, stub: Stub) -> None:
+    settings = settings_with(training={"model_data_url": "s3://bucket/model.tar.gz"})
+    page(stub("service-quotas"), quota(ENDPOINT, 2))
+    (endpoint,) = quotas(aws, settings)
+    assert ENDPOINT in endpoint.what
+
+
+def test_nothing_is_asked_where_nothing_is_needed(aws: Aws) -> None:
+    settings = settings_with(
+        training={"model_data_url": "s3://bucket/model.tar.gz"}, endpoint={"enabled": False}
+    )
+    (finding,) = quotas(aws, settings)
+    assert finding.verdict is Verdict.OK
+
+
+def test_a_refusal_is_no_answer(aws: Aws, settings: Settings, stub: Stub) -> None:
+    deny(stub("service-quotas"), "list_service_quotas")
+    with pytest.raises(ClientError):
+        list(quotas(aws, settings))
