@@ -6,6 +6,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.log_group import log_group
 from stacks.constructs.removal import removal_policy
 
@@ -60,6 +61,7 @@ class StorageStack(cdk.Stack):
                 *rules,
             ],
         )
+        _acknowledge_what_is_left_out(bucket)
         cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
         return bucket
 
@@ -82,3 +84,31 @@ class StorageStack(cdk.Stack):
         assert isinstance(handler, cdk.CfnResource)
         logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
         handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)
+
+
+def _acknowledge_what_is_left_out(bucket: s3.Bucket) -> None:
+    acknowledge(
+        bucket,
+        "AwsSolutions-S1",
+        "NIST.800.53.R5-S3BucketLoggingEnabled",
+        reason="Roles of these stacks are its only users, and CloudTrail's data events can record "
+        "them. Access logs would need one more bucket, and still arrive when it is to go.",
+    )
+    acknowledge(
+        bucket,
+        "NIST.800.53.R5-S3BucketVersioningEnabled",
+        reason="No key is written twice: datasets are named by their digest, models by their job, "
+        "captures by their time. A second version would only keep what was meant to expire.",
+    )
+    acknowledge(
+        bucket,
+        "NIST.800.53.R5-S3BucketReplicationEnabled",
+        reason="What is lost can be made again, pictures from the public archive and models from "
+        "the pictures; captures are samples that expire.",
+    )
+    acknowledge(
+        bucket,
+        "NIST.800.53.R5-S3DefaultEncryptionKMS",
+        reason="Encrypted with S3's own keys; public pictures and what follows from them need no "
+        "customer key.",
+    )

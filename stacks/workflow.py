@@ -1,7 +1,6 @@
 """Three Lambdas, the Map state machine and the SNS topic."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
@@ -11,6 +10,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.classification_workflow import ClassificationWorkflow
+from stacks.constructs.grants import allow
 from stacks.constructs.python_function import PythonFunction
 
 
@@ -66,15 +66,14 @@ class WorkflowStack(cdk.Stack):
             folder="serialize_image",
             timeout=cdk.Duration.seconds(15),
         )
-        function.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["s3:GetObject"], resources=[data_bucket.arn_for_objects("*")]
-            )
+        allow(
+            function,
+            "s3:GetObject",
+            data_bucket.arn_for_objects("*"),
+            why_wildcard="Any picture of the data bucket may be classified.",
         )
         # Lets S3 answer 404 instead of 403 for a key that is not there.
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["s3:ListBucket"], resources=[data_bucket.bucket_arn])
-        )
+        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
         return function
 
     def _classify_image(self) -> PythonFunction:
@@ -89,9 +88,7 @@ class WorkflowStack(cdk.Stack):
         endpoint_arn = self.format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._settings.endpoint_name
         )
-        function.add_to_role_policy(
-            iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint_arn])
-        )
+        allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
         return function
 
     def _filter_confidence(self) -> PythonFunction:

@@ -15,6 +15,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge_wildcard
+
 REPOSITORY = "image-classification"
 TAG = "1"
 TABLE = Path(__file__).with_name("algorithm_registries.json")
@@ -60,10 +62,10 @@ class AlgorithmImage(Construct):
                 resources=[repository],
             )
         )
-        # This action knows no resources.
         role.add_to_policy(
             iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
         )
+        acknowledge_wildcard(role, "*", reason="ecr:GetAuthorizationToken knows no resources.")
 
 
 def _regenerate() -> None:

@@ -12,6 +12,11 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs import workflow_expressions as expressions
+from stacks.constructs.acknowledge import (
+    acknowledge,
+    acknowledge_inline_policy,
+    acknowledge_wildcard,
+)
 from stacks.constructs.log_group import log_group
 
 # Faults of the service, not of the picture. Lambda's own four, and the one that classify_image
@@ -50,9 +55,8 @@ class ClassificationWorkflow(Construct):
             outputs=expressions.READ_INPUT,
         )
         check_input = sfn.Choice.jsonata(self, "Is the input usable?")
-        classify_images = self._classify_images(
-            settings, [serialize_image, classify_image, filter_confidence]
-        )
+        functions = [serialize_image, classify_image, filter_confidence]
+        classify_images = self._classify_images(settings, functions)
         definition = read_input.next(
             check_input.when(
                 sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
@@ -76,6 +80,27 @@ class ClassificationWorkflow(Construct):
                 include_execution_data=False,  # it would log every picture
             ),
         )
+        self._acknowledge_calls(functions)
+
+    def _acknowledge_calls(self, functions: list[lambda_.IFunction]) -> None:
+        acknowledge_inline_policy(self.state_machine)
+        acknowledge_wildcard(
+            self.state_machine,
+            "*",
+            reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
+        )
+        for function in functions:
+            acknowledge_wildcard(
+                self.state_machine,
+                f"{function.function_arn}:*",
+                reason="CDK grants the versions of a function along with it; there is one.",
+            )
+            acknowledge(
+                function,
+                "NIST.800.53.R5-LambdaDLQ",
+                reason="The state machine waits for it, retries and catches; a dead-letter queue "
+                "is for calls that nobody waits for.",
+            )
 
     def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
         """The Map: every item ends as accepted, rejected or failed, never as an error."""

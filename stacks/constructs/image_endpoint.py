@@ -1,13 +1,14 @@
 """Model, endpoint configuration with data capture, and the endpoint that serves them."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.grants import allow
 from stacks.constructs.sagemaker_role import SageMakerRole
 
 CAPTURES = "captures"
@@ -37,9 +38,19 @@ class ImageEndpoint(Construct):
             image=image,
             log_group_name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
         )
-        _allow(role, "s3:GetObject", self._model_arn(settings, artifact_bucket))
+        allow(
+            role,
+            "s3:GetObject",
+            self._model_arn(settings, artifact_bucket),
+            why_wildcard="Each training job has a folder of its own below models/.",
+        )
         if settings.capture.enabled:
-            _allow(role, "s3:PutObject", capture_bucket.arn_for_objects(f"{CAPTURES}/*"))
+            allow(
+                role,
+                "s3:PutObject",
+                capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
+                why_wildcard="SageMaker names each capture by its time.",
+            )
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
         model = sagemaker.CfnModel(
@@ -66,6 +77,12 @@ class ImageEndpoint(Construct):
                 )
             ],
             data_capture_config=self._capture(settings) if settings.capture.enabled else None,
+        )
+        acknowledge(
+            configuration,
+            "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
+            reason="It is the key of the volumes, which hold the model only; the disks of g4dn and "
+            "g5 encrypt themselves and do not use it. Captures are encrypted by their bucket.",
         )
         if settings.endpoint.enabled:
             sagemaker.CfnEndpoint(
@@ -99,7 +116,3 @@ class ImageEndpoint(Construct):
                 )
             ),
         )
-
-
-def _allow(role: iam.Role, action: str, resource: str) -> None:
-    role.add_to_policy(iam.PolicyStatement(actions=[action], resources=[resource]))

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.acknowledge import acknowledge, acknowledge_inline_policy
 from stacks.constructs.log_group import log_group
 
 LAMBDA_SRC = Path(__file__).parents[2] / "lambda_src"
@@ -37,6 +38,7 @@ class PythonFunction(lambda_.Function):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
         )
         logs.grant_write(role)
+        acknowledge_inline_policy(role)
         super().__init__(
             scope,
             construct_id,
@@ -53,3 +55,21 @@ class PythonFunction(lambda_.Function):
             log_group=logs,
             logging_format=lambda_.LoggingFormat.JSON,
         )
+        acknowledge_shared_network_and_concurrency(self)
+
+
+def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
+    """Acknowledges that functions in the construct have no VPC and no reserved concurrency."""
+    acknowledge(
+        construct,
+        "NIST.800.53.R5-LambdaInsideVPC",
+        reason="Calls AWS only, by TLS and with its role. A VPC would need NAT or an interface "
+        "endpoint for each service, billed by the hour, and protect nothing more.",
+    )
+    acknowledge(
+        construct,
+        "NIST.800.53.R5-LambdaConcurrency",
+        reason="Its callers bound it: the Map by workflow.max_concurrency, CloudFormation by one "
+        "call at a time. A reservation would be taken from the account's other functions, and a "
+        "new account has too few to reserve any.",
+    )

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.constructs.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
 from stacks.constructs.algorithm_image import AlgorithmImage
 
 
@@ -21,6 +22,7 @@ class SageMakerRole(iam.Role):
         super().__init__(
             scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
         )
+        acknowledge_inline_policy(self)
         image.grant_pull(self)
         stack = cdk.Stack.of(self)
         log_group_arn = stack.format_arn(
@@ -29,6 +31,7 @@ class SageMakerRole(iam.Role):
             resource_name=log_group_name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+        log_streams_arn = f"{log_group_arn}:log-stream:*"
         self.add_to_policy(
             iam.PolicyStatement(
                 actions=[
@@ -37,16 +40,23 @@ class SageMakerRole(iam.Role):
                     "logs:DescribeLogStreams",
                     "logs:PutLogEvents",
                 ],
-                resources=[log_group_arn, f"{log_group_arn}:log-stream:*"],
+                resources=[log_group_arn, log_streams_arn],
             )
         )
-        # This action knows no resources; the namespace is what narrows it.
+        acknowledge_wildcard(
+            self, log_streams_arn, reason="SageMaker chooses the names of the log streams."
+        )
         self.add_to_policy(
             iam.PolicyStatement(
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
                 conditions={"StringEquals": {"cloudwatch:namespace": _namespaces(log_group_name)}},
             )
+        )
+        acknowledge_wildcard(
+            self,
+            "*",
+            reason="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
         )
 
 

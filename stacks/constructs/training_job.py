@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources
@@ -9,9 +10,18 @@ from constructs import Construct
 
 from settings import Settings
 from settings.schema import TRAINING_START_AND_UPLOAD_MINUTES
+from stacks.constructs.acknowledge import (
+    acknowledge,
+    acknowledge_inline_policy,
+    acknowledge_wildcard,
+)
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.grants import allow
 from stacks.constructs.log_group import log_group
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import (
+    PythonFunction,
+    acknowledge_shared_network_and_concurrency,
+)
 from stacks.constructs.sagemaker_role import SageMakerRole
 
 DATASETS = "datasets/*"
@@ -80,9 +90,19 @@ class TrainingJob(Construct):
         role = SageMakerRole(
             self, "JobRole", image=image, log_group_name="/aws/sagemaker/TrainingJobs"
         )
-        _allow(role, "s3:GetObject", data_bucket.arn_for_objects(DATASETS))
-        _allow(role, "s3:ListBucket", data_bucket.bucket_arn)
-        _allow(role, "s3:PutObject", artifact_bucket.arn_for_objects(f"{MODELS}/*"))
+        allow(
+            role,
+            "s3:GetObject",
+            data_bucket.arn_for_objects(DATASETS),
+            why_wildcard="Which dataset is staged is known at deployment only.",
+        )
+        allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(
+            role,
+            "s3:PutObject",
+            artifact_bucket.arn_for_objects(f"{MODELS}/*"),
+            why_wildcard="Each training job has a folder of its own below models/.",
+        )
         return role
 
     def _provider(
@@ -105,17 +125,26 @@ class TrainingJob(Construct):
             resource="training-job",
             resource_name=f"{settings.resource_prefix}-*",
         )
+        any_job = "A job's name ends in the hash of its inputs, known at deployment only."
         for function in functions:
-            _allow(function, "sagemaker:DescribeTrainingJob", jobs)
-            _allow(
-                function, "s3:GetObject", data_bucket.arn_for_objects(f"{DATASETS}/manifest.json")
+            allow(function, "sagemaker:DescribeTrainingJob", jobs, why_wildcard=any_job)
+            allow(
+                function,
+                "s3:GetObject",
+                data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"),
+                why_wildcard="Which dataset is staged is known at deployment only.",
             )
             # Lets S3 answer 404 instead of 403 for what is not there.
-            _allow(function, "s3:ListBucket", data_bucket.bucket_arn)
-        _allow(on_event, "sagemaker:CreateTrainingJob", jobs)
-        _allow(on_event, "sagemaker:StopTrainingJob", jobs)
-        _allow(on_event, "s3:GetObject", artifact_bucket.arn_for_objects(f"{MODELS}/*"))
-        _allow(on_event, "s3:ListBucket", artifact_bucket.bucket_arn)
+            allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(on_event, "sagemaker:CreateTrainingJob", jobs, why_wildcard=any_job)
+        allow(on_event, "sagemaker:StopTrainingJob", jobs, why_wildcard=any_job)
+        allow(
+            on_event,
+            "s3:GetObject",
+            artifact_bucket.arn_for_objects(f"{MODELS}/*"),
+            why_wildcard="It looks for the model of any earlier job, to use it again.",
+        )
+        allow(on_event, "s3:ListBucket", artifact_bucket.bucket_arn)
         on_event.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
@@ -125,7 +154,7 @@ class TrainingJob(Construct):
         )
         provider_logs = log_group(self, "ProviderLogs", settings)
         limit = settings.training.max_runtime_minutes + TRAINING_START_AND_UPLOAD_MINUTES
-        return custom_resources.Provider(
+        provider = custom_resources.Provider(
             self,
             "Provider",
             on_event_handler=on_event,
@@ -138,14 +167,45 @@ class TrainingJob(Construct):
                 "IsCompleteFrameworkRole", provider_logs
             ),
         )
+        self._acknowledge_what_the_framework_is(provider, functions)
+        return provider
+
+    def _acknowledge_what_the_framework_is(
+        self, provider: custom_resources.Provider, functions: list[PythonFunction]
+    ) -> None:
+        framework = [
+            provider.node.find_child(f"framework-{name}") for name in ("isComplete", "onTimeout")
+        ]
+        for function in (*functions, *framework):
+            assert isinstance(function, lambda_.Function)
+            acknowledge_wildcard(
+                self,
+                f"{function.function_arn}:*",
+                reason="The provider framework may call every version of its functions; CDK has no "
+                "property for less.",
+            )
+        acknowledge_inline_policy(provider)
+        acknowledge_shared_network_and_concurrency(provider)
+        acknowledge(
+            self,
+            "NIST.800.53.R5-LambdaDLQ",
+            reason="Nothing gets lost: the framework waits for its two functions and tells "
+            "CloudFormation of every failure, and CloudFormation waits for the framework.",
+        )
+        acknowledge(
+            provider,
+            "AwsSolutions-SF1",
+            reason="Each poll is in the functions' logs already, and Step Functions keeps the "
+            "history for 90 days; logs of its own would need grants on every log group.",
+        )
+        acknowledge(
+            provider, "AwsSolutions-SF2", reason="The provider framework cannot switch X-Ray on."
+        )
 
     def _framework_role(self, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:
         # CDK's own role may create log groups: a call that outlives the log group during
         # `cdk destroy` (the framework answers CloudFormation before it returns) makes it anew.
         role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        acknowledge_inline_policy(role)
         return role
-
-
-def _allow(grantee: iam.IGrantable, action: str, *resources: str) -> None:
-    iam.Grant.add_to_principal(grantee=grantee, actions=[action], resource_arns=list(resources))

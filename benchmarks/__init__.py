@@ -1,0 +1,4 @@
+"""Commands that measure and print tables; none of them needs an account.
+
+python -m benchmarks.synth    the whole app's synthesis beside that of an empty one-bucket app
+"""

@@ -1,0 +1,8 @@
+"""The smallest useful CDK app: what CDK itself costs."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_s3 as s3
+
+app = cdk.App()
+s3.Bucket(cdk.Stack(app, "OneBucket"), "Bucket")
+app.synth()

@@ -1,0 +1,165 @@
+"""Rules for the templates: cdk-nag's AwsSolutions and NIST 800-53 R5, and cfn-lint.
+
+NIST 800-53 R5 is the stricter pack because it is about any system; HIPAA's asks the same of these
+resources, but for patient data, which there is none of. What stays as it is has its reason beside
+the resource (stacks/constructs/acknowledge.py), or here for cfn-lint.
+"""
+
+import json
+from functools import cache
+from typing import Any, NamedTuple
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from settings import Settings, load
+from settings.loader import validate
+from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.grants import allow
+from tests.infrastructure.synthesis import STACKS, Templates, application
+
+PACKS = (AwsSolutionsChecks, NIST80053R5Checks)
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
+
+IGNORED_BY_CFN_LINT = {
+    "W3005": "CDK writes DependsOn for the role and its policy; the role alone is implied already.",
+    "W6001": "CaptureUri joins a bucket of Storage with a prefix that Inference decides.",
+}
+
+# Beside the environments: what switches resources, and with them findings, off.
+LESS = {
+    "training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"},
+    "capture": {"enabled": False},
+    "endpoint": {"enabled": False},
+}
+
+
+MIN_WORDS = 4  # fewer are no reason
+
+
+class Finding(NamedTuple):
+    rule: str
+    path: str
+
+
+class Acknowledged(NamedTuple):
+    rule: str
+    path: str
+    reason: str
+
+    def covers(self, finding: Finding) -> bool:
+        return self.rule == finding.rule and f"{finding.path}/".startswith(f"{self.path}/")
+
+
+def findings(app: cdk.App) -> set[Finding]:
+    """What the packs find and nobody acknowledged, before and after synthesis.
+
+    In between, CDK replaces references to other stacks, and with them the names of findings.
+    """
+    found = _found(app)
+    app.synth(skip_validation=True)
+    return found | _found(app)
+
+
+def _found(app: cdk.App) -> set[Finding]:
+    return {
+        Finding(violation.rule_name, resource.construct_path or "")
+        for pack in PACKS
+        for violation in pack(app).validate_scope(app).violations
+        for resource in violation.violating_resources
+    }
+
+
+def acknowledgments(app: cdk.App) -> list[Acknowledged]:
+    return [
+        Acknowledged(rule.removeprefix("Annotation::"), construct.node.path, reason)
+        for construct in app.node.find_all()
+        for entry in construct.node.metadata
+        if entry.type == cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+        for rule, reason in entry.data.items()
+    ]
+
+
+def stale(acknowledged: list[Acknowledged], found: set[Finding]) -> list[Acknowledged]:
+    return [one for one in acknowledged if not any(one.covers(finding) for finding in found)]
+
+
+@pytest.fixture(params=["dev", "prod", "less"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    if request.param == "less":
+        return validate(LESS, environment="less", source="test_rules.py")
+    return load(request.param)
+
+
+# --- cdk-nag -------------------------------------------------------------------------------------
+
+
+def test_every_finding_is_mended_or_acknowledged(settings: Settings) -> None:
+    assert findings(application(settings)) == set()
+
+
+def test_every_acknowledgment_has_a_reason_and_a_finding(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledged = acknowledgments(application(settings))
+    with monkeypatch.context() as patch:
+        patch.setattr(cdk.Validations, "acknowledge", lambda *_: None)
+        bare = application(settings)
+
+    assert acknowledged
+    assert [one for one in acknowledged if len(one.reason.split()) < MIN_WORDS] == []
+    assert stale(acknowledged, findings(bare)) == []
+
+
+def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
+    app = application(load("dev"))
+    acknowledge(app.node.find_child("Scones-dev-Storage"), "AwsSolutions-SQS3", reason="None yet.")
+    bucket_rule = Finding("AwsSolutions-S1", "Scones-dev-Storage/DataBucket/Resource")
+
+    noticed = {one.rule for one in stale(acknowledgments(app), {bucket_rule})}
+
+    assert "AwsSolutions-SQS3" in noticed
+    assert Acknowledged("AwsSolutions-S1", "Scones-dev-Storage/Data", "").covers(bucket_rule) is (
+        False
+    )
+
+
+def test_a_wildcard_needs_its_reason() -> None:
+    role = iam.Role(cdk.Stack(), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+
+    with pytest.raises(ValueError, match=r"s3:GetObject on arn:aws:s3:::pictures/\*: say"):
+        allow(role, "s3:GetObject", "arn:aws:s3:::pictures/*")
+
+
+# --- cfn-lint ------------------------------------------------------------------------------------
+
+
+@cache
+def matches(template: str) -> tuple[Any, ...]:
+    return tuple(lint(template, config=ManualArgs(regions=list(REGIONS))))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_cfn_lint_has_nothing_to_say(templates: Templates, environment: str, stack: str) -> None:
+    said = [
+        f"{match.rule.id} {match.message}"
+        for match in matches(json.dumps(templates(environment)[stack].to_json()))
+        if match.rule.id not in IGNORED_BY_CFN_LINT
+    ]
+
+    assert said == []
+
+
+def test_every_rule_that_is_ignored_has_something_to_say(templates: Templates) -> None:
+    said = {
+        match.rule.id
+        for stack in STACKS
+        for match in matches(json.dumps(templates("dev")[stack].to_json()))
+    }
+
+    assert said == set(IGNORED_BY_CFN_LINT)
