@@ -17,13 +17,15 @@ STACKS = ("Storage", "Training", "Inference", "Workflow")
 Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
 
 
-def application(settings: Settings, *, outdir: Path | None = None) -> cdk.App:
+def application(
+    settings: Settings, *, outdir: Path | None = None, env: cdk.Environment | None = None
+) -> cdk.App:
     """The app, not yet synthesized, with the feature flags of cdk.json."""
     app = cdk.App(
         outdir=str(outdir) if outdir else None,
         context=json.loads((ROOT / "cdk.json").read_text())["context"],
     )
-    add_stacks(app, settings)
+    add_stacks(app, settings, env=env)
     return app
 
 
