@@ -7,14 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
-
 from demo.cdk import Cdk
 from demo.staged import StagedDataset, read_staged
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 from settings import Settings, load
-from tests.infrastructure.synthesis import application
+from tests.infrastructure.synthesis import write_assembly
 from training import drawn, source, stage
 
 ACCOUNT = "000000000000"
@@ -51,8 +49,7 @@ class Deployment:
     def variant(self, settings: Settings) -> "Deployment":
         """The stacks as other settings have them, not yet deployed, on the same local cloud."""
         assembly = self.cli.logs / f"variant-{settings.environment}"
-        env = cdk.Environment(account=ACCOUNT, region=REGION)
-        application(settings, outdir=assembly, env=env).synth()
+        write_assembly(settings, assembly, account=ACCOUNT, region=REGION)
         return Deployment(self.cloud, settings, Cdk(assembly=assembly, logs=self.cli.logs))
 
     def cdk(self, *arguments: str) -> str:
