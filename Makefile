@@ -98,6 +98,10 @@ deploy: setup ## Deploy the buckets, stage the pictures, deploy the rest
 destroy: setup ## Destroy every stack of the environment
 	@cdk destroy --all $(CONTEXT)
 
+.PHONY: sweep
+sweep: setup ## List what outlived the destroyed stacks (ARGS=--delete removes it)
+	@$(BIN)/python -m sweep --environment $(ENVIRONMENT) $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what the verbs made, but not .venv and node_modules
 	rm -rf cdk.out out .localcloud .pytest_cache .mypy_cache .ruff_cache

@@ -17,14 +17,27 @@ STACKS = ("Storage", "Training", "Inference", "Workflow")
 Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
 
 
-def application(settings: Settings, *, outdir: Path | None = None) -> cdk.App:
+# What the CDK CLI adds to the context of cdk.json.
+CLI_CONTEXT = {"aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": True}
+
+
+def application(settings: Settings) -> cdk.App:
     """The app, not yet synthesized, with the feature flags of cdk.json."""
-    app = cdk.App(
-        outdir=str(outdir) if outdir else None,
-        context=json.loads((ROOT / "cdk.json").read_text())["context"],
-    )
+    app = cdk.App(context=_context())
     add_stacks(app, settings)
     return app
+
+
+def write_assembly(settings: Settings, folder: Path, *, account: str, region: str) -> None:
+    """Synthesize into `folder` what `cdk synth` would, had the settings file these settings."""
+    app = cdk.App(outdir=str(folder), context={**_context(), **CLI_CONTEXT})
+    add_stacks(app, settings, env=cdk.Environment(account=account, region=region))
+    app.synth()
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
 
 
 def synthesize(settings: Settings) -> dict[str, Template]:

@@ -9,11 +9,13 @@ from typing import Any
 
 from demo.cdk import Cdk
 from demo.staged import StagedDataset, read_staged
+from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 from settings import Settings, load
-from tests.infrastructure.synthesis import application
-from training import source, stage
+from tests.infrastructure.synthesis import write_assembly
+from training import drawn, source, stage
 
+ACCOUNT = "000000000000"
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
 
 
@@ -42,11 +44,13 @@ class Deployment:
 
     def deploy_variant(self, stack: str, settings: Settings) -> None:
         """Deploy one stack as other settings of this environment would have it."""
-        app = application(settings, outdir=self.cli.logs / "variant")
-        app.synth()
-        variant = Cdk(assembly=self.cli.logs / "variant", logs=self.cli.logs)
-        name = settings.stack_name(stack)
-        variant.run(*DEPLOY, "--exclusively", name, log="cdk", say=_say)
+        self.variant(settings).cdk(*DEPLOY, "--exclusively", settings.stack_name(stack))
+
+    def variant(self, settings: Settings) -> "Deployment":
+        """The stacks as other settings have them, not yet deployed, on the same local cloud."""
+        assembly = self.cli.logs / f"variant-{settings.environment}"
+        write_assembly(settings, assembly, account=ACCOUNT, region=REGION)
+        return Deployment(self.cloud, settings, Cdk(assembly=assembly, logs=self.cli.logs))
 
     def cdk(self, *arguments: str) -> str:
         """Run the CDK CLI; gives its output, raises `demo.cdk.CdkError` with its end."""
@@ -96,6 +100,12 @@ class Deployment:
         assert state["status"] == "SUCCEEDED", state
         output: dict[str, Any] = json.loads(state["output"])
         return output
+
+    def stage(self, *, train_per_class: int) -> None:
+        """Stage so many drawn pictures of each class: another number is another dataset."""
+        classes = self.settings.dataset.classes
+        drawing = drawn.draw(classes, train_per_class=train_per_class)
+        stage.run(self.settings, source.Source("drawn", drawing))
 
     def training_jobs(self) -> list[str]:
         """Names of all training jobs there ever were."""

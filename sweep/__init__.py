@@ -1,0 +1,1 @@
+"""What AWS leaves behind after `cdk destroy`: `python -m sweep`."""

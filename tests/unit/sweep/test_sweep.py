@@ -1,0 +1,157 @@
+"""What belongs to the environment is listed, and removed when asked; nothing else is."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from settings import load
+from sweep.__main__ import EXIT_LEFT, EXIT_REFUSED, main
+from sweep.remains import TRAINING_LOGS, find
+from tests.unit.sweep.conftest import Answers
+
+ROLE = "arn:aws:iam::123456789012:role/any"
+
+
+def make_log_group(name: str, *streams: str) -> None:
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName=name)
+    for stream in streams:
+        logs.create_log_stream(logGroupName=name, logStreamName=stream)
+
+
+def make_serving(name: str, *, job: str) -> None:
+    """Model, configuration and endpoint `name`, of the model that the training job made."""
+    sagemaker = boto3.client("sagemaker")
+    url = f"s3://any/models/{job}/output/model.tar.gz"
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": "any", "ModelDataUrl": url},
+    )
+    variant: Any = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
+    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+
+@pytest.fixture
+def left() -> None:
+    """Something of each kind that is dev's, beside something that looks alike and is not."""
+    for environment in ("dev", "dev2"):
+        make_serving(f"scones-{environment}", job=f"scones-{environment}-0123")
+        make_log_group(f"/aws/sagemaker/Endpoints/scones-{environment}")
+        make_log_group(f"/aws/lambda/Scones-{environment}-Storage-Handler")
+        make_log_group(f"Scones-{environment}-Workflow-Logs")
+        boto3.client("s3").create_bucket(Bucket=f"scones-{environment}-storage-databucket")
+    make_log_group(TRAINING_LOGS, "scones-dev-0123/algo-1", "scones-dev2-0123/algo-1", "other/a")
+
+
+DEVS = [
+    ("endpoint", "scones-dev"),
+    ("endpoint configuration", "scones-dev"),
+    ("model", "scones-dev"),
+    ("log group", "/aws/sagemaker/Endpoints/scones-dev"),
+    ("log group", "/aws/lambda/Scones-dev-Storage-Handler"),
+    ("log group", "Scones-dev-Workflow-Logs"),
+    (f"log stream of {TRAINING_LOGS}", "scones-dev-0123/algo-1"),
+    ("bucket", "scones-dev-storage-databucket"),
+]
+
+
+def found(environment: str = "dev") -> list[tuple[str, str]]:
+    return [(remain.kind, remain.name) for remain in find(load(environment))]
+
+
+@pytest.mark.usefixtures("left")
+def test_everything_of_the_environment_is_found_and_nothing_else() -> None:
+    assert found() == DEVS
+    assert found("prod") == []
+
+
+@pytest.mark.usefixtures("left")
+def test_without_delete_nothing_is_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == EXIT_LEFT
+
+    assert found() == DEVS
+    printed = capsys.readouterr().out
+    assert "Nothing was removed" in printed
+    assert "aws s3 rb s3://scones-dev-storage-databucket --force" in printed
+
+
+@pytest.mark.usefixtures("left")
+def test_delete_removes_all_but_buckets(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--delete"]) == EXIT_LEFT
+
+    assert found() == [DEVS[-1]]
+    assert "aws s3 rb s3://scones-dev-storage-databucket --force" in capsys.readouterr().out
+    logs = boto3.client("logs")
+    streams = logs.describe_log_streams(logGroupName=TRAINING_LOGS)["logStreams"]
+    assert {stream["logStreamName"] for stream in streams} == {"scones-dev2-0123/algo-1", "other/a"}
+    assert len(logs.describe_log_groups()["logGroups"]) == 4
+    assert len(boto3.client("sagemaker").list_models()["Models"]) == 1
+
+
+def test_logs_that_were_retained_are_kept() -> None:
+    make_log_group("Scones-prod-Workflow-Logs")
+    make_log_group("/aws/sagemaker/Endpoints/scones-prod")
+
+    remains = {remain.name: remain.remove for remain in find(load("prod"))}
+
+    assert remains["Scones-prod-Workflow-Logs"] is None
+    assert remains["/aws/sagemaker/Endpoints/scones-prod"] is not None
+
+
+def test_a_running_training_job_is_stopped(answers: Answers) -> None:
+    stopped: list[str] = []
+    answers["ListTrainingJobs"] = lambda asked: {
+        "TrainingJobSummaries": [{"TrainingJobName": f"scones-dev-{asked['StatusEquals']}"}]
+    }
+    answers["StopTrainingJob"] = lambda asked: stopped.append(asked["TrainingJobName"])
+
+    assert main(["--delete"]) == 0
+
+    assert stopped == ["scones-dev-InProgress"]
+
+
+def test_what_cannot_be_removed_is_told_and_the_rest_goes(
+    answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: dict[str, Any]) -> None:
+        refusal: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        raise ClientError(refusal, "DeleteLogGroup")
+
+    make_log_group("/aws/lambda/Scones-dev-one")
+    make_log_group(TRAINING_LOGS, "scones-dev-0123/algo-1")
+    answers["DeleteLogGroup"] = refuse
+
+    assert main(["--delete"]) == EXIT_LEFT
+
+    assert found() == [("log group", "/aws/lambda/Scones-dev-one")]
+    printed = capsys.readouterr().out
+    assert "AccessDenied" in printed
+    assert "aws logs delete-log-group --log-group-name /aws/lambda/Scones-dev-one" in printed
+
+
+def test_nothing_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--environment", "dev"]) == 0
+    assert "Nothing is left of dev." in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("left")
+def test_stacks_that_exist_are_a_refusal(
+    stacks: list[dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stacks.append({"StackName": "Scones-dev-Inference", "StackStatus": "DELETE_FAILED"})
+
+    assert main(["--delete"]) == EXIT_REFUSED
+
+    assert "Scones-dev-Inference still exist" in capsys.readouterr().err
+    assert found() == DEVS
+
+
+def test_an_unknown_environment_is_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--environment", "nowhere"]) == EXIT_REFUSED
+    assert "'nowhere' has no settings file" in capsys.readouterr().err
