@@ -2,15 +2,13 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.classification_workflow import ClassificationWorkflow
+from stacks.constructs.notification_topic import NotificationTopic
 from stacks.constructs.python_function import PythonFunction
 
 
@@ -33,7 +31,7 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        topic = self._topic()
+        topic = NotificationTopic(self, "Notifications", settings=settings)
         workflow = ClassificationWorkflow(
             self,
             "Classification",
@@ -45,18 +43,6 @@ class WorkflowStack(cdk.Stack):
         )
         cdk.CfnOutput(self, "StateMachineArn", value=workflow.state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
-
-    def _topic(self) -> sns.Topic:
-        topic = sns.Topic(
-            self,
-            "Notifications",
-            display_name=f"Scones {self._settings.environment}",
-            enforce_ssl=True,
-            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
-        )
-        for email in self._settings.notifications.emails:
-            topic.add_subscription(subscriptions.EmailSubscription(email))
-        return topic
 
     def _serialize_image(self, data_bucket: s3.IBucket) -> PythonFunction:
         function = PythonFunction(

@@ -138,6 +138,8 @@ _LISTING = f"""
           function($one) {{ $one.error & ": " & $one.cause }});
 """
 
+THIS_EXECUTION = "$states.context.Execution.Id"
+
 MESSAGE = _expression(
     f"""
     (
