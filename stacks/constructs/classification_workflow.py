@@ -27,6 +27,9 @@ TRANSIENT_ERRORS = [
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
+# Ends an execution that has sent its message already.
+NOTIFIED_ERROR = "ImagesRejected"
+
 
 class ClassificationWorkflow(Construct):
     """Classifies the pictures of one execution; one bad picture never stops the others."""
@@ -144,7 +147,7 @@ class ClassificationWorkflow(Construct):
         )
         if settings.workflow.on_rejection == "fail":
             end: sfn.IChainable = sfn.Fail.jsonata(
-                self, "Images rejected", error="ImagesRejected", cause=expressions.MESSAGE_FOR_CAUSE
+                self, "Images rejected", error=NOTIFIED_ERROR, cause=expressions.MESSAGE_FOR_CAUSE
             )
         else:
             end = done

@@ -68,3 +68,57 @@ def test_a_fifo_topic_has_one_group_and_one_message_for_each_execution() -> None
     arguments = states(template)["Notify"]["Arguments"]
     assert "$states.context.Execution.Id" in arguments["MessageGroupId"]
     assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
+
+
+# --- executions that die, and alarms -------------------------------------------------------------
+
+
+def pattern_of(template: Template, source: str) -> dict[str, Any]:
+    (pattern,) = (
+        rule["Properties"]["EventPattern"]
+        for rule in template.find_resources("AWS::Events::Rule").values()
+        if rule["Properties"]["EventPattern"]["source"] == [source]
+    )
+    found: dict[str, Any] = pattern
+    return found
+
+
+def test_an_execution_that_has_sent_its_message_is_not_told_of_again() -> None:
+    template = templates_with(workflow={"on_rejection": "fail"})["Workflow"]
+    by_name = states(template)
+    notified = by_name[by_name["Notify"]["Next"]]["Error"]
+
+    detail = pattern_of(template, "aws.states")["detail"]
+
+    (machine,) = detail["stateMachineArn"]
+    assert machine["Ref"].startswith("ClassificationStateMachine")
+    assert detail["$or"] == [
+        {"status": ["TIMED_OUT", "ABORTED"]},
+        {"status": ["FAILED"], "error": [{"anything-but": notified}]},
+    ]
+
+
+def test_alarms_of_the_own_environment_are_told_of() -> None:
+    templates = templates_with()
+
+    assert pattern_of(templates["Workflow"], "aws.cloudwatch")["detail"] == {
+        "alarmName": [{"prefix": "Scones-test-"}],
+        "state": {"value": ["ALARM"]},
+    }
+    alarms = templates["Training"].find_resources("AWS::CloudWatch::Alarm").values()
+    assert {alarm["Properties"]["MetricName"] for alarm in alarms} == {"Errors"}
+    watched = sorted(
+        alarm["Properties"]["Dimensions"][0]["Value"]["Ref"].removeprefix("TrainingJob")[:7]
+        for alarm in alarms
+    )
+    assert watched == ["IsCompl", "OnEvent"]
+
+
+@pytest.mark.parametrize("notice", ["NoticeOfDeadExecution", "NoticeOfAlarm"])
+def test_a_notice_goes_to_the_fifo_topic_once_too(notice: str) -> None:
+    template = workflow_with(topic="fifo", sqs=[QUEUE])
+
+    arguments = states(template, notice=notice)["Tell"]["Arguments"]
+
+    assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
+    assert "$states.input." in arguments["MessageGroupId"]
