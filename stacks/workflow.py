@@ -1,16 +1,17 @@
 """Three Lambdas, the Map state machine and the SNS topic."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.classification_workflow import ClassificationWorkflow
+from stacks.constructs import workflow_expressions as expressions
+from stacks.constructs.classification_workflow import NOTIFIED_ERROR, ClassificationWorkflow
+from stacks.constructs.event_notice import EventNotice
 from stacks.constructs.grants import allow
+from stacks.constructs.notification_topic import NotificationTopic
 from stacks.constructs.python_function import PythonFunction
 
 
@@ -33,7 +34,7 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        topic = self._topic()
+        topic = NotificationTopic(self, "Notifications", settings=settings)
         workflow = ClassificationWorkflow(
             self,
             "Classification",
@@ -43,20 +44,53 @@ class WorkflowStack(cdk.Stack):
             filter_confidence=self._filter_confidence(),
             topic=topic,
         )
+        self._notice_dead_executions(workflow.state_machine, topic)
+        self._notice_alarms(topic)
         cdk.CfnOutput(self, "StateMachineArn", value=workflow.state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
 
-    def _topic(self) -> sns.Topic:
-        topic = sns.Topic(
+    def _notice_dead_executions(
+        self, state_machine: sfn.IStateMachine, topic: NotificationTopic
+    ) -> None:
+        # Nothing inside the state machine can tell of these: no Catch sees a timeout, a stop, or
+        # States.Runtime, and Choice, Pass and Fail have no Catch.
+        EventNotice(
             self,
-            "Notifications",
-            display_name=f"Scones {self._settings.environment}",
-            enforce_ssl=True,
-            master_key=kms.Alias.from_alias_name(self, "SnsKey", "alias/aws/sns"),
+            "NoticeOfDeadExecution",
+            settings=self._settings,
+            topic=topic,
+            source="aws.states",
+            detail_type="Step Functions Execution Status Change",
+            detail={
+                "stateMachineArn": [state_machine.state_machine_arn],
+                "$or": [
+                    {"status": ["TIMED_OUT", "ABORTED"]},
+                    {"status": ["FAILED"], "error": [{"anything-but": NOTIFIED_ERROR}]},
+                ],
+            },
+            subject=expressions.dead_execution_subject(self._settings.environment),
+            message=expressions.DEAD_EXECUTION_MESSAGE,
+            about=expressions.DEAD_EXECUTION,
         )
-        for email in self._settings.notifications.emails:
-            topic.add_subscription(subscriptions.EmailSubscription(email))
-        return topic
+
+    def _notice_alarms(self, topic: NotificationTopic) -> None:
+        # By name: CloudFormation begins an alarm's with its stack's. Not as actions of the alarms:
+        # CloudWatch has no right to the topic's key, and Training is deployed before the topic.
+        EventNotice(
+            self,
+            "NoticeOfAlarm",
+            settings=self._settings,
+            topic=topic,
+            source="aws.cloudwatch",
+            detail_type="CloudWatch Alarm State Change",
+            detail={
+                "alarmName": [{"prefix": self._settings.stack_name("")}],
+                "state": {"value": ["ALARM"]},
+            },
+            subject=expressions.alarm_subject(self._settings.environment),
+            message=expressions.ALARM_MESSAGE,
+            about=expressions.ALARM,
+        )
 
     def _serialize_image(self, data_bucket: s3.IBucket) -> PythonFunction:
         function = PythonFunction(

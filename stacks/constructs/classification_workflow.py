@@ -5,7 +5,6 @@ States are written in JSONata; the longer expressions are in workflow_expression
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -18,6 +17,7 @@ from stacks.constructs.acknowledge import (
     acknowledge_wildcard,
 )
 from stacks.constructs.log_group import log_group
+from stacks.constructs.notification_topic import NotificationTopic
 
 # Faults of the service, not of the picture. Lambda's own four, and the one that classify_image
 # raises for everything transient at the endpoint.
@@ -32,6 +32,9 @@ TRANSIENT_ERRORS = [
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
+# Ends an execution that has sent its message already.
+NOTIFIED_ERROR = "ImagesRejected"
+
 
 class ClassificationWorkflow(Construct):
     """Classifies the pictures of one execution; one bad picture never stops the others."""
@@ -45,7 +48,7 @@ class ClassificationWorkflow(Construct):
         serialize_image: lambda_.IFunction,
         classify_image: lambda_.IFunction,
         filter_confidence: lambda_.IFunction,
-        topic: sns.ITopic,
+        topic: NotificationTopic,
     ) -> None:
         super().__init__(scope, construct_id)
         read_input = sfn.Pass.jsonata(
@@ -157,20 +160,19 @@ class ClassificationWorkflow(Construct):
         )
         return task
 
-    def _report(self, settings: Settings, topic: sns.ITopic) -> sfn.Choice:
+    def _report(self, settings: Settings, topic: NotificationTopic) -> sfn.Choice:
         """After the Map: nothing to say, or one message, then the end that the settings name."""
         done = sfn.Succeed.jsonata(self, "Done")
-        notify = tasks.SnsPublish.jsonata(
+        notify = topic.publish(
             self,
             "Notify",
-            topic=topic,
             subject=expressions.subject(settings.environment),
-            message=sfn.TaskInput.from_text(expressions.MESSAGE),
-            outputs="{% $states.input %}",
+            message=expressions.MESSAGE,
+            about=expressions.THIS_EXECUTION,
         )
         if settings.workflow.on_rejection == "fail":
             end: sfn.IChainable = sfn.Fail.jsonata(
-                self, "Images rejected", error="ImagesRejected", cause=expressions.MESSAGE_FOR_CAUSE
+                self, "Images rejected", error=NOTIFIED_ERROR, cause=expressions.MESSAGE_FOR_CAUSE
             )
         else:
             end = done

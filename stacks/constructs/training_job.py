@@ -1,6 +1,7 @@
 """A SageMaker training job as a resource of the stack (CloudFormation has none)."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -127,6 +128,7 @@ class TrainingJob(Construct):
         )
         any_job = "A job's name ends in the hash of its inputs, known at deployment only."
         for function in functions:
+            self._alarm_on_errors(function, settings)
             allow(function, "sagemaker:DescribeTrainingJob", jobs, why_wildcard=any_job)
             allow(
                 function,
@@ -200,6 +202,21 @@ class TrainingJob(Construct):
         )
         acknowledge(
             provider, "AwsSolutions-SF2", reason="The provider framework cannot switch X-Ray on."
+        )
+
+    def _alarm_on_errors(self, function: PythonFunction, settings: Settings) -> None:
+        # The functions of the workflow have no such alarm: their errors are results of its images.
+        function.metric_errors(period=cdk.Duration.minutes(5)).create_alarm(
+            function,
+            "Errors",
+            alarm_description=(
+                f"Scones {settings.environment}: the training job failed, or what starts and "
+                "awaits it did; the events of the stack and the function's log say why."
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
     def _framework_role(self, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:

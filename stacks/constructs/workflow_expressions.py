@@ -11,6 +11,9 @@ MAX_IMAGES = 500
 # Pictures named in the notification, of each kind.
 MAX_NAMED = 20
 
+# Characters of a cause that a notice repeats; a cause may have 32,768.
+MAX_CAUSE = 2000
+
 # Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
 # the picture is at fault. Any other error is ours, 500.
 STATUS_OF_ERROR = {
@@ -138,6 +141,8 @@ _LISTING = f"""
           function($one) {{ $one.error & ": " & $one.cause }});
 """
 
+THIS_EXECUTION = "$states.context.Execution.Id"
+
 MESSAGE = _expression(
     f"""
     (
@@ -159,3 +164,53 @@ def subject(environment: str) -> str:
           & " of " & $states.input.counts.images & " images need attention"
         """
     )
+
+
+# Below, $states.input is the detail of an EventBridge event; what does not apply is null there.
+
+DEAD_EXECUTION = "$states.input.executionArn"
+
+_END_OF_EXECUTION = """
+    $lookup(
+      {"FAILED": "failed", "TIMED_OUT": "ran out of time", "ABORTED": "was stopped"},
+      $states.input.status
+    )
+"""
+
+DEAD_EXECUTION_MESSAGE = _expression(
+    f"""
+    (
+      $input := $states.input;
+      $told := $join([$input.error, $input.cause][$type($) = "string"], "\\n");
+      "An execution " & {_END_OF_EXECUTION} & " before it could report on its images.\\n"
+        & ($told ? "\\n" & $substring($told, 0, {MAX_CAUSE}) & "\\n" : "")
+        & "\\nIts history says where it ended\\n" & $input.executionArn & "\\n"
+    )
+    """
+)
+
+
+def dead_execution_subject(environment: str) -> str:
+    """Subject of the notice of an execution that died."""
+    return _expression(f'"Scones {environment}: an execution " & {_END_OF_EXECUTION}')
+
+
+ALARM = '$states.input.alarmName & " " & $states.input.state.timestamp'
+
+ALARM_MESSAGE = _expression(
+    """
+    (
+      $input := $states.input;
+      $description := $input.configuration.description;
+      $input.alarmName & "\\n"
+        & ($type($description) = "string" ? $description & "\\n" : "")
+        & "\\n" & $input.state.reason & "\\n"
+    )
+    """
+)
+
+
+def alarm_subject(environment: str) -> str:
+    """Subject of the notice of an alarm."""
+    # Its name may be longer than a subject.
+    return f"Scones {environment}: alarm"

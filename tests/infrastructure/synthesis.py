@@ -53,16 +53,20 @@ def find_stack(app: cdk.App, settings: Settings, name: str) -> cdk.Stack:
     return stack
 
 
-def state_machine(template: Template) -> dict[str, Any]:
-    """Properties of the only state machine of the template."""
-    (resource,) = template.find_resources("AWS::StepFunctions::StateMachine").values()
-    properties: dict[str, Any] = resource["Properties"]
-    return properties
+def state_machine(template: Template, *, notice: str = "") -> dict[str, Any]:
+    """Properties of the only state machine of the template, or of its notice of that name."""
+    (properties,) = (
+        resource["Properties"]
+        for name, resource in template.find_resources("AWS::StepFunctions::StateMachine").items()
+        if (name.startswith(notice) if notice else not name.startswith("NoticeOf"))
+    )
+    found: dict[str, Any] = properties
+    return found
 
 
-def states(template: Template) -> dict[str, Any]:
+def states(template: Template, *, notice: str = "") -> dict[str, Any]:
     """States of that state machine by name; references to other resources are left out."""
-    _, parts = state_machine(template)["DefinitionString"]["Fn::Join"]
+    _, parts = state_machine(template, notice=notice)["DefinitionString"]["Fn::Join"]
     definition = json.loads("".join(part for part in parts if isinstance(part, str)))
     found: dict[str, Any] = definition["States"]
     return found

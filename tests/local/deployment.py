@@ -78,17 +78,20 @@ class Deployment:
         """The picture as an execution takes it."""
         return {"s3_bucket": self.data_bucket, "s3_key": key}
 
+    def start(self, event: Any) -> str:
+        """Start the state machine; gives the execution's ARN."""
+        execution: str = self.cloud.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs("Workflow")["StateMachineArn"], input=json.dumps(event)
+        )["executionArn"]
+        return execution
+
     def execute(self, event: Any) -> dict[str, Any]:
         """Run the state machine to its end; gives the described execution."""
         client = self.cloud.client("stepfunctions")
-        execution = client.start_execution(
-            stateMachineArn=self.outputs("Workflow")["StateMachineArn"], input=json.dumps(event)
-        )
+        execution = self.start(event)
         deadline = time.monotonic() + 120
         while True:
-            state: dict[str, Any] = client.describe_execution(
-                executionArn=execution["executionArn"]
-            )
+            state: dict[str, Any] = client.describe_execution(executionArn=execution)
             if state["status"] != "RUNNING":
                 return state
             assert time.monotonic() < deadline, "the execution did not end within 120 s"

@@ -36,8 +36,13 @@ def messages(deployment: Deployment) -> Iterator[Messages]:
     )["SubscriptionArn"]
 
     def receive() -> list[dict[str, Any]]:
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        received: list[dict[str, Any]] = []
+        # Until nothing comes for 2 s: a notice is sent after the execution has ended.
+        while batch := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=2
+        ).get("Messages"):
+            received += [json.loads(message["Body"]) for message in batch]
+        return received
 
     yield receive
     sns.unsubscribe(SubscriptionArn=subscription)
@@ -142,12 +147,99 @@ def test_the_students_single_event_is_taken(
     ],
 )
 def test_an_unusable_input_is_refused_in_words(
-    deployment: Deployment, event: dict[str, Any], says: str
+    deployment: Deployment, messages: Messages, event: dict[str, Any], says: str
 ) -> None:
     state = deployment.execute(event)
 
     assert (state["status"], state["error"]) == ("FAILED", "InvalidInput")
     assert says in state["cause"]
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: an execution failed"
+    assert f"\nInvalidInput\n{state['cause']}\n" in message["Message"]
+    assert state["executionArn"] in message["Message"]
+
+
+def test_a_stopped_execution_is_told_of_once(
+    deployment: Deployment, verdicts: dict[str, str], messages: Messages
+) -> None:
+    client = deployment.cloud.client("stepfunctions")
+    execution = deployment.start({"images": [deployment.image(key) for key in verdicts]})
+
+    client.stop_execution(executionArn=execution)
+
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: an execution was stopped"
+    assert message["Message"].splitlines() == [
+        "An execution was stopped before it could report on its images.",
+        "",
+        "Its history says where it ended",
+        execution,
+    ]
+
+
+def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: Messages) -> None:
+    detail = {
+        "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:slow",
+        "stateMachineArn": deployment.outputs("Workflow")["StateMachineArn"],
+        "status": "TIMED_OUT",
+        "error": None,
+        "cause": None,
+    }
+
+    # On the local cloud no execution runs out of time.
+    notify_of(deployment, "aws.states", "Step Functions Execution Status Change", detail)
+
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: an execution ran out of time"
+    assert detail["executionArn"] in message["Message"]
+
+
+def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Messages) -> None:
+    cloudwatch = deployment.cloud.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=deployment.settings.stack_name(""))
+    alarm = alarms["MetricAlarms"][0]
+    detail = {
+        "alarmName": alarm["AlarmName"],
+        "state": {"value": "ALARM", "reason": "1 is above 0", "timestamp": "2026-01-01T00:00:00Z"},
+        "configuration": {"description": alarm["AlarmDescription"]},
+    }
+
+    # The local cloud sends no event of an alarm; here is what its rule and its target make of one.
+    notify_of(deployment, "aws.cloudwatch", "CloudWatch Alarm State Change", detail)
+
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: alarm"
+    assert message["Message"] == (
+        f"{alarm['AlarmName']}\n{alarm['AlarmDescription']}\n\n1 is above 0\n"
+    )
+
+
+def notify_of(
+    deployment: Deployment, source: str, detail_type: str, detail: dict[str, Any]
+) -> None:
+    """Start the target of the only rule that matches the event, with its detail."""
+    events = deployment.cloud.client("events")
+    event = {
+        "id": "1",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "time": "2026-01-01T00:00:00Z",
+        "source": source,
+        "detail-type": detail_type,
+        "resources": [],
+        "detail": detail,
+    }
+    (rule,) = (
+        rule
+        for rule in events.list_rules()["Rules"]
+        if events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))[
+            "Result"
+        ]
+    )
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    deployment.cloud.client("stepfunctions").start_execution(
+        stateMachineArn=target["Arn"], input=json.dumps(detail)
+    )
 
 
 def test_every_call_is_captured(deployment: Deployment, verdicts: dict[str, str]) -> None:
@@ -252,7 +344,8 @@ def test_rejections_can_be_raised_and_fail_the_execution(
     )
 
     assert (state["status"], state["error"]) == ("FAILED", "ImagesRejected")
-    for told in (state["cause"], messages()[0]["Message"]):
+    (message,) = messages()
+    for told in (state["cause"], message["Message"]):
         assert "1 accepted, 1 rejected, 1 failed of 3 images." in told
         assert f"{rejected}\n    best class " in told
         assert "odd/gone.png\n    ImageNotFound: " in told

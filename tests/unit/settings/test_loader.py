@@ -96,6 +96,59 @@ def test_a_wrong_setting_names_key_value_and_what_is_allowed(
     assert says in refusal(**values)
 
 
+QUEUE = "arn:aws:sqs:us-east-1:111122223333:queue"
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("sms", "01701234567"),
+        ("sms", "+0123456789"),
+        ("sms", "+12345"),
+        ("sms", "+49 170 1234567"),
+        ("https", "http://example.com/in"),
+        ("https", "https:///in"),
+        ("https", "example.com"),
+        ("sqs", "https://sqs.us-east-1.amazonaws.com/111122223333/queue"),
+        ("sqs", "arn:aws:sns:us-east-1:111122223333:topic"),
+    ],
+)
+def test_a_wrong_address_is_named(kind: str, wrong: str) -> None:
+    assert f"notifications.{kind}.0 = {wrong!r}" in refusal(notifications={kind: [wrong]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [("emails", "a@example.com"), ("sms", "+491701234567"), ("https", "https://example.com/in")],
+)
+def test_a_fifo_topic_refuses_all_but_queues_by_name(kind: str, address: str) -> None:
+    message = refusal(notifications={"topic": "fifo", kind: [address]})
+
+    assert f"notifications.{kind}: a FIFO topic takes SQS queues only; remove {address}" in message
+    assert "set notifications.topic to 'standard'" in message
+
+
+def test_a_standard_topic_refuses_a_fifo_queue_by_name() -> None:
+    message = refusal(notifications={"sqs": [QUEUE, f"{QUEUE}.fifo"]})
+
+    assert f"notifications.sqs: {QUEUE}.fifo: a standard topic takes no FIFO queue" in message
+    assert "set notifications.topic to 'fifo'" in message
+
+
+@pytest.mark.parametrize("kind", ["emails", "sms", "https", "sqs"])
+def test_a_subscriber_is_named_once(kind: str) -> None:
+    address = {
+        "emails": "a@example.com",
+        "sms": "+491701234567",
+        "https": "https://example.com/in",
+        "sqs": QUEUE,
+    }[kind]
+
+    assert f"notifications.{kind}: {address} stands there twice" in refusal(
+        notifications={kind: [address, address]}
+    )
+
+
 def test_every_wrong_setting_is_named_at_once() -> None:
     message = refusal(workflow={"max_concurrency": 0}, capture={"expire_days": "many"})
 

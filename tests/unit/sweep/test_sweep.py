@@ -31,9 +31,8 @@ def make_serving(name: str, *, job: str) -> None:
         PrimaryContainer={"Image": "any", "ModelDataUrl": url},
     )
     variant: Any = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1}
-    sagemaker.create_endpoint_config(
-        EndpointConfigName=name, ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
-    )
+    variant["InstanceType"] = "ml.m5.large"
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
 

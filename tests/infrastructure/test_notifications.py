@@ -1,0 +1,124 @@
+"""Who is told, and of what: subscriptions, topics, and the notices besides the execution's own."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from tests.infrastructure.synthesis import states
+from tests.infrastructure.test_variants import templates_with
+
+QUEUE = "arn:aws:sqs:us-east-1:111122223333:rejected"
+
+
+def workflow_with(**notifications: Any) -> Template:
+    return templates_with(notifications=notifications)["Workflow"]
+
+
+def subscriptions(template: Template) -> list[tuple[str, str]]:
+    return [
+        (resource["Properties"]["Protocol"], resource["Properties"]["Endpoint"])
+        for resource in template.find_resources("AWS::SNS::Subscription").values()
+    ]
+
+
+def topic_of(template: Template) -> dict[str, Any]:
+    (topic,) = template.find_resources("AWS::SNS::Topic").values()
+    properties: dict[str, Any] = topic["Properties"]
+    return properties
+
+
+@pytest.mark.parametrize(
+    ("kind", "protocol", "addresses"),
+    [
+        ("emails", "email", ["a@example.com", "b@example.com"]),
+        ("sms", "sms", ["+491701234567", "+12065550100"]),
+        ("https", "https", ["https://example.com/in?from=sns"]),
+        ("sqs", "sqs", [QUEUE, "arn:aws:sqs:eu-west-1:111122223333:rejected"]),
+    ],
+)
+def test_every_kind_of_subscriber_can_be_named_any_number_of_times(
+    kind: str, protocol: str, addresses: list[str]
+) -> None:
+    template = workflow_with(**{kind: addresses})
+
+    assert subscriptions(template) == [(protocol, address) for address in addresses]
+    assert "FifoTopic" not in topic_of(template)
+    assert "MessageGroupId" not in states(template)["Notify"]["Arguments"]
+
+
+@pytest.mark.parametrize("topic", ["standard", "fifo"])
+def test_the_topic_is_encrypted_and_over_tls_only(topic: str) -> None:
+    template = workflow_with(topic=topic)
+
+    assert ":alias/aws/sns" in json.dumps(topic_of(template)["KmsMasterKeyId"])
+    (policy,) = template.find_resources("AWS::SNS::TopicPolicy").values()
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_fifo_topic_has_one_group_and_one_message_for_each_execution() -> None:
+    template = workflow_with(topic="fifo", sqs=[f"{QUEUE}.fifo", QUEUE])
+
+    assert subscriptions(template) == [("sqs", f"{QUEUE}.fifo"), ("sqs", QUEUE)]
+    assert topic_of(template)["FifoTopic"] is True
+    assert topic_of(template)["TopicName"].endswith(".fifo")
+    arguments = states(template)["Notify"]["Arguments"]
+    assert "$states.context.Execution.Id" in arguments["MessageGroupId"]
+    assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
+
+
+# --- executions that die, and alarms -------------------------------------------------------------
+
+
+def pattern_of(template: Template, source: str) -> dict[str, Any]:
+    (pattern,) = (
+        rule["Properties"]["EventPattern"]
+        for rule in template.find_resources("AWS::Events::Rule").values()
+        if rule["Properties"]["EventPattern"]["source"] == [source]
+    )
+    found: dict[str, Any] = pattern
+    return found
+
+
+def test_an_execution_that_has_sent_its_message_is_not_told_of_again() -> None:
+    template = templates_with(workflow={"on_rejection": "fail"})["Workflow"]
+    by_name = states(template)
+    notified = by_name[by_name["Notify"]["Next"]]["Error"]
+
+    detail = pattern_of(template, "aws.states")["detail"]
+
+    (machine,) = detail["stateMachineArn"]
+    assert machine["Ref"].startswith("ClassificationStateMachine")
+    assert detail["$or"] == [
+        {"status": ["TIMED_OUT", "ABORTED"]},
+        {"status": ["FAILED"], "error": [{"anything-but": notified}]},
+    ]
+
+
+def test_alarms_of_the_own_environment_are_told_of() -> None:
+    templates = templates_with()
+
+    assert pattern_of(templates["Workflow"], "aws.cloudwatch")["detail"] == {
+        "alarmName": [{"prefix": "Scones-test-"}],
+        "state": {"value": ["ALARM"]},
+    }
+    alarms = templates["Training"].find_resources("AWS::CloudWatch::Alarm").values()
+    assert {alarm["Properties"]["MetricName"] for alarm in alarms} == {"Errors"}
+    watched = sorted(
+        alarm["Properties"]["Dimensions"][0]["Value"]["Ref"].removeprefix("TrainingJob")[:7]
+        for alarm in alarms
+    )
+    assert watched == ["IsCompl", "OnEvent"]
+
+
+@pytest.mark.parametrize("notice", ["NoticeOfDeadExecution", "NoticeOfAlarm"])
+def test_a_notice_goes_to_the_fifo_topic_once_too(notice: str) -> None:
+    template = workflow_with(topic="fifo", sqs=[QUEUE])
+
+    arguments = states(template, notice=notice)["Tell"]["Arguments"]
+
+    assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
+    assert "$states.input." in arguments["MessageGroupId"]
