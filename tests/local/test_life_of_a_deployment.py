@@ -159,6 +159,20 @@ def test_an_unusable_input_is_refused_in_words(
     assert state["executionArn"] in message["Message"]
 
 
+def test_an_execution_that_dies_in_the_map_is_told_of_once(
+    deployment: Deployment, messages: Messages
+) -> None:
+    # Just about fits as input; the results repeat the keys beside the errors.
+    images = [deployment.image(f"{number:0400}") for number in range(500)]
+
+    state = deployment.execute({"images": images})
+
+    assert (state["status"], state["error"]) == ("FAILED", "States.DataLimitExceeded")
+    (message,) = messages()
+    assert message["Subject"] == "Scones dev: an execution failed"
+    assert "\nStates.DataLimitExceeded\n" in message["Message"]
+
+
 def test_a_stopped_execution_is_told_of_once(
     deployment: Deployment, verdicts: dict[str, str], messages: Messages
 ) -> None:
@@ -349,6 +363,38 @@ def test_rejections_can_be_raised_and_fail_the_execution(
         assert "1 accepted, 1 rejected, 1 failed of 3 images." in told
         assert f"{rejected}\n    best class " in told
         assert "odd/gone.png\n    ImageNotFound: " in told
+
+
+def test_a_fifo_topic_tells_its_queue_once_of_each_execution(
+    deployment: Deployment, verdicts: dict[str, str]
+) -> None:
+    sqs = deployment.cloud.client("sqs")
+    url = sqs.create_queue(QueueName="told.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    values = {"notifications": {"topic": "fifo", "sqs": [arn["QueueArn"]]}}
+    deployment.deploy_variant("Workflow", validate(values, environment="dev", source="a test"))
+
+    deployment.classify(of(verdicts, "accepted")[0])
+    rejected = [deployment.classify(of(verdicts, "rejected")[0]) for _ in range(2)]
+    dead = deployment.execute({"images": "one.png"})
+
+    received: list[dict[str, Any]] = []
+    while batch := sqs.receive_message(
+        QueueUrl=url, AttributeNames=["All"], MaxNumberOfMessages=10, WaitTimeSeconds=2
+    ).get("Messages"):
+        received += batch
+    sqs.delete_queue(QueueUrl=url)
+    subjects = [json.loads(message["Body"])["Subject"] for message in received]
+    assert subjects == [
+        *(["Scones dev: 1 of 1 images need attention"] * len(rejected)),
+        "Scones dev: an execution failed",
+    ]
+    assert dead["executionArn"] in received[-1]["Body"]
+    groups = {message["Attributes"]["MessageGroupId"] for message in received}
+    assert len(groups) == len(received)
+    for message in received:
+        attributes = message["Attributes"]
+        assert attributes["MessageDeduplicationId"] == attributes["MessageGroupId"]
 
 
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
