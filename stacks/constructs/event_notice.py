@@ -9,6 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
 from stacks.constructs.log_group import log_group
 from stacks.constructs.notification_topic import NotificationTopic
 
@@ -58,6 +59,12 @@ class EventNotice(Construct):
                 level=sfn.LogLevel.ALL,
                 include_execution_data=False,
             ),
+        )
+        acknowledge_inline_policy(self)
+        acknowledge_wildcard(
+            state_machine,
+            "*",
+            reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
         )
         rule = events.Rule(
             self,
