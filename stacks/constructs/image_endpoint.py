@@ -8,6 +8,9 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.endpoint_alarms import EndpointAlarms
+from stacks.constructs.endpoint_scaling import EndpointScaling
+from stacks.constructs.endpoint_update import deployment_config
 from stacks.constructs.sagemaker_role import SageMakerRole
 
 CAPTURES = "captures"
@@ -68,11 +71,33 @@ class ImageEndpoint(Construct):
             data_capture_config=self._capture(settings) if settings.capture.enabled else None,
         )
         if settings.endpoint.enabled:
-            sagemaker.CfnEndpoint(
+            self._serve(settings, configuration.attr_endpoint_config_name, role)
+
+    def _serve(self, settings: Settings, config_name: str, role: iam.Role) -> None:
+        policy, scaling = settings.endpoint.update_policy, settings.endpoint.autoscaling
+        alarms = None
+        if policy.rollback_on_alarms:
+            alarms = EndpointAlarms(
                 self,
-                "Endpoint",
+                "Alarms",
+                policy=policy,
                 endpoint_name=settings.endpoint_name,
-                endpoint_config_name=configuration.attr_endpoint_config_name,
+                variant_name=VARIANT,
+                config_name=config_name,
+                role=role,
+            )
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=settings.endpoint_name,
+            endpoint_config_name=config_name,
+            deployment_config=deployment_config(policy, alarms) if alarms else None,
+            # Else every new model takes the number of instances back to where it started.
+            retain_all_variant_properties=True if scaling.enabled else None,
+        )
+        if scaling.enabled:
+            EndpointScaling(
+                self, "Scaling", scaling=scaling, endpoint=endpoint, variant_name=VARIANT
             )
 
     def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:

@@ -13,6 +13,7 @@ from stacks.constructs.algorithm_image import AlgorithmImage
 from stacks.constructs.log_group import log_group
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sagemaker_role import SageMakerRole
+from stacks.constructs.tags import tag_list
 
 DATASETS = "datasets/*"
 MODELS = "models"
@@ -63,6 +64,7 @@ class TrainingJob(Construct):
                         for name, value in training.hyperparameters.model_dump().items()
                     },
                 },
+                "Tags": tag_list(settings),
             },
         )
         # Without the role's *policy* the first job races IAM and cannot read its data; and the
@@ -113,6 +115,7 @@ class TrainingJob(Construct):
             # Lets S3 answer 404 instead of 403 for what is not there.
             _allow(function, "s3:ListBucket", data_bucket.bucket_arn)
         _allow(on_event, "sagemaker:CreateTrainingJob", jobs)
+        _allow(on_event, "sagemaker:AddTags", jobs)
         _allow(on_event, "sagemaker:StopTrainingJob", jobs)
         _allow(on_event, "s3:GetObject", artifact_bucket.arn_for_objects(f"{MODELS}/*"))
         _allow(on_event, "s3:ListBucket", artifact_bucket.bucket_arn)
