@@ -10,7 +10,6 @@ from tests.infrastructure.synthesis import synthesize
 
 # Types without tags, by CloudFormation's resource reference.
 WITHOUT_TAGS = {
-    "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::IAM::Policy",
     "AWS::Lambda::Permission",
