@@ -14,6 +14,7 @@ LISTINGS = (
     ("topic", "sns", "list_topics", "Topics[].TopicArn"),
     ("queue", "sqs", "list_queues", "QueueUrls[]"),
     ("log group", "logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
     ("role", "iam", "list_roles", "Roles[].RoleName"),
     ("SSM parameter", "ssm", "describe_parameters", "Parameters[].Name"),
     ("event rule", "events", "list_rules", "Rules[].Name"),

@@ -4,6 +4,7 @@ The instance families come from the algorithm's documentation ("EC2 instance rec
 https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -23,6 +24,11 @@ EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
 E164 = r"^\+[1-9]\d{6,14}$"
 HTTPS_URL = r"^https://[^\s/?#]+\S*$"
 QUEUE_ARN = r"^arn:aws(-[a-z]+)*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+# What every service that the stacks use takes as the value of a tag.
+TAG_CHARACTERS = r"^[\w .:/=+@-]+$"
+
+# The alarms of an update look at this many minutes; a shorter wait would end before they rise.
+ALARM_MINUTES = 3
 
 
 def is_retired(instance_type: str) -> bool:
@@ -103,6 +109,72 @@ class Training(_Section):
     hyperparameters: Hyperparameters = Hyperparameters()
 
 
+class Autoscaling(_Section):
+    """Scaling of the endpoint by the requests that each instance gets."""
+
+    enabled: bool = False
+    """Whether the number of instances follows the load; `instance_count` is where it starts."""
+    min_instances: Annotated[int, Field(ge=1, le=100)] = 1
+    """Never fewer instances; each costs by the hour."""
+    max_instances: Annotated[int, Field(ge=1, le=100)] = 4
+    """Never more instances."""
+    invocations_per_instance: Annotated[int, Field(ge=1)] = 600
+    """Requests a minute that each instance is to get: about 70% of what it can stand."""
+    scale_in_cooldown_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    """Pause after instances were removed."""
+    scale_out_cooldown_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
+    """Pause after instances were added."""
+
+
+class UpdatePolicy(_Section):
+    """How the endpoint moves to another model, and what makes it go back.
+
+    Bounds: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
+    and API_TrafficRoutingConfig.html beside it.
+    """
+
+    type: Literal["all-at-once", "canary", "linear"] = "all-at-once"
+    """How traffic moves to the new instances: in one step, in two, or in equal steps."""
+    rollback_on_alarms: bool = False
+    """Whether an alarm on the new instances brings the old ones back; the keys below only matter
+    with it. `canary` and `linear` need it."""
+    canary_percent: Annotated[int, Field(ge=1, le=50)] = 50
+    """First step of `canary`, in percent of the instances; the second is the rest."""
+    linear_step_percent: Annotated[int, Field(ge=10, le=50)] = 50
+    """Each step of `linear`, in percent of the instances."""
+    wait_interval_seconds: Annotated[int, Field(ge=ALARM_MINUTES * 60, le=3600)] = 300
+    """Between two steps; the alarms look at three minutes."""
+    termination_wait_seconds: Annotated[int, Field(ge=ALARM_MINUTES * 60, le=3600)] = 300
+    """After the last step, before the old instances end."""
+    max_execution_seconds: Annotated[int, Field(ge=600, le=28800)] = 3600
+    """An update that takes longer is rolled back."""
+    max_5xx_percent: Annotated[float, Field(gt=0, le=100)] = 5
+    """Alarm: more of the new instances' replies are errors of the model or of SageMaker."""
+    max_latency_ms: Annotated[int, Field(ge=1, le=60000)] = 1000
+    """Alarm: one of 20 replies of the new model takes longer."""
+
+    @model_validator(mode="after")
+    def _watched(self) -> "UpdatePolicy":
+        if self.type != "all-at-once" and not self.rollback_on_alarms:
+            raise ValueError(
+                f"endpoint.update_policy.type = {self.type!r} without alarms finds no fault; "
+                "set endpoint.update_policy.rollback_on_alarms = true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _waits_end_in_time(self) -> "UpdatePolicy":
+        steps = {"all-at-once": 1, "canary": 2, "linear": math.ceil(100 / self.linear_step_percent)}
+        waits = (steps[self.type] - 1) * self.wait_interval_seconds + self.termination_wait_seconds
+        if self.rollback_on_alarms and waits >= self.max_execution_seconds:
+            raise ValueError(
+                f"endpoint.update_policy waits {waits} s in all, which does not fit into "
+                f"max_execution_seconds = {self.max_execution_seconds}; set that higher "
+                "(at most 28800), or fewer steps or shorter waits"
+            )
+        return self
+
+
 class Endpoint(_Section):
     """The endpoint that serves the model."""
 
@@ -112,6 +184,42 @@ class Endpoint(_Section):
     """As for training, and `ml.c4.*`, `ml.c5.*`, `ml.m4.*`, `ml.m5.*`."""
     instance_count: Annotated[int, Field(ge=1, le=100)] = 1
     """Instances of the endpoint; each costs by the hour."""
+    autoscaling: Autoscaling = Autoscaling()
+    update_policy: UpdatePolicy = UpdatePolicy()
+
+    @model_validator(mode="after")
+    def _starts_within_the_bounds(self) -> "Endpoint":
+        scaling = self.autoscaling
+        if scaling.enabled and not (
+            scaling.min_instances <= self.instance_count <= scaling.max_instances
+        ):
+            raise ValueError(
+                f"endpoint.instance_count = {self.instance_count} is not between "
+                f"endpoint.autoscaling.min_instances = {scaling.min_instances} and "
+                f"max_instances = {scaling.max_instances}; set it to the number to start with"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_are_whole_instances(self) -> "Endpoint":
+        # What SageMaker makes of less than one instance is not documented.
+        policy = self.update_policy
+        if policy.type == "all-at-once":
+            return self
+        size_key = {"canary": "canary_percent", "linear": "linear_step_percent"}[policy.type]
+        size: int = getattr(policy, size_key)
+        scales = self.autoscaling.enabled
+        fewest_key = "autoscaling.min_instances" if scales else "instance_count"
+        fewest = self.autoscaling.min_instances if scales else self.instance_count
+        if fewest * size < 100:
+            larger = f"{size_key} to at least {math.ceil(100 / fewest)}, or " if fewest > 1 else ""
+            raise ValueError(
+                f"endpoint.update_policy.type = {policy.type!r} with {size_key} = {size} and "
+                f"endpoint.{fewest_key} = {fewest} would move less than one instance; set "
+                f"endpoint.{fewest_key} to at least {math.ceil(100 / size)}, or {larger}"
+                "type to 'all-at-once'"
+            )
+        return self
 
 
 class Capture(_Section):
@@ -202,6 +310,20 @@ class Retention(_Section):
     """As CDK's RetentionDays names it."""
 
 
+TagValue = Annotated[str, Field(pattern=TAG_CHARACTERS, max_length=256)]
+
+
+class Tags(_Section):
+    """Tags of every resource, beside `environment`."""
+
+    project: TagValue = "scones"
+    """Tag `project`."""
+    owner: TagValue | None = None
+    """Tag `owner`, e.g. a team's address."""
+    cost_centre: TagValue | None = None
+    """Tag `cost-centre`."""
+
+
 class Settings(_Section):
     """Everything that differs between environments, and the names that follow from it."""
 
@@ -213,10 +335,22 @@ class Settings(_Section):
     workflow: Workflow = Workflow()
     notifications: Notifications = Notifications()
     retention: Retention = Retention()
+    tags: Tags = Tags()
 
     def stack_name(self, stack: str) -> str:
         """Name of the CloudFormation stack, e.g. `Scones-dev-Storage` for `Storage`."""
         return f"Scones-{self.environment}-{stack}"
+
+    @property
+    def tags_by_key(self) -> dict[str, str]:
+        """Tags of every resource; those that are not set are left out."""
+        tags = {
+            "project": self.tags.project,
+            "environment": self.environment,
+            "owner": self.tags.owner,
+            "cost-centre": self.tags.cost_centre,
+        }
+        return {key: value for key, value in tags.items() if value is not None}
 
     @property
     def resource_prefix(self) -> str:

@@ -17,6 +17,8 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
     Training hands the model on through SSM parameters and not through exports: CloudFormation
     refuses to change an export that another stack imports, and every training changes it.
     """
+    for key, value in settings.tags_by_key.items():
+        cdk.Tags.of(scope).add(key, value)
     storage = StorageStack(scope, settings.stack_name("Storage"), settings=settings, env=env)
     training = TrainingStack(
         scope,

@@ -9,6 +9,7 @@ from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.log_group import log_group
 from stacks.constructs.removal import removal_policy
+from stacks.constructs.tags import tag_list
 
 NOT_STAGED = "not-staged"
 
@@ -41,7 +42,7 @@ class StorageStack(cdk.Stack):
         )
         self._add_dataset_pointer()
         if settings.retention.removal == "destroy":
-            self._give_auto_delete_handler_a_log_group()
+            self._complete_auto_delete_handler()
 
     def _bucket(self, construct_id: str, *rules: s3.LifecycleRule) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -68,22 +69,28 @@ class StorageStack(cdk.Stack):
     def _add_dataset_pointer(self) -> None:
         # Staging overwrites the value. The stack owns the parameter, so that it goes with the
         # stack, and so that training without staged data is refused in words.
-        ssm.StringParameter(
+        pointer = ssm.StringParameter(
             self,
             "DatasetPointer",
             parameter_name=self._settings.dataset_parameter,
             string_value=NOT_STAGED,
             description="Prefix of the staged dataset in the data bucket; set by training.stage",
         )
+        # CloudFormation changes a parameter's tags by writing its value, too: the one above.
+        for key in self._settings.tags_by_key:
+            cdk.Tags.of(pointer).remove(key)
 
-    def _give_auto_delete_handler_a_log_group(self) -> None:
-        # Without one, Lambda makes it on the first call, outside the stack, and it outlives the
-        # stack. CDK has no property for it.
+    def _complete_auto_delete_handler(self) -> None:
+        # CDK has no properties for these. Without a log group, Lambda makes one on the first call,
+        # outside the stack, and it outlives the stack.
         provider = self.node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
-        handler = provider.node.find_child("Handler")
+        handler, role = provider.node.find_child("Handler"), provider.node.find_child("Role")
         assert isinstance(handler, cdk.CfnResource)
+        assert isinstance(role, cdk.CfnResource)
         logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
         handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)
+        for resource in (handler, role):
+            resource.add_property_override("Tags", tag_list(self._settings))
 
 
 def _acknowledge_what_is_left_out(bucket: s3.Bucket) -> None:

@@ -44,7 +44,9 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return {"PhysicalResourceId": event["PhysicalResourceId"]}
     properties = event["ResourceProperties"]
     manifest = _manifest(properties)
-    name = _find_or_start(properties["JobNamePrefix"], _definition(properties, manifest))
+    name = _find_or_start(
+        properties["JobNamePrefix"], _definition(properties, manifest), properties["Tags"]
+    )
     return {"PhysicalResourceId": name}
 
 
@@ -130,16 +132,18 @@ def _channel(name: str, uri: str) -> dict[str, Any]:
     }
 
 
-def _find_or_start(prefix: str, definition: Job) -> str:
+def _find_or_start(prefix: str, definition: Job, tags: list[Any]) -> str:
     """Name of the job of this definition; SageMaker never frees a name, so a job that ended
     badly, or whose model is gone, is followed by another attempt: <name>, <name>-2, <name>-3 ...
+
+    Other tags make no other job.
     """
     digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
     for attempt in range(1, MAX_ATTEMPTS + 1):
         name = f"{prefix}-{digest}" + (f"-{attempt}" if attempt > 1 else "")
         job = _describe(name)
         if job is None:
-            sagemaker.create_training_job(TrainingJobName=name, **definition)
+            sagemaker.create_training_job(TrainingJobName=name, Tags=tags, **definition)
             logger.info("training job %s: started", name)
             return name
         if job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):

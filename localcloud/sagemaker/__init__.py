@@ -1,9 +1,10 @@
-"""SageMaker for the local cloud: training jobs, models, endpoints with data capture.
+"""SageMaker for the local cloud: training jobs, models, endpoints with data capture and scaling.
 
 Where things are:
 - `operations.py` lists the operations of the control plane; each is one function of the module of
   its resource (`training_jobs.py`, `models.py`, `endpoint_configs.py`, `endpoints.py`, `tags.py`).
 - `runtime.py` serves InvokeEndpoint, `resources.py` the CloudFormation types.
+- `scaling.py` and `scaling_resources.py` are Application Auto Scaling, for endpoints only.
 - `contract.py` holds every request and response to botocore's model of the API.
 - `training.py` runs a training job; `fleet.py` and `model_server.py` serve an endpoint, and
   `capture.py` records what it was asked; `images.py` says which image URI stands for which local
@@ -11,7 +12,7 @@ Where things are:
 """
 
 from localcloud.emulator import add_resource_types, add_service
-from localcloud.sagemaker import handler, resources
+from localcloud.sagemaker import handler, resources, scaling_resources
 
 
 def install() -> None:
@@ -20,5 +21,6 @@ def install() -> None:
     Raises:
         localcloud.emulator.PrivateNameError: the installed emulator cannot be extended.
     """
-    add_service("sagemaker", handler.handle)
-    add_resource_types(resources.RESOURCE_TYPES)
+    for service in ("sagemaker", "application-autoscaling"):
+        add_service(service, handler.handle)
+    add_resource_types(resources.RESOURCE_TYPES | scaling_resources.RESOURCE_TYPES)

@@ -1,4 +1,4 @@
-"""Requests and responses held to botocore's own model of the SageMaker API.
+"""Requests and responses held to botocore's own models of the APIs.
 
 botocore's ParamValidator checks types, required and unknown members and minima, all that a client
 checks before it sends. The service also refuses what breaks an enumeration, a pattern or a maximum:
@@ -19,20 +19,22 @@ from botocore.validate import ParamValidator
 from localcloud.sagemaker.errors import invalid
 
 # The model's patterns are Java's; these are the classes of it that Python's `re` lacks.
-# All but ASCII occur inside brackets.
+# ASCII occurs outside of brackets, Print there and inside, the others inside.
 _JAVA_CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7f]",
-    r"\p{Print}": r"\x20-\x7e",
+    r"[\p{Print}]": r"[\x20-\x7e]",
+    r"\p{Print}": r"[\x20-\x7e]",
     r"\p{Alnum}": r"a-zA-Z0-9",
     r"\p{L}": r"\w",
     r"\p{N}": r"\d",
     r"\p{Z}": r"\s",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",  # pairs of surrogates
     r"\z": r"\Z",
 }
 _LONGEST_QUOTED_VALUE = 256
 
 
-Service = Literal["sagemaker", "sagemaker-runtime"]
+Service = Literal["sagemaker", "sagemaker-runtime", "application-autoscaling"]
 
 
 @cache
@@ -42,7 +44,7 @@ def operation_model(name: str, service: Service = "sagemaker") -> OperationModel
 
 
 def input_shape(name: str, service: Service = "sagemaker") -> StructureShape:
-    """Shape of an operation's request; every operation of SageMaker has one."""
+    """Shape of an operation's request; every operation of these services has one."""
     return cast(StructureShape, operation_model(name, service).input_shape)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from localcloud.sagemaker import listing
 from localcloud.sagemaker.capture import is_enabled
 from localcloud.sagemaker.endpoint_configs import weight
-from localcloud.sagemaker.errors import ApiError, Failure, invalid
+from localcloud.sagemaker.errors import ApiError, Failure, invalid, not_implemented
 from localcloud.sagemaker.fleet import Deployment, Fleet
 from localcloud.sagemaker.store import Record, Scope, Table, now
 
@@ -29,6 +29,8 @@ class Endpoint(Record):
     pending: Deployment | None = None
     failure_reason: str | None = None
     last_deployment_config: dict[str, Any] | None = None
+    instance_counts: dict[str, int] = field(default_factory=dict)
+    """Of the variants whose number was changed since the configuration was deployed."""
 
     def settle(self) -> None:
         """Wait until no create, update or delete is under way."""
@@ -54,7 +56,7 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         last_deployment_config=request.get("DeploymentConfig"),
     )
     ENDPOINTS.add(endpoint)
-    _deploy_in_background(endpoint, deployment)
+    _deploy_in_background(endpoint, deployment, instance_counts={})
     return {"EndpointArn": endpoint.arn}
 
 
@@ -75,7 +77,24 @@ def update(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         endpoint.modified = now()
         if not request.get("RetainDeploymentConfig", False):
             endpoint.last_deployment_config = request.get("DeploymentConfig")
-    _deploy_in_background(endpoint, deployment)
+        kept = endpoint.instance_counts if _keeps_instance_counts(request) else {}
+    _deploy_in_background(endpoint, deployment, instance_counts=kept)
+    return {"EndpointArn": endpoint.arn}
+
+
+def update_capacities(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
+    """UpdateEndpointWeightsAndCapacities: the numbers are kept, the servers are the same ones."""
+    endpoint = ENDPOINTS.get(scope, request["EndpointName"])
+    wanted = request["DesiredWeightsAndCapacities"]
+    if any("DesiredWeight" in each for each in wanted):
+        raise not_implemented("changed weights of variants")
+    counts = {each["VariantName"]: each["DesiredInstanceCount"] for each in wanted}
+    with endpoint.changed:
+        if endpoint.status != "InService":
+            raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
+        if unknown := counts.keys() - endpoint.deployment.containers.keys():
+            raise invalid(f'Endpoint "{endpoint.arn}" has no variant {", ".join(unknown)}.')
+        endpoint.instance_counts = endpoint.instance_counts | counts
     return {"EndpointArn": endpoint.arn}
 
 
@@ -87,14 +106,15 @@ def describe(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
             **_summary(endpoint),
             "EndpointConfigName": endpoint.deployment.config_name,
             # As on AWS, an endpoint that never served lists no variants.
-            "ProductionVariants": endpoint.fleet and _variants(endpoint.deployment),
+            "ProductionVariants": endpoint.fleet
+            and _variants(endpoint.deployment, endpoint.instance_counts),
             "DataCaptureConfig": _capture(endpoint.deployment.config.get("DataCaptureConfig")),
             "FailureReason": endpoint.failure_reason,
             "LastDeploymentConfig": endpoint.last_deployment_config,
             "PendingDeploymentSummary": endpoint.pending
             and {
                 "EndpointConfigName": endpoint.pending.config_name,
-                "ProductionVariants": _variants(endpoint.pending),
+                "ProductionVariants": _variants(endpoint.pending, {}),
                 "StartTime": endpoint.modified,
             },
         }
@@ -149,13 +169,27 @@ def serving_fleet(scope: Scope, name: str) -> Iterator[Fleet]:
         fleet.release()
 
 
-def _deploy_in_background(endpoint: Endpoint, deployment: Deployment) -> None:
+def _keeps_instance_counts(request: dict[str, Any]) -> bool:
+    excluded = [
+        each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", [])
+    ]
+    return (
+        request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
+    )
+
+
+def _deploy_in_background(
+    endpoint: Endpoint, deployment: Deployment, *, instance_counts: dict[str, int]
+) -> None:
     threading.Thread(
-        target=_deploy, args=(endpoint, deployment), name=f"deploy-{endpoint.name}", daemon=True
+        target=_deploy,
+        args=(endpoint, deployment, instance_counts),
+        name=f"deploy-{endpoint.name}",
+        daemon=True,
     ).start()
 
 
-def _deploy(endpoint: Endpoint, deployment: Deployment) -> None:
+def _deploy(endpoint: Endpoint, deployment: Deployment, instance_counts: dict[str, int]) -> None:
     try:
         fleet = Fleet(deployment)
     except Failure as failure:
@@ -167,6 +201,7 @@ def _deploy(endpoint: Endpoint, deployment: Deployment) -> None:
         with endpoint.changed:
             old, endpoint.fleet = endpoint.fleet, fleet
             endpoint.deployment = deployment
+            endpoint.instance_counts = instance_counts
         if old is not None:
             old.retire()
         _finish(endpoint, failure_reason=None)
@@ -191,7 +226,7 @@ def _summary(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _variants(deployment: Deployment) -> list[dict[str, Any]]:
+def _variants(deployment: Deployment, counts: dict[str, int]) -> list[dict[str, Any]]:
     return [
         {
             "VariantName": variant["VariantName"],
@@ -200,12 +235,16 @@ def _variants(deployment: Deployment) -> list[dict[str, Any]]:
             ],
             "CurrentWeight": weight(variant),
             "DesiredWeight": weight(variant),
-            "CurrentInstanceCount": variant.get("InitialInstanceCount"),
-            "DesiredInstanceCount": variant.get("InitialInstanceCount"),
+            "CurrentInstanceCount": _count(variant, counts),
+            "DesiredInstanceCount": _count(variant, counts),
             "CurrentServerlessConfig": variant.get("ServerlessConfig"),
         }
         for variant in deployment.config["ProductionVariants"]
     ]
+
+
+def _count(variant: dict[str, Any], counts: dict[str, int]) -> int | None:
+    return counts.get(variant["VariantName"], variant.get("InitialInstanceCount"))
 
 
 def _capture(config: dict[str, Any] | None) -> dict[str, Any] | None:

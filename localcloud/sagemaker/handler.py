@@ -9,11 +9,14 @@ from typing import Final
 from urllib.parse import unquote
 
 from localcloud.emulator import Response, current_account, current_region
-from localcloud.sagemaker import operations, runtime
+from localcloud.sagemaker import contract, operations, runtime
 from localcloud.sagemaker.errors import ApiError
 from localcloud.sagemaker.store import Scope
 
-_TARGET: Final = "SageMaker."
+_TARGETS: Final[dict[str, contract.Service]] = {
+    "SageMaker": "sagemaker",
+    "AnyScaleFrontendService": "application-autoscaling",
+}
 _INVOCATION: Final = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 
 # Pools of our own: the emulator serves S3 with its default pool, and an operation that waited for
@@ -27,13 +30,14 @@ async def handle(
     path: str,
     headers: dict[str, str],
     body: bytes,
-    query: dict[str, list[str]],  # noqa: ARG001 - SageMaker's operations have none
+    query: dict[str, list[str]],  # noqa: ARG001 - the operations have none
 ) -> Response:
-    """Serve one request, of the control plane (JSON 1.1) or the runtime (REST JSON)."""
+    """Serve one request, of a control plane (JSON 1.1) or the runtime (REST JSON)."""
     scope = Scope(account=current_account(), region=current_region())
-    target = headers.get("x-amz-target", "")
-    if target.startswith(_TARGET):
-        return await _in(_control, lambda: _control_plane(scope, target, body))
+    target, _, operation = headers.get("x-amz-target", "").partition(".")
+    if target in _TARGETS:
+        service = _TARGETS[target]
+        return await _in(_control, lambda: _control_plane(scope, service, operation, body))
     return await _in(_invocations, lambda: _runtime(scope, method, path, headers, body))
 
 
@@ -41,10 +45,12 @@ async def _in(pool: ThreadPoolExecutor, work: Callable[[], Response]) -> Respons
     return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
-def _control_plane(scope: Scope, target: str, body: bytes) -> Response:
+def _control_plane(
+    scope: Scope, service: contract.Service, operation: str, body: bytes
+) -> Response:
     headers = {"Content-Type": "application/x-amz-json-1.1"}
     try:
-        response = operations.call(scope, target.removeprefix(_TARGET), _decode(body))
+        response = operations.call(scope, operation, _decode(body), service=service)
     except ApiError as error:
         content = {"__type": error.code, "message": error.message, **error.fields}
         return error.status, headers, json.dumps(content).encode()

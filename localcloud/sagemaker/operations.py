@@ -1,6 +1,6 @@
 """The operations of the control plane, and how a request becomes a response."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from localcloud.sagemaker import (
@@ -8,6 +8,7 @@ from localcloud.sagemaker import (
     endpoint_configs,
     endpoints,
     models,
+    scaling,
     tags,
     training_jobs,
 )
@@ -38,27 +39,36 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "ListTrainingJobs": training_jobs.list_training_jobs,
     "StopTrainingJob": training_jobs.stop,
     "UpdateEndpoint": endpoints.update,
+    "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
 }
 """Add an operation here: a function of (scope, checked request) to the members of its response.
 
 They run on threads and may block; datetimes in requests and responses are aware."""
 
+_SERVICES: Final[Mapping[contract.Service, Mapping[str, Operation]]] = {
+    "sagemaker": OPERATIONS,
+    "application-autoscaling": scaling.OPERATIONS,
+}
 
-def call(scope: Scope, name: str, request: object) -> dict[str, Any]:
+
+def call(
+    scope: Scope, name: str, request: object, *, service: contract.Service = "sagemaker"
+) -> dict[str, Any]:
     """Check a request, run its operation, and return the response as JSON.
 
     Raises:
         ApiError: the operation is unknown, or refuses the request.
     """
-    if name not in OPERATIONS:
+    offered = _SERVICES[service]
+    if name not in offered:
         raise ApiError(
             "UnknownOperationException",
-            f"The local cloud does not implement the SageMaker operation {name}; "
-            f"it has: {', '.join(OPERATIONS)}.",
+            f"The local cloud does not implement the {service} operation {name}; "
+            f"it has: {', '.join(offered)}.",
         )
-    checked = contract.parse_request(contract.input_shape(name), request)
-    response = OPERATIONS[name](scope, checked) or {}
-    output_shape = contract.operation_model(name).output_shape
+    checked = contract.parse_request(contract.input_shape(name, service), request)
+    response = offered[name](scope, checked) or {}
+    output_shape = contract.operation_model(name, service).output_shape
     if output_shape is None:
         return {}
     shaped: dict[str, Any] = contract.to_response(output_shape, response)

@@ -44,7 +44,7 @@ class _ImmutableType:
     ) -> tuple[str, Attributes]:
         name_member = f"{self.kind}Name"
         name = properties.get(name_member) or _generated_name(logical_id)
-        response = _call(f"Create{self.kind}", {**properties, name_member: name})
+        response = call(f"Create{self.kind}", {**properties, name_member: name})
         return response[f"{self.kind}Arn"], {name_member: name}
 
     def update(
@@ -54,7 +54,7 @@ class _ImmutableType:
 
     def delete(self, arn: str, _properties: Properties) -> None:
         with suppress(ApiError):  # the only refusal is that it does not exist
-            _call(f"Delete{self.kind}", {f"{self.kind}Name": _name_of(arn)})
+            call(f"Delete{self.kind}", {f"{self.kind}Name": _name_of(arn)})
 
     def resource_type(self) -> ResourceType:
         return ResourceType(create=self.create, update=self.update, delete=self.delete)
@@ -65,7 +65,7 @@ def _create_endpoint(
 ) -> tuple[str, Attributes]:
     name = properties.get("EndpointName") or _generated_name(logical_id)
     request = {key: value for key, value in properties.items() if key not in _UPDATE_ONLY}
-    arn = _call("CreateEndpoint", {**request, "EndpointName": name})["EndpointArn"]
+    arn = call("CreateEndpoint", {**request, "EndpointName": name})["EndpointArn"]
     endpoint = ENDPOINTS.get(_scope(), name)
     endpoint.settle()
     if endpoint.status != "InService":
@@ -85,7 +85,7 @@ def _update_endpoint(
     request = {key: value for key, value in new.items() if key != "Tags"}
     if request != {key: value for key, value in old.items() if key != "Tags"}:
         endpoint.settle()
-        _call("UpdateEndpoint", {**request, "EndpointName": name})
+        call("UpdateEndpoint", {**request, "EndpointName": name})
         endpoint.settle()
         if endpoint.failure_reason is not None:
             raise Failure(f"Endpoint {name} failed to be updated: {endpoint.failure_reason}")
@@ -96,7 +96,7 @@ def _update_endpoint(
 def _delete_endpoint(arn: str, _properties: Properties) -> None:
     with suppress(ApiError):  # the only refusal, once it is settled, is that it does not exist
         ENDPOINTS.get(_scope(), _name_of(arn)).settle()
-        _call("DeleteEndpoint", {"EndpointName": _name_of(arn)})
+        call("DeleteEndpoint", {"EndpointName": _name_of(arn)})
 
 
 RESOURCE_TYPES: Final = {
@@ -112,15 +112,23 @@ def _scope() -> Scope:
     return Scope(account=current_account(), region=current_region())
 
 
-def _call(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    return operations.call(_scope(), operation, typed(contract.input_shape(operation), request))
+def call(
+    operation: str, request: Mapping[str, Any], *, service: contract.Service = "sagemaker"
+) -> dict[str, Any]:
+    """Response of an operation, for the account and region at hand, to a template's properties.
+
+    Raises:
+        ApiError: as `operations.call`.
+    """
+    shape = contract.input_shape(operation, service)
+    return operations.call(_scope(), operation, typed(shape, request), service=service)
 
 
 def _replace_tags(arn: str, old: list[dict[str, str]], new: list[dict[str, str]]) -> None:
     if gone := {tag["Key"] for tag in old} - {tag["Key"] for tag in new}:
-        _call("DeleteTags", {"ResourceArn": arn, "TagKeys": sorted(gone)})
+        call("DeleteTags", {"ResourceArn": arn, "TagKeys": sorted(gone)})
     if new:
-        _call("AddTags", {"ResourceArn": arn, "Tags": new})
+        call("AddTags", {"ResourceArn": arn, "Tags": new})
 
 
 def typed(shape: Shape | None, value: Any) -> Any:

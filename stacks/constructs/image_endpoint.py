@@ -1,6 +1,7 @@
 """Model, endpoint configuration with data capture, and the endpoint that serves them."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -8,6 +9,9 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.endpoint_alarms import EndpointAlarms
+from stacks.constructs.endpoint_scaling import EndpointScaling
+from stacks.constructs.endpoint_update import deployment_config
 from stacks.constructs.grants import allow
 from stacks.constructs.sagemaker_role import SageMakerRole
 
@@ -85,11 +89,33 @@ class ImageEndpoint(Construct):
             "g5 encrypt themselves and do not use it. Captures are encrypted by their bucket.",
         )
         if settings.endpoint.enabled:
-            sagemaker.CfnEndpoint(
+            self._serve(settings, configuration.attr_endpoint_config_name, role)
+
+    def _serve(self, settings: Settings, config_name: str, role: iam.Role) -> None:
+        policy, scaling = settings.endpoint.update_policy, settings.endpoint.autoscaling
+        alarms = None
+        if policy.rollback_on_alarms:
+            alarms = EndpointAlarms(
                 self,
-                "Endpoint",
+                "Alarms",
+                policy=policy,
                 endpoint_name=settings.endpoint_name,
-                endpoint_config_name=configuration.attr_endpoint_config_name,
+                variant_name=VARIANT,
+                config_name=config_name,
+                role=role,
+            )
+        endpoint = sagemaker.CfnEndpoint(
+            self,
+            "Endpoint",
+            endpoint_name=settings.endpoint_name,
+            endpoint_config_name=config_name,
+            deployment_config=deployment_config(policy, alarms) if alarms else None,
+            # Else every new model takes the number of instances back to where it started.
+            retain_all_variant_properties=True if scaling.enabled else None,
+        )
+        if scaling.enabled:
+            EndpointScaling(
+                self, "Scaling", scaling=scaling, endpoint=endpoint, variant_name=VARIANT
             )
 
     def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:

@@ -24,6 +24,7 @@ from stacks.constructs.python_function import (
     acknowledge_shared_network_and_concurrency,
 )
 from stacks.constructs.sagemaker_role import SageMakerRole
+from stacks.constructs.tags import tag_list
 
 DATASETS = "datasets/*"
 MODELS = "models"
@@ -74,6 +75,7 @@ class TrainingJob(Construct):
                         for name, value in training.hyperparameters.model_dump().items()
                     },
                 },
+                "Tags": tag_list(settings),
             },
         )
         # Without the role's *policy* the first job races IAM and cannot read its data; and the
@@ -139,6 +141,7 @@ class TrainingJob(Construct):
             # Lets S3 answer 404 instead of 403 for what is not there.
             allow(function, "s3:ListBucket", data_bucket.bucket_arn)
         allow(on_event, "sagemaker:CreateTrainingJob", jobs, why_wildcard=any_job)
+        allow(on_event, "sagemaker:AddTags", jobs, why_wildcard=any_job)
         allow(on_event, "sagemaker:StopTrainingJob", jobs, why_wildcard=any_job)
         allow(
             on_event,

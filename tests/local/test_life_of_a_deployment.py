@@ -10,6 +10,7 @@ import pytest
 from demo.cdk import CdkError
 from demo.leftovers import leftovers
 from monitoring import Skip, read
+from settings import Settings
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, Deployment
 
@@ -397,7 +398,80 @@ def test_a_fifo_topic_tells_its_queue_once_of_each_execution(
         assert attributes["MessageDeduplicationId"] == attributes["MessageGroupId"]
 
 
+def test_everything_that_can_be_tagged_on_the_way_is(deployment: Deployment) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    (job, *_) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
+
+    for arn in (job["TrainingJobArn"], endpoint["EndpointArn"]):
+        tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == deployment.settings.tags_by_key
+
+
+def scaling_with(**values: Any) -> Settings:
+    endpoint = {
+        "instance_count": 2,
+        "autoscaling": {"enabled": True, "min_instances": 2, "max_instances": 5},
+        "update_policy": {"type": "canary", "rollback_on_alarms": True},
+    }
+    return validate({"endpoint": endpoint, **values}, environment="dev", source="a test")
+
+
+def test_the_endpoint_scales_and_its_updates_are_watched(
+    deployment: Deployment, verdicts: dict[str, str]
+) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    scaling = deployment.cloud.client("application-autoscaling")
+    name = deployment.settings.endpoint_name
+
+    deployment.deploy_variant("Inference", scaling_with())
+
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
+    assert target["ResourceId"] == f"endpoint/{name}/variant/AllTraffic"
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 5)
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 600
+    last = sagemaker.describe_endpoint(EndpointName=name)["LastDeploymentConfig"]
+    routing = last["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": 50}
+    watched = {alarm["AlarmName"] for alarm in last["AutoRollbackConfiguration"]["Alarms"]}
+    assert {alarm["AlarmName"] for alarm in alarms_of(deployment)} == watched
+
+    # What Application Auto Scaling does, an update of the template leaves alone.
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=name,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 4}],
+    )
+    deployment.deploy_variant("Inference", scaling_with(capture={"sampling_percentage": 99}))
+
+    described = sagemaker.describe_endpoint(EndpointName=name)
+    assert described["DataCaptureConfig"]["CurrentSamplingPercentage"] == 99
+    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 4
+    for alarm in alarms_of(deployment):
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert dimensions["EndpointConfigName"] == described["EndpointConfigName"]
+    assert deployment.classify(of(verdicts, "accepted")[0])["counts"]["accepted"] == 1
+
+    # And it can all be switched off again.
+    deployment.deploy_variant("Inference", deployment.settings)
+
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
+    assert alarms_of(deployment) == []
+    (variant,) = sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert variant["DesiredInstanceCount"] == 1
+    deployment.deploy_variant("Inference", scaling_with())  # the destroy below has it all to remove
+
+
+def alarms_of(deployment: Deployment) -> list[dict[str, Any]]:
+    alarms: list[dict[str, Any]] = deployment.cloud.client("cloudwatch").describe_alarms()[
+        "MetricAlarms"
+    ]
+    return alarms
+
+
 def test_destroy_leaves_nothing(deployment: Deployment) -> None:
     deployment.cdk("destroy", "--all", "--force")
 
     assert leftovers() == []
+    scaling = deployment.cloud.client("application-autoscaling")
+    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []

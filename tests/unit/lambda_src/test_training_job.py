@@ -22,6 +22,7 @@ PROPERTIES = {
     "VolumeSizeInGB": "10",
     "MaxRuntimeInSeconds": "2700",
     "HyperParameters": {"num_layers": "18", "epochs": "30"},
+    "Tags": [{"Key": "project", "Value": "scones"}],
 }
 
 
@@ -167,6 +168,13 @@ def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, An
     stage("datasets/def")
 
     assert create(handler) != create(handler, **changes)
+
+
+def test_other_tags_are_no_other_job(handler: ModuleType) -> None:
+    name = create(handler)
+
+    assert create(handler, Tags=[{"Key": "owner", "Value": "somebody"}]) == name
+    assert handler.sagemaker.jobs[name]["request"]["Tags"] == PROPERTIES["Tags"]
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped", "Stopping"])

@@ -18,6 +18,17 @@ def refusal(**values: Any) -> str:
     return str(refused.value)
 
 
+def updates(instance_count: int, autoscaling: Any = None, **policy: Any) -> dict[str, Any]:
+    """Settings of an endpoint whose updates are watched."""
+    return {
+        "endpoint": {
+            "instance_count": instance_count,
+            "autoscaling": autoscaling or {},
+            "update_policy": {"rollback_on_alarms": True, **policy},
+        }
+    }
+
+
 @pytest.mark.parametrize("environment", available_environments())
 def test_every_environment_of_the_project_loads(environment: str) -> None:
     assert load(environment).environment == environment
@@ -88,6 +99,45 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"workflow": {"rejection_style": "shout"}}, "'status' or 'raise'"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
+        ({"tags": {"owner": "you & me"}}, "tags.owner = 'you & me'"),
+        (
+            {"endpoint": {"instance_count": 5, "autoscaling": {"enabled": True}}},
+            "instance_count = 5 is not between endpoint.autoscaling.min_instances = 1 and "
+            "max_instances = 4; set it",
+        ),
+        (
+            {"endpoint": {"autoscaling": {"enabled": True, "min_instances": 2}}},
+            "instance_count = 1 is not between endpoint.autoscaling.min_instances = 2",
+        ),
+        (
+            {"endpoint": {"autoscaling": {"invocations_per_instance": 0}}},
+            "endpoint.autoscaling.invocations_per_instance = 0",
+        ),
+        ({"endpoint": {"update_policy": {"type": "blue"}}}, "'all-at-once', 'canary' or 'linear'"),
+        (
+            {"endpoint": {"instance_count": 2, "update_policy": {"type": "canary"}}},
+            "set endpoint.update_policy.rollback_on_alarms = true",
+        ),
+        (
+            updates(1, type="canary"),
+            "would move less than one instance; set endpoint.instance_count to at least 2, "
+            "or type to 'all-at-once'",
+        ),
+        (
+            updates(2, type="linear", linear_step_percent=10),
+            "set endpoint.instance_count to at least 10, or linear_step_percent to at least 50, "
+            "or type to 'all-at-once'",
+        ),
+        (
+            updates(2, type="canary", autoscaling={"enabled": True}),
+            "set endpoint.autoscaling.min_instances to at least 2",
+        ),
+        (updates(4, type="canary", canary_percent=60), "less than or equal to 50"),
+        (updates(4, wait_interval_seconds=60), "greater than or equal to 180"),
+        (
+            updates(10, type="linear", linear_step_percent=10, wait_interval_seconds=600),
+            "waits 5700 s in all, which does not fit into max_execution_seconds = 3600",
+        ),
     ],
 )
 def test_a_wrong_setting_names_key_value_and_what_is_allowed(
@@ -147,6 +197,20 @@ def test_a_subscriber_is_named_once(kind: str) -> None:
     assert f"notifications.{kind}: {address} stands there twice" in refusal(
         notifications={kind: [address, address]}
     )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        updates(1),
+        updates(2, type="canary"),
+        updates(3, type="canary", canary_percent=34),
+        updates(10, type="linear", linear_step_percent=10, max_execution_seconds=7200),
+        updates(3, type="canary", autoscaling={"enabled": True, "min_instances": 2}),
+    ],
+)
+def test_what_can_be_updated_safely_is_accepted(values: dict[str, Any]) -> None:
+    assert accept(**values).endpoint.update_policy.rollback_on_alarms
 
 
 def test_every_wrong_setting_is_named_at_once() -> None:

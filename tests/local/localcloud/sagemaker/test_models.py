@@ -55,6 +55,6 @@ def test_tags_can_be_added_and_removed(sagemaker: SageMaker) -> None:
 
 
 def test_an_operation_that_is_missing_is_named(sagemaker: SageMaker) -> None:
-    with pytest.raises(ClientError, match="does not implement the SageMaker operation") as refusal:
+    with pytest.raises(ClientError, match="does not implement the sagemaker operation") as refusal:
         sagemaker.api.list_notebook_instances()
     assert code_of(refusal) == "UnknownOperationException"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localcloud.sagemaker import contract
+from localcloud.sagemaker import contract, scaling
 from localcloud.sagemaker.errors import ApiError
 from localcloud.sagemaker.operations import OPERATIONS
 
@@ -133,6 +133,8 @@ def test_every_pattern_of_the_model_can_be_checked() -> None:
     for name in OPERATIONS:
         collect(contract.input_shape(name))
     collect(contract.input_shape("InvokeEndpoint", "sagemaker-runtime"))
+    for name in scaling.OPERATIONS:
+        collect(contract.input_shape(name, "application-autoscaling"))
 
     assert len(patterns) >= 40
     for pattern in patterns:
@@ -143,3 +145,20 @@ def test_every_pattern_of_the_model_can_be_checked() -> None:
 def test_tags_take_letters_of_any_alphabet(tag: str, good: bool) -> None:
     key = contract.input_shape("AddTags").members["Tags"].member.members["Key"]  # type: ignore[attr-defined]  # a list of structures
     assert bool(contract.python_pattern(key.metadata["pattern"]).fullmatch(tag)) is good
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "good"),
+    [
+        ("PolicyName", "requests per instance", True),
+        ("PolicyName", "a\nb", False),
+        ("ResourceId", "endpoint/x/variant/y", True),
+        ("ResourceId", "endpoint/\U0001f6b2", True),
+        ("ResourceId", "endpoint/\0", False),
+    ],
+)
+def test_printable_texts_and_pairs_of_surrogates_are_understood(
+    member: str, value: str, good: bool
+) -> None:
+    shape = contract.input_shape("PutScalingPolicy", "application-autoscaling").members[member]
+    assert bool(contract.python_pattern(shape.metadata["pattern"]).fullmatch(value)) is good

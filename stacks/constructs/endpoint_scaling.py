@@ -1,0 +1,59 @@
+"""The number of an endpoint's instances follows the requests that each of them gets."""
+
+from aws_cdk import aws_applicationautoscaling as autoscaling
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from settings.schema import Autoscaling
+
+NAMESPACE = "sagemaker"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+class EndpointScaling(Construct):
+    """Target tracking by invocations per instance.
+
+    Of the low-level constructs, because the others make a role that nobody needs: without one,
+    Application Auto Scaling uses the service-linked role of SageMaker endpoints.
+    https://docs.aws.amazon.com/autoscaling/application/userguide/services-that-can-integrate-sagemaker.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        scaling: Autoscaling,
+        endpoint: sagemaker.CfnEndpoint,
+        variant_name: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # The reference makes the target wait for the endpoint, and so for the end of every update:
+        # the number of instances cannot be changed while one is under way.
+        target = autoscaling.CfnScalableTarget(
+            self,
+            "Target",
+            service_namespace=NAMESPACE,
+            scalable_dimension=DIMENSION,
+            resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant_name}",
+            min_capacity=scaling.min_instances,
+            max_capacity=scaling.max_instances,
+        )
+        tracking = autoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+            target_value=scaling.invocations_per_instance,
+            predefined_metric_specification=(
+                autoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty(
+                    predefined_metric_type="SageMakerVariantInvocationsPerInstance"
+                )
+            ),
+            scale_in_cooldown=scaling.scale_in_cooldown_seconds,
+            scale_out_cooldown=scaling.scale_out_cooldown_seconds,
+        )
+        autoscaling.CfnScalingPolicy(
+            self,
+            "Policy",
+            policy_name="invocations-per-instance",
+            policy_type="TargetTrackingScaling",
+            scaling_target_id=target.ref,
+            target_tracking_scaling_policy_configuration=tracking,
+        )

@@ -1,0 +1,168 @@
+"""Scaling and updates of the endpoint, and what goes with them."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from settings.loader import validate
+from tests.infrastructure.synthesis import application, find_stack
+
+AUTOSCALING = {
+    "enabled": True,
+    "min_instances": 2,
+    "max_instances": 6,
+    "invocations_per_instance": 90,
+    "scale_in_cooldown_seconds": 400,
+    "scale_out_cooldown_seconds": 30,
+}
+CANARY = {"type": "canary", "rollback_on_alarms": True, "canary_percent": 50}
+
+
+def inference_with(**endpoint: Any) -> Template:
+    settings = validate({"endpoint": endpoint}, environment="test", source="test.toml")
+    return Template.from_stack(find_stack(application(settings), settings, "Inference"))
+
+
+def the_only(template: Template, type_: str) -> tuple[str, dict[str, Any]]:
+    ((logical_id, resource),) = template.find_resources(type_).items()
+    return logical_id, resource["Properties"]
+
+
+def endpoint_of(template: Template) -> dict[str, Any]:
+    return the_only(template, "AWS::SageMaker::Endpoint")[1]
+
+
+def test_without_either_the_endpoint_is_left_to_sagemaker() -> None:
+    inference = inference_with()
+
+    assert endpoint_of(inference).keys() == {"EndpointConfigName", "EndpointName", "Tags"}
+    for type_ in ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::CloudWatch::Alarm"):
+        inference.resource_count_is(type_, 0)
+
+
+@pytest.mark.parametrize("update_policy", [{}, CANARY], ids=["alone", "with canary"])
+def test_the_number_of_instances_follows_the_load(update_policy: dict[str, Any]) -> None:
+    inference = inference_with(
+        instance_count=3, autoscaling=AUTOSCALING, update_policy=update_policy
+    )
+
+    endpoint_id, _ = the_only(inference, "AWS::SageMaker::Endpoint")
+    target_id, target = the_only(inference, "AWS::ApplicationAutoScaling::ScalableTarget")
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 6)
+    assert target["ServiceNamespace"] == "sagemaker"
+    assert target["ScalableDimension"] == "sagemaker:variant:DesiredInstanceCount"
+    # The reference, and so the order: the target is changed after the end of every update.
+    name = {"Fn::GetAtt": [endpoint_id, "EndpointName"]}
+    assert target["ResourceId"] == {"Fn::Join": ["", ["endpoint/", name, "/variant/AllTraffic"]]}
+    _, policy = the_only(inference, "AWS::ApplicationAutoScaling::ScalingPolicy")
+    assert policy["ScalingTargetId"] == {"Ref": target_id}
+    assert policy["TargetTrackingScalingPolicyConfiguration"] == {
+        "PredefinedMetricSpecification": {
+            "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+        },
+        "TargetValue": 90,
+        "ScaleInCooldown": 400,
+        "ScaleOutCooldown": 30,
+    }
+
+
+def test_a_new_model_keeps_the_scaled_number_of_instances() -> None:
+    scaled = inference_with(instance_count=2, autoscaling=AUTOSCALING)
+
+    assert endpoint_of(scaled)["RetainAllVariantProperties"] is True
+    assert "RetainAllVariantProperties" not in endpoint_of(inference_with(instance_count=2))
+
+
+def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
+    inference = inference_with(
+        enabled=False, instance_count=2, autoscaling=AUTOSCALING, update_policy=CANARY
+    )
+
+    assert {
+        resource["Type"]
+        for resource in inference.to_json()["Resources"].values()
+        if not resource["Type"].startswith(("AWS::SageMaker::", "AWS::IAM::"))
+    } == set()
+
+
+@pytest.mark.parametrize(
+    ("policy", "routing"),
+    [
+        ({"rollback_on_alarms": True}, {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}),
+        (
+            {**CANARY, "wait_interval_seconds": 240},
+            {
+                "Type": "CANARY",
+                "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+                "WaitIntervalInSeconds": 240,
+            },
+        ),
+        (
+            {"type": "linear", "rollback_on_alarms": True, "linear_step_percent": 25},
+            {
+                "Type": "LINEAR",
+                "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
+                "WaitIntervalInSeconds": 300,
+            },
+        ),
+    ],
+    ids=["all at once", "canary", "linear"],
+)
+@pytest.mark.parametrize("autoscaling", [{}, {**AUTOSCALING, "min_instances": 4}])
+def test_traffic_shifts_as_the_policy_says_with_and_without_scaling(
+    policy: dict[str, Any], routing: dict[str, Any], autoscaling: dict[str, Any]
+) -> None:
+    waits = {"termination_wait_seconds": 200, "max_execution_seconds": 7200}
+    inference = inference_with(
+        instance_count=4, update_policy={**policy, **waits}, autoscaling=autoscaling
+    )
+
+    deployment = endpoint_of(inference)["DeploymentConfig"]
+    assert deployment["BlueGreenUpdatePolicy"] == {
+        "TrafficRoutingConfiguration": routing,
+        "TerminationWaitInSeconds": 200,
+        "MaximumExecutionTimeoutInSeconds": 7200,
+    }
+    alarms = inference.find_resources("AWS::CloudWatch::Alarm")
+    assert deployment["AutoRollbackConfiguration"]["Alarms"] == [
+        {"AlarmName": {"Ref": logical_id}} for logical_id in alarms
+    ]
+    assert len(alarms) == 2
+
+
+def test_the_alarms_watch_the_new_instances_only() -> None:
+    inference = inference_with(
+        update_policy={"rollback_on_alarms": True, "max_5xx_percent": 2.5, "max_latency_ms": 250}
+    )
+
+    config_id, _ = the_only(inference, "AWS::SageMaker::EndpointConfig")
+    alarms = [
+        alarm["Properties"] for alarm in inference.find_resources("AWS::CloudWatch::Alarm").values()
+    ]
+    by_metric = {alarm["MetricName"]: alarm for alarm in alarms}
+    assert by_metric["Invocation5XXErrors"]["Statistic"] == "Average"
+    assert by_metric["Invocation5XXErrors"]["Threshold"] == 0.025
+    assert by_metric["ModelLatency"]["ExtendedStatistic"] == "p95"
+    assert by_metric["ModelLatency"]["Threshold"] == 250_000  # microseconds
+    for alarm in alarms:
+        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+            "EndpointName": "scones-test",
+            "VariantName": "AllTraffic",
+            "EndpointConfigName": {"Fn::GetAtt": [config_id, "EndpointConfigName"]},
+        }
+        # Nobody asks the new instances anything: that is no fault of theirs.
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_sagemaker_may_read_the_alarms() -> None:
+    inference = inference_with(update_policy={"rollback_on_alarms": True})
+
+    (statement,) = (
+        statement
+        for policy in inference.find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "cloudwatch:DescribeAlarms"
+    )
+    assert ":alarm:Scones-test-Inference-*" in json.dumps(statement["Resource"])

@@ -1,0 +1,90 @@
+"""Every resource that can have tags has the tags of the settings."""
+
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from settings.loader import validate
+from tests.infrastructure.synthesis import synthesize
+
+# Types without tags, by CloudFormation's resource reference.
+WITHOUT_TAGS = {
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::IAM::Policy",
+    "AWS::Lambda::Permission",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy",
+    "Custom::S3AutoDeleteObjects",
+}
+EXPECTED = {
+    "project": "scones",
+    "environment": "test",
+    "owner": "team@example.com",
+    "cost-centre": "4711",
+}
+
+
+@pytest.fixture(scope="module")
+def templates() -> dict[str, Template]:
+    """Templates with everything on that makes a resource."""
+    values = {
+        "endpoint": {
+            "instance_count": 2,
+            "autoscaling": {"enabled": True},
+            "update_policy": {"rollback_on_alarms": True},
+        },
+        "notifications": {"emails": ["somebody@example.com"]},
+        "tags": {"owner": "team@example.com", "cost_centre": "4711"},
+    }
+    return synthesize(validate(values, environment="test", source="test.toml"))
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    tags = resource["Properties"].get("Tags", [])
+    return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def resources(templates: dict[str, Template]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{stack}/{logical_id}": resource
+        for stack, template in templates.items()
+        for logical_id, resource in template.to_json()["Resources"].items()
+    }
+
+
+def test_every_resource_that_can_have_tags_has_them(templates: dict[str, Template]) -> None:
+    untagged = {
+        name
+        for name, resource in resources(templates).items()
+        if resource["Type"] not in WITHOUT_TAGS
+        and not tags_of(resource).items() >= EXPECTED.items()
+    }
+
+    assert {name.split("DatasetPointer")[0] for name in untagged} == {"Storage/"}, untagged
+
+
+def test_the_dataset_pointer_has_none(templates: dict[str, Template]) -> None:
+    # Else a changed tag would make CloudFormation write its value: nothing is staged.
+    (pointer,) = (
+        resource for name, resource in resources(templates).items() if "DatasetPointer" in name
+    )
+
+    assert tags_of(pointer) == {}
+
+
+def test_the_training_job_may_be_tagged(templates: dict[str, Template]) -> None:
+    actions = [
+        statement["Action"]
+        for policy in templates["Training"].find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+    assert any("sagemaker:AddTags" in action for action in actions)
+
+
+def test_tags_that_are_not_set_are_left_out() -> None:
+    settings = validate({}, environment="test", source="test.toml")
+
+    assert settings.tags_by_key == {"project": "scones", "environment": "test"}
