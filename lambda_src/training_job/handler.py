@@ -63,7 +63,8 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if status in ("InProgress", "Stopping"):
         return {"IsComplete": False}
     if job is None or status != "Completed":
-        reason = job.get("FailureReason", "no reason given") if job else "the job does not exist"
+        # A job that was stopped has no FailureReason, but as status, say, MaxWaitTimeExceeded.
+        reason = job.get("FailureReason", job["SecondaryStatus"]) if job else "it does not exist"
         raise TrainingFailed(f"training job {name} is {status}: {reason}")
     return {"IsComplete": True, "Data": _attributes(job, _manifest(event["ResourceProperties"]))}
 

@@ -57,7 +57,9 @@ class SageMaker:
         self.jobs[TrainingJobName]["TrainingJobStatus"] = "Stopping"
 
     def end(self, name: str, status: str, **more: Any) -> None:
-        self.jobs[name].update(TrainingJobStatus=status, SecondaryStatus=status, **more)
+        self.jobs[name].update(
+            {"TrainingJobStatus": status, "SecondaryStatus": status} | more,
+        )
 
     def complete(self, name: str) -> None:
         boto3.client("s3", region_name="us-east-1").put_object(
@@ -290,6 +292,14 @@ def test_a_failed_job_says_why(handler: ModuleType, status: str) -> None:
     handler.sagemaker.end(name, status, FailureReason="ClientError: no data")
 
     with pytest.raises(handler.TrainingFailed, match=f"{name} is {status}: ClientError: no data"):
+        ask(handler, name)
+
+
+def test_a_job_that_ran_out_of_time_says_of_which(handler: ModuleType) -> None:
+    name = create(handler, Spot=SPOT)
+    handler.sagemaker.end(name, "Stopped", SecondaryStatus="MaxWaitTimeExceeded")
+
+    with pytest.raises(handler.TrainingFailed, match=f"{name} is Stopped: MaxWaitTimeExceeded"):
         ask(handler, name)
 
 
