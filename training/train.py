@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 from rich.console import Console
 
 from settings import Settings, SettingsError, available_environments, load
@@ -42,8 +43,8 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
     deployed = stack_output(settings, TRAINING_STACK, JOB_OUTPUT)
     name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with aws_errors_in_words():
+        _check_classes(settings)
         stacks_job = jobs.get(training_job_name=deployed)
-        _check_classes(settings, stacks_job.hyper_parameters, deployed)
         job = _start(jobs, name, stacks_job, settings, max_runtime_minutes)
         _say(console, f"{name}: started as a copy of {deployed}; it goes on without this command.")
         _follow(job)
@@ -84,12 +85,14 @@ def _sdk_training_job() -> Any:
     return TrainingJob
 
 
-def _check_classes(settings: Settings, hyperparameters: dict[str, str], deployed: str) -> None:
-    classes = settings.dataset.classes
-    if hyperparameters["num_classes"] != str(len(classes)):
+def _check_classes(settings: Settings) -> None:
+    parameter = settings.model_classes_parameter
+    trained = boto3.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    wanted = ",".join(settings.dataset.classes)
+    if trained != wanted:
         raise TrainingError(
-            f"training job {deployed} has {hyperparameters['num_classes']} classes, the settings "
-            f"have {', '.join(classes)}; stage and deploy these classes first"
+            f"the stack's training job has the classes {trained} ({parameter}), the settings have "
+            f"{wanted}; stage and deploy these first"
         )
 
 

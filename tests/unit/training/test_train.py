@@ -52,6 +52,9 @@ def deployed(
     stacks["Scones-dev-Training"] = [{"OutputKey": "TrainingJobName", "OutputValue": DEPLOYED}]
     client = aws.client("sagemaker")
     client.create_training_job(**REQUEST)
+    aws.client("ssm").put_parameter(
+        Name="/scones/dev/model/classes", Value="bicycle,motorcycle", Type="String"
+    )
     monkeypatch.setattr(train, "POLL_SECONDS", 0)
     yield client
     SageMakerClient._instances.clear()
@@ -89,11 +92,15 @@ def test_the_job_is_the_stacks_with_the_settings_and_the_time_of_the_caller(depl
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/models"
 
 
-def test_other_classes_are_refused_before_anything_starts(deployed: Any) -> None:
-    values = {"dataset": {"classes": ["bicycle", "motorcycle", "pickup_truck"]}}
-    settings = validate(values, environment="dev", source="test")
+@pytest.mark.parametrize(
+    "classes", [["bicycle", "motorcycle", "pickup_truck"], ["motorcycle", "bicycle"]]
+)
+def test_other_classes_are_refused_before_anything_starts(
+    deployed: Any, classes: list[str]
+) -> None:
+    settings = validate({"dataset": {"classes": classes}}, environment="dev", source="test")
 
-    with pytest.raises(TrainingError, match=r"has 2 classes.*pickup_truck.*deploy"):
+    with pytest.raises(TrainingError, match=rf"bicycle,motorcycle .*{','.join(classes)}; stage"):
         train.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
 
     assert len(deployed.list_training_jobs()["TrainingJobSummaries"]) == 1
