@@ -30,7 +30,7 @@ $(STAMPS)/base: requirements.txt | $(STAMPS)
 	@touch $@
 
 $(STAMPS)/local: requirements-monitoring.txt
-$(STAMPS)/dev: requirements-local.txt requirements-monitoring.txt
+$(STAMPS)/dev: requirements-local.txt requirements-monitoring.txt requirements-sdk.txt
 
 # The CDK CLI and jsii want Node.js 22 or 24: the system's where it is one of them, else one from PyPI.
 # `cdk` is linked beside python, so that an activated environment has it on its path.

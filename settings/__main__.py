@@ -1,9 +1,10 @@
-"""`python -m settings`: the README's table of settings, from the schema itself."""
+"""`python -m settings`: the README's tables of settings, from the schema itself."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from settings.hyperparameters import PRESETS, Hyperparameters
 from settings.schema import Settings
 
 HEAD = "| setting | default | allowed | meaning |\n| --- | --- | --- | --- |"
@@ -18,6 +19,19 @@ def table() -> str:
         for key, field in _fields(schema, schema["$defs"])
     )
     return "\n".join((HEAD, *rows))
+
+
+def presets_table() -> str:
+    """Markdown table of the hyperparameters in which the presets differ."""
+    head = f"| hyperparameter | {' | '.join(f'`{json.dumps(name)}`' for name in PRESETS)} |"
+    presets = [Hyperparameters(**values) for values in PRESETS.values()]
+    differing = {name for values in PRESETS.values() for name in values}
+    rows = (
+        f"| `{name}` | {' | '.join(_default(getattr(preset, name)) for preset in presets)} |"
+        for name in Hyperparameters.model_fields
+        if name in differing
+    )
+    return "\n".join((head, "| --- " * (len(PRESETS) + 1) + "|", *rows))
 
 
 def _fields(section: dict[str, Any], sections: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -50,4 +64,4 @@ def _allowed(field: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    print(table(), presets_table(), sep="\n\n")

@@ -64,8 +64,8 @@ def _refusal(detail: ErrorDetails) -> str:
         allowed = ", ".join(_keys_beside(location))
         return f"{key} = {detail['input']!r}: unknown key; allowed here: {allowed}"
     reason = detail["msg"].removeprefix("Value error, ")
-    if not location:
-        return reason
+    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
+        return reason  # of several keys of a section; it names them
     return f"{key} = {detail['input']!r}: {reason}"
 
 

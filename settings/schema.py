@@ -5,9 +5,12 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from settings.hyperparameters import KEY, PRESETS, TRAINING_PICTURES_PER_CLASS, Hyperparameters
+from settings.section import Section
 
 TRAINING_FAMILIES = ("g4dn", "g5", "p2", "p3")
 ENDPOINT_FAMILIES = (*TRAINING_FAMILIES, "c4", "c5", "m4", "m5")
@@ -47,14 +50,7 @@ def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-class _Section(BaseModel):
-    # strict: "93" is not a number and 1 is not true; a typing slip should stop the synth.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
-
-
-class Dataset(_Section):
+class Dataset(Section):
     """Which pictures the model learns from."""
 
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=100, strict=False)] = (
@@ -70,28 +66,18 @@ class Dataset(_Section):
         return self
 
 
-class Hyperparameters(_Section):
-    """Hyperparameters of the built-in algorithm that do not follow from the data.
+class Spot(Section):
+    """Managed spot training: spare instances, cheaper, which AWS may take back at any time."""
 
-    Ranges: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
-    """
-
-    num_layers: Literal[18, 34, 50, 101, 152, 200] = 18
-    """Depth of the ResNet. That 32x32 pictures take this set of depths is inferred from the
-    algorithm's public source; nobody tried it on AWS yet."""
-    epochs: Annotated[int, Field(ge=1)] = 30
-    """Passes over the training pictures."""
-    mini_batch_size: Annotated[int, Field(ge=1)] = 32
-    """Pictures a step."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
-    """Initial learning rate."""
-    optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
-    """How the weights are updated."""
-    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop"
-    """Random changes of the training pictures."""
+    enabled: bool = False
+    """Train on spot instances, with checkpoints in the artifact bucket."""
+    max_wait_minutes: Annotated[
+        int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
+    ] = TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES
+    """Waiting for instances and training together; at least `training.max_runtime_minutes`."""
 
 
-class Training(_Section):
+class Training(Section):
     """The training job."""
 
     instance_type: Annotated[str, _instance_type_of(TRAINING_FAMILIES)] = "ml.g4dn.xlarge"
@@ -106,10 +92,45 @@ class Training(_Section):
     """Longer training does not fit into the hour that CloudFormation gives a custom resource."""
     model_data_url: Annotated[str, Field(pattern=MODEL_DATA_URL)] | None = None
     """S3 URI of a finished model.tar.gz of these classes, deployed instead of training one."""
+    initial_model_data_url: Annotated[str, Field(pattern=MODEL_DATA_URL)] | None = None
+    """S3 URI of a model.tar.gz that training starts from (the `model` channel): one of the built-in
+    algorithm, with the same classes, `num_layers` and `image_shape`, in the stack's region."""
+    preset: Literal["small-from-scratch", "pretrained"] = "small-from-scratch"
+    """Hyperparameters to start from; those that are set below override it."""
+    spot: Spot = Spot()
     hyperparameters: Hyperparameters = Hyperparameters()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _hyperparameters_from_preset(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values  # for pydantic to refuse, as what is left alone below
+        preset, given = values.get("preset"), values.get("hyperparameters", {})
+        if not isinstance(preset, str) or preset not in PRESETS or not isinstance(given, dict):
+            return values
+        return {**values, "hyperparameters": {**PRESETS[preset], **given}}
 
-class Autoscaling(_Section):
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        if self.model_data_url and self.initial_model_data_url:
+            raise ValueError(
+                f"training.initial_model_data_url = {self.initial_model_data_url!r}: nothing is "
+                "trained with training.model_data_url; remove one of the two"
+            )
+        if self.spot.enabled and self.spot.max_wait_minutes < self.max_runtime_minutes:
+            raise ValueError(
+                f"training.spot.max_wait_minutes = {self.spot.max_wait_minutes}: allowed: "
+                f"training.max_runtime_minutes = {self.max_runtime_minutes} or more"
+            )
+        if self.hyperparameters.kv_store and self.instance_count == 1:
+            raise ValueError(
+                f"{KEY}.kv_store = {self.hyperparameters.kv_store!r}: it has no effect with "
+                "training.instance_count = 1; remove it, or use more instances"
+            )
+        return self
+
+
+class Autoscaling(Section):
     """Scaling of the endpoint by the requests that each instance gets."""
 
     enabled: bool = False
@@ -126,7 +147,7 @@ class Autoscaling(_Section):
     """Pause after instances were added."""
 
 
-class UpdatePolicy(_Section):
+class UpdatePolicy(Section):
     """How the endpoint moves to another model, and what makes it go back.
 
     Bounds: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_BlueGreenUpdatePolicy.html
@@ -175,7 +196,7 @@ class UpdatePolicy(_Section):
         return self
 
 
-class Endpoint(_Section):
+class Endpoint(Section):
     """The endpoint that serves the model."""
 
     enabled: bool = True
@@ -222,7 +243,7 @@ class Endpoint(_Section):
         return self
 
 
-class Capture(_Section):
+class Capture(Section):
     """Data capture of the endpoint."""
 
     enabled: bool = True
@@ -233,7 +254,7 @@ class Capture(_Section):
     """Days until S3 deletes a capture."""
 
 
-class Workflow(_Section):
+class Workflow(Section):
     """The state machine."""
 
     confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.93
@@ -246,7 +267,7 @@ class Workflow(_Section):
     """Pictures of one execution that are classified at the same time."""
 
 
-class Notifications(_Section):
+class Notifications(Section):
     """Who is told of rejected and failed pictures, of executions that died, and of alarms."""
 
     topic: Literal["standard", "fifo"] = "standard"
@@ -290,7 +311,7 @@ class Notifications(_Section):
         return self
 
 
-class Retention(_Section):
+class Retention(Section):
     """What stays after `cdk destroy`, and for how long logs are kept."""
 
     removal: Literal["destroy", "retain"] = "destroy"
@@ -313,7 +334,7 @@ class Retention(_Section):
 TagValue = Annotated[str, Field(pattern=TAG_CHARACTERS, max_length=256)]
 
 
-class Tags(_Section):
+class Tags(Section):
     """Tags of every resource, beside `environment`."""
 
     project: TagValue = "scones"
@@ -324,7 +345,7 @@ class Tags(_Section):
     """Tag `cost-centre`."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that differs between environments, and the names that follow from it."""
 
     environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")]
@@ -336,6 +357,23 @@ class Settings(_Section):
     notifications: Notifications = Notifications()
     retention: Retention = Retention()
     tags: Tags = Tags()
+
+    @model_validator(mode="after")
+    def _hyperparameters_fit_the_classes(self) -> Self:
+        hyperparameters = self.training.hyperparameters
+        classes = len(self.dataset.classes)
+        if (hyperparameters.top_k or 0) >= classes:
+            raise ValueError(
+                f"{KEY}.top_k = {hyperparameters.top_k}: allowed: 2 or more, and below the "
+                f"number of dataset.classes, {classes}; lower it or remove it"
+            )
+        pictures = classes * TRAINING_PICTURES_PER_CLASS
+        if hyperparameters.mini_batch_size > pictures:
+            raise ValueError(
+                f"{KEY}.mini_batch_size = {hyperparameters.mini_batch_size}: allowed: up to "
+                f"{pictures}, the training pictures of {classes} classes"
+            )
+        return self
 
     def stack_name(self, stack: str) -> str:
         """Name of the CloudFormation stack, e.g. `Scones-dev-Storage` for `Storage`."""

@@ -1,4 +1,4 @@
-"""What can stop the staging; every message names the thing, the value and the remedy."""
+"""What can stop staging and training; every message names the thing, the value and the remedy."""
 
 
 class StagingError(Exception):
@@ -11,3 +11,7 @@ class ArchiveRefusedError(StagingError):
 
 class ArchiveUnavailableError(StagingError):
     """The published archive could not be downloaded."""
+
+
+class TrainingError(Exception):
+    """Training outside the stack cannot start, or ended without a model."""

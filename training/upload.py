@@ -1,20 +1,17 @@
 """Brings a dataset into the data bucket, and points the deployment at it."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from settings import Settings
 from training.dataset import Dataset
-from training.errors import StagingError
+from training.deployed import aws_errors_in_words, stack_output
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,22 +35,7 @@ def data_bucket(settings: Settings) -> str:
     Raises:
         StagingError: no credentials, no region, the stack is not deployed, or AWS refuses.
     """
-    stack = settings.stack_name(STORAGE_STACK)
-    remedy = f"deploy it first: cdk deploy {stack} -c environment={settings.environment}"
-    with _aws_errors_in_words():
-        try:
-            stacks = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        except ClientError as error:
-            # CloudFormation has no error code of its own for a stack that is not there.
-            if "does not exist" not in error.response["Error"]["Message"]:
-                raise
-            raise StagingError(f"stack {stack} does not exist; {remedy}") from error
-    for output in stacks[0].get("Outputs", ()):
-        if output.get("OutputKey") == BUCKET_OUTPUT:
-            return output["OutputValue"]
-    raise StagingError(
-        f"stack {stack} ({stacks[0]['StackStatus']}) has no output {BUCKET_OUTPUT}; {remedy}"
-    )
+    return stack_output(settings, STORAGE_STACK, BUCKET_OUTPUT)
 
 
 def upload(dataset: Dataset, bucket: str, *, console: Console | None = None) -> int:
@@ -62,7 +44,7 @@ def upload(dataset: Dataset, bucket: str, *, console: Console | None = None) -> 
     Raises:
         StagingError: no credentials, no region, or AWS refuses.
     """
-    with _aws_errors_in_words():
+    with aws_errors_in_words():
         s3 = boto3.client("s3", config=_CONFIG)
         present = _sizes(s3, bucket, f"{dataset.prefix}/")
         # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
@@ -97,7 +79,7 @@ def point(settings: Settings, dataset: Dataset) -> bool:
         StagingError: no credentials, no region, or AWS refuses.
     """
     name = settings.dataset_parameter
-    with _aws_errors_in_words():
+    with aws_errors_in_words():
         ssm = boto3.client("ssm", config=_CONFIG)
         found = ssm.get_parameters(Names=[name])["Parameters"]
         if [parameter["Value"] for parameter in found] == [dataset.prefix]:
@@ -114,23 +96,6 @@ def _sizes(s3: "S3Client", bucket: str, prefix: str) -> dict[str, int]:
         for page in pages
         for item in page.get("Contents", ())
     }
-
-
-@contextmanager
-def _aws_errors_in_words() -> Iterator[None]:
-    try:
-        yield
-    except NoCredentialsError as error:
-        raise StagingError(
-            "no AWS credentials found; set AWS_PROFILE or run `aws configure`, "
-            "or for the local cloud the variables that `python -m localcloud up` prints"
-        ) from error
-    except NoRegionError as error:
-        raise StagingError(
-            "no AWS region set; set AWS_DEFAULT_REGION, or a region in the profile"
-        ) from error
-    except (BotoCoreError, ClientError) as error:
-        raise StagingError(f"AWS: {error}") from error
 
 
 def _progress(console: Console | None) -> Progress:

@@ -65,7 +65,8 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if status in ("InProgress", "Stopping"):
         return {"IsComplete": False}
     if job is None or status != "Completed":
-        reason = job.get("FailureReason", "no reason given") if job else "the job does not exist"
+        # A job that was stopped has no FailureReason, but as status, say, MaxWaitTimeExceeded.
+        reason = job.get("FailureReason", job["SecondaryStatus"]) if job else "it does not exist"
         raise TrainingFailed(f"training job {name} is {status}: {reason}")
     return {"IsComplete": True, "Data": _attributes(job, _manifest(event["ResourceProperties"]))}
 
@@ -88,9 +89,12 @@ def _manifest(properties: Properties) -> dict[str, Any]:
 
 
 def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
-    """The CreateTrainingJob request without its name; counts come from the manifest."""
+    """The CreateTrainingJob request without its name and what is named after it.
+
+    Counts come from the manifest.
+    """
     dataset = f"s3://{properties['DataBucket']}/{properties['DatasetPrefix']}"
-    return {
+    definition: Job = {
         "AlgorithmSpecification": {
             "TrainingImage": properties["TrainingImage"],
             "TrainingInputMode": "File",
@@ -116,12 +120,24 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
         "StoppingCondition": {"MaxRuntimeInSeconds": int(properties["MaxRuntimeInSeconds"])},
         "EnableNetworkIsolation": True,
     }
+    if spot := properties.get("Spot"):
+        _use_spot_instances(definition, spot)
+    if initial_model := properties.get("InitialModelDataUrl"):
+        channel = _channel("model", initial_model, "application/x-sagemaker-model")
+        definition["InputDataConfig"].append(channel)
+    return definition
 
 
-def _channel(name: str, uri: str) -> dict[str, Any]:
+def _use_spot_instances(definition: Job, spot: dict[str, str]) -> None:
+    definition["EnableManagedSpotTraining"] = True
+    definition["StoppingCondition"]["MaxWaitTimeInSeconds"] = int(spot["MaxWaitInSeconds"])
+    definition["CheckpointConfig"] = {"S3Uri": spot["CheckpointPath"]}
+
+
+def _channel(name: str, uri: str, content_type: str = "application/x-image") -> dict[str, Any]:
     return {
         "ChannelName": name,
-        "ContentType": "application/x-image",
+        "ContentType": content_type,
         "DataSource": {
             "S3DataSource": {
                 "S3DataType": "S3Prefix",
@@ -139,19 +155,28 @@ def _find_or_start(prefix: str, definition: Job, tags: list[Any]) -> str:
     Other tags make no other job.
     """
     digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
+    first_name = f"{prefix}-{digest}"
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        name = f"{prefix}-{digest}" + (f"-{attempt}" if attempt > 1 else "")
+        name = first_name + (f"-{attempt}" if attempt > 1 else "")
         job = _describe(name)
         if job is None:
-            sagemaker.create_training_job(TrainingJobName=name, Tags=tags, **definition)
+            request = {**definition, **_checkpoints(definition, folder=first_name)}
+            sagemaker.create_training_job(TrainingJobName=name, Tags=tags, **request)
             logger.info("training job %s: started", name)
             return name
         if job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):
             logger.info("training job %s: reused, %s", name, job["TrainingJobStatus"])
             return name
     raise TrainingFailed(
-        f"{MAX_ATTEMPTS} attempts of {prefix}-{digest} ended badly; mend their FailureReason first"
+        f"{MAX_ATTEMPTS} attempts of {first_name} ended badly; mend their FailureReason first"
     )
+
+
+def _checkpoints(definition: Job, *, folder: str) -> Job:
+    # Jobs of other inputs must not resume from these checkpoints; later attempts of the same may.
+    if "CheckpointConfig" not in definition:
+        return {}
+    return {"CheckpointConfig": {"S3Uri": f"{definition['CheckpointConfig']['S3Uri']}/{folder}"}}
 
 
 def _describe(name: str) -> Job | None:

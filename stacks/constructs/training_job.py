@@ -1,5 +1,7 @@
 """A SageMaker training job as a resource of the stack (CloudFormation has none)."""
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -28,6 +30,7 @@ from stacks.constructs.tags import tag_list
 
 DATASETS = "datasets/*"
 MODELS = "models"
+CHECKPOINTS = "checkpoints"
 
 
 class TrainingJob(Construct):
@@ -49,7 +52,7 @@ class TrainingJob(Construct):
         """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
         super().__init__(scope, construct_id)
         image = AlgorithmImage(self, "Image")
-        self._role = self._job_role(image, data_bucket, artifact_bucket)
+        self._role = self._job_role(settings, image, data_bucket, artifact_bucket)
         training = settings.training
         self._resource = cdk.CustomResource(
             self,
@@ -68,13 +71,8 @@ class TrainingJob(Construct):
                 "InstanceCount": training.instance_count,
                 "VolumeSizeInGB": training.volume_size_gb,
                 "MaxRuntimeInSeconds": training.max_runtime_minutes * 60,
-                "HyperParameters": {
-                    "image_shape": "3,32,32",
-                    **{
-                        name: str(value)
-                        for name, value in training.hyperparameters.model_dump().items()
-                    },
-                },
+                "HyperParameters": training.hyperparameters.as_request(),
+                **_optional_properties(settings, artifact_bucket),
                 "Tags": tag_list(settings),
             },
         )
@@ -88,7 +86,11 @@ class TrainingJob(Construct):
         self.classes = self._resource.get_att_string("Classes")
 
     def _job_role(
-        self, image: AlgorithmImage, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
+        self,
+        settings: Settings,
+        image: AlgorithmImage,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
     ) -> iam.Role:
         role = SageMakerRole(
             self, "JobRole", image=image, log_group_name="/aws/sagemaker/TrainingJobs"
@@ -106,7 +108,27 @@ class TrainingJob(Construct):
             artifact_bucket.arn_for_objects(f"{MODELS}/*"),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
+        if settings.training.spot.enabled:
+            self._allow_checkpoints(role, artifact_bucket)
+        if settings.training.initial_model_data_url:
+            self._allow_initial_model(role, settings.training.initial_model_data_url)
         return role
+
+    def _allow_checkpoints(self, role: iam.Role, artifact_bucket: s3.IBucket) -> None:
+        for action in ("s3:GetObject", "s3:PutObject"):
+            allow(
+                role,
+                action,
+                artifact_bucket.arn_for_objects(f"{CHECKPOINTS}/*"),
+                why_wildcard="Each training job has a folder of its own below checkpoints/.",
+            )
+        _allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
+
+    def _allow_initial_model(self, role: iam.Role, url: str) -> None:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        arn = cdk.Stack.of(self).format_arn(service="s3", region="", account="", resource=bucket)
+        allow(role, "s3:GetObject", f"{arn}/{key}")
+        _allow_listing(role, arn, key)
 
     def _provider(
         self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
@@ -158,7 +180,7 @@ class TrainingJob(Construct):
             )
         )
         provider_logs = log_group(self, "ProviderLogs", settings)
-        limit = settings.training.max_runtime_minutes + TRAINING_START_AND_UPLOAD_MINUTES
+        limit = _longest_job_minutes(settings) + TRAINING_START_AND_UPLOAD_MINUTES
         provider = custom_resources.Provider(
             self,
             "Provider",
@@ -234,3 +256,31 @@ class TrainingJob(Construct):
         log_group.grant_write(role)
         acknowledge_inline_policy(role)
         return role
+
+
+def _optional_properties(settings: Settings, artifact_bucket: s3.IBucket) -> dict[str, Any]:
+    training = settings.training
+    properties: dict[str, Any] = {}
+    if training.spot.enabled:
+        properties["Spot"] = {
+            "MaxWaitInSeconds": training.spot.max_wait_minutes * 60,
+            "CheckpointPath": artifact_bucket.s3_url_for_object(CHECKPOINTS),
+        }
+    if training.initial_model_data_url:
+        properties["InitialModelDataUrl"] = training.initial_model_data_url
+    return properties
+
+
+def _longest_job_minutes(settings: Settings) -> int:
+    training = settings.training
+    return training.spot.max_wait_minutes if training.spot.enabled else training.max_runtime_minutes
+
+
+def _allow_listing(role: iam.Role, bucket_arn: str, prefix: str) -> None:
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket_arn],
+            conditions={"StringLike": {"s3:prefix": prefix}},
+        )
+    )

@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from settings import load
+from settings.loader import validate
 from settings.schema import TRAINING_LIMIT_MINUTES
 from stacks.constructs.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
 from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
-from tests.infrastructure.synthesis import ROOT, STACKS, Templates, state_machine, states
+from tests.infrastructure.synthesis import (
+    ROOT,
+    STACKS,
+    Templates,
+    state_machine,
+    states,
+    synthesize,
+)
 
 Resource = dict[str, Any]
 
@@ -315,6 +323,17 @@ def keys_read(folder: str, mapping: str) -> set[str]:
     }
 
 
+def keys_asked_for(folder: str, mapping: str) -> set[str]:
+    """Constant keys that the handler takes from `mapping` with get: those that may be absent."""
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(handler_source(folder))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == f"{mapping}.get"
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
 @pytest.mark.parametrize(
     ("prefix", "folder"),
     [
@@ -351,6 +370,27 @@ def test_the_properties_of_the_training_job_are_the_ones_that_are_read(
     job = the_only(resources(templates, environment, "Custom::TrainingJob"))
 
     assert set(job["Properties"]) - {"ServiceToken"} == keys_read("training_job", "properties")
+
+
+def test_optional_properties_of_the_training_job_are_the_ones_that_are_asked_for() -> None:
+    settings = validate(
+        {
+            "training": {
+                "spot": {"enabled": True},
+                "initial_model_data_url": "s3://elsewhere/model.tar.gz",
+            }
+        },
+        environment="test",
+        source="test.toml",
+    )
+    (job,) = synthesize(settings)["Training"].find_resources("Custom::TrainingJob").values()
+
+    properties = job["Properties"]
+    always = keys_read("training_job", "properties")
+    assert set(properties) - {"ServiceToken"} - always == keys_asked_for(
+        "training_job", "properties"
+    )
+    assert set(properties["Spot"]) == keys_read("training_job", "spot")
 
 
 def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:

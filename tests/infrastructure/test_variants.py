@@ -57,6 +57,86 @@ def test_a_given_model_is_deployed_without_training() -> None:
     assert "models/*" not in granted
 
 
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: Template, role: str) -> list[dict[str, Any]]:
+    """Statements of the inline policy of the only role whose logical id starts with `role`."""
+    (policy,) = (
+        policy
+        for logical_id, policy in template.find_resources("AWS::IAM::Policy").items()
+        if logical_id.startswith(role)
+    )
+    found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
+    return found
+
+
+def training_job(template: Template) -> dict[str, Any]:
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def test_the_preset_and_what_overrides_it_reach_the_job() -> None:
+    template = templates_with(
+        training={"preset": "pretrained", "hyperparameters": {"epochs": 5, "top_k": 2}},
+        dataset={"classes": ["bicycle", "motorcycle", "pickup_truck"]},
+    )["Training"]
+
+    assert training_job(template)["HyperParameters"] == {
+        "num_layers": "18",
+        "epochs": "5",
+        "mini_batch_size": "32",
+        "learning_rate": "0.001",
+        "optimizer": "sgd",
+        "augmentation_type": "crop",
+        "image_shape": "3,224,224",
+        "resize": "256",
+        "use_pretrained_model": "1",
+        "top_k": "2",
+    }
+
+
+def test_spot_training_may_use_the_checkpoints_and_the_stack_waits_for_it() -> None:
+    template = templates_with(
+        training={"max_runtime_minutes": 20, "spot": {"enabled": True, "max_wait_minutes": 40}}
+    )["Training"]
+
+    assert training_job(template)["MaxRuntimeInSeconds"] == 20 * 60
+    assert training_job(template)["Spot"]["MaxWaitInSeconds"] == 40 * 60
+    granted = statements(template, "TrainingJobJobRoleDefaultPolicy")
+    by_action = {
+        action: json.dumps(statement)
+        for statement in granted
+        if "checkpoints/*" in json.dumps(statement)
+        for action in as_list(statement["Action"])
+    }
+    assert by_action.keys() == {"s3:GetObject", "s3:PutObject", "s3:ListBucket"}
+    assert '"s3:prefix": "checkpoints/*"' in by_action["s3:ListBucket"]
+    (retry,) = states(template)["framework-isComplete-task"]["Retry"]
+    assert retry["MaxAttempts"] * retry["IntervalSeconds"] > 40 * 60
+
+
+def test_an_earlier_model_is_read_and_nothing_else_of_its_bucket() -> None:
+    url = "s3://elsewhere/models/one/model.tar.gz"
+    template = templates_with(training={"initial_model_data_url": url})["Training"]
+
+    assert training_job(template)["InitialModelDataUrl"] == url
+    granted = {
+        (action, str(resource["Fn::Join"][1][-1]), json.dumps(statement.get("Condition")))
+        for statement in statements(template, "TrainingJobJobRoleDefaultPolicy")
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if "elsewhere" in json.dumps(resource)
+    }
+    listing = {"StringLike": {"s3:prefix": "models/one/model.tar.gz"}}
+    assert granted == {
+        ("s3:GetObject", ":s3:::elsewhere/models/one/model.tar.gz", "null"),
+        ("s3:ListBucket", ":s3:::elsewhere", json.dumps(listing)),
+    }
+
+
 def test_without_an_endpoint_all_the_rest_stays() -> None:
     templates = templates_with(endpoint={"enabled": False})
 

@@ -24,6 +24,8 @@ PROPERTIES = {
     "HyperParameters": {"num_layers": "18", "epochs": "30"},
     "Tags": [{"Key": "project", "Value": "scones"}],
 }
+SPOT = {"MaxWaitInSeconds": "3000", "CheckpointPath": "s3://artifacts/checkpoints"}
+INITIAL_MODEL = "s3://artifacts/models/earlier/output/model.tar.gz"
 
 
 class SageMaker:
@@ -56,7 +58,9 @@ class SageMaker:
         self.jobs[TrainingJobName]["TrainingJobStatus"] = "Stopping"
 
     def end(self, name: str, status: str, **more: Any) -> None:
-        self.jobs[name].update(TrainingJobStatus=status, SecondaryStatus=status, **more)
+        self.jobs[name].update(
+            {"TrainingJobStatus": status, "SecondaryStatus": status} | more,
+        )
 
     def complete(self, name: str) -> None:
         boto3.client("s3", region_name="us-east-1").put_object(
@@ -101,6 +105,11 @@ def create(handler: ModuleType, **changes: Any) -> str:
     return name
 
 
+def request_of(handler: ModuleType, name: str) -> dict[str, Any]:
+    request: dict[str, Any] = handler.sagemaker.jobs[name]["request"]
+    return request
+
+
 def ask(handler: ModuleType, name: str, request_type: str = "Create") -> dict[str, Any]:
     event = {
         "RequestType": request_type,
@@ -116,7 +125,7 @@ def test_create_starts_a_job_with_the_four_channels_and_the_manifests_counts(
 ) -> None:
     name = create(handler)
 
-    request = handler.sagemaker.jobs[name]["request"]
+    request = request_of(handler, name)
     assert name.startswith("scones-dev-")
     assert request["HyperParameters"] == {
         "num_layers": "18",
@@ -135,11 +144,65 @@ def test_create_starts_a_job_with_the_four_channels_and_the_manifests_counts(
     }
 
 
-def test_the_request_is_one_that_botocore_accepts(handler: ModuleType) -> None:
-    name = create(handler)
+def test_without_options_there_is_neither_spot_nor_a_model_channel(handler: ModuleType) -> None:
+    request = request_of(handler, create(handler))
+
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
+    assert len(request["InputDataConfig"]) == 4
+    assert request.keys().isdisjoint({"EnableManagedSpotTraining", "CheckpointConfig"})
+
+
+def test_spot_training_waits_as_long_as_is_set_and_has_checkpoints_of_its_own(
+    handler: ModuleType,
+) -> None:
+    name = create(handler, Spot=SPOT)
+
+    request = request_of(handler, name)
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {
+        "MaxRuntimeInSeconds": 2700,
+        "MaxWaitTimeInSeconds": 3000,
+    }
+    assert request["CheckpointConfig"] == {"S3Uri": f"s3://artifacts/checkpoints/{name}"}
+
+
+def test_another_attempt_resumes_from_the_checkpoints_of_the_first(handler: ModuleType) -> None:
+    first = create(handler, Spot=SPOT)
+    handler.sagemaker.end(first, "Stopped")
+
+    second = create(handler, Spot=SPOT)
+
+    assert second == f"{first}-2"
+    assert (
+        request_of(handler, second)["CheckpointConfig"]
+        == request_of(handler, first)["CheckpointConfig"]
+    )
+
+
+def test_an_earlier_model_is_a_channel_of_its_own_type(handler: ModuleType) -> None:
+    request = request_of(handler, create(handler, InitialModelDataUrl=INITIAL_MODEL))
+
+    types = {
+        channel["ChannelName"]: channel["ContentType"] for channel in request["InputDataConfig"]
+    }
+    assert types == {
+        "train": "application/x-image",
+        "validation": "application/x-image",
+        "train_lst": "application/x-image",
+        "validation_lst": "application/x-image",
+        "model": "application/x-sagemaker-model",
+    }
+    assert request["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] == INITIAL_MODEL
+
+
+@pytest.mark.parametrize("options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL}])
+def test_the_request_is_one_that_botocore_accepts(
+    handler: ModuleType, options: dict[str, Any]
+) -> None:
+    name = create(handler, **options)
 
     client = boto3.client("sagemaker", region_name="us-east-1")
-    client.create_training_job(TrainingJobName=name, **handler.sagemaker.jobs[name]["request"])
+    client.create_training_job(TrainingJobName=name, **request_of(handler, name))
 
 
 def test_a_running_job_of_the_same_inputs_is_awaited(handler: ModuleType) -> None:
@@ -162,6 +225,8 @@ def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> No
         {"DatasetPrefix": "datasets/def"},
         {"OutputPath": "s3://artifacts/elsewhere"},
         {"MaxRuntimeInSeconds": "60"},
+        {"Spot": SPOT},
+        {"InitialModelDataUrl": INITIAL_MODEL},
     ],
 )
 def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, Any]) -> None:
@@ -235,6 +300,14 @@ def test_a_failed_job_says_why(handler: ModuleType, status: str) -> None:
     handler.sagemaker.end(name, status, FailureReason="ClientError: no data")
 
     with pytest.raises(handler.TrainingFailed, match=f"{name} is {status}: ClientError: no data"):
+        ask(handler, name)
+
+
+def test_a_job_that_ran_out_of_time_says_of_which(handler: ModuleType) -> None:
+    name = create(handler, Spot=SPOT)
+    handler.sagemaker.end(name, "Stopped", SecondaryStatus="MaxWaitTimeExceeded")
+
+    with pytest.raises(handler.TrainingFailed, match=f"{name} is Stopped: MaxWaitTimeExceeded"):
         ask(handler, name)
 
 

@@ -96,6 +96,25 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"dataset": {"classes": ["bicycle", "bicycle"]}}, "name each class once"),
         ({"notifications": {"emails": ["nobody"]}}, "notifications.emails.0 = 'nobody'"),
         ({"training": {"model_data_url": "s3://bucket/model"}}, "model_data_url = 's3://bucket/"),
+        (
+            {"training": {"initial_model_data_url": "https://bucket/model.tar.gz"}},
+            "initial_model_data_url = 'https://bucket/",
+        ),
+        (
+            {
+                "training": {
+                    "model_data_url": "s3://bucket/model.tar.gz",
+                    "initial_model_data_url": "s3://bucket/model.tar.gz",
+                }
+            },
+            "nothing is trained with training.model_data_url; remove one of the two",
+        ),
+        (
+            {"training": {"spot": {"enabled": True, "max_wait_minutes": 39}}},
+            "training.spot.max_wait_minutes = 39: allowed: training.max_runtime_minutes = 40 or",
+        ),
+        ({"training": {"spot": {"max_wait_minutes": 46}}}, "less than or equal to 45"),
+        ({"training": {"spot": True}}, "training.spot = True"),
         ({"workflow": {"rejection_style": "shout"}}, "'status' or 'raise'"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),

@@ -1,0 +1,212 @@
+"""Hyperparameters of the built-in algorithm, their ranges, and what goes together.
+
+Names and ranges: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
+A hyperparameter that would have no effect beside the others is refused, not passed on: the
+algorithm ignores it without a word.
+
+`num_classes` and `num_training_samples` follow from the staged data. `multi_label` and
+`use_weighted_loss` are left out: a picture has one class here.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from settings.section import Section
+
+KEY = "training.hyperparameters"
+
+# CIFAR-100: https://www.cs.toronto.edu/~kriz/cifar.html
+PICTURE_SIDE = 32
+TRAINING_PICTURES_PER_CLASS = 500
+
+# The documentation tells "28x28" from "224x224" and leaves open what is between. The border is
+# that of the network it builds on: https://github.com/apache/mxnet, example/image-classification/
+# symbols/resnet.py.
+SMALL_HEIGHT = 28
+SMALL_DEPTHS = (20, 32, 44, 56, 110)
+LARGE_DEPTHS = (18, 34, 50, 101, 152, 200)
+PRETRAINED_SIDE = 224
+
+# Documented as ignored (momentum, weight_decay), or as "for" these optimizers (the others).
+OPTIMIZERS = {
+    "momentum": ("sgd", "nag"),
+    "weight_decay": ("sgd", "nag"),
+    "beta_1": ("adam",),
+    "beta_2": ("adam",),
+    "eps": ("adam", "rmsprop"),
+    "gamma": ("rmsprop",),
+}
+EARLY_STOPPING_MIN_EPOCHS = 10  # the algorithm's default
+
+# What a preset has in place of the defaults below, which are those of "small-from-scratch".
+PRESETS: dict[str, dict[str, Any]] = {
+    "small-from-scratch": {},
+    "pretrained": {
+        "use_pretrained_model": True,
+        "image_shape": f"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}",
+        "resize": 256,
+        "epochs": 10,
+        "learning_rate": 0.001,
+    },
+}
+
+
+def _written(pattern: str, allowed: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"allowed: {allowed}")
+        return text
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+ImageShape = Annotated[str, _written(r"3(, ?[1-9]\d{0,3}){2}", '"3,height,width", as "3,32,32"')]
+Epochs = Annotated[str, _written(r"[1-9]\d*(, ?[1-9]\d*)*", 'epochs with commas, as "10,20"')]
+
+
+class Hyperparameters(Section):
+    """Hyperparameters that do not follow from the data; None is the algorithm's own default."""
+
+    num_layers: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 200] = 18
+    """Depth of the ResNet. `image_shape` up to 28 high: 20, 32, 44, 56, 110; higher: 18, 34, 50,
+    101, 152, 200. That 32 is "higher" is inferred from the algorithm's public source; nobody tried
+    it on AWS yet."""
+    epochs: Count = 30
+    """Passes over the training pictures."""
+    mini_batch_size: Count = 32
+    """Pictures a step, on each instance; at most the training pictures there are."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Initial learning rate."""
+    optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
+    """How the weights are updated."""
+    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop"
+    """Random changes of the training pictures."""
+    image_shape: ImageShape = f"3,{PICTURE_SIDE},{PICTURE_SIDE}"
+    """Channels, height and width of the network's input, as "3,32,32"."""
+    resize: Count | None = None
+    """Pixels of the shorter side to which pictures are resized before they are cropped to
+    `image_shape`; needed if that is larger than 32x32."""
+    use_pretrained_model: bool = False
+    """Start from weights learned on ImageNet; needs `image_shape = "3,224,224"` and `resize`
+    above 224."""
+    precision_dtype: Literal["float32", "float16"] | None = None
+    """Precision of the weights; the algorithm's default is float32."""
+    lr_scheduler_step: Epochs | None = None
+    """Epochs after which the learning rate is reduced, as "10,20": ascending, below `epochs`."""
+    lr_scheduler_factor: Fraction | None = None
+    """Ratio of each reduction, with `lr_scheduler_step`; the algorithm's default is 0.1."""
+    momentum: Fraction | None = None
+    """Of sgd and nag; the algorithm's default is 0.9."""
+    weight_decay: Fraction | None = None
+    """Of sgd and nag; the algorithm's default is 0.0001."""
+    beta_1: Fraction | None = None
+    """Of adam; the algorithm's default is 0.9."""
+    beta_2: Fraction | None = None
+    """Of adam; the algorithm's default is 0.999."""
+    eps: Fraction | None = None
+    """Of adam and rmsprop; the algorithm's default is 1e-8."""
+    gamma: Fraction | None = None
+    """Of rmsprop; the algorithm's default is 0.9."""
+    early_stopping: bool = False
+    """Stop when the validation accuracy no longer improves."""
+    early_stopping_min_epochs: Count | None = None
+    """Epochs before early stopping may stop; the algorithm's default is 10."""
+    early_stopping_patience: Count | None = None
+    """Epochs without improvement until it stops; the algorithm's default is 5."""
+    early_stopping_tolerance: Fraction | None = None
+    """Relative improvement that counts as none; the algorithm's default is 0."""
+    checkpoint_frequency: Count | None = None
+    """Epochs between saved models, up to `epochs`; each makes model.tar.gz larger. None: the best
+    epoch is saved."""
+    top_k: Annotated[int, Field(ge=2)] | None = None
+    """Report the top-k accuracy, too; below the number of classes."""
+    kv_store: Literal["dist_sync", "dist_async"] | None = None
+    """How several instances update the weights; needs `training.instance_count` above 1."""
+
+    def as_request(self) -> dict[str, str]:
+        """As CreateTrainingJob takes them: strings; without those that are left to the algorithm.
+
+        A switch that is off is left out, because off is the algorithm's default for all of them.
+        """
+        written = {"use_pretrained_model": "1", "early_stopping": "True"}
+        return {
+            name: written.get(name, str(value))
+            for name, value in self.model_dump(exclude_none=True).items()
+            if value is not False
+        }
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        refusals = [
+            f"{KEY}.{name} = {getattr(self, name)!r}: {reason}"
+            for name, reason in (*self._network(), *self._optimization(), *self._epochs())
+        ]
+        if refusals:
+            raise ValueError("\n  ".join(refusals))
+        return self
+
+    def _network(self) -> Iterator[tuple[str, str]]:
+        height, width = (int(side) for side in self.image_shape.split(",")[1:])
+        depths = SMALL_DEPTHS if height <= SMALL_HEIGHT else LARGE_DEPTHS
+        if self.num_layers not in depths:
+            yield (
+                "num_layers",
+                f"allowed with image_shape = {self.image_shape!r}: {', '.join(map(str, depths))}",
+            )
+        if self.use_pretrained_model and (height, width) != (PRETRAINED_SIDE, PRETRAINED_SIDE):
+            yield (
+                "image_shape",
+                "allowed with use_pretrained_model = true: "
+                f'"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}"; set it, or set '
+                'training.preset = "pretrained"',
+            )
+        if self.use_pretrained_model and (self.resize or 0) <= PRETRAINED_SIDE:
+            yield (
+                "resize",
+                f"allowed with use_pretrained_model = true: above {PRETRAINED_SIDE}, as 256",
+            )
+        elif max(height, width) > (self.resize or PICTURE_SIDE):
+            yield (
+                "resize",
+                f"pictures are {PICTURE_SIDE}x{PICTURE_SIDE}; allowed with image_shape = "
+                f"{self.image_shape!r}: {max(height, width)} or more",
+            )
+
+    def _optimization(self) -> Iterator[tuple[str, str]]:
+        for name, optimizers in OPTIMIZERS.items():
+            if getattr(self, name) is not None and self.optimizer not in optimizers:
+                yield (
+                    name,
+                    f"it has no effect with optimizer = {self.optimizer!r}; remove it, or choose "
+                    f"the optimizer {' or '.join(optimizers)}",
+                )
+        if self.lr_scheduler_factor is not None and self.lr_scheduler_step is None:
+            yield (
+                "lr_scheduler_factor",
+                "it has no effect without lr_scheduler_step; remove it, or set lr_scheduler_step",
+            )
+
+    def _epochs(self) -> Iterator[tuple[str, str]]:
+        steps = [int(step) for step in (self.lr_scheduler_step or "").split(",") if step]
+        if steps != sorted(set(steps)) or any(step >= self.epochs for step in steps):
+            yield "lr_scheduler_step", f"allowed: ascending, each below epochs = {self.epochs}"
+        if (self.checkpoint_frequency or 0) > self.epochs:
+            yield "checkpoint_frequency", f"allowed: up to epochs = {self.epochs}"
+        if not self.early_stopping:
+            for name in type(self).model_fields:
+                if name.startswith("early_stopping_") and getattr(self, name) is not None:
+                    yield (
+                        name,
+                        "it has no effect without early_stopping = true; set that, or remove it",
+                    )
+        elif (self.early_stopping_min_epochs or EARLY_STOPPING_MIN_EPOCHS) >= self.epochs:
+            yield (
+                "early_stopping_min_epochs",
+                f"allowed with epochs = {self.epochs}: below that (the algorithm's default is "
+                f"{EARLY_STOPPING_MIN_EPOCHS}), or nothing is ever stopped",
+            )

@@ -1,0 +1,164 @@
+from typing import Any
+
+import pytest
+
+from settings import SettingsError
+from settings.loader import validate
+
+CLASSES = ["bicycle", "motorcycle", "pickup_truck"]
+PRETRAINED = {"use_pretrained_model": True, "image_shape": "3,224,224", "resize": 256}
+
+
+def training(hyperparameters: dict[str, Any], **more: Any) -> Any:
+    values = {
+        "dataset": {"classes": CLASSES},
+        "training": {"hyperparameters": hyperparameters, **more},
+    }
+    return validate(values, environment="test", source="test.toml").training
+
+
+def request(hyperparameters: dict[str, Any], **more: Any) -> dict[str, str]:
+    written: dict[str, str] = training(hyperparameters, **more).hyperparameters.as_request()
+    return written
+
+
+def refusal(hyperparameters: dict[str, Any], **more: Any) -> str:
+    with pytest.raises(SettingsError) as refused:
+        training(hyperparameters, **more)
+    return str(refused.value)
+
+
+def test_what_is_not_set_is_left_to_the_algorithm() -> None:
+    assert request({}) == {
+        "num_layers": "18",
+        "epochs": "30",
+        "mini_batch_size": "32",
+        "learning_rate": "0.01",
+        "optimizer": "sgd",
+        "augmentation_type": "crop",
+        "image_shape": "3,32,32",
+    }
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "written"),
+    [
+        ({"early_stopping": True}, {"early_stopping": "True"}),
+        (PRETRAINED, {"use_pretrained_model": "1", "image_shape": "3,224,224", "resize": "256"}),
+        ({"optimizer": "adam", "eps": 1e-8}, {"optimizer": "adam", "eps": "1e-08"}),
+        ({"lr_scheduler_step": "10,20"}, {"lr_scheduler_step": "10,20"}),
+        ({"top_k": 2}, {"top_k": "2"}),
+    ],
+)
+def test_values_are_written_as_the_algorithm_documents_them(
+    hyperparameters: dict[str, Any], written: dict[str, str]
+) -> None:
+    assert written.items() <= request(hyperparameters).items()
+
+
+@pytest.mark.parametrize(
+    "hyperparameters",
+    [
+        {"image_shape": "3,28,28", "num_layers": 20},
+        {"image_shape": "3, 28, 28", "num_layers": 110, "resize": 28},
+        {"image_shape": "3,29,29", "num_layers": 200},
+        {"image_shape": "3,64,64", "resize": 64},
+        {**PRETRAINED, "num_layers": 152, "precision_dtype": "float16"},
+        {"lr_scheduler_step": "10, 20", "lr_scheduler_factor": 0.5},
+        {"optimizer": "nag", "momentum": 0.8, "weight_decay": 0},
+        {"optimizer": "adam", "beta_1": 1, "beta_2": 0.5, "eps": 0.1},
+        {"optimizer": "rmsprop", "gamma": 0.5, "eps": 0.1},
+        {
+            "early_stopping": True,
+            "early_stopping_min_epochs": 5,
+            "early_stopping_patience": 3,
+            "early_stopping_tolerance": 0.01,
+        },
+        {"checkpoint_frequency": 30},
+        {"mini_batch_size": 1500},
+    ],
+)
+def test_documented_combinations_are_accepted(hyperparameters: dict[str, Any]) -> None:
+    training(hyperparameters)
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "says"),
+    [
+        ({"num_layers": 20}, "num_layers = 20: allowed with image_shape = '3,32,32': 18, 34, 50"),
+        ({"image_shape": "3,28,28"}, "num_layers = 18: allowed with image_shape = '3,28,28': 20,"),
+        ({"num_layers": 19}, "num_layers = 19"),
+        ({"image_shape": "32,32"}, "image_shape = '32,32': allowed: \"3,height,width\""),
+        ({"image_shape": "1,32,32"}, "image_shape = '1,32,32': allowed"),
+        ({"image_shape": "3,64,64"}, "resize = None: pictures are 32x32; allowed with image_shape"),
+        ({"image_shape": "3,64,48", "resize": 50}, "resize = 50: pictures are 32x32; allowed with"),
+        ({"image_shape": "3,48,64", "resize": 50}, "64 or more"),
+        ({**PRETRAINED, "image_shape": "3,32,32"}, "image_shape = '3,32,32': allowed with use_pre"),
+        ({**PRETRAINED, "num_layers": 20}, "num_layers = 20: allowed with"),
+        ({**PRETRAINED, "resize": 224}, "resize = 224: allowed with use_pretrained_model"),
+        ({"use_pretrained_model": 1}, "use_pretrained_model = 1"),
+        ({"learning_rate": 0}, "learning_rate = 0"),
+        ({"learning_rate": 1.1}, "less than or equal to 1"),
+        ({"epochs": 0}, "epochs = 0"),
+        ({"momentum": 2}, "momentum = 2"),
+        ({"optimizer": "adagrad"}, "'sgd', 'adam', 'rmsprop' or 'nag'"),
+        ({"optimizer": "adam", "momentum": 0.9}, "momentum = 0.9: it has no effect with optimizer"),
+        ({"optimizer": "rmsprop", "weight_decay": 0}, "choose the optimizer sgd or nag"),
+        ({"beta_1": 0.9}, "beta_1 = 0.9: it has no effect with optimizer = 'sgd'; remove it, or"),
+        ({"optimizer": "rmsprop", "beta_2": 0.9}, "choose the optimizer adam"),
+        ({"eps": 0.1}, "choose the optimizer adam or rmsprop"),
+        ({"optimizer": "adam", "gamma": 0.5}, "choose the optimizer rmsprop"),
+        ({"lr_scheduler_factor": 0.5}, "it has no effect without lr_scheduler_step"),
+        ({"lr_scheduler_step": "20,10"}, "lr_scheduler_step = '20,10': allowed: ascending"),
+        ({"lr_scheduler_step": "10,10"}, "ascending"),
+        ({"lr_scheduler_step": "10,30"}, "each below epochs = 30"),
+        ({"lr_scheduler_step": "ten"}, "epochs with commas"),
+        ({"early_stopping_patience": 3}, "it has no effect without early_stopping = true"),
+        ({"early_stopping": "True"}, "early_stopping = 'True'"),
+        ({"early_stopping": True, "epochs": 10}, "early_stopping_min_epochs = None: allowed with"),
+        ({"early_stopping": True, "early_stopping_min_epochs": 30}, "below that"),
+        ({"checkpoint_frequency": 31}, "checkpoint_frequency = 31: allowed: up to epochs = 30"),
+        ({"precision_dtype": "bfloat16"}, "'float32' or 'float16'"),
+        ({"top_k": 1}, "greater than or equal to 2"),
+        ({"top_k": 3}, "top_k = 3: allowed: 2 or more, and below the number of dataset.classes, 3"),
+        ({"mini_batch_size": 1501}, "mini_batch_size = 1501: allowed: up to 1500"),
+        ({"kv_store": "dist_sync"}, "no effect with training.instance_count = 1"),
+        ({"multi_label": 1}, "unknown key; allowed here: num_layers"),
+    ],
+)
+def test_a_refusal_names_key_value_and_what_is_allowed(
+    hyperparameters: dict[str, Any], says: str
+) -> None:
+    message = refusal(hyperparameters)
+
+    assert says in message
+    assert "training.hyperparameters." in message
+
+
+def test_all_that_does_not_go_together_is_named_at_once() -> None:
+    message = refusal({"num_layers": 20, "beta_1": 0.9, "checkpoint_frequency": 50})
+
+    for key in ("num_layers", "beta_1", "checkpoint_frequency"):
+        assert f"\n  training.hyperparameters.{key} = " in message
+
+
+def test_several_instances_can_choose_how_they_update() -> None:
+    assert request({"kv_store": "dist_async"}, instance_count=2)["kv_store"] == "dist_async"
+
+
+def test_the_pretrained_preset_is_a_starting_point() -> None:
+    written = request({"epochs": 3}, preset="pretrained")
+
+    assert {**PRETRAINED, "use_pretrained_model": "1", "resize": "256"}.items() <= written.items()
+    assert written["epochs"] == "3"
+
+
+def test_an_override_that_does_not_fit_the_preset_is_refused() -> None:
+    assert "num_layers = 20: allowed with image_shape = '3,224,224'" in refusal(
+        {"num_layers": 20}, preset="pretrained"
+    )
+
+
+@pytest.mark.parametrize("preset", ["large", ["pretrained"], 1])
+def test_an_unknown_preset_names_those_that_are_there(preset: Any) -> None:
+    assert "'small-from-scratch' or 'pretrained'" in refusal({}, preset=preset)

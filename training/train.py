@@ -1,0 +1,179 @@
+"""Trains for longer than a stack may: `python -m training.train --max-runtime-minutes 300`.
+
+The job is a copy of the one that the stack trained last: its image, role, channels and output.
+Hyperparameters and instances are those of the settings, which need not be deployed. It runs on
+demand, not on spot instances, whose checkpoints belong to the stack's job.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from rich.console import Console
+
+from settings import Settings, SettingsError, available_environments, load
+from training.deployed import aws_errors_in_words, stack_output
+from training.errors import StagingError, TrainingError
+
+TRAINING_STACK = "Training"
+JOB_OUTPUT = "TrainingJobName"
+MOST_MINUTES = 28 * 24 * 60  # MaxRuntimeInSeconds of CreateTrainingJob: 28 days
+POLL_SECONDS = 5
+# They follow from the data, which is the stack's.
+FROM_DATA = ("num_classes", "num_training_samples")
+
+
+def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:
+    """Train, following status and log; gives the S3 URI of the model.
+
+    Raises:
+        TrainingError: the SDK is not installed, the stack trains nothing or other classes, or the
+            job ended without a model.
+        StagingError: the training stack is not deployed, or AWS refuses.
+    """
+    jobs = _sdk_training_job()
+    if settings.training.model_data_url:
+        raise TrainingError(
+            f"training.model_data_url = {settings.training.model_data_url!r}: with it the stack "
+            "has no training job to copy; remove it and deploy first"
+        )
+    deployed = stack_output(settings, TRAINING_STACK, JOB_OUTPUT)
+    name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with aws_errors_in_words():
+        _check_classes(settings)
+        stacks_job = jobs.get(training_job_name=deployed)
+        job = _start(jobs, name, stacks_job, settings, max_runtime_minutes)
+        _say(console, f"{name}: started as a copy of {deployed}; it goes on without this command.")
+        _follow(job)
+    _show_metrics(job, console)
+    url: str = job.model_artifacts.s3_model_artifacts
+    return url
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        url = run(
+            load(options.environment),
+            max_runtime_minutes=options.max_runtime_minutes,
+            console=console,
+        )
+    except (TrainingError, StagingError, SettingsError) as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        return 1
+    _say(
+        console,
+        f"To deploy it, put this into settings/{options.environment}.toml:\n\n"
+        f'[training]\nmodel_data_url = "{url}"',
+    )
+    return 0
+
+
+def _sdk_training_job() -> Any:
+    try:
+        # Optional, and 2 s to import.
+        from sagemaker.core.resources import TrainingJob
+    except ImportError as error:
+        raise TrainingError(
+            "the SageMaker SDK is not installed: pip install -r requirements-sdk.txt"
+        ) from error
+    return TrainingJob
+
+
+def _check_classes(settings: Settings) -> None:
+    parameter = settings.model_classes_parameter
+    trained = boto3.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    wanted = ",".join(settings.dataset.classes)
+    if trained != wanted:
+        raise TrainingError(
+            f"the stack's training job has the classes {trained} ({parameter}), the settings have "
+            f"{wanted}; stage and deploy these first"
+        )
+
+
+def _start(
+    jobs: Any, name: str, stacks_job: Any, settings: Settings, max_runtime_minutes: int
+) -> Any:
+    from sagemaker.core.shapes import AlgorithmSpecification, ResourceConfig, StoppingCondition
+
+    return jobs.create(
+        training_job_name=name,
+        role_arn=stacks_job.role_arn,
+        # Not the whole shape: described, it has metric definitions that nobody may send.
+        algorithm_specification=AlgorithmSpecification(
+            training_image=stacks_job.algorithm_specification.training_image,
+            training_input_mode=stacks_job.algorithm_specification.training_input_mode,
+        ),
+        input_data_config=stacks_job.input_data_config,
+        output_data_config=stacks_job.output_data_config,
+        hyper_parameters={
+            **settings.training.hyperparameters.as_request(),
+            **{key: stacks_job.hyper_parameters[key] for key in FROM_DATA},
+        },
+        resource_config=ResourceConfig(
+            instance_type=settings.training.instance_type,
+            instance_count=settings.training.instance_count,
+            volume_size_in_gb=settings.training.volume_size_gb,
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
+        enable_network_isolation=True,
+    )
+
+
+def _follow(job: Any) -> None:
+    from sagemaker.core.utils.exceptions import FailedStatusError
+
+    name = job.training_job_name
+    try:
+        job.wait(poll=POLL_SECONDS, logs=True)
+    except FailedStatusError as error:
+        raise TrainingError(f"training job {name} is Failed: {job.failure_reason}") from error
+    if job.training_job_status != "Completed":
+        raise TrainingError(f"training job {name} is Stopped: {job.secondary_status}")
+
+
+def _show_metrics(job: Any, console: Console) -> None:
+    for metric in job.final_metric_data_list or ():
+        _say(console, f"{metric.metric_name}: {metric.value:.4f}")
+
+
+def _say(console: Console, message: str) -> None:
+    console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if not 1 <= minutes <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"{text}: allowed: 1 to {MOST_MINUTES} (28 days)")
+    return minutes
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.train",
+        description="Train outside the stack, for longer than the hour that CloudFormation gives "
+        "a custom resource. The job costs money until it ends.",
+    )
+    parser.add_argument(
+        "--environment",
+        default="dev",
+        metavar="NAME",
+        help=f"whose settings and stack: {', '.join(available_environments())} (default: dev)",
+    )
+    parser.add_argument(
+        "--max-runtime-minutes",
+        type=_minutes,
+        required=True,
+        metavar="N",
+        help="the job is stopped after them",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
