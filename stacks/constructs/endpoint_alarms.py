@@ -6,6 +6,8 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from settings.schema import ALARM_MINUTES, UpdatePolicy
+from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.grants import allow
 
 MICROSECONDS = 1000  # in a millisecond
 FAULTY_MINUTES = 2
@@ -53,21 +55,24 @@ class EndpointAlarms(Construct):
             description=f"One of 20 replies takes more than {policy.max_latency_ms} ms",
         )
         self.names = [errors.alarm_name, latency.alarm_name]
+        acknowledge(
+            self,
+            "NIST.800.53.R5-CloudWatchAlarmAction",
+            reason="The update itself watches them, and a rule of the workflow stack tells of every "
+            "alarm of the environment.",
+        )
         stack = cdk.Stack.of(self)
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:DescribeAlarms"],
-                # By the prefix of generated names: the alarms themselves depend on the role, by way
-                # of endpoint configuration and model.
-                resources=[
-                    stack.format_arn(
-                        service="cloudwatch",
-                        resource="alarm",
-                        resource_name=f"{stack.stack_name}-*",
-                        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-                    )
-                ],
-            )
+        allow(
+            role,
+            "cloudwatch:DescribeAlarms",
+            stack.format_arn(
+                service="cloudwatch",
+                resource="alarm",
+                resource_name=f"{stack.stack_name}-*",
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            why_wildcard="By the prefix of generated names: the alarms themselves depend on the "
+            "role, by way of endpoint configuration and model.",
         )
 
     def _alarm(

@@ -4,14 +4,13 @@ from functools import cache
 
 import pytest
 
-from settings import load
-from tests.infrastructure.synthesis import Templates, synthesize
+from tests.infrastructure.synthesis import Templates, configuration, synthesize
 
 
 @pytest.fixture(scope="session")
 def templates() -> Templates:
-    """`templates("dev")["Storage"]`: the template of one stack of one environment."""
-    return cache(lambda environment: synthesize(load(environment)))
+    """`templates("dev")["Storage"]`: the template of one stack of one configuration."""
+    return cache(lambda environment: synthesize(configuration(environment)))
 
 
 @pytest.fixture(params=["dev", "prod"])

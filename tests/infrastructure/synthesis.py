@@ -8,11 +8,53 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk.assertions import Template
 
-from settings import Settings
+from settings import Settings, load
+from settings.loader import validate
 from stacks.application import add_stacks
 
 ROOT = Path(__file__).parents[2]
 STACKS = ("Storage", "Training", "Inference", "Workflow")
+
+# Beside the environments of the project: as little, and as much, as the settings can ask for.
+MINIMAL: dict[str, Any] = {
+    "training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"},
+    "capture": {"enabled": False},
+    "endpoint": {"enabled": False},
+}
+COMPREHENSIVE: dict[str, Any] = {
+    "dataset": {"classes": ["bicycle", "motorcycle", "pickup_truck"]},
+    "training": {
+        "instance_count": 2,
+        "preset": "pretrained",
+        "spot": {"enabled": True, "max_wait_minutes": 45},
+        "initial_model_data_url": "s3://some-bucket/models/model.tar.gz",
+        "hyperparameters": {"kv_store": "dist_sync"},
+    },
+    "endpoint": {
+        "instance_type": "ml.m5.xlarge",
+        "instance_count": 2,
+        "autoscaling": {"enabled": True, "min_instances": 2, "max_instances": 6},
+        "update_policy": {"type": "canary", "rollback_on_alarms": True},
+    },
+    "workflow": {"rejection_style": "raise", "on_rejection": "fail"},
+    "notifications": {
+        "emails": ["somebody@example.com"],
+        "sms": ["+12025550123"],
+        "https": ["https://example.com/notify"],
+        "sqs": ["arn:aws:sqs:us-east-1:111122223333:operations"],
+    },
+    "retention": {"removal": "retain"},
+    "tags": {"owner": "team@example.com", "cost_centre": "4711"},
+}
+
+
+def configuration(name: str) -> Settings:
+    """Settings of an environment of the project, or of `minimal` or `comprehensive`."""
+    extremes = {"minimal": MINIMAL, "comprehensive": COMPREHENSIVE}
+    if name in extremes:
+        return validate(extremes[name], environment=name, source=__file__)
+    return load(name)
+
 
 Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
 

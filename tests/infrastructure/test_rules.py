@@ -17,10 +17,9 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from settings import Settings, load
-from settings.loader import validate
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.grants import allow
-from tests.infrastructure.synthesis import STACKS, Templates, application
+from tests.infrastructure.synthesis import STACKS, Templates, application, configuration
 
 PACKS = (AwsSolutionsChecks, NIST80053R5Checks)
 
@@ -29,13 +28,6 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 IGNORED_BY_CFN_LINT = {
     "W3005": "CDK writes DependsOn for the role and its policy; the role alone is implied already.",
     "W6001": "CaptureUri joins a bucket of Storage with a prefix that Inference decides.",
-}
-
-# Beside the environments: what switches resources, and with them findings, off.
-LESS = {
-    "training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"},
-    "capture": {"enabled": False},
-    "endpoint": {"enabled": False},
 }
 
 
@@ -89,11 +81,9 @@ def stale(acknowledged: list[Acknowledged], found: set[Finding]) -> list[Acknowl
     return [one for one in acknowledged if not any(one.covers(finding) for finding in found)]
 
 
-@pytest.fixture(params=["dev", "prod", "less"])
+@pytest.fixture(params=["dev", "prod", "minimal", "comprehensive"])
 def settings(request: pytest.FixtureRequest) -> Settings:
-    if request.param == "less":
-        return validate(LESS, environment="less", source="test_rules.py")
-    return load(request.param)
+    return configuration(request.param)
 
 
 # --- cdk-nag -------------------------------------------------------------------------------------

@@ -19,13 +19,12 @@ def normalised(template: Template) -> Any:
     return json.loads(ASSET_HASH.sub("<asset>", json.dumps(template.to_json())))
 
 
+@pytest.mark.parametrize("name", ["dev", "prod", "minimal", "comprehensive"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_template_is_as_it_was(
     templates: Templates,
-    environment: str,
+    name: str,
     stack: str,
     snapshot: SnapshotAssertion,
 ) -> None:
-    assert normalised(templates(environment)[stack]) == snapshot(
-        extension_class=JSONSnapshotExtension
-    )
+    assert normalised(templates(name)[stack]) == snapshot(extension_class=JSONSnapshotExtension)
