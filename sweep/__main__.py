@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from settings import Settings, SettingsError, available_environments, load
 from sweep.remains import Remain, existing_stacks, find
@@ -35,7 +35,7 @@ def _sweep(remains: Sequence[Remain], settings: Settings, *, delete: bool) -> in
     if not remains:
         console.print(f"Nothing is left of {settings.environment}.", highlight=False)
         return 0
-    table = Table("kind", "name", "")
+    table = Table("kind", Column("name", overflow="fold"), "")
     left = []
     for remain in remains:
         outcome = _remove(remain) if delete else None

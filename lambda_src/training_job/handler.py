@@ -7,8 +7,10 @@ Contract of the two: the provider framework of aws-cdk-lib's custom_resources.
 """
 
 import hashlib
+import itertools
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any, cast
 
 import boto3
@@ -40,7 +42,8 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     The physical id is the job's name; another name makes CloudFormation delete the old one.
     """
     if event["RequestType"] == "Delete":
-        _stop(event["PhysicalResourceId"])
+        if name := _job_to_stop(event):
+            _stop(name)
         return {"PhysicalResourceId": event["PhysicalResourceId"]}
     properties = event["ResourceProperties"]
     manifest = _manifest(properties)
@@ -56,11 +59,12 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
     """
-    name = event["PhysicalResourceId"]
-    job = _describe(name)
+    deleting = event["RequestType"] == "Delete"
+    name = _job_to_stop(event) if deleting else event["PhysicalResourceId"]
+    job = _describe(name) if name else None
     status = job["TrainingJobStatus"] if job else "NotFound"
     logger.info("training job %s: %s", name, job.get("SecondaryStatus") if job else status)
-    if event["RequestType"] == "Delete":
+    if deleting:
         return {"IsComplete": status not in ("InProgress", "Stopping")}
     if status in ("InProgress", "Stopping"):
         return {"IsComplete": False}
@@ -154,10 +158,8 @@ def _find_or_start(prefix: str, definition: Job, tags: list[Any]) -> str:
 
     Other tags make no other job.
     """
-    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
-    first_name = f"{prefix}-{digest}"
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        name = first_name + (f"-{attempt}" if attempt > 1 else "")
+    first_name = _first_name(prefix, definition)
+    for name in _attempts(first_name):
         job = _describe(name)
         if job is None:
             request = {**definition, **_checkpoints(definition, folder=first_name)}
@@ -177,6 +179,38 @@ def _checkpoints(definition: Job, *, folder: str) -> Job:
     if "CheckpointConfig" not in definition:
         return {}
     return {"CheckpointConfig": {"S3Uri": f"{definition['CheckpointConfig']['S3Uri']}/{folder}"}}
+
+
+def _first_name(prefix: str, definition: Job) -> str:
+    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{prefix}-{digest}"
+
+
+def _attempts(first_name: str) -> Iterator[str]:
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        yield first_name + (f"-{attempt}" if attempt > 1 else "")
+
+
+def _job_to_stop(event: dict[str, Any]) -> str | None:
+    """The job of a resource that is deleted; None if it never had one.
+
+    CloudFormation learns the job's name when training has ended. A stack that is deleted before
+    that deletes the resource under an id of CloudFormation's own making, and the job, which is
+    then the latest attempt at these inputs, would run on.
+    """
+    name, properties = event["PhysicalResourceId"], event["ResourceProperties"]
+    prefix = properties["JobNamePrefix"]
+    if name.startswith(f"{prefix}-"):
+        return cast(str, name)
+    try:
+        first_name = _first_name(prefix, _definition(properties, _manifest(properties)))
+    except DatasetNotUsable as error:
+        logger.info("no training job of %s: %s", name, error)
+        return None
+    latest = None
+    for attempt in itertools.takewhile(_describe, _attempts(first_name)):
+        latest = attempt
+    return latest
 
 
 def _describe(name: str) -> Job | None:

@@ -58,8 +58,8 @@ class EndpointAlarms(Construct):
         acknowledge(
             self,
             "NIST.800.53.R5-CloudWatchAlarmAction",
-            reason="The update itself watches them, and a rule of the workflow stack tells of every "
-            "alarm of the environment.",
+            reason="The update itself watches them, and a rule of the workflow stack tells of "
+            "every alarm of the environment.",
         )
         stack = cdk.Stack.of(self)
         allow(

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -469,7 +470,16 @@ def alarms_of(deployment: Deployment) -> list[dict[str, Any]]:
     return alarms
 
 
-def test_destroy_leaves_nothing(deployment: Deployment) -> None:
+def test_destroy_after_thousands_of_captures_leaves_nothing(deployment: Deployment) -> None:
+    s3 = deployment.cloud.client("s3")
+    bucket = deployment.outputs("Storage")["CaptureBucketName"]
+
+    def put(number: int) -> None:
+        s3.put_object(Bucket=bucket, Key=f"captures/{number:04}.jsonl", Body=b"{}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(2000)))  # more than one page, and one request, of S3
+
     deployment.cdk("destroy", "--all", "--force")
 
     assert leftovers() == []

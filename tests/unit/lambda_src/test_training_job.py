@@ -340,3 +340,30 @@ def test_delete_leaves_a_completed_job_alone_and_tolerates_a_gone_one(handler: M
 
     assert handler.sagemaker.stopped == []
     assert ask(handler, "scones-dev-gone", "Delete") == {"IsComplete": True}
+
+
+def test_delete_of_a_cancelled_creation_stops_the_job_it_had_started(handler: ModuleType) -> None:
+    first = create(handler)
+    handler.sagemaker.end(first, "Failed")
+    second = create(handler)
+    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
+
+    delete(handler, of_cloudformation)
+
+    assert handler.sagemaker.stopped == [second]
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
+    handler.sagemaker.end(second, "Stopped")
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
+
+
+def test_delete_of_a_creation_that_started_nothing_is_complete(handler: ModuleType) -> None:
+    delete(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C")
+    boto3.client("s3", region_name="us-east-1").delete_object(
+        Bucket="data", Key="datasets/abc/manifest.json"
+    )
+    delete(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C")
+
+    assert handler.sagemaker.stopped == []
+    assert ask(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C", "Delete") == {
+        "IsComplete": True
+    }

@@ -30,8 +30,12 @@ def make_serving(name: str, *, job: str) -> None:
         ExecutionRoleArn=ROLE,
         PrimaryContainer={"Image": "any", "ModelDataUrl": url},
     )
-    variant: Any = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1}
-    variant["InstanceType"] = "ml.m5.large"
+    variant: Any = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 

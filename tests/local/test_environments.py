@@ -1,0 +1,106 @@
+"""A second environment beside the first: its deployment is interrupted, it is used, it goes."""
+
+import time
+
+import pytest
+
+from demo.leftovers import leftovers
+from settings import load
+from sweep.__main__ import EXIT_LEFT, main
+from sweep.remains import TRAINING_LOGS, find
+from tests.local.deployment import DEPLOY, Deployment
+from tests.local.test_data_updates import sagemaker_resources
+from training.drawn import TRAIN_PER_CLASS
+
+
+class Interrupted(Exception):
+    """The CDK CLI was ended while the training job ran."""
+
+
+def jobs(environment: Deployment, status: str | None = None) -> list[str]:
+    """Names of the environment's training jobs, of one status or of any."""
+    sagemaker = environment.cloud.client("sagemaker")
+    summaries = sagemaker.list_training_jobs(
+        NameContains=f"{environment.settings.resource_prefix}-",
+        **({"StatusEquals": status} if status else {}),
+    )["TrainingJobSummaries"]
+    return [summary["TrainingJobName"] for summary in summaries]
+
+
+def interrupt_during_training(environment: Deployment) -> None:
+    """Deploy, and end the CLI as soon as the training job runs; CloudFormation goes on."""
+
+    def watch(line: str) -> None:
+        if "Custom::TrainingJob" in line:
+            deadline = time.monotonic() + 60
+            while not jobs(environment, "InProgress"):
+                assert time.monotonic() < deadline, "no training job within 60 s"
+                time.sleep(0.05)
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        environment.cli.run(*DEPLOY, "--all", log="cdk", say=watch)
+
+
+def test_two_environments_do_not_touch_each_other(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = next(iter(deployment.dataset.truth))
+    dev, left_before = sagemaker_resources(deployment), leftovers()
+    prod = deployment.variant(load("prod"))
+    prod.cdk(*DEPLOY, prod.settings.stack_name("Storage"))
+    prod.stage(train_per_class=TRAIN_PER_CLASS)
+
+    interrupt_during_training(prod)
+    (running,) = jobs(prod, "InProgress")
+    # As on AWS, a stack that is being created takes no other deployment.
+    training = prod.settings.stack_name("Training")
+    prod.cloud.client("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName=training, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    deployed = prod.cdk(*DEPLOY, "--all")
+
+    assert f"{training} (no changes)" in deployed
+    assert jobs(prod) == jobs(prod, "Completed") == [running]
+    assert prod.classify(next(iter(prod.dataset.truth)))["counts"]["failed"] == 0
+    prod.cdk("destroy", "--all", "--force")
+    after = sagemaker_resources(deployment)
+    assert {**after, "jobs": dev["jobs"]} == dev
+    assert after["jobs"] == [*dev["jobs"], running]
+    assert deployment.classify(picture)["counts"]["failed"] == 0
+    sweep(prod, capsys)
+    assert leftovers() == left_before
+
+
+def sweep(destroyed: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
+    """Sweep an environment that retains its data, then remove that, too, as the README says."""
+    logs, s3 = destroyed.cloud.client("logs"), destroyed.cloud.client("s3")
+    # On AWS SageMaker writes these; the local cloud has no logs of SageMaker's.
+    prefix = destroyed.settings.resource_prefix
+    for group, stream in (
+        (TRAINING_LOGS, f"{prefix}-0123/algo-1"),
+        (f"/aws/sagemaker/Endpoints/{prefix}", "AllTraffic/i-0123"),
+    ):
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+
+    assert main(["--environment", destroyed.settings.environment, "--delete"]) == EXIT_LEFT
+
+    kept = find(destroyed.settings)
+    assert [remain.kind for remain in kept] == ["bucket"] * 3
+    assert all(remain.remove is None for remain in kept)
+    assert logs.describe_log_streams(logGroupName=TRAINING_LOGS)["logStreams"] == []
+    printed = capsys.readouterr().out
+    assert all(remain.by_hand in printed for remain in kept)
+    for remain in kept:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=remain.name):
+            keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+            if keys:
+                s3.delete_objects(Bucket=remain.name, Delete={"Objects": keys})
+        s3.delete_bucket(Bucket=remain.name)
+    logs.delete_log_group(logGroupName=TRAINING_LOGS)
+    # Where AWS begins the name of a stack's log group with the stack's, ministack puts this before.
+    prefix = f"/aws/cloudformation/{destroyed.settings.stack_name('')}"
+    for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
+        logs.delete_log_group(logGroupName=group["logGroupName"])
+    assert find(destroyed.settings) == []
