@@ -99,13 +99,13 @@ def table(seconds: Mapping[str, Sequence[float]]) -> Table:
 
 
 def machine() -> str:
-    """What the figures depend on: cores, Python, Node.js, CDK."""
+    """What the figures depend on: cores and how busy they are, Python, Node.js, CDK."""
     node = subprocess.run(
         ["node", "--version"], env=environment(), capture_output=True, text=True, check=True
     )
     return (
-        f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
-        f"Node.js {node.stdout.strip()}, aws-cdk-lib {version('aws-cdk-lib')}"
+        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}, "
+        f"Python {platform.python_version()}, Node.js {node.stdout.strip()}, aws-cdk-lib {version('aws-cdk-lib')}"
     )
 
 
