@@ -105,7 +105,8 @@ def machine() -> str:
     )
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}, "
-        f"Python {platform.python_version()}, Node.js {node.stdout.strip()}, aws-cdk-lib {version('aws-cdk-lib')}"
+        f"Python {platform.python_version()}, Node.js {node.stdout.strip()}, "
+        f"aws-cdk-lib {version('aws-cdk-lib')}"
     )
 
 

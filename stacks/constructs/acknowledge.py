@@ -49,8 +49,7 @@ def _imported(resource: str, stack: cdk.Stack) -> str:
     # While it synthesizes, CDK replaces a reference to another stack by the import of its export,
     # and cdk-nag names findings by what is there when it looks.
     for token in cdk.Tokenization.reverse_string(resource).tokens:
-        if isinstance(token, cdk.Reference) and cdk.Stack.of(token.target) != stack:
-            owner = cdk.Stack.of(token.target)
+        if isinstance(token, cdk.Reference) and (owner := cdk.Stack.of(token.target)) != stack:
             resource = resource.replace(token.to_string(), str(owner.export_value(token)))
     return resource
 

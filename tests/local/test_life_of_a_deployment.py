@@ -464,9 +464,10 @@ def test_the_endpoint_scales_and_its_updates_are_watched(
 
 
 def alarms_of(deployment: Deployment) -> list[dict[str, Any]]:
-    alarms: list[dict[str, Any]] = deployment.cloud.client("cloudwatch").describe_alarms()[
-        "MetricAlarms"
-    ]
+    """The alarms of the endpoint; CloudFormation begins their names with the stack's."""
+    alarms: list[dict[str, Any]] = deployment.cloud.client("cloudwatch").describe_alarms(
+        AlarmNamePrefix=deployment.settings.stack_name("Inference")
+    )["MetricAlarms"]
     return alarms
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -284,14 +283,12 @@ def handler(event, context):
 
 
 def test_other_requests_are_served_while_calls_wait(cloud: LocalCloud, functions: Any) -> None:
-    function = functions.python("import time\ndef handler(event, context): time.sleep(0.5)\n")
+    function = functions.python("import time\ndef handler(event, context): time.sleep(2)\n")
     with ThreadPoolExecutor(24) as callers:
+        # Eight at a time, two seconds each: the last eight wait for four seconds at least.
         calls = [callers.submit(functions.invoke, function) for _ in range(24)]
-        started = time.monotonic()
         cloud.client("sns").list_topics()
-        seconds = time.monotonic() - started
-        assert not all(call.done() for call in calls)
-    assert seconds < 0.5
+        assert not any(call.done() for call in calls), "the other request waited for a call"
 
 
 def _alive(process: int) -> bool:
