@@ -13,10 +13,9 @@ from settings import Settings
 from stacks.constructs import workflow_expressions as expressions
 from stacks.constructs.acknowledge import (
     acknowledge,
-    acknowledge_inline_policy,
     acknowledge_wildcard,
 )
-from stacks.constructs.log_group import log_group
+from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 
 # Faults of the service, not of the picture. Lambda's own four, and the one that classify_image
@@ -70,28 +69,16 @@ class ClassificationWorkflow(Construct):
                 )
             )
         )
-        self.state_machine = sfn.StateMachine(
+        self.state_machine = JsonataStateMachine(
             self,
             "StateMachine",
-            definition_body=sfn.DefinitionBody.from_chainable(definition),
-            query_language=sfn.QueryLanguage.JSONATA,
+            settings=settings,
+            definition=definition,
             timeout=cdk.Duration.hours(1),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=log_group(self, "StateMachineLogs", settings),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=False,  # it would log every picture
-            ),
         )
         self._acknowledge_calls(functions)
 
     def _acknowledge_calls(self, functions: list[lambda_.IFunction]) -> None:
-        acknowledge_inline_policy(self.state_machine)
-        acknowledge_wildcard(
-            self.state_machine,
-            "*",
-            reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
-        )
         for function in functions:
             acknowledge_wildcard(
                 self.state_machine,

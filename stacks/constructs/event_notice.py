@@ -9,8 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
-from stacks.constructs.log_group import log_group
+from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 
 
@@ -47,24 +46,12 @@ class EventNotice(Construct):
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )
-        state_machine = sfn.StateMachine(
+        state_machine = JsonataStateMachine(
             self,
             "StateMachine",
-            definition_body=sfn.DefinitionBody.from_chainable(tell),
-            query_language=sfn.QueryLanguage.JSONATA,
+            settings=settings,
+            definition=tell,
             timeout=cdk.Duration.minutes(5),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=log_group(self, "StateMachineLogs", settings),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=False,
-            ),
-        )
-        acknowledge_inline_policy(self)
-        acknowledge_wildcard(
-            state_machine,
-            "*",
-            reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
         )
         rule = events.Rule(
             self,
