@@ -4,7 +4,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from settings import Settings
-from settings.schema import is_retired
+from settings.instances import is_retired
 from stacks.inference import InferenceStack
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack

@@ -19,8 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from settings import SettingsError, available_environments, load
-from settings.schema import Settings
+from settings import Settings, SettingsError, available_environments, load
 from training import dataset, source, upload
 from training.errors import ArchiveUnavailableError, StagingError
 from training.fetch import ARCHIVE_URL, cache_folder

@@ -5,7 +5,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from settings.schema import ALARM_MINUTES, UpdatePolicy
+from settings.endpoint import ALARM_MINUTES, UpdatePolicy
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.grants import allow
 

@@ -2,7 +2,7 @@
 
 from aws_cdk import aws_sagemaker as sagemaker
 
-from settings.schema import UpdatePolicy
+from settings.endpoint import UpdatePolicy
 from stacks.constructs.endpoint_alarms import EndpointAlarms
 
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from settings import Settings
-from settings.schema import Notifications
+from settings.notifications import Notifications
 
 
 class NotificationTopic(sns.Topic):

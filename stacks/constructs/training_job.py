@@ -12,7 +12,7 @@ from aws_cdk import custom_resources
 from constructs import Construct
 
 from settings import Settings
-from settings.schema import TRAINING_START_AND_UPLOAD_MINUTES
+from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
 from stacks.constructs.acknowledge import (
     acknowledge,
     acknowledge_inline_policy,

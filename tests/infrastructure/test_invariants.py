@@ -10,7 +10,7 @@ import pytest
 
 from settings import load
 from settings.loader import validate
-from settings.schema import TRAINING_LIMIT_MINUTES
+from settings.training import TRAINING_LIMIT_MINUTES
 from stacks.constructs.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
 from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
 from tests.infrastructure.synthesis import (

@@ -1,0 +1,56 @@
+"""Who is told, and how."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from settings.section import Section
+
+EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+E164 = r"^\+[1-9]\d{6,14}$"
+HTTPS_URL = r"^https://[^\s/?#]+\S*$"
+QUEUE_ARN = r"^arn:aws(-[a-z]+)*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+
+
+class Notifications(Section):
+    """Who is told of rejected and failed pictures, of executions that died, and of alarms."""
+
+    topic: Literal["standard", "fifo"] = "standard"
+    """A FIFO topic takes SQS queues only; each execution is a message group of its own."""
+    emails: Annotated[tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(strict=False)] = ()
+    """E-mail addresses subscribed to the topic; each is asked to confirm."""
+    sms: Annotated[tuple[Annotated[str, Field(pattern=E164)], ...], Field(strict=False)] = ()
+    """Phone numbers in E.164 form: + and country code, digits only."""
+    https: Annotated[tuple[Annotated[str, Field(pattern=HTTPS_URL)], ...], Field(strict=False)] = ()
+    """https:// addresses that SNS posts to; each is asked to confirm."""
+    sqs: Annotated[tuple[Annotated[str, Field(pattern=QUEUE_ARN)], ...], Field(strict=False)] = ()
+    """ARNs of queues; the policy of each must let the topic send (see Notifications)."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Notifications":
+        for name in ("emails", "sms", "https", "sqs"):
+            addresses = getattr(self, name)
+            twice = {address for address in addresses if addresses.count(address) > 1}
+            if twice:
+                raise ValueError(
+                    f"notifications.{name}: {', '.join(sorted(twice))} stands there twice; "
+                    "name each subscriber once"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _topic_takes_them(self) -> "Notifications":
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html
+        if self.topic == "fifo":
+            for name in ("emails", "sms", "https"):
+                if addresses := getattr(self, name):
+                    raise ValueError(
+                        f"notifications.{name}: a FIFO topic takes SQS queues only; remove "
+                        f"{', '.join(addresses)}, or set notifications.topic to 'standard'"
+                    )
+        elif fifo_queues := [arn for arn in self.sqs if arn.endswith(".fifo")]:
+            raise ValueError(
+                f"notifications.sqs: {', '.join(fifo_queues)}: a standard topic takes no FIFO "
+                "queue; name a standard queue, or set notifications.topic to 'fifo'"
+            )
+        return self
