@@ -130,6 +130,8 @@ class Capture(Section):
 
     enabled: bool = True
     """Whether requests and replies are captured."""
+    mode: Literal["input-and-output", "input", "output"] = "input-and-output"
+    """Requests and replies, or only one of them; without replies there is no confidence to draw."""
     sampling_percentage: Annotated[int, Field(ge=1, le=100)] = 100
     """Share of the requests that is captured."""
     expire_days: Annotated[int, Field(ge=1, le=3650)] = 90

@@ -17,6 +17,11 @@ from stacks.constructs.sagemaker_role import SageMakerRole
 
 CAPTURES = "captures"
 VARIANT = "AllTraffic"
+CAPTURE_MODES = {
+    "input-and-output": ("Input", "Output"),
+    "input": ("Input",),
+    "output": ("Output",),
+}
 
 
 class ImageEndpoint(Construct):
@@ -133,7 +138,7 @@ class ImageEndpoint(Construct):
             destination_s3_uri=self.capture_uri,
             capture_options=[
                 sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
-                for mode in ("Input", "Output")
+                for mode in CAPTURE_MODES[settings.capture.mode]
             ],
             # Replies as they are; whatever is not named here, the pictures, becomes base64.
             capture_content_type_header=(

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from aws_cdk.assertions import Template
 
 from settings.loader import validate
@@ -152,3 +153,19 @@ def test_capture_can_be_switched_off() -> None:
     (config,) = inference.find_resources("AWS::SageMaker::EndpointConfig").values()
     assert "DataCaptureConfig" not in config["Properties"]
     assert "s3:PutObject" not in json.dumps(inference.find_resources("AWS::IAM::Policy"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "sides"),
+    [
+        ("input-and-output", ["Input", "Output"]),
+        ("input", ["Input"]),
+        ("output", ["Output"]),
+    ],
+)
+def test_capture_may_be_of_one_side_only(mode: str, sides: list[str]) -> None:
+    inference = templates_with(capture={"mode": mode})["Inference"]
+
+    (config,) = inference.find_resources("AWS::SageMaker::EndpointConfig").values()
+    options = config["Properties"]["DataCaptureConfig"]["CaptureOptions"]
+    assert options == [{"CaptureMode": side} for side in sides]
