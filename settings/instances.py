@@ -11,11 +11,27 @@ from pydantic import AfterValidator
 TRAINING_FAMILIES = ("g4dn", "g5", "p2", "p3")
 ENDPOINT_FAMILIES = (*TRAINING_FAMILIES, "c4", "c5", "m4", "m5")
 RETIRED_FAMILIES = ("p2", "p3")
+# Their disks are in the instance, whose hardware encrypts them. A training job on them is refused
+# with a VolumeKmsKeyId; of an endpoint's KmsKeyId the reference said the same once, and says now
+# that it does not encrypt these disks:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
+# Which they are: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/InstanceStorage.html
+LOCAL_STORAGE_FAMILIES = ("g4dn", "g5")
 
 
 def is_retired(instance_type: str) -> bool:
     """Whether AWS is retiring the family of this instance type (the students' old choice)."""
-    return instance_type.split(".")[1] in RETIRED_FAMILIES
+    return _family(instance_type) in RETIRED_FAMILIES
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether the disks are in the instance, which encrypts them itself and with no key of ours."""
+    return _family(instance_type) in LOCAL_STORAGE_FAMILIES
+
+
+def _family(instance_type: str) -> str:
+    return instance_type.split(".")[1]
 
 
 def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:

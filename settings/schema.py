@@ -63,6 +63,14 @@ class Retention(Section):
     """As CDK's RetentionDays names it."""
 
 
+class Encryption(Section):
+    """Keys of what is stored."""
+
+    customer_managed_key: bool = False
+    """Whether buckets, topic, captures and volumes are encrypted with a KMS key of the account's
+    own, instead of AWS's."""
+
+
 TagValue = Annotated[str, Field(pattern=TAG_CHARACTERS, max_length=256)]
 
 
@@ -88,6 +96,7 @@ class Settings(Section):
     workflow: Workflow = Workflow()
     notifications: Notifications = Notifications()
     retention: Retention = Retention()
+    encryption: Encryption = Encryption()
     tags: Tags = Tags()
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings=settings,
         data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
+        encryption_key=storage.encryption_key,
         env=env,
     )
     inference = InferenceStack(
@@ -34,6 +35,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings=settings,
         artifact_bucket=storage.artifact_bucket,
         capture_bucket=storage.capture_bucket,
+        encryption_key=storage.encryption_key,
         env=env,
     )
     inference.add_stack_dependency(training, "reads the model's SSM parameters")
@@ -42,6 +44,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings.stack_name("Workflow"),
         settings=settings,
         data_bucket=storage.data_bucket,
+        encryption_key=storage.encryption_key,
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")

@@ -1,6 +1,7 @@
 """Model, endpoint configuration with data capture, endpoint."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -20,6 +21,7 @@ class InferenceStack(cdk.Stack):
         settings: Settings,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
     ) -> None:
         super().__init__(
@@ -37,6 +39,7 @@ class InferenceStack(cdk.Stack):
             ),
             artifact_bucket=artifact_bucket,
             capture_bucket=capture_bucket,
+            encryption_key=encryption_key,
         )
         if settings.endpoint.enabled:
             cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)

@@ -1,12 +1,14 @@
 """Buckets for data, artifacts and captures: the stateful part, deployed first, destroyed last."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
+from stacks.constructs.encryption_key import EncryptionKey
 from stacks.constructs.log_group import log_group
 from stacks.constructs.removal import removal_policy
 from stacks.constructs.tags import tag_list
@@ -32,6 +34,9 @@ class StorageStack(cdk.Stack):
             description="Scones Unlimited: buckets for pictures, models and captured requests",
         )
         self._settings = settings
+        self.encryption_key: kms.IKey | None = None
+        if settings.encryption.customer_managed_key:
+            self.encryption_key = EncryptionKey(self, "EncryptionKey", settings=settings)
         self.data_bucket = self._bucket("DataBucket")
         self.artifact_bucket = self._bucket("ArtifactBucket")
         self.capture_bucket = self._bucket(
@@ -48,7 +53,13 @@ class StorageStack(cdk.Stack):
         bucket = s3.Bucket(
             self,
             construct_id,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS
+            if self.encryption_key
+            else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self.encryption_key,
+            # One call to KMS for many objects; without it, reading the pictures of a dataset costs
+            # a call each.
+            bucket_key_enabled=True if self.encryption_key else None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -63,6 +74,8 @@ class StorageStack(cdk.Stack):
             ],
         )
         _acknowledge_what_is_left_out(bucket)
+        if not self.encryption_key:
+            _acknowledge_the_key_of_s3(bucket)
         cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
         return bucket
 
@@ -113,9 +126,11 @@ def _acknowledge_what_is_left_out(bucket: s3.Bucket) -> None:
         reason="What is lost can be made again, pictures from the public archive and models from "
         "the pictures; captures are samples that expire.",
     )
+
+
+def _acknowledge_the_key_of_s3(bucket: s3.Bucket) -> None:
     acknowledge(
         bucket,
         "NIST.800.53.R5-S3DefaultEncryptionKMS",
-        reason="Encrypted with S3's own keys; public pictures and what follows from them need no "
-        "customer key.",
+        reason="Encrypted with S3's own keys, as encryption.customer_managed_key = false asks for.",
     )

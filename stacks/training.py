@@ -1,6 +1,7 @@
 """The training job, and where its model is to be found."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
@@ -23,6 +24,7 @@ class TrainingStack(cdk.Stack):
         settings: Settings,
         data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
     ) -> None:
         super().__init__(
@@ -35,14 +37,18 @@ class TrainingStack(cdk.Stack):
             model_data_url = settings.training.model_data_url
             classes = ",".join(settings.dataset.classes)
         else:
-            job = self._train(settings, data_bucket, artifact_bucket)
+            job = self._train(settings, data_bucket, artifact_bucket, encryption_key)
             model_data_url, classes = job.model_data_url, job.classes
         self._publish("ModelDataUrlParameter", settings.model_data_url_parameter, model_data_url)
         self._publish("ClassesParameter", settings.model_classes_parameter, classes)
         cdk.CfnOutput(self, "ModelDataUrl", value=model_data_url)
 
     def _train(
-        self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
+        self,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
     ) -> TrainingJob:
         job = TrainingJob(
             self,
@@ -54,6 +60,7 @@ class TrainingStack(cdk.Stack):
             ),
             data_bucket=data_bucket,
             artifact_bucket=artifact_bucket,
+            encryption_key=encryption_key,
         )
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)

@@ -1,6 +1,7 @@
 """Three Lambdas, the Map state machine and the SNS topic."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
@@ -9,6 +10,7 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs import workflow_expressions as expressions
 from stacks.constructs.classification_workflow import NOTIFIED_ERROR, ClassificationWorkflow
+from stacks.constructs.encryption_key import allow_reading
 from stacks.constructs.event_notice import EventNotice
 from stacks.constructs.grants import allow
 from stacks.constructs.notification_topic import NotificationTopic
@@ -25,6 +27,7 @@ class WorkflowStack(cdk.Stack):
         *,
         settings: Settings,
         data_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
     ) -> None:
         super().__init__(
@@ -34,12 +37,14 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        topic = NotificationTopic(self, "Notifications", settings=settings)
+        topic = NotificationTopic(
+            self, "Notifications", settings=settings, encryption_key=encryption_key
+        )
         workflow = ClassificationWorkflow(
             self,
             "Classification",
             settings=settings,
-            serialize_image=self._serialize_image(data_bucket),
+            serialize_image=self._serialize_image(data_bucket, encryption_key),
             classify_image=self._classify_image(),
             filter_confidence=self._filter_confidence(),
             topic=topic,
@@ -75,7 +80,8 @@ class WorkflowStack(cdk.Stack):
 
     def _notice_alarms(self, topic: NotificationTopic) -> None:
         # By name: CloudFormation begins an alarm's with its stack's. Not as actions of the alarms:
-        # CloudWatch has no right to the topic's key, and Training is deployed before the topic.
+        # CloudWatch has no right to the key alias/aws/sns, and Training is deployed before the
+        # topic.
         EventNotice(
             self,
             "NoticeOfAlarm",
@@ -92,7 +98,9 @@ class WorkflowStack(cdk.Stack):
             about=expressions.ALARM,
         )
 
-    def _serialize_image(self, data_bucket: s3.IBucket) -> PythonFunction:
+    def _serialize_image(
+        self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None
+    ) -> PythonFunction:
         function = PythonFunction(
             self,
             "SerializeImage",
@@ -108,6 +116,7 @@ class WorkflowStack(cdk.Stack):
         )
         # Lets S3 answer 404 instead of 403 for a key that is not there.
         allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        allow_reading(function, encryption_key)
         return function
 
     def _classify_image(self) -> PythonFunction:

@@ -15,6 +15,7 @@ import boto3
 from rich.console import Console
 
 from settings import Settings, SettingsError, available_environments, load
+from settings.instances import has_local_storage
 from training.deployed import aws_errors_in_words, stack_output
 from training.errors import StagingError, TrainingError
 
@@ -119,10 +120,20 @@ def _start(
             instance_type=settings.training.instance_type,
             instance_count=settings.training.instance_count,
             volume_size_in_gb=settings.training.volume_size_gb,
+            volume_kms_key_id=_volume_key(stacks_job, settings),
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
         enable_network_isolation=True,
     )
+
+
+def _volume_key(stacks_job: Any, settings: Settings) -> str | None:
+    # The stack's key is that of the job's output: its volumes may have none, as their type takes
+    # none, where that of the settings does. For what is not set the SDK has an object of its own.
+    key = stacks_job.output_data_config.kms_key_id
+    if isinstance(key, str) and not has_local_storage(settings.training.instance_type):
+        return key
+    return None
 
 
 def _follow(job: Any) -> None:

@@ -126,6 +126,10 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
     }
     if spot := properties.get("Spot"):
         _use_spot_instances(definition, spot)
+    if output_key := properties.get("OutputKmsKeyId"):
+        definition["OutputDataConfig"]["KmsKeyId"] = output_key
+    if volume_key := properties.get("VolumeKmsKeyId"):
+        definition["ResourceConfig"]["VolumeKmsKeyId"] = volume_key
     if initial_model := properties.get("InitialModelDataUrl"):
         channel = _channel("model", initial_model, "application/x-sagemaker-model")
         definition["InputDataConfig"].append(channel)

@@ -76,6 +76,7 @@ class ClassificationWorkflow(Construct):
             definition=definition,
             timeout=cdk.Duration.hours(1),
         )
+        topic.allow_key(self.state_machine)
         self._acknowledge_calls(functions)
 
     def _acknowledge_calls(self, functions: list[lambda_.IFunction]) -> None:

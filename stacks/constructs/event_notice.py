@@ -53,6 +53,7 @@ class EventNotice(Construct):
             definition=tell,
             timeout=cdk.Duration.minutes(5),
         )
+        topic.allow_key(state_machine)
         rule = events.Rule(
             self,
             "Rule",

@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -9,6 +10,12 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.encryption_key import (
+    allow_reading,
+    allow_volumes,
+    allow_writing,
+    volume_key,
+)
 from stacks.constructs.endpoint_alarms import EndpointAlarms
 from stacks.constructs.endpoint_scaling import EndpointScaling
 from stacks.constructs.endpoint_update import deployment_config
@@ -36,9 +43,12 @@ class ImageEndpoint(Construct):
         model_data_url: str,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
     ) -> None:
         """`model_data_url` is the S3 URI of the model.tar.gz, possibly a token."""
         super().__init__(scope, construct_id)
+        self._encryption_key = encryption_key
+        key_of_volumes = volume_key(encryption_key, settings.endpoint.instance_type)
         self.capture_uri = capture_bucket.s3_url_for_object(CAPTURES)
         image = AlgorithmImage(self, "Image")
         role = SageMakerRole(
@@ -53,6 +63,8 @@ class ImageEndpoint(Construct):
             self._model_arn(settings, artifact_bucket),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
+        allow_reading(role, encryption_key)
+        allow_volumes(role, key_of_volumes)
         if settings.capture.enabled:
             allow(
                 role,
@@ -60,6 +72,7 @@ class ImageEndpoint(Construct):
                 capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
                 why_wildcard="SageMaker names each capture by its time.",
             )
+            allow_writing(role, encryption_key)
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
         model = sagemaker.CfnModel(
@@ -86,13 +99,16 @@ class ImageEndpoint(Construct):
                 )
             ],
             data_capture_config=self._capture(settings) if settings.capture.enabled else None,
+            kms_key_id=key_of_volumes.key_arn if key_of_volumes else None,
         )
-        acknowledge(
-            configuration,
-            "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
-            reason="It is the key of the volumes, which hold the model only; the disks of g4dn and "
-            "g5 encrypt themselves and do not use it. Captures are encrypted by their bucket.",
-        )
+        if not key_of_volumes:
+            acknowledge(
+                configuration,
+                "NIST.800.53.R5-SageMakerEndpointConfigurationKMSKeyConfigured",
+                reason="It is the key of the volumes, which hold the model only; the disks of g4dn "
+                "and g5 encrypt themselves and do not use it, and elsewhere it goes by "
+                "encryption.customer_managed_key. Captures are encrypted by their bucket.",
+            )
         if settings.endpoint.enabled:
             self._serve(settings, configuration.attr_endpoint_config_name, role)
 
@@ -136,6 +152,7 @@ class ImageEndpoint(Construct):
             enable_capture=True,
             initial_sampling_percentage=settings.capture.sampling_percentage,
             destination_s3_uri=self.capture_uri,
+            kms_key_id=self._encryption_key.key_arn if self._encryption_key else None,
             capture_options=[
                 sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
                 for mode in CAPTURE_MODES[settings.capture.mode]

@@ -5,6 +5,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -19,6 +20,12 @@ from stacks.constructs.acknowledge import (
     acknowledge_wildcard,
 )
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.encryption_key import (
+    allow_reading,
+    allow_training,
+    allow_volumes,
+    volume_key,
+)
 from stacks.constructs.grants import allow
 from stacks.constructs.log_group import log_group
 from stacks.constructs.python_function import (
@@ -48,9 +55,12 @@ class TrainingJob(Construct):
         dataset_prefix: str,
         data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
     ) -> None:
         """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
         super().__init__(scope, construct_id)
+        self._encryption_key = encryption_key
+        self._volume_key = volume_key(encryption_key, settings.training.instance_type)
         image = AlgorithmImage(self, "Image")
         self._role = self._job_role(settings, image, data_bucket, artifact_bucket)
         training = settings.training
@@ -73,6 +83,7 @@ class TrainingJob(Construct):
                 "MaxRuntimeInSeconds": training.max_runtime_minutes * 60,
                 "HyperParameters": training.hyperparameters.as_request(),
                 **_optional_properties(settings, artifact_bucket),
+                **self._keys(),
                 "Tags": tag_list(settings),
             },
         )
@@ -112,7 +123,14 @@ class TrainingJob(Construct):
             self._allow_checkpoints(role, artifact_bucket)
         if settings.training.initial_model_data_url:
             self._allow_initial_model(role, settings.training.initial_model_data_url)
+        allow_training(role, self._encryption_key)
+        allow_volumes(role, self._volume_key)
         return role
+
+    def _keys(self) -> dict[str, str]:
+        # Checkpoints have no such parameter: they get the key of their bucket.
+        keys = {"OutputKmsKeyId": self._encryption_key, "VolumeKmsKeyId": self._volume_key}
+        return {name: key.key_arn for name, key in keys.items() if key}
 
     def _allow_checkpoints(self, role: iam.Role, artifact_bucket: s3.IBucket) -> None:
         for action in ("s3:GetObject", "s3:PutObject"):
@@ -162,6 +180,7 @@ class TrainingJob(Construct):
             )
             # Lets S3 answer 404 instead of 403 for what is not there.
             allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+            allow_reading(function, self._encryption_key)
         allow(on_event, "sagemaker:CreateTrainingJob", jobs, why_wildcard=any_job)
         allow(on_event, "sagemaker:AddTags", jobs, why_wildcard=any_job)
         allow(on_event, "sagemaker:StopTrainingJob", jobs, why_wildcard=any_job)

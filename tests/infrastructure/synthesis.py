@@ -44,6 +44,7 @@ COMPREHENSIVE: dict[str, Any] = {
         "sqs": ["arn:aws:sqs:us-east-1:111122223333:operations"],
     },
     "retention": {"removal": "retain"},
+    "encryption": {"customer_managed_key": True},
     "tags": {"owner": "team@example.com", "cost_centre": "4711"},
 }
 

@@ -205,7 +205,7 @@ def test_one_switch_decides_what_outlives_the_stacks(
 ) -> None:
     stateful = [
         resource
-        for type_ in ("AWS::S3::Bucket", "AWS::Logs::LogGroup")
+        for type_ in ("AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::KMS::Key")
         for resource in resources(templates, name, type_).values()
     ]
 
@@ -365,9 +365,9 @@ def test_the_environment_that_is_set_is_the_one_that_is_read(
 
 
 def test_the_properties_of_the_training_job_are_the_ones_that_are_read(
-    templates: Templates, environment: str
+    templates: Templates,
 ) -> None:
-    job = the_only(resources(templates, environment, "Custom::TrainingJob"))
+    job = the_only(resources(templates, "dev", "Custom::TrainingJob"))
 
     assert set(job["Properties"]) - {"ServiceToken"} == keys_read("training_job", "properties")
 
@@ -375,10 +375,12 @@ def test_the_properties_of_the_training_job_are_the_ones_that_are_read(
 def test_optional_properties_of_the_training_job_are_the_ones_that_are_asked_for() -> None:
     settings = validate(
         {
+            "encryption": {"customer_managed_key": True},
             "training": {
+                "instance_type": "ml.p3.2xlarge",  # its volumes take a key
                 "spot": {"enabled": True},
                 "initial_model_data_url": "s3://elsewhere/model.tar.gz",
-            }
+            },
         },
         environment="test",
         source="test.toml",

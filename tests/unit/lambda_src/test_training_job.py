@@ -25,6 +25,8 @@ PROPERTIES = {
     "Tags": [{"Key": "project", "Value": "scones"}],
 }
 SPOT = {"MaxWaitInSeconds": "3000", "CheckpointPath": "s3://artifacts/checkpoints"}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+KEYS = {"OutputKmsKeyId": KEY, "VolumeKmsKeyId": KEY}
 INITIAL_MODEL = "s3://artifacts/models/earlier/output/model.tar.gz"
 
 
@@ -195,7 +197,22 @@ def test_an_earlier_model_is_a_channel_of_its_own_type(handler: ModuleType) -> N
     assert request["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] == INITIAL_MODEL
 
 
-@pytest.mark.parametrize("options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL}])
+@pytest.mark.parametrize(
+    ("keys", "output", "volume"),
+    [({}, None, None), ({"OutputKmsKeyId": KEY}, KEY, None), (KEYS, KEY, KEY)],
+)
+def test_output_and_volumes_have_the_keys_that_are_given(
+    handler: ModuleType, keys: dict[str, str], output: str | None, volume: str | None
+) -> None:
+    request = request_of(handler, create(handler, **keys))
+
+    assert request["OutputDataConfig"].get("KmsKeyId") == output
+    assert request["ResourceConfig"].get("VolumeKmsKeyId") == volume
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL, **KEYS}]
+)
 def test_the_request_is_one_that_botocore_accepts(
     handler: ModuleType, options: dict[str, Any]
 ) -> None:
@@ -227,6 +244,7 @@ def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> No
         {"MaxRuntimeInSeconds": "60"},
         {"Spot": SPOT},
         {"InitialModelDataUrl": INITIAL_MODEL},
+        {"OutputKmsKeyId": KEY},
     ],
 )
 def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, Any]) -> None:

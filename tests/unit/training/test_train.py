@@ -16,6 +16,7 @@ from training.errors import StagingError, TrainingError
 pytest.importorskip("sagemaker.core", reason="the SageMaker SDK is optional")
 
 DEPLOYED = "scones-dev-abc"
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHANNEL = {
     "ChannelName": "train",
     "ContentType": "application/x-image",
@@ -64,7 +65,7 @@ def outside(client: Any) -> dict[str, Any]:
     (name,) = (
         summary["TrainingJobName"]
         for summary in client.list_training_jobs()["TrainingJobSummaries"]
-        if summary["TrainingJobName"] != DEPLOYED
+        if summary["TrainingJobName"].startswith("scones-dev-outside-")
     )
     described: dict[str, Any] = client.describe_training_job(TrainingJobName=name)
     return described
@@ -90,6 +91,36 @@ def test_the_job_is_the_stacks_with_the_settings_and_the_time_of_the_caller(depl
     for same in ("RoleArn", "InputDataConfig", "EnableNetworkIsolation"):
         assert job[same] == REQUEST[same], same
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/models"
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "key", "volume_key"),
+    [
+        ("ml.g5.xlarge", {"KmsKeyId": KEY}, None),
+        ("ml.p3.2xlarge", {"KmsKeyId": KEY}, KEY),
+        ("ml.p3.2xlarge", {}, None),
+    ],
+)
+def test_the_job_has_the_keys_of_the_stacks(
+    deployed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    instance_type: str,
+    key: dict[str, str],
+    volume_key: str | None,
+) -> None:
+    output = {"S3OutputPath": "s3://artifacts/models", **key}
+    deployed.create_training_job(
+        **{**REQUEST, "TrainingJobName": f"{DEPLOYED}-2", "OutputDataConfig": output}
+    )
+    monkeypatch.setattr(train, "stack_output", lambda *_: f"{DEPLOYED}-2")
+    values = {"training": {"instance_type": instance_type}}
+    settings = validate(values, environment="dev", source="test")
+
+    train.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
+
+    job = outside(deployed)
+    assert job["OutputDataConfig"].get("KmsKeyId") == key.get("KmsKeyId")
+    assert job["ResourceConfig"].get("VolumeKmsKeyId") == volume_key
 
 
 @pytest.mark.parametrize(
