@@ -42,6 +42,29 @@ def interrupt_during_training(environment: Deployment) -> None:
         environment.cli.run(*DEPLOY, "--all", log="cdk", say=watch)
 
 
+def the_key_of(environment: Deployment) -> str:
+    """ARN of the KMS key that the storage stack owns."""
+    pages = environment.cloud.client("cloudformation").get_paginator("list_stack_resources")
+    (key,) = pages.paginate(StackName=environment.settings.stack_name("Storage")).search(
+        "StackResourceSummaries[?ResourceType == 'AWS::KMS::Key'].PhysicalResourceId"
+    )
+    arn: str = environment.cloud.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"]
+    return arn
+
+
+def keys_in_use(environment: Deployment) -> dict[str, str | None]:
+    """ARN of the key of captures and model; the local cloud keeps no other."""
+    sagemaker = environment.cloud.client("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName=environment.settings.endpoint_name)
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    (name,) = jobs(environment)
+    job = sagemaker.describe_training_job(TrainingJobName=name)
+    return {
+        "captures": config["DataCaptureConfig"].get("KmsKeyId"),
+        "model": job["OutputDataConfig"].get("KmsKeyId"),
+    }
+
+
 def test_two_environments_do_not_touch_each_other(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,7 +86,12 @@ def test_two_environments_do_not_touch_each_other(
     assert f"{training} (no changes)" in deployed
     assert jobs(prod) == jobs(prod, "Completed") == [running]
     assert prod.classify(next(iter(prod.dataset.truth)))["counts"]["failed"] == 0
+    key = the_key_of(prod)
+    assert keys_in_use(prod) == {"captures": key, "model": key}
     prod.cdk("destroy", "--all", "--force")
+    # What it encrypted is retained, and so is the key.
+    kms = prod.cloud.client("kms")
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
     after = sagemaker_resources(deployment)
     assert {**after, "jobs": dev["jobs"]} == dev
     assert after["jobs"] == [*dev["jobs"], running]
