@@ -18,6 +18,11 @@ def is_retired(instance_type: str) -> bool:
     return instance_type.split(".")[1] in RETIRED_FAMILIES
 
 
+def has_gpu(instance_type: str) -> bool:
+    """Whether instances of this type have GPUs; all that train have."""
+    return instance_type.split(".")[1] in TRAINING_FAMILIES
+
+
 def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:
     def check(instance_type: str) -> str:
         parts = instance_type.split(".")
