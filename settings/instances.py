@@ -34,6 +34,11 @@ def _family(instance_type: str) -> str:
     return instance_type.split(".")[1]
 
 
+def has_gpu(instance_type: str) -> bool:
+    """Whether instances of this type have GPUs; all that train have."""
+    return instance_type.split(".")[1] in TRAINING_FAMILIES
+
+
 def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:
     def check(instance_type: str) -> str:
         parts = instance_type.split(".")

@@ -25,7 +25,9 @@ from tests.infrastructure.synthesis import (
 Resource = dict[str, Any]
 
 PHYSICAL_NAMES = (
+    "AlarmName",
     "BucketName",
+    "DashboardName",
     "EndpointConfigName",
     "FunctionName",
     "LogGroupName",
@@ -94,6 +96,7 @@ def test_only_the_endpoint_has_a_physical_name(templates: Templates, environment
     # CDK names every inline policy, inside its role.
     assert named == {
         ("AWS::IAM::Policy", "PolicyName"),
+        ("AWS::Logs::MetricFilter", "LogGroupName"),  # a reference
         ("AWS::SageMaker::Endpoint", "EndpointConfigName"),  # a reference
     }
     assert isinstance(endpoint["Properties"]["EndpointConfigName"], dict)

@@ -214,14 +214,10 @@ def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Mes
     cloudwatch = deployment.cloud.client("cloudwatch")
     alarms = cloudwatch.describe_alarms(AlarmNamePrefix=deployment.settings.stack_name(""))
     alarm = alarms["MetricAlarms"][0]
-    detail = {
-        "alarmName": alarm["AlarmName"],
-        "state": {"value": "ALARM", "reason": "1 is above 0", "timestamp": "2026-01-01T00:00:00Z"},
-        "configuration": {"description": alarm["AlarmDescription"]},
-    }
 
-    # The local cloud sends no event of an alarm; here is what its rule and its target make of one.
-    notify_of(deployment, "aws.cloudwatch", "CloudWatch Alarm State Change", detail)
+    cloudwatch.set_alarm_state(
+        AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 is above 0"
+    )
 
     (message,) = messages()
     assert message["Subject"] == "Scones dev: alarm"
