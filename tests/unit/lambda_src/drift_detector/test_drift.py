@@ -121,12 +121,12 @@ def test_the_figures_agree_with_numpy_and_scipy() -> None:
     classes = [np.bincount([row.best_class for row in rows]) for rows in (before, after)]
     index = found["ClassStabilityIndex"]
     assert index.value == pytest.approx(smoothed_index(*classes))
-    assert index.limit == pytest.approx(chi2.isf(EACH, 1) * spread, rel=0.08)
+    assert index.limit == pytest.approx(chi2.isf(EACH, 1) * spread)
 
 
 @pytest.mark.parametrize("probability", [0.99, 0.999, 0.9999])
 def test_the_quantiles_are_near_scipys(probability: float) -> None:
-    for degrees, tolerance in ((1, 0.08), (2, 0.05), (9, 0.015), (30, 0.01)):
+    for degrees, tolerance in ((1, 1e-9), (2, 0.05), (9, 0.015), (30, 0.01)):
         quantile = drift.chi_square_quantile(probability, degrees)
         assert quantile == pytest.approx(chi2.ppf(probability, degrees), rel=tolerance)
     for degrees in (20, 49, 199, 10_000):
@@ -233,7 +233,7 @@ def test_a_comparison_says_what_moved_and_by_how_much() -> None:
     ("reference", "window"), [(drift.MINIMUM, 600), (200, drift.WINDOW), (200, drift.MINIMUM)]
 )
 def test_false_alarms_are_rare(reference: int, window: int) -> None:
-    """1,000 windows, each with a baseline of its own: half a false alarm is expected at most."""
+    """1,000 windows, each with a baseline of its own: one false alarm is expected at most."""
     pictures = observations(20_000, seed=6)
     rng = np.random.default_rng(7)
     alarms = 0
@@ -242,4 +242,4 @@ def test_false_alarms_are_rare(reference: int, window: int) -> None:
         comparisons = drift.compare(baseline(chosen[:reference]), chosen[reference:])
         alarms += bool(moved(comparisons))
 
-    assert alarms <= 3  # a Poisson distribution of mean 0.5 is above once in 570
+    assert alarms <= 5  # a Poisson distribution of mean 1 is above once in 1,700
