@@ -205,11 +205,11 @@ def drifts_table(results: Results) -> Table:
         found = results.found[TOGETHER, change.name]
         delays = [_until(found, part) for part in (0.5, 0.9, 1.0)]
         share = _share(found)
-        table.add_row(change.meaning, *delays, f"{share:.1%}", _yes(share == 1))
+        table.add_row(change.meaning, *delays, f"{share:.2%}", _yes(share == 1))
     share = results.deployment_alarms[TOGETHER, MISLABELLED] / results.deployments
     at_deployment = ["0" if part <= share else "-" for part in (0.5, 0.9, 1.0)]
     meaning = f"{FLIPPED_SHARE:.0%} of the labels wrong (seen at the deployment)"
-    table.add_row(meaning, *at_deployment, f"{share:.1%}", _yes(share == 1))
+    table.add_row(meaning, *at_deployment, f"{share:.2%}", _yes(share == 1))
     return table
 
 

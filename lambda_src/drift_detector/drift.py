@@ -23,9 +23,10 @@ WINDOW = 200
 """Pictures that are compared: the latest so many; more if one run has more."""
 MINIMUM = 50
 """Fewer pictures give no comparison: chance would hide anything but a catastrophe."""
-FALSE_ALARM_RATE = 0.001
-"""Windows without drift in which some comparison exceeds its limit; an upper bound, up to the
-limits' approximations. Baselines share it unevenly: an unlucky one alarms often, most never."""
+FALSE_ALARM_RATE = 0.0005
+"""Windows without drift in which some comparison exceeds its limit: half of what is aimed at, 1 in
+1,000, as the limits are approximations. Baselines share it unevenly: an unlucky one alarms often,
+most never."""
 BINS = 10
 """Of a population stability index: as many parts of the baseline, each with as many pictures."""
 

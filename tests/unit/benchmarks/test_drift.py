@@ -19,7 +19,7 @@ from benchmarks.drift_traffic import (
     Fleet,
     Pictures,
 )
-from lambda_src.drift_detector.drift import METRICS, WINDOW, Observation
+from lambda_src.drift_detector.drift import FALSE_ALARM_RATE, METRICS, WINDOW, Observation
 from training.cifar100 import Cifar100
 from training.drawn import draw
 from training.source import Source
@@ -110,7 +110,7 @@ def test_the_kolmogorov_smirnov_test_is_scipys() -> None:
 
     for quantity in METRICS:
         values = [[getattr(row, quantity) for row in rows] for rows in (old, new)]
-        limit = np.sqrt(-np.log(0.001 / 7 / 2) / 2 * (2 / 200))
+        limit = np.sqrt(-np.log(FALSE_ALARM_RATE / 7 / 2) / 2 * (2 / 200))
         ratio = detectors.kolmogorov_smirnov(new, quantity)
         assert ratio == pytest.approx(ks_2samp(*values).statistic / limit)
 
@@ -129,7 +129,7 @@ def test_the_tables_say_what_is_reached(results: drift.Results) -> None:
     rows = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
 
     assert any(row[:2] == ["MeanSharpness", "0.00"] for row in rows)
-    assert any(row[:1] == ["Gaussian,"] and row[-2:] == ["100.0%", "yes"] for row in rows)
+    assert any(row[:1] == ["Gaussian,"] and row[-2:] == ["100.00%", "yes"] for row in rows)
 
 
 def test_delays_are_those_within_which_a_part_of_the_runs_alarmed() -> None:
@@ -141,8 +141,8 @@ def test_delays_are_those_within_which_a_part_of_the_runs_alarmed() -> None:
     console.print(drift.drifts_table(drifts))
     rows = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
 
-    assert any(row[-5:] == ["50", "-", "-", "75.0%", "NO"] for row in rows)
-    assert any(row[:2] == ["30%", "of"] and row[-2:] == ["0.0%", "NO"] for row in rows)
+    assert any(row[-5:] == ["50", "-", "-", "75.00%", "NO"] for row in rows)
+    assert any(row[:2] == ["30%", "of"] and row[-2:] == ["0.00%", "NO"] for row in rows)
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ def test_a_comparison_says_what_moved_and_by_how_much() -> None:
     ("reference", "window"), [(drift.MINIMUM, 600), (200, drift.WINDOW), (200, drift.MINIMUM)]
 )
 def test_false_alarms_are_rare(reference: int, window: int) -> None:
-    """1,000 windows, each with a baseline of its own: one false alarm is expected at most."""
+    """1,000 windows, each with a baseline of its own: half a false alarm is expected at most."""
     pictures = observations(20_000, seed=6)
     rng = np.random.default_rng(7)
     alarms = 0
@@ -232,4 +232,4 @@ def test_false_alarms_are_rare(reference: int, window: int) -> None:
         comparisons = drift.compare(baseline(chosen[:reference]), chosen[reference:])
         alarms += bool(moved(comparisons))
 
-    assert alarms <= 5  # a Poisson distribution of mean 1 is above once in 1,700
+    assert alarms <= 3  # a Poisson distribution of mean 0.5 is above once in 570
