@@ -17,14 +17,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
+from .quantiles import chi_square_quantile, normal_quantile, student_quantile
+
 WINDOW = 200
 """Pictures that are compared: the latest so many; more if one run has more."""
 MINIMUM = 50
 """Fewer pictures give no comparison: chance would hide anything but a catastrophe."""
 FALSE_ALARM_RATE = 0.0005
-"""Windows without drift in which some comparison exceeds its limit, by design; half of the aim of
-1 in 1,000, since the limits are approximations. The baselines share it unevenly: one that is
-unlucky alarms often, most never."""
+"""Windows without drift in which some comparison exceeds its limit: half of what is aimed at, 1 in
+1,000, as the limits are approximations. Baselines share it unevenly: an unlucky one alarms often,
+most never."""
 BINS = 10
 """Of a population stability index: as many parts of the baseline, each with as many pictures."""
 
@@ -128,7 +130,7 @@ class Baseline:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """For json.dumps; some 2 KB, however many pictures."""
+        """For json.dumps; about 1.5 KB, however many pictures."""
         return asdict(self)
 
     @classmethod
@@ -203,7 +205,7 @@ def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
     Worse is a drop: the ratio of a rise is 0. Traffic cannot show a model that was trained with
     wrong labels, since its own baseline has the same fault.
     """
-    z = statistics.NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / 2)
+    z = normal_quantile(1 - FALSE_ALARM_RATE / 2)
     spread = math.sqrt(1 / old.count + 1 / new.count)
     before, after = old.quantities["confidence"], new.quantities["confidence"]
     drops = [
@@ -245,7 +247,7 @@ def share_below_threshold(baseline: Baseline, window: Sequence[Observation]) -> 
     below, count = _below(window, baseline.threshold), len(window)
     pooled = (below + baseline.below_threshold) / (count + baseline.count)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / baseline.count + 1 / count))
-    z = statistics.NormalDist().inv_cdf(1 - _rate_each() / 2)
+    z = normal_quantile(1 - _rate_each() / 2)
     return Comparison(
         name="ShareBelowThreshold",
         value=below / count,
@@ -281,21 +283,6 @@ def _stability(name: str, expected: Sequence[int], found: Sequence[int]) -> Comp
     by_chance = chi_square_quantile(1 - _rate_each(), len(expected) - 1)
     limit = max(SMALLEST_INDEX, by_chance * (1 / sum(expected) + 1 / sum(found)))
     return Comparison(name=name, value=index, expected=0.0, limit=limit)
-
-
-def chi_square_quantile(probability: float, degrees: int) -> float:
-    """Wilson and Hilferty's approximation: at 0.9999, 7% too high for 1 degree, 1% for 9."""
-    z = statistics.NormalDist().inv_cdf(probability)
-    part = 2 / (9 * degrees)
-    return float(degrees * (1 - part + z * math.sqrt(part)) ** 3)
-
-
-def student_quantile(probability: float, degrees: int) -> float:
-    """Expansion in 1/degrees (Abramowitz and Stegun 26.7.5): within 1% at 0.9999 from 20 on."""
-    z = statistics.NormalDist().inv_cdf(probability)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    return z + first / degrees + second / degrees**2
 
 
 def _rate_each() -> float:

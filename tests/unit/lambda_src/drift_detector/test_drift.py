@@ -121,17 +121,7 @@ def test_the_figures_agree_with_numpy_and_scipy() -> None:
     classes = [np.bincount([row.best_class for row in rows]) for rows in (before, after)]
     index = found["ClassStabilityIndex"]
     assert index.value == pytest.approx(smoothed_index(*classes))
-    assert index.limit == pytest.approx(chi2.isf(EACH, 1) * spread, rel=0.08)
-
-
-@pytest.mark.parametrize("probability", [0.99, 0.999, 0.9999])
-def test_the_quantiles_are_near_scipys(probability: float) -> None:
-    for degrees, tolerance in ((1, 0.08), (2, 0.05), (9, 0.015), (30, 0.01)):
-        quantile = drift.chi_square_quantile(probability, degrees)
-        assert quantile == pytest.approx(chi2.ppf(probability, degrees), rel=tolerance)
-    for degrees in (20, 49, 199, 10_000):
-        quantile = drift.student_quantile(probability, degrees)
-        assert quantile == pytest.approx(t.ppf(probability, degrees), rel=0.01)
+    assert index.limit == pytest.approx(chi2.isf(EACH, 1) * spread)
 
 
 def test_limits_shrink_with_more_pictures_but_not_below_what_is_worth_a_message() -> None:
