@@ -15,4 +15,4 @@ class Monitoring(Section):
     max_latency_ms: Annotated[int, Field(ge=1, le=60000)] = 1000
     """Alarm: one of ten replies of the endpoint takes longer."""
     dashboard: bool = True
-    """Whether there is a dashboard: 3 are free, each one more costs 3 USD a month."""
+    """Whether there is a dashboard. An account has 3 free; each one more costs 3 USD a month."""

@@ -88,7 +88,7 @@ class OperationsDashboard(Construct):
 
     def _invocations(self) -> cloudwatch.GraphWidget:
         calls = self._metrics.of_calls("Invocations", cloudwatch.Stats.SUM, label="Calls")
-        return _graph("Endpoint: calls", "calls a minute", calls)
+        return _graph("Endpoint: calls", "calls", calls)
 
     def _latency(self, title: str, metric: str) -> cloudwatch.GraphWidget:
         limit = self._settings.monitoring.max_latency_ms
@@ -142,7 +142,7 @@ class OperationsDashboard(Construct):
         machine = self._workflow.state_machine
         return _graph(
             "Workflow: executions",
-            "executions in 5 minutes",
+            "executions",
             machine.metric_started(label="Started", period=FIVE_MINUTES),
             machine.metric_succeeded(label="Succeeded", color=GREEN, period=FIVE_MINUTES),
             machine.metric_failed(label="Failed", color=RED, period=FIVE_MINUTES),
@@ -167,7 +167,7 @@ class OperationsDashboard(Construct):
 
     def _pictures(self, verdicts: VerdictMetrics) -> cloudwatch.GraphWidget:
         metrics = (verdicts.metric(each).with_(color=VERDICT_COLOURS[each]) for each in VERDICTS)
-        return _graph("Workflow: pictures", "pictures in 5 minutes", *metrics, stacked=True)
+        return _graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
         functions = self._workflow.functions.items()
@@ -181,8 +181,8 @@ class OperationsDashboard(Construct):
             for name, each in functions
         ]
         return [
-            _graph("Functions: errors, bad pictures included", "errors in 5 minutes", *errors),
-            _graph("Functions: throttled calls", "calls in 5 minutes", *throttles),
+            _graph("Functions: errors, bad pictures included", "errors", *errors),
+            _graph("Functions: throttled calls", "calls", *throttles),
             _graph("Functions: duration, p90", "ms", *durations),
         ]
 

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -212,18 +213,44 @@ def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: M
 
 def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Messages) -> None:
     cloudwatch = deployment.cloud.client("cloudwatch")
-    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=deployment.settings.stack_name(""))
-    alarm = alarms["MetricAlarms"][0]
-
-    cloudwatch.set_alarm_state(
-        AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="1 is above 0"
+    prefix = deployment.settings.stack_name("Monitoring")
+    (alarm,) = (
+        each
+        for each in cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+        if each.get("MetricName") == "Invocation5XXErrors"
     )
+    assert alarm["StateValue"] == "OK"  # a quiet night
+
+    now = datetime.now(UTC)
+    for minutes_ago in (3, 2, 0):
+        datum = {
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm["Dimensions"],
+            "Timestamp": now - timedelta(minutes=minutes_ago),
+            "Values": [0, 1],
+        }
+        cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
 
     (message,) = messages()
     assert message["Subject"] == "Scones dev: alarm"
-    assert message["Message"] == (
-        f"{alarm['AlarmName']}\n{alarm['AlarmDescription']}\n\n1 is above 0\n"
-    )
+    name, description, _, reason, _ = message["Message"].split("\n")
+    assert (name, description) == (alarm["AlarmName"], alarm["AlarmDescription"])
+    assert "0.5, 0.5, 0.5" in reason
+
+
+def test_the_dashboard_shows_what_is_deployed(deployment: Deployment) -> None:
+    cloudwatch = deployment.cloud.client("cloudwatch")
+    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    body = cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+
+    widgets = json.loads(body)["widgets"]
+    (shown,) = (each["properties"]["alarms"] for each in widgets if each["type"] == "alarm")
+    prefix = deployment.settings.stack_name("Monitoring")
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+    assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
+    assert deployment.outputs("Workflow")["StateMachineArn"] in body
+    assert deployment.outputs("Storage")["CaptureBucketName"] in body
+    assert "${" not in body
 
 
 def notify_of(
@@ -290,7 +317,7 @@ def test_deploying_again_changes_and_trains_nothing(deployment: Deployment) -> N
 
     output = deployment.cdk(*DEPLOY, "--all")
 
-    assert output.count("(no changes)") == 4
+    assert output.count("(no changes)") == 5
     assert deployment.training_jobs() == jobs
 
 

@@ -1,0 +1,369 @@
+"""What is watched, when it rings, and what the dashboard shows."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from stacks.constructs.classification_workflow import VERDICTS
+from tests.infrastructure.synthesis import states
+from tests.infrastructure.test_variants import templates_with
+
+ENDPOINT = {"EndpointName": "scones-test", "VariantName": "AllTraffic"}
+FUNCTIONS = ("ClassifyImage", "FilterConfidence", "SerializeImage")
+MACHINE = {"StateMachineArn": "ClassificationStateMachine"}
+Shown = tuple[str, str, dict[str, str], str]  # namespace, name, dimensions, statistic
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """The stack with the default settings."""
+    return monitoring_with()
+
+
+@pytest.fixture(scope="module")
+def widgets(template: Template) -> list[dict[str, Any]]:
+    """Its dashboard's widgets."""
+    return widgets_of(template)
+
+
+def monitoring_with(**values: Any) -> Template:
+    return templates_with(**values)["Monitoring"]
+
+
+def plain(value: Any) -> Any:
+    """The value with each reference to another resource as what its logical id begins with."""
+    match value:
+        case {"Fn::ImportValue": str(name)}:
+            return re.sub(r"^.*ExportsOutput(Ref|FnGetAtt)|[0-9A-F]{8}.*$", "", name)
+        case {"Fn::GetAtt": [str(name), _]} | {"Ref": str(name)}:
+            return name
+        case {"Fn::Join": [str(delimiter), list(parts)]}:
+            return delimiter.join(plain(part) for part in parts)
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case _:
+            return value
+
+
+def alarms_of(template: Template) -> dict[str, dict[str, Any]]:
+    """Properties of the alarms by logical id without its hash."""
+    return {
+        logical_id[:-8]: plain(alarm["Properties"])
+        for logical_id, alarm in template.find_resources("AWS::CloudWatch::Alarm").items()
+    }
+
+
+def dimensions_of(metric: dict[str, Any]) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+
+
+# --- alarms --------------------------------------------------------------------------------------
+
+
+def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) -> None:
+    alarms = alarms_of(template)
+
+    assert len(alarms) == 13
+    for name, alarm in alarms.items():
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
+        assert "AlarmActions" not in alarm, name  # a rule of the workflow stack tells of them
+        assert len(alarm["AlarmDescription"].split(". ")) >= 2, name
+        assert len(alarm["AlarmDescription"]) <= 1024, name
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "statistic", "threshold"),
+    [
+        ("EndpointErrors5XX", "Invocation5XXErrors", "Average", 0.02),
+        ("EndpointErrors4XX", "Invocation4XXErrors", "Average", 0.02),
+        ("EndpointModelLatency", "ModelLatency", "p90", 250_000),
+        ("EndpointOverheadLatency", "OverheadLatency", "p90", 250_000),
+    ],
+)
+def test_errors_and_latency_of_the_endpoint(
+    name: str, metric: str, statistic: str, threshold: float
+) -> None:
+    alarm = alarms_of(monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250}))[
+        name
+    ]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", metric)
+    assert dimensions_of(alarm) == ENDPOINT
+    assert alarm.get("Statistic", alarm.get("ExtendedStatistic")) == statistic
+    assert alarm["Threshold"] == pytest.approx(threshold)
+    assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (60, 3, 5)
+
+
+def test_any_throttled_call_of_a_function_is_an_alarm(template: Template) -> None:
+    throttles = [
+        alarm for alarm in alarms_of(template).values() if alarm.get("MetricName") == "Throttles"
+    ]
+
+    watched = sorted(dimensions_of(alarm)["FunctionName"] for alarm in throttles)
+    assert watched == list(FUNCTIONS)
+    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in throttles} == {("Sum", 0)}
+
+
+def test_many_errors_of_a_function_are_an_alarm_and_few_are_not(template: Template) -> None:
+    alarms = [alarm for alarm in alarms_of(template).values() if "Metrics" in alarm]
+
+    watched = []
+    for alarm in alarms:
+        share, *metrics = alarm["Metrics"]
+        assert share["Expression"] == "IF(errors >= 10, 100 * errors / calls, 0)"
+        assert share["ReturnData"] is True
+        assert alarm["Threshold"] == 5
+        by_id = {each["Id"]: each["MetricStat"] for each in metrics}
+        assert by_id["errors"]["Metric"]["MetricName"] == "Errors"
+        assert by_id["calls"]["Metric"]["MetricName"] == "Invocations"
+        assert {each["Stat"] for each in by_id.values()} == {"Sum"}
+        (function,) = {dimensions_of(each["Metric"])["FunctionName"] for each in by_id.values()}
+        watched.append(function)
+    assert sorted(watched) == list(FUNCTIONS)
+
+
+def test_rejections_that_are_raised_are_no_alarm() -> None:
+    alarms = alarms_of(monitoring_with(workflow={"rejection_style": "raise"}))
+
+    assert {"WorkflowSerializeErrors", "WorkflowClassifyErrors"} <= alarms.keys()
+    assert "WorkflowFilterErrors" not in alarms
+    assert "WorkflowFilterThrottles" in alarms
+
+
+@pytest.mark.parametrize(
+    ("on_rejection", "expected"),
+    [
+        ("report", {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}),
+        ("fail", {"ExecutionsTimedOut", "ExecutionsAborted"}),
+    ],
+)
+def test_executions_that_die_are_an_alarm(on_rejection: str, expected: set[str]) -> None:
+    alarms = alarms_of(monitoring_with(workflow={"on_rejection": on_rejection}))
+
+    watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/States"]
+    assert {alarm["MetricName"] for alarm in watched} == expected
+    assert all(dimensions_of(alarm) == MACHINE for alarm in watched)
+    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in watched} == {("Sum", 0)}
+
+
+def test_without_an_endpoint_nothing_watches_it() -> None:
+    template = monitoring_with(endpoint={"enabled": False})
+
+    assert "SageMaker" not in json.dumps(template.to_json())
+    assert "scones-test" not in json.dumps(template.to_json())
+    assert {"WorkflowClassifyThrottles", "WorkflowExecutionsFailed"} <= alarms_of(template).keys()
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def test_pictures_are_counted_by_the_states_that_they_end_in() -> None:
+    templates = templates_with()
+
+    (filter_,) = templates["Monitoring"].find_resources("AWS::Logs::MetricFilter").values()
+    properties = plain(filter_["Properties"])
+    assert properties["LogGroupName"] == "ClassificationStateMachineLogs"
+    (metric,) = properties["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == ("Scones/test", "Pictures")
+    assert metric["MetricValue"] == "1"
+    assert metric["Dimensions"] == [{"Key": "Verdict", "Value": "$.details.name"}]
+    names = re.findall(r'\$\.details\.name = "(\w+)"', properties["FilterPattern"])
+    assert '$.type = "PassStateEntered"' in properties["FilterPattern"]
+    in_map = states(templates["Workflow"])["Classify images"]["ItemProcessor"]["States"]
+    assert sorted(names) == sorted(
+        name for name, state in in_map.items() if state["Type"] == "Pass" and state.get("End")
+    )
+
+
+# --- dashboard -----------------------------------------------------------------------------------
+
+
+def widgets_of(template: Template) -> list[dict[str, Any]]:
+    (dashboard,) = template.find_resources("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(plain(dashboard["Properties"]["DashboardBody"]))
+    found: list[dict[str, Any]] = body["widgets"]
+    return found
+
+
+def titled(widgets: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    (properties,) = (
+        each["properties"] for each in widgets if each["properties"].get("title") == title
+    )
+    found: dict[str, Any] = properties
+    return found
+
+
+def shown(widget: dict[str, Any]) -> list[Shown]:
+    """The metrics of a widget, whether they are drawn or used in an expression."""
+    found = []
+    for row in widget["metrics"]:
+        options = row[-1]
+        if "expression" not in options:
+            namespace, name, *dimensions, _ = row
+            pairs = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+            found.append((namespace, name, pairs, options.get("stat", "Average")))
+    return found
+
+
+def of_functions(metric: str, statistic: str) -> list[Shown]:
+    order = ("SerializeImage", "ClassifyImage", "FilterConfidence")
+    return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in order]
+
+
+PERCENTILES = ("p50", "p90", "p99")
+GRAPHS: dict[str, list[Shown]] = {
+    "Endpoint: calls": [("AWS/SageMaker", "Invocations", ENDPOINT, "Sum")],
+    "Endpoint: model latency": [
+        ("AWS/SageMaker", "ModelLatency", ENDPOINT, each) for each in PERCENTILES
+    ],
+    "Endpoint: overhead latency": [
+        ("AWS/SageMaker", "OverheadLatency", ENDPOINT, each) for each in PERCENTILES
+    ],
+    "Endpoint: errors": [
+        ("AWS/SageMaker", "Invocation4XXErrors", ENDPOINT, "Average"),
+        ("AWS/SageMaker", "Invocation5XXErrors", ENDPOINT, "Average"),
+    ],
+    "Endpoint: instances": [
+        ("AWS/SageMaker", "Invocations", ENDPOINT, "Sum"),
+        ("AWS/SageMaker", "InvocationsPerInstance", ENDPOINT, "Sum"),
+    ],
+    "Endpoint: utilisation": [
+        ("/aws/sagemaker/Endpoints", name, ENDPOINT, "Average")
+        for name in (
+            "CPUUtilization",
+            "MemoryUtilization",
+            "GPUUtilization",
+            "GPUMemoryUtilization",
+        )
+    ],
+    "Workflow: executions": [
+        ("AWS/States", f"Executions{end}", MACHINE, "Sum")
+        for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+    ],
+    "Workflow: duration of an execution": [
+        ("AWS/States", "ExecutionTime", MACHINE, each) for each in PERCENTILES
+    ],
+    "Workflow: pictures": [
+        ("Scones/test", "Pictures", {"Verdict": each}, "Sum") for each in VERDICTS
+    ],
+    "Functions: errors, bad pictures included": of_functions("Errors", "Sum"),
+    "Functions: throttled calls": of_functions("Throttles", "Sum"),
+    "Functions: duration, p90": of_functions("Duration", "p90"),
+}
+
+
+@pytest.mark.parametrize("title", GRAPHS)
+def test_each_graph_shows_its_metrics(widgets: list[dict[str, Any]], title: str) -> None:
+    widget = titled(widgets, title)
+
+    assert shown(widget) == GRAPHS[title]
+    assert widget["yAxis"]["left"]["label"]
+    assert widget["yAxis"]["left"]["min"] == 0
+
+
+def test_there_are_no_other_graphs(widgets: list[dict[str, Any]]) -> None:
+    titles = [each["properties"]["title"] for each in widgets if each["type"] == "metric"]
+
+    assert titles == list(GRAPHS)
+
+
+def test_latency_is_in_milliseconds_and_durations_in_seconds(widgets: list[dict[str, Any]]) -> None:
+    for title, unit in (
+        ("Endpoint: model latency", "ms"),
+        ("Endpoint: overhead latency", "ms"),
+        ("Workflow: duration of an execution", "s"),
+    ):
+        widget = titled(widgets, title)
+        drawn = [row[0]["expression"] for row in widget["metrics"] if "expression" in row[0]]
+        assert drawn == [f"{each} / 1000" for each in PERCENTILES]
+        assert widget["yAxis"]["left"]["label"] == unit
+
+
+def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:
+    widgets = widgets_of(
+        monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250})
+    )
+
+    lines = {
+        each["properties"]["title"]: each["properties"]["annotations"]["horizontal"][0]["value"]
+        for each in widgets
+        if "annotations" in each["properties"]
+    }
+    assert lines == {
+        "Endpoint: model latency": 250,
+        "Endpoint: overhead latency": 250,
+        "Endpoint: errors": 2,
+    }
+
+
+def test_instances_without_gpu_show_none() -> None:
+    widgets = widgets_of(monitoring_with(endpoint={"instance_type": "ml.m5.xlarge"}))
+
+    names = [name for _, name, _, _ in shown(titled(widgets, "Endpoint: utilisation"))]
+    assert names == ["CPUUtilization", "MemoryUtilization"]
+
+
+def test_widgets_fill_their_rows_and_nothing_overlaps(widgets: list[dict[str, Any]]) -> None:
+    cells = [
+        (each["x"] + column, each["y"] + row)
+        for each in widgets
+        for column in range(each["width"])
+        for row in range(each["height"])
+    ]
+
+    rows = {y for _, y in cells}
+    assert len(cells) == len(set(cells))
+    assert sorted(cells) == [(x, y) for x in range(24) for y in range(max(rows) + 1)]
+
+
+def test_the_state_of_every_alarm_of_the_stack_is_shown(
+    template: Template, widgets: list[dict[str, Any]]
+) -> None:
+    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+
+    assert sorted(titled(widgets, "Alarms")["alarms"]) == sorted(alarms)
+
+
+def test_links_lead_to_the_own_region_and_resources(widgets: list[dict[str, Any]]) -> None:
+    (text,) = (each["properties"]["markdown"] for each in widgets if each["type"] == "text")
+
+    links = dict(re.findall(r"\[([^]]+)\]\((\S+)\)", text))
+    assert list(links) == ["Endpoint", "Executions", "Captures", "All alarms"]
+    for link in links.values():
+        assert link.startswith("https://AWS::Region.console.aws.amazon.com/")
+        assert "region=AWS::Region" in link
+    assert links["Endpoint"].endswith("#/endpoints/scones-test")
+    assert links["Executions"].endswith("#/statemachines/view/ClassificationStateMachine")
+    assert "/buckets/CaptureBucket" in links["Captures"]
+    assert "Scones-test-" in links["All alarms"]
+
+
+def test_the_dashboard_can_be_switched_off_and_the_alarms_stay(template: Template) -> None:
+    without = monitoring_with(monitoring={"dashboard": False})
+
+    without.resource_count_is("AWS::CloudWatch::Dashboard", 0)
+    assert alarms_of(without) == alarms_of(template)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"monitoring": {"dashboard": False}},
+        {"endpoint": {"enabled": False}},
+        {"workflow": {"rejection_style": "raise", "on_rejection": "fail"}},
+    ],
+    ids=str,
+)
+def test_no_setting_takes_an_export_away_that_monitoring_imports(values: dict[str, Any]) -> None:
+    # The workflow stack is deployed first, and CloudFormation keeps an export that is in use.
+    def exports(**values: Any) -> set[str]:
+        outputs = templates_with(**values)["Workflow"].to_json()["Outputs"]
+        return {name for name, output in outputs.items() if "Export" in output}
+
+    assert exports(**values) == exports()
