@@ -17,10 +17,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from typing import Any, NamedTuple, Self
 
 OVERLAP = timedelta(minutes=15)
 """Files that were uploaded so long before the latest one are looked at again: S3 dates an object
@@ -73,9 +70,7 @@ class Cursor:
             return False
         return file not in self.done
 
-    def new_files(
-        self, s3: "S3Client", *, bucket: str, prefix: str, now: datetime
-    ) -> list[CaptureFile]:
+    def new_files(self, s3: Any, *, bucket: str, prefix: str, now: datetime) -> list[CaptureFile]:
         """Files below `prefix` that are not done, in the order of their upload.
 
         `prefix` ends in a slash, and the folders of hours, yyyy/mm/dd/hh/, are below it. The first
@@ -152,7 +147,7 @@ class State:
 class StateStore:
     """The object in S3."""
 
-    def __init__(self, s3: "S3Client", *, bucket: str, key: str) -> None:
+    def __init__(self, s3: Any, *, bucket: str, key: str) -> None:
         """Nothing is read yet."""
         self._s3, self._bucket, self._key = s3, bucket, key
 

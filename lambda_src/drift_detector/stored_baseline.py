@@ -3,12 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 from .drift import Baseline
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class StoredBaseline:
     baseline: Baseline
 
     @classmethod
-    def load(cls, s3: "S3Client", *, bucket: str, key: str) -> Self:
+    def load(cls, s3: Any, *, bucket: str, key: str) -> Self:
         """Read it; raises the client's NoSuchKey if it is not there."""
         value = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
         return cls(
@@ -35,7 +32,7 @@ class StoredBaseline:
             baseline=Baseline.from_json(value["baseline"]),
         )
 
-    def save(self, s3: "S3Client", *, bucket: str, key: str) -> None:
+    def save(self, s3: Any, *, bucket: str, key: str) -> None:
         """Write it, for people to read, too."""
         value = {**asdict(self), "created": self.created.isoformat()}
         s3.put_object(

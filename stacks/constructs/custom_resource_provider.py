@@ -100,4 +100,3 @@ def _acknowledge_what_the_framework_is(
         reason="Nothing gets lost: the framework waits for its functions and tells "
         "CloudFormation of every failure, and CloudFormation waits for the framework.",
     )
-

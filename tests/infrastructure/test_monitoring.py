@@ -68,7 +68,7 @@ def dimensions_of(metric: dict[str, Any]) -> dict[str, str]:
 def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) -> None:
     alarms = alarms_of(template)
 
-    assert len(alarms) == 13
+    assert len(alarms) == 24
     for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] == "notBreaching", name
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
@@ -111,7 +111,11 @@ def test_any_throttled_call_of_a_function_is_an_alarm(template: Template) -> Non
 
 
 def test_many_errors_of_a_function_are_an_alarm_and_few_are_not(template: Template) -> None:
-    alarms = [alarm for alarm in alarms_of(template).values() if "Metrics" in alarm]
+    alarms = [
+        alarm
+        for name, alarm in alarms_of(template).items()
+        if name.startswith("Workflow") and "Metrics" in alarm
+    ]
 
     watched = []
     for alarm in alarms:
@@ -216,6 +220,10 @@ def of_functions(metric: str, statistic: str) -> list[Shown]:
     return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in order]
 
 
+def of_drift(statistic: str, *names: str) -> list[Shown]:
+    return [("Scones/test", name, {"EndpointName": "scones-test"}, statistic) for name in names]
+
+
 PERCENTILES = ("p50", "p90", "p99")
 GRAPHS: dict[str, list[Shown]] = {
     "Endpoint: calls": [("AWS/SageMaker", "Invocations", ENDPOINT, "Sum")],
@@ -255,6 +263,19 @@ GRAPHS: dict[str, list[Shown]] = {
     "Functions: errors, bad pictures included": of_functions("Errors", "Sum"),
     "Functions: throttled calls": of_functions("Throttles", "Sum"),
     "Functions: duration, p90": of_functions("Duration", "p90"),
+    "Drift: captures that were read": of_drift(
+        "Sum", "Records", "RecordsUnreadable", "PicturesNotMeasured"
+    ),
+    "Drift: replies": of_drift(
+        "Maximum",
+        "MeanConfidenceDrift",
+        "ShareBelowThresholdDrift",
+        "ConfidenceStabilityIndexDrift",
+        "ClassStabilityIndexDrift",
+    ),
+    "Drift: pictures": of_drift(
+        "Maximum", "MeanBrightnessDrift", "MeanContrastDrift", "MeanSharpnessDrift"
+    ),
 }
 
 
@@ -299,6 +320,8 @@ def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:
         "Endpoint: model latency": 250,
         "Endpoint: overhead latency": 250,
         "Endpoint: errors": 2,
+        "Drift: replies": 1,
+        "Drift: pictures": 1,
     }
 
 
