@@ -10,7 +10,7 @@ from lambda_src.drift_detector import figures
 from lambda_src.drift_detector.drift import COMPARISONS
 from stacks.constructs import drift_metrics
 from tests.infrastructure.test_monitoring import alarms_of, dimensions_of, monitoring_with, plain
-from tests.infrastructure.test_variants import as_list, statements
+from tests.infrastructure.test_variants import as_list, statements, templates_with
 
 OFF: dict[str, Any] = {"drift": {"enabled": False}}
 
@@ -178,6 +178,17 @@ def test_there_is_no_detector_without_something_to_look_at(values: dict[str, Any
     template.resource_count_is("AWS::Lambda::Function", 0)
     template.resource_count_is("AWS::Events::Rule", 0)
     assert "Drift" not in json.dumps(template.to_json())
+
+
+def test_switching_it_off_takes_no_export_away_that_it_imports() -> None:
+    # Storage is deployed first, and CloudFormation keeps an export that is in use.
+    given = {"training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"}}
+
+    def exports(**values: Any) -> set[str]:
+        outputs = templates_with(**given, **values)["Storage"].to_json()["Outputs"]
+        return {name for name, output in outputs.items() if "Export" in output}
+
+    assert exports(**OFF) == exports()
 
 
 def test_without_captured_pictures_there_are_no_alarms_on_them() -> None:
