@@ -1,7 +1,7 @@
 """Trains for longer than a stack may: `python -m training.train --max-runtime-minutes 300`.
 
 The job is a copy of the one that the stack trained last: its image, role, channels and output.
-Hyperparameters and instances are those of the settings, which need not be deployed. It runs on
+Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs on
 demand, not on spot instances, whose checkpoints belong to the stack's job.
 """
 
@@ -99,6 +99,7 @@ def _check_classes(settings: Settings) -> None:
 def _start(
     jobs: Any, name: str, stacks_job: Any, settings: Settings, max_runtime_minutes: int
 ) -> Any:
+    from sagemaker.core.resources import Tag
     from sagemaker.core.shapes import AlgorithmSpecification, ResourceConfig, StoppingCondition
 
     return jobs.create(
@@ -122,6 +123,7 @@ def _start(
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
         enable_network_isolation=True,
+        tags=[Tag(key=key, value=value) for key, value in settings.tags_by_key.items()],
     )
 
 

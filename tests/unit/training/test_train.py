@@ -90,6 +90,8 @@ def test_the_job_is_the_stacks_with_the_settings_and_the_time_of_the_caller(depl
     for same in ("RoleArn", "InputDataConfig", "EnableNetworkIsolation"):
         assert job[same] == REQUEST[same], same
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/models"
+    tags = deployed.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == settings.tags_by_key
 
 
 @pytest.mark.parametrize(
