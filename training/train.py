@@ -1,8 +1,8 @@
 """Trains for longer than a stack may: `python -m training.train --max-runtime-minutes 300`.
 
 The job is a copy of the one that the stack trained last: its image, role, channels and output.
-Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs on
-demand, not on spot instances, whose checkpoints belong to the stack's job.
+Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs
+on demand, not on spot instances, whose checkpoints belong to the stack's job.
 """
 
 import argparse
