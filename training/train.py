@@ -22,6 +22,7 @@ TRAINING_STACK = "Training"
 JOB_OUTPUT = "TrainingJobName"
 MOST_MINUTES = 28 * 24 * 60  # MaxRuntimeInSeconds of CreateTrainingJob: 28 days
 POLL_SECONDS = 5
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 # They follow from the data, which is the stack's.
 FROM_DATA = ("num_classes", "num_training_samples")
 
@@ -65,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (TrainingError, StagingError, SettingsError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        return 1
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        _say(console, "Interrupted; a job that was started goes on.")
+        return EXIT_INTERRUPTED
     _say(
         console,
         f"To deploy it, put this into settings/{options.environment}.toml:\n\n"

@@ -159,6 +159,19 @@ def test_a_job_that_ends_badly_says_why(
     assert says in capsys.readouterr().err
 
 
+def test_interrupted_it_leaves_the_job_running(
+    deployed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_job: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_follow", interrupt)
+
+    assert train.main(["--max-runtime-minutes", "300"]) == 130
+
+    assert f"{outside(deployed)['TrainingJobName']}: started" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("deployed")
 def test_the_setting_that_deploys_the_model_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert train.main(["--max-runtime-minutes", "300"]) == 0
