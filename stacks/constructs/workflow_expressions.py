@@ -163,7 +163,7 @@ MESSAGE_FOR_CAUSE = _expression(f"( {_LISTING} $substring($text, 0, {LONGEST_CAU
 
 
 def subject(environment: str) -> str:
-    """Subject of the notification (SNS takes at most 100 ASCII characters)."""
+    """Subject of the notification (SNS takes fewer than 100 characters on one line)."""
     return _expression(
         f"""
         "Scones {environment}: " & ($states.input.counts.rejected + $states.input.counts.failed)
