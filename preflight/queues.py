@@ -1,7 +1,7 @@
 """The SQS queues that are to be told: there, open to the topic, with a key that SNS may use."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,6 +12,9 @@ from preflight.notifications import topic_arn
 from settings import Settings
 
 SNS = "sns.amazonaws.com"
+# Or that of the region, which a topic in a region that is not on by default has to be:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
+ANY_SNS = "sns.*amazonaws.com"
 KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
@@ -90,7 +93,8 @@ def lets(policy: str | None, action: str, topic: str | None) -> bool:
 def _is_to_sns(principal: Any) -> bool:
     if isinstance(principal, str):
         return principal == "*"
-    return SNS in _texts(principal.get("Service")) or "*" in _texts(principal.get("AWS"))
+    services, accounts = _texts(principal.get("Service")), _texts(principal.get("AWS"))
+    return any(fnmatchcase(service, ANY_SNS) for service in services) or "*" in accounts
 
 
 def _source_arns(statement: dict[str, Any]) -> Iterator[list[str]]:
@@ -100,7 +104,7 @@ def _source_arns(statement: dict[str, Any]) -> Iterator[list[str]]:
                 yield _texts(value)
 
 
-def _matches(text: str, patterns: Any) -> bool:
+def _matches(text: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 

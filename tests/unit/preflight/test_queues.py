@@ -126,6 +126,7 @@ def test_before_the_first_deployment_no_policy_can_name_the_topic(aws: Aws, stub
         ({"Action": ["sqs:ReceiveMessage"]}, False),
         ({"Principal": "*"}, True),
         ({"Principal": {"AWS": ["*"]}}, True),
+        ({"Principal": {"Service": "sns.af-south-1.amazonaws.com"}}, True),
         ({"Principal": {"Service": ["events.amazonaws.com"]}}, False),
         ({"Condition": {"ArnLike": {"AWS:SourceArn": [f"arn:aws:sns:*:{ACCOUNT}:*"]}}}, True),
         ({"Condition": {"ArnEquals": {"aws:SourceArn": f"{TOPIC}2"}}}, False),
