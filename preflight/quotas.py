@@ -80,35 +80,32 @@ def _endpoint_needs(settings: Settings) -> Iterator[Need]:
 
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """There is a quota for each instance type, and it is large enough."""
-    needed = needs(settings)
+    needed = {need.quota: need for need in needs(settings)}
     if not needed:
         yield Finding(Verdict.OK, "none needed: no training, no endpoint")
+    # The first list leaves out quotas whose applied value AWS does not know; their default holds.
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        for quota in _find(aws, operation, needed.keys()):
+            yield _judge(needed.pop(quota["QuotaName"]), quota, aws.region)
+    for need in needed.values():
+        yield _not_listed(need, aws.region)
+
+
+def _find(aws: Aws, operation: str, names: Set[str]) -> Iterator[Quota]:
+    """Quotas of these names, each as it is found.
+
+    The caller takes what it got out of `names`; once that is empty, nothing more is read.
+    """
+    if not names:
         return
-    names = {need.quota for need in needed}
-    found = _find(aws, "list_service_quotas", names)
-    # That list leaves out quotas whose applied value AWS does not know; their default holds.
-    if missing := names - found.keys():
-        found |= _find(aws, "list_aws_default_service_quotas", missing)
-    for need in needed:
-        yield _judge(need, found.get(need.quota), aws.region)
-
-
-def _find(aws: Aws, operation: str, names: Set[str]) -> dict[str, Quota]:
-    """Quotas by name; reads no page more than it has to."""
     pages = aws.client("service-quotas").get_paginator(operation)
-    found: dict[str, Quota] = {}
     for page in pages.paginate(ServiceCode=SERVICE, PaginationConfig={"PageSize": PAGE_SIZE}):
-        found |= {
-            quota["QuotaName"]: quota for quota in page["Quotas"] if quota["QuotaName"] in names
-        }
-        if found.keys() == names:
-            break
-    return found
+        yield from (quota for quota in page["Quotas"] if quota["QuotaName"] in names)
+        if not names:
+            return
 
 
-def _judge(need: Need, quota: Quota | None, region: str) -> Finding:
-    if quota is None:
-        return _not_listed(need, region)
+def _judge(need: Need, quota: Quota, region: str) -> Finding:
     if "Value" not in quota:
         reason = quota.get("ErrorReason", {}).get("ErrorMessage", "no reason given")
         return Finding(Verdict.NOT_CHECKED, f"quota {need.quota!r} has no value: {reason}")

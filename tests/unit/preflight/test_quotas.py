@@ -44,8 +44,8 @@ def test_quotas_that_suffice_are_ok(aws: Aws, settings: Settings, stub: Stub) ->
     page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 2), *OF_ALL_TYPES)
     assert list(quotas(aws, settings)) == [
         Finding(Verdict.OK, f"quota {TRAINING!r} is 1; needed: 1"),
-        Finding(Verdict.OK, f"quota {ALL_TRAINING!r} is 20; needed: 1"),
         Finding(Verdict.OK, f"quota {ENDPOINT!r} is 2; needed: 2"),
+        Finding(Verdict.OK, f"quota {ALL_TRAINING!r} is 20; needed: 1"),
         Finding(Verdict.OK, f"quota {ALL_ENDPOINTS!r} is 40; needed: 2"),
     ]
 
@@ -58,6 +58,17 @@ def test_pages_are_read_until_all_is_found_and_no_further(
     page(service_quotas, quota(ENDPOINT, 2), *OF_ALL_TYPES, token="2", following="3")
     page(service_quotas, quota(TRAINING, 1), token="3", following="4")
     assert {finding.verdict for finding in quotas(aws, settings)} == {Verdict.OK}
+
+
+def test_what_is_found_is_told_before_the_rest_is_read(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    service_quotas = stub("service-quotas")
+    page(service_quotas, quota(TRAINING, 0), following="2")
+    found = quotas(aws, settings)
+    assert next(found).verdict is Verdict.PROBLEM
+    page(service_quotas, quota(ENDPOINT, 2), *OF_ALL_TYPES, token="2")
+    assert [finding.verdict for finding in found] == [Verdict.OK] * 3
 
 
 def test_a_quota_of_zero_comes_with_the_request(aws: Aws, settings: Settings, stub: Stub) -> None:
@@ -74,7 +85,7 @@ def test_a_quota_of_zero_comes_with_the_request(aws: Aws, settings: Settings, st
 def test_the_instance_counts_of_the_settings_are_what_is_needed(aws: Aws, stub: Stub) -> None:
     settings = settings_with(training={"instance_count": 3}, endpoint={"instance_count": 4})
     page(stub("service-quotas"), quota(TRAINING, 2), quota(ENDPOINT, 3), *OF_ALL_TYPES)
-    training, _, endpoint, _ = quotas(aws, settings)
+    training, endpoint, *_ = quotas(aws, settings)
     assert (training.verdict, endpoint.verdict) == (Verdict.PROBLEM, Verdict.PROBLEM)
     assert "needed: 3" in training.what and "needed: 4" in endpoint.what
     assert "--desired-value 3 " in training.remedy
@@ -85,7 +96,7 @@ def test_room_for_the_endpoint_but_not_for_its_update_is_a_note(
     aws: Aws, settings: Settings, stub: Stub
 ) -> None:
     page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 1), *OF_ALL_TYPES)
-    _, _, endpoint, _ = quotas(aws, settings)
+    _, endpoint, *_ = quotas(aws, settings)
     assert endpoint.verdict is Verdict.NOTE
     assert "up to 2 in all" in endpoint.what
     assert "--desired-value 2 " in endpoint.remedy
@@ -110,7 +121,7 @@ def test_autoscaling_needs_room_for_the_most_instances_and_for_their_update(
         }
     )
     page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, allowed), *OF_ALL_TYPES)
-    _, _, endpoint, _ = quotas(aws, settings)
+    _, endpoint, *_ = quotas(aws, settings)
     assert endpoint.verdict is verdict
     assert words in endpoint.what
 
@@ -157,14 +168,14 @@ def test_a_quota_that_is_not_applied_has_its_default(
         quota(TRAINING, 0),
         operation="list_aws_default_service_quotas",
     )
-    training, _, endpoint, _ = quotas(aws, settings)
+    endpoint, *_, training = quotas(aws, settings)
     assert (training.verdict, endpoint.verdict) == (Verdict.PROBLEM, Verdict.OK)
 
 
 def test_a_type_without_a_quota_is_not_offered(aws: Aws, settings: Settings, stub: Stub) -> None:
     page(stub("service-quotas"), quota(ENDPOINT, 2), *OF_ALL_TYPES)
     page(stub("service-quotas"), operation="list_aws_default_service_quotas")
-    training, *_ = quotas(aws, settings)
+    *_, training = quotas(aws, settings)
     assert training.verdict is Verdict.PROBLEM
     assert f"eu-west-1 has no quota {TRAINING!r}" in training.what
     assert "training.instance_type" in training.remedy
