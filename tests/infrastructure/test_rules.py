@@ -17,6 +17,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from settings import Settings, load
+from settings.loader import validate
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.grants import allow
 from tests.infrastructure.synthesis import STACKS, Templates, application, configuration
@@ -117,6 +118,14 @@ def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
     assert Acknowledged("AwsSolutions-S1", "Scones-dev-Storage/Data", "").covers(bucket_rule) is (
         False
     )
+
+
+def test_logs_may_be_kept_for_ever() -> None:
+    settings = validate(
+        {"retention": {"log_retention": "INFINITE"}}, environment="test", source="test.toml"
+    )
+
+    assert findings(application(settings)) == set()
 
 
 def test_a_wildcard_needs_its_reason() -> None:
