@@ -110,6 +110,19 @@ class Deployment:
         drawing = drawn.draw(classes, train_per_class=train_per_class)
         stage.run(self.settings, source.Source("drawn", drawing))
 
+    def staged_prefix(self) -> str:
+        """The prefix that the pointer to the dataset holds."""
+        prefix: str = self.cloud.client("ssm").get_parameter(Name=self.settings.dataset_parameter)[
+            "Parameter"
+        ]["Value"]
+        return prefix
+
+    def point_at(self, prefix: str) -> None:
+        """Let the pointer to the dataset hold another prefix."""
+        self.cloud.client("ssm").put_parameter(
+            Name=self.settings.dataset_parameter, Value=prefix, Overwrite=True
+        )
+
     def training_jobs(self) -> list[str]:
         """Names of all training jobs there ever were."""
         summaries = self.cloud.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]

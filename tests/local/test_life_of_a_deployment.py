@@ -306,7 +306,7 @@ def test_a_failed_training_is_the_stacks_error_and_the_endpoint_goes_on(
         with pytest.raises(CdkError, match=r"(?s)training job scones-dev-\w+ is Failed.*gone\.png"):
             deployment.cdk(*DEPLOY, "--all")
     finally:
-        point(deployment, good)
+        deployment.point_at(good)
 
     (stack,) = deployment.cloud.client("cloudformation").describe_stacks(
         StackName=deployment.settings.stack_name("Training")
@@ -318,18 +318,10 @@ def test_a_failed_training_is_the_stacks_error_and_the_endpoint_goes_on(
     assert deployment.training_jobs() == jobs
 
 
-def point(deployment: Deployment, prefix: str) -> None:
-    deployment.cloud.client("ssm").put_parameter(
-        Name=deployment.settings.dataset_parameter, Value=prefix, Overwrite=True
-    )
-
-
 def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
     """Gives the prefix that the pointer held before."""
     s3, bucket = deployment.cloud.client("s3"), deployment.data_bucket
-    prefix: str = deployment.cloud.client("ssm").get_parameter(
-        Name=deployment.settings.dataset_parameter
-    )["Parameter"]["Value"]
+    prefix = deployment.staged_prefix()
     keys = [
         entry["Key"].removeprefix(prefix)
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -343,7 +335,7 @@ def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
     s3.put_object(
         Bucket=bucket, Key="datasets/broken/train.lst", Body=lines + b"1000\t0\tgone.png\n"
     )
-    point(deployment, "datasets/broken")
+    deployment.point_at("datasets/broken")
     return prefix
 
 
