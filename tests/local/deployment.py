@@ -17,6 +17,7 @@ from training import drawn, source, stage
 
 ACCOUNT = "000000000000"
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
+TRAIN_PER_CLASS = 150  # enough for sure and unsure verdicts
 
 
 def _say(_: str) -> None:
@@ -38,7 +39,7 @@ class Deployment:
         deployment.cli.synth("environment=dev", log="synth", say=_say)
         deployment.cdk("bootstrap")
         deployment.cdk(*DEPLOY, deployment.settings.stack_name("Storage"))
-        stage.run(deployment.settings, source.drawing(deployment.settings.dataset.classes))
+        deployment.stage(train_per_class=TRAIN_PER_CLASS)
         deployment.cdk(*DEPLOY, "--all")
         return deployment
 
