@@ -1,9 +1,19 @@
-"""The same settings deployed again: nothing changed, or the training fails."""
+"""What stands after the first deployment, and after deploying the same settings again."""
 
 import pytest
 
 from demo.cdk import CdkError
 from tests.local.deployment import DEPLOY, Deployment
+
+
+def test_everything_that_can_be_tagged_on_the_way_is(deployment: Deployment) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    (job, *_) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
+
+    for arn in (job["TrainingJobArn"], endpoint["EndpointArn"]):
+        tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == deployment.settings.tags_by_key
 
 
 def test_deploying_again_changes_and_trains_nothing(deployment: Deployment) -> None:
@@ -54,13 +64,3 @@ def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
     )
     deployment.point_at("datasets/broken")
     return prefix
-
-
-def test_everything_that_can_be_tagged_on_the_way_is(deployment: Deployment) -> None:
-    sagemaker = deployment.cloud.client("sagemaker")
-    (job, *_) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
-    endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
-
-    for arn in (job["TrainingJobArn"], endpoint["EndpointArn"]):
-        tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
-        assert {tag["Key"]: tag["Value"] for tag in tags} == deployment.settings.tags_by_key

@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable
+from datetime import UTC, datetime
 
-from monitoring import Skip, read
+from monitoring import Capture, Skip, read
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 
@@ -83,32 +83,29 @@ def test_the_students_single_event_is_taken(
     assert result["body"]["s3_key"] == image["s3_key"]
 
 
-def test_every_call_is_captured(deployment: Deployment, verdicts: dict[str, list[str]]) -> None:
-    location = deployment.outputs("Inference")["CaptureUri"]
+def test_every_call_is_captured_once(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    time.sleep(1 - time.time() % 1)  # captures tell whole seconds
+    start = datetime.now(UTC).replace(microsecond=0)
 
-    def count() -> int:
-        skipped: list[Skip] = []
-        records = list(
-            read(location, on_skip=skipped.append, s3_client=deployment.cloud.client("s3"))
-        )
-        assert skipped == []
-        assert all(len(record.probabilities or ()) == 2 for record in records)
-        return len(records)
-
-    before = settled(count)
-    assert before >= 200
     deployment.classify(*verdicts["accepted"][:7])
-    assert settled(count) == before + 7
 
-
-def settled(count: Callable[[], int]) -> int:
-    """The count once it stays the same: captures are written within a second of the reply."""
     deadline = time.monotonic() + 30
-    last = count()
-    while time.monotonic() < deadline:
-        time.sleep(1.5)
-        now = count()
-        if now == last:
-            return now
-        last = now
-    raise AssertionError("captures still appear after 30 s")
+    while len(captured := captures_since(start, deployment)) < 7:
+        assert time.monotonic() < deadline, f"{len(captured)} of 7 captures after 30 s"
+        time.sleep(0.2)
+    assert len({capture.event_id for capture in captured}) == len(captured) == 7
+    assert all(len(capture.probabilities or ()) == 2 for capture in captured)
+
+
+def captures_since(start: datetime, deployment: Deployment) -> list[Capture]:
+    skipped: list[Skip] = []
+    captures = read(
+        deployment.outputs("Inference")["CaptureUri"],
+        on_skip=skipped.append,
+        s3_client=deployment.cloud.client("s3"),
+    )
+    found = [capture for capture in captures if capture.time >= start]
+    assert skipped == []
+    return found

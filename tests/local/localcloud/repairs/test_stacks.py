@@ -1,12 +1,10 @@
-"""One contract test for each repair of the emulator; each fails without its repair."""
+"""Contract tests of the repairs of CloudFormation; each fails without its repair."""
 
 import json
 import os
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -14,8 +12,6 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from localcloud.launcher import LocalCloud
-
-# --- Resources of stacks ----------------------------------------------------------------------
 
 
 def test_a_bucket_of_a_stack_has_its_tags(cloud: LocalCloud) -> None:
@@ -76,7 +72,7 @@ def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, funct
             "Role": "arn:aws:iam::000000000000:role/any",
             "Runtime": "python3.13",
             "Handler": "index.handler",
-            "Code": {"ZipFile": REPORTS_PROCESS},
+            "Code": {"ZipFile": "import os\ndef handler(event, context): return os.getpid()"},
         },
     }
     cloudformation.create_stack(
@@ -217,248 +213,9 @@ def _wait(cloudformation: Any, stack: str, state: str) -> None:
     )
 
 
-# --- What a handler raises or returns ---------------------------------------------------------
-
-RAISES = """
-class NotSureEnough(Exception):
-    pass
-
-def handler(event, context):
-    raise NotSureEnough("0.4 is below 0.93")
-"""
-
-
-def test_a_python_error_has_the_name_of_its_class(functions: Any) -> None:
-    answer = functions.invoke(functions.python(RAISES))
-
-    assert answer["error"] == "Unhandled"
-    assert answer["payload"]["errorType"] == "NotSureEnough"
-    assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
-    (frame,) = answer["payload"]["stackTrace"]
-    assert 'raise NotSureEnough("0.4 is below 0.93")' in frame
-
-
-def test_a_node_error_has_its_name(functions: Any) -> None:
-    source = """
-    class NotSureEnough extends Error { name = "NotSureEnough" }
-    exports.handler = async () => { throw new NotSureEnough("0.4 is below 0.93") }
-    """
-
-    answer = functions.invoke(functions.node(source))
-
-    assert answer["error"] == "Unhandled"
-    assert answer["payload"]["errorType"] == "NotSureEnough"
-    assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
-
-
-def test_a_worker_survives_an_error_of_its_handler(functions: Any) -> None:
-    source = """
-import os
-def handler(event, context):
-    if event == "fail":
-        raise ValueError("asked to")
-    return os.getpid()
-"""
-    function = functions.python(source)
-    before = functions.invoke(function)["payload"]
-    assert functions.invoke(function, "fail")["error"] == "Unhandled"
-
-    assert functions.invoke(function)["payload"] == before
-
-
-@pytest.mark.parametrize("optimized", [True, False], ids=["lambda:invoke", "function ARN"])
-def test_a_state_machine_catches_an_error_by_name(
-    functions: Any, execute: Any, optimized: bool
-) -> None:
-    function = functions.python(RAISES)
-    task = (
-        {
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": function, "Payload.$": "$"},
-        }
-        if optimized
-        else {"Resource": function}
-    )
-    definition = {
-        "StartAt": "Try",
-        "States": {
-            "Try": {
-                "Type": "Task",
-                **task,
-                "Catch": [{"ErrorEquals": ["NotSureEnough"], "Next": "Caught"}],
-                "End": True,
-            },
-            "Caught": {"Type": "Pass", "End": True},
-        },
-    }
-
-    result = execute(definition, {})
-
-    assert result["status"] == "SUCCEEDED"
-    output = json.loads(result["output"])
-    assert output["Error"] == "NotSureEnough"
-    assert json.loads(output["Cause"])["errorMessage"] == "0.4 is below 0.93"
-
-
-def test_bytes_in_a_result_are_text(functions: Any) -> None:
-    source = """
-import base64
-def handler(event, context):
-    return {"body": {"image_data": base64.b64encode(b"picture")}}
-"""
-
-    assert functions.invoke(functions.python(source))["payload"] == {
-        "body": {"image_data": "cGljdHVyZQ=="}
-    }
-
-
-def test_a_result_that_is_not_json_is_a_marshal_error(functions: Any) -> None:
-    source = """
-def handler(event, context):
-    return {"when": object()}
-"""
-
-    payload = functions.invoke(functions.python(source))["payload"]
-
-    assert payload["errorType"] == "Runtime.MarshalError"
-    assert "Unable to marshal response" in payload["errorMessage"]
-
-
-# --- /tmp -------------------------------------------------------------------------------------
-
-
-def test_workers_do_not_share_their_tmp(cloud: LocalCloud, functions: Any) -> None:
-    bucket = f"pictures-{uuid.uuid4().hex[:12]}"
-    s3 = cloud.client("s3")
-    s3.create_bucket(Bucket=bucket)
-    for number in range(24):
-        s3.put_object(Bucket=bucket, Key=str(number), Body=str(number).encode())
-    source = f"""
-import boto3, time
-s3 = boto3.client("s3")
-def handler(event, context):
-    s3.download_file("{bucket}", str(event), "/tmp/picture.png")
-    time.sleep(0.05)
-    with open("/tmp/picture.png") as picture:
-        return int(picture.read())
-"""
-    function = functions.python(source)
-
-    with ThreadPoolExecutor(8) as callers:
-        answers = list(callers.map(lambda number: functions.invoke(function, number), range(24)))
-
-    assert [answer["payload"] for answer in answers] == list(range(24))
-    assert not Path("/tmp/picture.png").exists()
-
-
-# --- Workers ----------------------------------------------------------------------------------
-
-REPORTS_PROCESS = """
-import os, time
-def handler(event, context):
-    time.sleep(0.05)
-    return os.getpid()
-"""
-
-
-def test_a_function_has_at_most_eight_workers_and_serves_every_call(functions: Any) -> None:
-    function = functions.python(REPORTS_PROCESS)
-
-    with ThreadPoolExecutor(40) as callers:
-        answers = list(callers.map(lambda _: functions.invoke(function), range(120)))
-
-    assert [answer["error"] for answer in answers] == [None] * 120
-    assert 1 < len({answer["payload"] for answer in answers}) <= 8
-
-
-def test_a_function_that_calls_itself_does_not_wait_for_itself(functions: Any) -> None:
-    source = """
-import boto3, json
-client = boto3.client("lambda")
-def handler(event, context):
-    if event == 0:
-        return 0
-    answer = client.invoke(FunctionName=context.function_name, Payload=json.dumps(event - 1))
-    return 1 + json.load(answer["Payload"])
-"""
-    function = functions.python(source)
-
-    with ThreadPoolExecutor(12) as callers:
-        answers = list(callers.map(lambda _: functions.invoke(function, 1), range(12)))
-
-    assert [answer["payload"] for answer in answers] == [1] * 12
-
-
-def test_other_requests_are_served_while_calls_wait(cloud: LocalCloud, functions: Any) -> None:
-    function = functions.python("import time\ndef handler(event, context): time.sleep(2)\n")
-    with ThreadPoolExecutor(24) as callers:
-        # Eight at a time, two seconds each: the last eight wait for four seconds at least.
-        calls = [callers.submit(functions.invoke, function) for _ in range(24)]
-        cloud.client("sns").list_topics()
-        assert not any(call.done() for call in calls), "the other request waited for a call"
-
-
 def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:
         return False
     return True
-
-
-# --- 256 KiB of state -------------------------------------------------------------------------
-
-LIMIT = 262_144
-
-
-def _returning(size: int) -> str:
-    # A JSON string of that many bytes, with its two quotation marks.
-    return f"def handler(event, context):\n    return 'x' * ({size} - 2)\n"
-
-
-def test_a_result_of_exactly_256_kib_passes(functions: Any, execute: Any) -> None:
-    function = functions.python(_returning(LIMIT))
-    machine = {
-        "StartAt": "Large",
-        "States": {"Large": {"Type": "Task", "Resource": function, "End": True}},
-    }
-
-    assert execute(machine, {})["status"] == "SUCCEEDED"
-
-
-def test_a_larger_result_fails_and_only_its_name_catches_it(functions: Any, execute: Any) -> None:
-    function = functions.python(_returning(LIMIT + 1))
-
-    def machine(caught: str) -> dict[str, Any]:
-        catch = [{"ErrorEquals": [caught], "Next": "Caught"}]
-        return {
-            "StartAt": "Large",
-            "States": {
-                "Large": {"Type": "Task", "Resource": function, "Catch": catch, "End": True},
-                "Caught": {"Type": "Succeed"},
-            },
-        }
-
-    by_wildcard = execute(machine("States.ALL"), {})
-    assert by_wildcard["status"] == "FAILED"
-    assert by_wildcard["error"] == "States.DataLimitExceeded"
-    assert execute(machine("States.DataLimitExceeded"), {})["status"] == "SUCCEEDED"
-
-
-def test_the_collected_results_of_a_map_count_as_one_output(functions: Any, execute: Any) -> None:
-    function = functions.python(_returning(100_000))
-    each = {"Type": "Task", "Resource": function, "End": True}
-    machine = {
-        "StartAt": "All",
-        "States": {
-            "All": {
-                "Type": "Map",
-                "ItemProcessor": {"StartAt": "Each", "States": {"Each": each}},
-                "End": True,
-            }
-        },
-    }
-
-    assert execute(machine, [1, 2])["status"] == "SUCCEEDED"
-    result = execute(machine, [1, 2, 3])
-    assert (result["status"], result["error"]) == ("FAILED", "States.DataLimitExceeded")
