@@ -10,8 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.local.deployment import DEPLOY, Deployment
-from training.drawn import TRAIN_PER_CLASS
+from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 
 
 def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:

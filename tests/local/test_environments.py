@@ -1,4 +1,4 @@
-"""A second environment beside the first: its deployment is interrupted, it is used, it goes."""
+"""Other environments beside the first; their deployments are interrupted during training."""
 
 import time
 
@@ -6,6 +6,7 @@ import pytest
 
 from demo.leftovers import leftovers
 from settings import load
+from settings.loader import validate
 from sweep.__main__ import EXIT_LEFT, main
 from sweep.remains import TRAINING_LOGS, find
 from tests.local.deployment import DEPLOY, Deployment
@@ -63,6 +64,31 @@ def keys_in_use(environment: Deployment) -> dict[str, str | None]:
         "captures": config["DataCaptureConfig"].get("KmsKeyId"),
         "model": job["OutputDataConfig"].get("KmsKeyId"),
     }
+
+
+def test_destroy_during_training_stops_the_job(deployment: Deployment) -> None:
+    left_before = leftovers()
+    early = deployment.variant(validate({}, environment="early", source="a test"))
+    early.cdk(*DEPLOY, early.settings.stack_name("Storage"))
+    early.stage(train_per_class=20)
+    prolong_training(early)
+
+    interrupt_during_training(early)
+    early.cdk("destroy", "--all", "--force")
+
+    assert len(jobs(early)) == 1
+    assert jobs(early, "Stopped") == jobs(early)
+    assert leftovers() == left_before
+
+
+def prolong_training(environment: Deployment) -> None:
+    """Name the staged pictures so often in their list that training takes minutes."""
+    s3 = environment.cloud.client("s3")
+    place = {"Bucket": environment.data_bucket, "Key": f"{environment.staged_prefix()}/train.lst"}
+    lines = s3.get_object(**place)["Body"].read().decode().splitlines()
+    pictures = [line.partition("\t")[2] for line in lines]
+    repeated = "".join(f"{number}\t{picture}\n" for number, picture in enumerate(pictures * 1000))
+    s3.put_object(**place, Body=repeated.encode())
 
 
 def test_two_environments_do_not_touch_each_other(

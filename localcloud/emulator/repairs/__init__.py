@@ -3,6 +3,8 @@
 from localcloud.emulator.repairs import (
     bucket_not_empty,
     bucket_tags,
+    delete_during_creation,
+    delete_during_update,
     deleted_function_logs,
     function_workers,
     lambda_outcome,
@@ -20,6 +22,8 @@ def repair() -> None:
     """
     bucket_not_empty.repair()
     bucket_tags.repair()
+    delete_during_creation.repair()
+    delete_during_update.repair()
     deleted_function_logs.repair()
     function_workers.repair()
     lambda_outcome.repair()
