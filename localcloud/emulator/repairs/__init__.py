@@ -10,6 +10,7 @@ from localcloud.emulator.repairs import (
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
+    log_group_names,
     state_size,
 )
 
@@ -29,4 +30,5 @@ def repair() -> None:
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
+    log_group_names.repair()
     state_size.repair()

@@ -38,6 +38,41 @@ def test_a_bucket_of_a_stack_has_its_tags(cloud: LocalCloud) -> None:
     cloudformation.delete_stack(StackName=name)
 
 
+def test_a_log_group_without_a_name_is_named_after_its_stack(cloud: LocalCloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"logs-{uuid.uuid4().hex[:12]}"
+
+    def template(**properties: Any) -> str:
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": properties}
+        return json.dumps({"Resources": {"Logs": group}})
+
+    def groups() -> list[str]:
+        found = cloud.client("logs").describe_log_groups()["logGroups"]
+        return [group["logGroupName"] for group in found if name in group["logGroupName"]]
+
+    cloudformation.create_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
+    _wait(cloudformation, name, "stack_create_complete")
+    created = groups()
+    assert len(created) == 1 and created[0].startswith(f"{name}-Logs-")
+
+    for properties, wanted in (
+        ({"RetentionInDays": 3}, created),
+        ({"LogGroupName": f"its-own-{name}"}, [f"its-own-{name}"]),
+    ):
+        cloudformation.update_stack(StackName=name, TemplateBody=template(**properties))
+        _wait(cloudformation, name, "stack_update_complete")
+        assert groups() == wanted
+
+    cloudformation.update_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
+    _wait(cloudformation, name, "stack_update_complete")
+    (group,) = groups()
+    assert group.startswith(f"{name}-Logs-") and group not in created
+
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, name, "stack_delete_complete")
+    assert groups() == []
+
+
 def test_a_bucket_that_holds_objects_is_not_deleted(cloud: LocalCloud) -> None:
     cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
     name = f"full-{uuid.uuid4().hex[:12]}"
