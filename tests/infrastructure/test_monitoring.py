@@ -349,21 +349,3 @@ def test_the_dashboard_can_be_switched_off_and_the_alarms_stay(template: Templat
 
     without.resource_count_is("AWS::CloudWatch::Dashboard", 0)
     assert alarms_of(without) == alarms_of(template)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"monitoring": {"dashboard": False}},
-        {"endpoint": {"enabled": False}},
-        {"workflow": {"rejection_style": "raise", "on_rejection": "fail"}},
-    ],
-    ids=str,
-)
-def test_no_setting_takes_an_export_away_that_monitoring_imports(values: dict[str, Any]) -> None:
-    # The workflow stack is deployed first, and CloudFormation keeps an export that is in use.
-    def exports(**values: Any) -> set[str]:
-        outputs = templates_with(**values)["Workflow"].to_json()["Outputs"]
-        return {name for name, output in outputs.items() if "Export" in output}
-
-    assert exports(**values) == exports()
