@@ -15,6 +15,7 @@ LISTINGS = (
     ("queue", "sqs", "list_queues", "QueueUrls[]"),
     ("log group", "logs", "describe_log_groups", "logGroups[].logGroupName"),
     ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
     ("role", "iam", "list_roles", "Roles[].RoleName"),
     ("SSM parameter", "ssm", "describe_parameters", "Parameters[].Name"),
     ("event rule", "events", "list_rules", "Rules[].Name"),

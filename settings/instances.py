@@ -30,6 +30,11 @@ def has_local_storage(instance_type: str) -> bool:
     return _family(instance_type) in LOCAL_STORAGE_FAMILIES
 
 
+def has_gpu(instance_type: str) -> bool:
+    """Whether instances of this type have GPUs; all that train have."""
+    return _family(instance_type) in TRAINING_FAMILIES
+
+
 def _family(instance_type: str) -> str:
     return instance_type.split(".")[1]
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
+from settings.monitoring import Monitoring
 from settings.notifications import Notifications
 from settings.section import Section, Written
 from settings.training import Training
@@ -99,6 +100,7 @@ class Settings(Section):
     capture: Capture = Capture()
     workflow: Workflow = Workflow()
     notifications: Notifications = Notifications()
+    monitoring: Monitoring = Monitoring()
     retention: Retention = Retention()
     encryption: Encryption = Encryption()
     tags: Tags = Tags()

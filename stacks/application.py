@@ -6,13 +6,14 @@ from constructs import Construct
 from settings import Settings
 from settings.instances import is_retired
 from stacks.inference import InferenceStack
+from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
 from stacks.training import TrainingStack
 from stacks.workflow import WorkflowStack
 
 
 def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | None = None) -> None:
-    """Adds storage -> training -> inference -> workflow; each depends on the one before it.
+    """Adds storage -> training -> inference -> workflow -> monitoring, each on those before it.
 
     Training hands the model on through SSM parameters and not through exports: CloudFormation
     refuses to change an export that another stack imports, and every training changes it.
@@ -48,6 +49,14 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
+    MonitoringStack(
+        scope,
+        settings.stack_name("Monitoring"),
+        settings=settings,
+        workflow=workflow.classification,
+        capture_bucket=storage.capture_bucket,
+        env=env,
+    )
 
     _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
     _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)

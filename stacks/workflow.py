@@ -40,7 +40,7 @@ class WorkflowStack(cdk.Stack):
         topic = NotificationTopic(
             self, "Notifications", settings=settings, encryption_key=encryption_key
         )
-        workflow = ClassificationWorkflow(
+        self.classification = ClassificationWorkflow(
             self,
             "Classification",
             settings=settings,
@@ -49,9 +49,10 @@ class WorkflowStack(cdk.Stack):
             filter_confidence=self._filter_confidence(),
             topic=topic,
         )
-        self._notice_dead_executions(workflow.state_machine, topic)
+        state_machine = self.classification.state_machine
+        self._notice_dead_executions(state_machine, topic)
         self._notice_alarms(topic)
-        cdk.CfnOutput(self, "StateMachineArn", value=workflow.state_machine.state_machine_arn)
+        cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
 
     def _notice_dead_executions(

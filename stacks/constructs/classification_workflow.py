@@ -31,6 +31,9 @@ TRANSIENT_ERRORS = [
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
+# States that each picture ends in; what it ends in is written into the log of the state machine.
+VERDICTS = ("Accepted", "Rejected", "Failed")
+
 # Ends an execution that has sent its message already.
 NOTIFIED_ERROR = "ImagesRejected"
 
@@ -57,7 +60,12 @@ class ClassificationWorkflow(Construct):
             outputs=expressions.READ_INPUT,
         )
         check_input = sfn.Choice.jsonata(self, "Is the input usable?")
-        functions = [serialize_image, classify_image, filter_confidence]
+        self.functions = {
+            "serialize": serialize_image,
+            "classify": classify_image,
+            "filter": filter_confidence,
+        }
+        functions = list(self.functions.values())
         classify_images = self._classify_images(settings, functions)
         definition = read_input.next(
             check_input.when(

@@ -21,6 +21,7 @@ class JsonataStateMachine(sfn.StateMachine):
         definition: sfn.IChainable,
         timeout: cdk.Duration,
     ) -> None:
+        logs = log_group(scope, f"{construct_id}Logs", settings)
         super().__init__(
             scope,
             construct_id,
@@ -29,11 +30,12 @@ class JsonataStateMachine(sfn.StateMachine):
             timeout=timeout,
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=log_group(scope, f"{construct_id}Logs", settings),
+                destination=logs,
                 level=sfn.LogLevel.ALL,
                 include_execution_data=False,  # it would log every picture
             ),
         )
+        self.log_group = logs
         acknowledge_inline_policy(self)
         acknowledge_wildcard(
             self,

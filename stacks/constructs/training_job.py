@@ -254,7 +254,7 @@ class TrainingJob(Construct):
         )
 
     def _alarm_on_errors(self, function: PythonFunction, settings: Settings) -> None:
-        # The functions of the workflow have no such alarm: their errors are results of its images.
+        # Of the workflow's functions only many errors are an alarm: an image's fault is its result.
         alarm = function.metric_errors(period=cdk.Duration.minutes(5)).create_alarm(
             function,
             "Errors",

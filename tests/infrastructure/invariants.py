@@ -13,7 +13,9 @@ Resource = dict[str, Any]
 Stacks = dict[str, Template]
 
 PHYSICAL_NAMES = (
+    "AlarmName",
     "BucketName",
+    "DashboardName",
     "EndpointConfigName",
     "FunctionName",
     "LogGroupName",
@@ -78,7 +80,10 @@ def only_the_endpoint_has_a_physical_name(stacks: Stacks, settings: Settings) ->
 
     # CDK names every inline policy, inside its role, the scaling policy, inside its target, and a
     # FIFO topic, which must end in ".fifo".
-    expected = {("AWS::IAM::Policy", "PolicyName")}
+    expected = {
+        ("AWS::IAM::Policy", "PolicyName"),
+        ("AWS::Logs::MetricFilter", "LogGroupName"),  # a reference
+    }
     if settings.notifications.topic == "fifo":
         expected.add(("AWS::SNS::Topic", "TopicName"))
     if settings.endpoint.enabled:

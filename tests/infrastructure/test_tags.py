@@ -13,6 +13,7 @@ WITHOUT_TAGS = {
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::IAM::Policy",
     "AWS::Lambda::Permission",
+    "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",

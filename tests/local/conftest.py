@@ -14,6 +14,7 @@ from tests.local.inbox import Inbox, Messages
 LIFE = (
     "test_workflow",
     "test_notices",
+    "test_dashboard",
     "test_data_updates",
     "test_redeployment",
     "test_environments",

@@ -99,7 +99,7 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         "0.5",
     ]
     assert "Number of stacks with differences: 1\n" in diff
-    assert deployed.count("(no changes)") == 3
+    assert deployed.count("(no changes)") == 4
     assert threshold["threshold"] == 0.5
     assert after == before
 

@@ -1,6 +1,7 @@
 """One readable notice for every execution that needs attention, and for every alarm."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -92,22 +93,29 @@ def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: M
 
 def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Messages) -> None:
     cloudwatch = deployment.cloud.client("cloudwatch")
-    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=deployment.settings.stack_name(""))
-    alarm = alarms["MetricAlarms"][0]
-    detail = {
-        "alarmName": alarm["AlarmName"],
-        "state": {"value": "ALARM", "reason": "1 is above 0", "timestamp": "2026-01-01T00:00:00Z"},
-        "configuration": {"description": alarm["AlarmDescription"]},
-    }
+    prefix = deployment.settings.stack_name("Monitoring")
+    (alarm,) = (
+        each
+        for each in cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+        if each.get("MetricName") == "Invocation5XXErrors"
+    )
+    assert alarm["StateValue"] == "OK"  # a quiet night
 
-    # The local cloud sends no event of an alarm; here is what its rule and its target make of one.
-    notify_of(deployment, "aws.cloudwatch", "CloudWatch Alarm State Change", detail)
+    now = datetime.now(UTC)
+    for minutes_ago in (3, 2, 0):
+        datum = {
+            "MetricName": alarm["MetricName"],
+            "Dimensions": alarm["Dimensions"],
+            "Timestamp": now - timedelta(minutes=minutes_ago),
+            "Values": [0, 1],
+        }
+        cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[datum])
 
     (message,) = messages(1)
     assert message["Subject"] == "Scones dev: alarm"
-    assert message["Message"] == (
-        f"{alarm['AlarmName']}\n{alarm['AlarmDescription']}\n\n1 is above 0\n"
-    )
+    name, description, _, reason, _ = message["Message"].split("\n")
+    assert (name, description) == (alarm["AlarmName"], alarm["AlarmDescription"])
+    assert "0.5, 0.5, 0.5" in reason
 
 
 def notify_of(

@@ -1,6 +1,9 @@
 """What the pinned ministack does differently from AWS, repaired: one module per difference."""
 
 from localcloud.emulator.repairs import (
+    alarm_evaluation,
+    alarm_events,
+    alarm_math,
     bucket_not_empty,
     bucket_tags,
     delete_during_creation,
@@ -21,6 +24,9 @@ def repair() -> None:
     Raises:
         PrivateNameError: the installed ministack is not the one the repairs were written for.
     """
+    alarm_evaluation.repair()
+    alarm_events.repair()
+    alarm_math.repair()
     bucket_not_empty.repair()
     bucket_tags.repair()
     delete_during_creation.repair()

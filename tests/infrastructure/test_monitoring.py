@@ -1,0 +1,173 @@
+"""What is watched, and when it rings."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from tests.infrastructure.synthesis import states
+from tests.infrastructure.test_variants import templates_with
+
+ENDPOINT = {"EndpointName": "scones-test", "VariantName": "AllTraffic"}
+FUNCTIONS = ("ClassifyImage", "FilterConfidence", "SerializeImage")
+MACHINE = {"StateMachineArn": "ClassificationStateMachine"}
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """The stack with the default settings."""
+    return monitoring_with()
+
+
+def monitoring_with(**values: Any) -> Template:
+    return templates_with(**values)["Monitoring"]
+
+
+def plain(value: Any) -> Any:
+    """The value with each reference to another resource as what its logical id begins with."""
+    match value:
+        case {"Fn::ImportValue": str(name)}:
+            return re.sub(r"^.*ExportsOutput(Ref|FnGetAtt)|[0-9A-F]{8}.*$", "", name)
+        case {"Fn::GetAtt": [str(name), _]} | {"Ref": str(name)}:
+            return name
+        case {"Fn::Join": [str(delimiter), list(parts)]}:
+            return delimiter.join(plain(part) for part in parts)
+        case dict():
+            return {key: plain(each) for key, each in value.items()}
+        case list():
+            return [plain(each) for each in value]
+        case _:
+            return value
+
+
+def alarms_of(template: Template) -> dict[str, dict[str, Any]]:
+    """Properties of the alarms by logical id without its hash."""
+    return {
+        logical_id[:-8]: plain(alarm["Properties"])
+        for logical_id, alarm in template.find_resources("AWS::CloudWatch::Alarm").items()
+    }
+
+
+def dimensions_of(metric: dict[str, Any]) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+
+
+# --- alarms --------------------------------------------------------------------------------------
+
+
+def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) -> None:
+    alarms = alarms_of(template)
+
+    assert len(alarms) == 13
+    for name, alarm in alarms.items():
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
+        assert "AlarmActions" not in alarm, name  # a rule of the workflow stack tells of them
+        assert len(alarm["AlarmDescription"].split(". ")) >= 2, name
+        assert len(alarm["AlarmDescription"]) <= 1024, name
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "statistic", "threshold"),
+    [
+        ("EndpointErrors5XX", "Invocation5XXErrors", "Average", 0.02),
+        ("EndpointErrors4XX", "Invocation4XXErrors", "Average", 0.02),
+        ("EndpointModelLatency", "ModelLatency", "p90", 250_000),
+        ("EndpointOverheadLatency", "OverheadLatency", "p90", 250_000),
+    ],
+)
+def test_errors_and_latency_of_the_endpoint(
+    name: str, metric: str, statistic: str, threshold: float
+) -> None:
+    alarm = alarms_of(monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250}))[
+        name
+    ]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", metric)
+    assert dimensions_of(alarm) == ENDPOINT
+    assert alarm.get("Statistic", alarm.get("ExtendedStatistic")) == statistic
+    assert alarm["Threshold"] == pytest.approx(threshold)
+    assert (alarm["Period"], alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (60, 3, 5)
+
+
+def test_any_throttled_call_of_a_function_is_an_alarm(template: Template) -> None:
+    throttles = [
+        alarm for alarm in alarms_of(template).values() if alarm.get("MetricName") == "Throttles"
+    ]
+
+    watched = sorted(dimensions_of(alarm)["FunctionName"] for alarm in throttles)
+    assert watched == list(FUNCTIONS)
+    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in throttles} == {("Sum", 0)}
+
+
+def test_many_errors_of_a_function_are_an_alarm_and_few_are_not(template: Template) -> None:
+    alarms = [alarm for alarm in alarms_of(template).values() if "Metrics" in alarm]
+
+    watched = []
+    for alarm in alarms:
+        share, *metrics = alarm["Metrics"]
+        assert share["Expression"] == "IF(errors >= 10, 100 * errors / calls, 0)"
+        assert share["ReturnData"] is True
+        assert alarm["Threshold"] == 5
+        by_id = {each["Id"]: each["MetricStat"] for each in metrics}
+        assert by_id["errors"]["Metric"]["MetricName"] == "Errors"
+        assert by_id["calls"]["Metric"]["MetricName"] == "Invocations"
+        assert {each["Stat"] for each in by_id.values()} == {"Sum"}
+        (function,) = {dimensions_of(each["Metric"])["FunctionName"] for each in by_id.values()}
+        watched.append(function)
+    assert sorted(watched) == list(FUNCTIONS)
+
+
+def test_rejections_that_are_raised_are_no_alarm() -> None:
+    alarms = alarms_of(monitoring_with(workflow={"rejection_style": "raise"}))
+
+    assert {"WorkflowSerializeErrors", "WorkflowClassifyErrors"} <= alarms.keys()
+    assert "WorkflowFilterErrors" not in alarms
+    assert "WorkflowFilterThrottles" in alarms
+
+
+@pytest.mark.parametrize(
+    ("on_rejection", "expected"),
+    [
+        ("report", {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}),
+        ("fail", {"ExecutionsTimedOut", "ExecutionsAborted"}),
+    ],
+)
+def test_executions_that_die_are_an_alarm(on_rejection: str, expected: set[str]) -> None:
+    alarms = alarms_of(monitoring_with(workflow={"on_rejection": on_rejection}))
+
+    watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/States"]
+    assert {alarm["MetricName"] for alarm in watched} == expected
+    assert all(dimensions_of(alarm) == MACHINE for alarm in watched)
+    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in watched} == {("Sum", 0)}
+
+
+def test_without_an_endpoint_nothing_watches_it() -> None:
+    template = monitoring_with(endpoint={"enabled": False})
+
+    assert "SageMaker" not in json.dumps(template.to_json())
+    assert "scones-test" not in json.dumps(template.to_json())
+    assert {"WorkflowClassifyThrottles", "WorkflowExecutionsFailed"} <= alarms_of(template).keys()
+
+
+# --- pictures ------------------------------------------------------------------------------------
+
+
+def test_pictures_are_counted_by_the_states_that_they_end_in() -> None:
+    templates = templates_with()
+
+    (filter_,) = templates["Monitoring"].find_resources("AWS::Logs::MetricFilter").values()
+    properties = plain(filter_["Properties"])
+    assert properties["LogGroupName"] == "ClassificationStateMachineLogs"
+    (metric,) = properties["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == ("Scones/test", "Pictures")
+    assert metric["MetricValue"] == "1"
+    assert metric["Dimensions"] == [{"Key": "Verdict", "Value": "$.details.name"}]
+    names = re.findall(r'\$\.details\.name = "(\w+)"', properties["FilterPattern"])
+    assert '$.type = "PassStateEntered"' in properties["FilterPattern"]
+    in_map = states(templates["Workflow"])["Classify images"]["ItemProcessor"]["States"]
+    assert sorted(names) == sorted(
+        name for name, state in in_map.items() if state["Type"] == "Pass" and state.get("End")
+    )

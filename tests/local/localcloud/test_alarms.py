@@ -1,0 +1,242 @@
+"""The repairs of CloudWatch's alarms; each test fails without its repair."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from localcloud.launcher import LocalCloud
+
+Alarm = Callable[..., str]
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace of the test's own."""
+    return f"Test/{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def alarm(cloud: LocalCloud, namespace: str) -> Iterator[Alarm]:
+    """Makes an alarm that rises above 10 in the average of `Brightness`; gives its name."""
+    client = cloud.client("cloudwatch")
+    names: list[str] = []
+
+    def put(**properties: Any) -> str:
+        names.append(f"a-{uuid.uuid4().hex[:12]}")
+        defaults: dict[str, Any] = {
+            "AlarmName": names[-1],
+            "AlarmDescription": "Too bright.",
+            "Namespace": namespace,
+            "MetricName": "Brightness",
+            "Dimensions": [{"Name": "Camera", "Value": "north"}],
+            "Statistic": "Average",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 10,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+        }
+        client.put_metric_alarm(**{**defaults, **properties})
+        return names[-1]
+
+    yield put
+    client.delete_alarms(AlarmNames=names)
+
+
+@pytest.fixture
+def measure(cloud: LocalCloud, namespace: str) -> Callable[..., None]:
+    """Puts one value of `Brightness`, by default of the camera north and of now."""
+    client = cloud.client("cloudwatch")
+
+    def put(value: float, *, camera: str = "north", seconds_ago: float = 0) -> None:
+        datum = {
+            "MetricName": "Brightness",
+            "Dimensions": [{"Name": "Camera", "Value": camera}],
+            "Timestamp": datetime.now(UTC) - timedelta(seconds=seconds_ago),
+            "Value": value,
+        }
+        client.put_metric_data(Namespace=namespace, MetricData=[datum])
+
+    return put
+
+
+@pytest.fixture
+def state(cloud: LocalCloud) -> Callable[[str], str]:
+    """State of an alarm."""
+
+    def describe(name: str) -> str:
+        (described,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(described["StateValue"])
+
+    return describe
+
+
+@pytest.fixture
+def events(cloud: LocalCloud) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+    """The events of an alarm so far, by way of a rule and a queue."""
+    rules, sqs = cloud.client("events"), cloud.client("sqs")
+    name = f"q-{uuid.uuid4().hex[:12]}"
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    pattern = {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "detail": {"alarmName": [{"prefix": "a-"}]},
+    }
+    rules.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    rules.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn["QueueArn"]}])
+    received: list[dict[str, Any]] = []
+
+    def receive(alarm: str) -> list[dict[str, Any]]:
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            for message in messages:
+                received.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return [event for event in received if event["detail"]["alarmName"] == alarm]
+
+    yield receive
+    rules.remove_targets(Rule=name, Ids=["1"])
+    rules.delete_rule(Name=name)
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def test_an_alarm_looks_at_its_own_dimensions_only(
+    alarm: Alarm, measure: Any, state: Callable[[str], str]
+) -> None:
+    north, south = alarm(), alarm(Dimensions=[{"Name": "Camera", "Value": "south"}])
+
+    measure(50, camera="south")
+
+    assert (state(north), state(south)) == ("OK", "ALARM")
+
+
+def test_an_alarm_counts_the_periods_that_breach(
+    alarm: Alarm, measure: Any, state: Callable[[str], str]
+) -> None:
+    two_of_three = alarm(EvaluationPeriods=3, DatapointsToAlarm=2)
+
+    measure(50, seconds_ago=150)
+    measure(0, seconds_ago=90)
+    assert state(two_of_three) == "OK"  # although the average of all is 25
+
+    measure(50)
+    assert state(two_of_three) == "ALARM"
+
+
+def test_an_alarm_is_ok_again_when_its_data_is_or_is_gone(
+    alarm: Alarm, measure: Any, state: Callable[[str], str], events: Any
+) -> None:
+    of_a_minute, of_a_second = alarm(), alarm(Period=1)
+    measure(50)
+    assert state(of_a_minute) == "ALARM"
+    deadline = time.monotonic() + 30
+    while state(of_a_second) != "OK":
+        assert time.monotonic() < deadline, "the alarm did not come back"
+    seen = [event["detail"]["state"]["value"] for event in events(of_a_second)]
+    assert seen == ["OK", "ALARM", "OK"]
+
+    measure(-100)
+    assert state(of_a_minute) == "OK"
+
+
+def test_a_change_of_state_is_an_event(
+    alarm: Alarm, measure: Any, events: Any, cloud: LocalCloud, namespace: str
+) -> None:
+    name = alarm()  # without data, it becomes OK at once
+
+    measure(50)
+    measure(60)  # no change
+
+    to_ok, to_alarm = events(name)
+    assert to_ok["detail"]["state"]["value"] == "OK"
+    assert to_alarm["source"] == "aws.cloudwatch"
+    assert to_alarm["resources"] == [f"arn:aws:cloudwatch:us-east-1:000000000000:alarm:{name}"]
+    detail = to_alarm["detail"]
+    assert detail["previousState"] == to_ok["detail"]["state"]
+    assert detail["state"]["value"] == "ALARM"
+    assert "[50]" in detail["state"]["reason"]
+    datetime.strptime(detail["state"]["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    assert detail["configuration"]["description"] == "Too bright."
+    (metric,) = detail["configuration"]["metrics"]
+    assert metric["metricStat"] == {
+        "metric": {
+            "namespace": namespace,
+            "name": "Brightness",
+            "dimensions": {"Camera": "north"},
+        },
+        "period": 60,
+        "stat": "Average",
+    }
+
+    client = cloud.client("cloudwatch")
+    client.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="By hand.")
+    assert events(name)[-1]["detail"]["state"]["reason"] == "By hand."
+
+
+def test_an_error_of_a_function_raises_its_alarm(alarm: Alarm, functions: Any, events: Any) -> None:
+    arn = functions.python("def handler(event, context):\n    raise ValueError(event)\n")
+    name = alarm(
+        Namespace="AWS/Lambda",
+        MetricName="Errors",
+        Dimensions=[{"Name": "FunctionName", "Value": arn.rpartition(":")[2]}],
+        Statistic="Sum",
+        Threshold=0,
+    )
+
+    functions.invoke(arn)
+
+    assert [event["detail"]["state"]["value"] for event in events(name)] == ["OK", "ALARM"]
+
+
+def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events: Any) -> None:
+    cloudformation, cloudwatch = cloud.client("cloudformation"), cloud.client("cloudwatch")
+    name = f"a-{uuid.uuid4().hex[:12]}"
+    one = {"Namespace": "Test", "MetricName": "Errors", "Dimensions": []}
+    queries = [
+        {"Id": "share", "Expression": "100 * errors", "Label": "Percent", "ReturnData": True},
+        {
+            "Id": "errors",
+            "MetricStat": {"Metric": one, "Period": 300, "Stat": "Sum"},
+            "ReturnData": False,
+        },
+    ]
+    properties = {
+        "AlarmName": name,
+        "AlarmDescription": "",
+        "Metrics": queries,
+        "Threshold": 5,
+        "EvaluationPeriods": 3,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    resource = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Alarm": resource}})
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert described["Metrics"] == queries
+    assert "MetricName" not in described
+    assert described["StateValue"] == "INSUFFICIENT_DATA"  # nothing evaluates it
+
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="By hand.")
+    (event,) = events(name)
+    share, errors = event["detail"]["configuration"]["metrics"]
+    assert share["expression"] == "100 * errors"
+    assert errors["metricStat"]["metric"]["name"] == "Errors"
+
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+    assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
