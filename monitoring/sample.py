@@ -204,8 +204,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 tally=tally,
                 seed=options.seed,
             )
-        for kind, number in tally.counts.items():
-            console.print(f"{number:,} {kind.value}", markup=False)
+        for kind, (first, *_) in tally.first.items():
+            console.print(
+                f"{tally.counts[kind]:,} {kind.value}; the first: {first.file}, "
+                f"line {first.line}: {first.reason}",
+                markup=False,
+            )
         if not picked:
             sys.exit(f"error: no picture with an answer below {options.captures}")
         labels = write(picked, options.out)

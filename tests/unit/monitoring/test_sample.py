@@ -91,7 +91,10 @@ def test_what_cannot_be_labelled_is_counted(write: Write, record: Record, pictur
 
 
 def test_the_filled_csv_is_ground_truth(
-    uneven: Path, tmp_path: Path, picture: Png, capsys: pytest.CaptureFixture[str]
+    uneven: Path,
+    tmp_path: Path,
+    picture: Png,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "sample"
     main([str(uneven), "--classes", "bicycle,motorcycle", "--count", "6", "--out", str(out)])
@@ -113,6 +116,17 @@ def test_the_filled_csv_is_ground_truth(
     assert known.weight.to_dict() == {row["event_id"]: float(row["weight"]) for row in written[:4]}
 
 
+def test_what_is_not_used_is_said_with_file_and_line(
+    uneven: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (uneven / "z.jsonl").write_text("{}\n\n{")
+    main([str(uneven), "--classes", "bicycle,motorcycle", "--out", str(tmp_path / "out")])
+
+    said = capsys.readouterr().out
+    assert "2 lines that are no capture record; the first: " in said
+    assert "z.jsonl, line 1: captureData: Field required" in said
+
+
 def test_labels_are_never_overwritten(uneven: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("my work")
 
@@ -124,7 +138,7 @@ def test_labels_are_never_overwritten(uneven: Path, tmp_path: Path) -> None:
 def test_nothing_to_pick_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no picture with an answer"):
         main([str(tmp_path), "--classes", "a,b", "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit, match="no captures at"):
+    with pytest.raises(SystemExit, match="nothing at"):
         main([str(tmp_path / "gone"), "--classes", "a,b", "--out", str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()
 
