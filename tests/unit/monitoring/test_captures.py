@@ -52,6 +52,13 @@ def with_input(encoding: str, data: str) -> dict[str, Any]:
     return result
 
 
+def at(time: str) -> dict[str, Any]:
+    """A record of this time."""
+    result = record()
+    result["eventMetadata"]["inferenceTime"] = time
+    return result
+
+
 def lines(*records: dict[str, Any]) -> bytes:
     """JSON Lines."""
     return "".join(json.dumps(each) + "\n" for each in records).encode()
@@ -146,6 +153,10 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
         (lines(with_input("JSON", base64.b64encode(PNG).decode())), "but is a picture in BASE64"),
         (lines(record("[[0.2, 0.8], [0.3, 0.7]]")), "is not a list of probabilities"),
         (lines(record("nan,0.5", "CSV")), "is not a list of probabilities"),
+        (lines(record("[" * 100_000)), "is not a list of probabilities"),
+        (lines(record("{}")), "is not a list of probabilities"),
+        (lines(at("9999-12-31T23:59:59-14:00")), "does not exist in UTC"),
+        (lines(at("yesterday")), "eventMetadata.inferenceTime: Input should be a valid datetime"),
         (lines(record("[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list of probabilities"),
         (lines(record("[]")), "is not a list of probabilities"),
         (lines(record("oops")), "is not a list of probabilities"),
@@ -175,8 +186,7 @@ def test_what_is_no_record_is_skipped_by_file_and_line(
 def test_times_with_and_without_zone_and_fractions(
     time: str, microsecond: int, tmp_path: Path
 ) -> None:
-    each = record()
-    each["eventMetadata"]["inferenceTime"] = time
+    each = at(time)
     del each["eventVersion"]
     (capture,), skips = read_bytes(lines(each), tmp_path)
 
