@@ -1,0 +1,243 @@
+"""The counting on a made-up fleet, whose drifts are plain; training and pictures on a few drawn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.stats import ks_2samp
+
+from benchmarks import drift, drift_traffic
+from benchmarks.drift_traffic import (
+    BLURRED,
+    DIMMED,
+    DRIFTS,
+    MIRRORED,
+    ORDINARY,
+    Deck,
+    Fleet,
+    Pictures,
+)
+from lambda_src.drift_detector.drift import FALSE_ALARM_RATE, METRICS, WINDOW, Observation
+from training.cifar100 import Cifar100
+from training.drawn import draw
+from training.source import Source
+
+PER_CLASS = 400
+
+
+def made_up_fleet() -> Fleet:
+    """1,000 pictures that the model gets right; `held_out` are 400 of each class."""
+    rng = np.random.default_rng(5)
+    labels = np.arange(1000) % 2
+
+    def observed(
+        brightness: float = 130, sharpness: float = 2.3, confidence: float = 0.9
+    ) -> list[Observation]:
+        return [
+            Observation(
+                confidence=float(np.clip(rng.normal(confidence, 0.05), 0.5, 1)),
+                best_class=int(label),
+                brightness=float(rng.normal(brightness, 40)),
+                contrast=float(rng.normal(50, 15)),
+                sharpness=float(rng.normal(sharpness, 0.15)),
+            )
+            for label in labels
+        ]
+
+    dimmed = {name: observed(130 - 10 * step) for step, name in enumerate(DIMMED)}
+    return Fleet(
+        labels=labels,
+        held_out=[np.flatnonzero(labels == index)[:PER_CLASS] for index in (0, 1)],
+        good={ORDINARY: observed(), BLURRED: observed(sharpness=1.8), **dimmed},
+        unseen=observed(brightness=40),
+        retrained=observed(),
+        mislabelled=observed(confidence=0.6),
+    )
+
+
+@pytest.fixture(scope="module")
+def results() -> drift.Results:
+    counted = drift.Results()
+    drift.run(counted, made_up_fleet(), runs=6, rng=np.random.default_rng(8))
+    return counted
+
+
+def test_false_alarms_are_counted_over_two_windows_a_run(results: drift.Results) -> None:
+    assert results.windows == 12
+    assert results.false_alarm_rate(drift.TOGETHER) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("detector", "change"),
+    [
+        ("MeanBrightness", "darkening"),
+        ("MeanSharpness", "blur"),
+        ("ClassStabilityIndex", "class share 90%"),
+        ("MeanBrightness", "unseen class 60%"),
+        ("SharpnessStabilityIndex", "blur"),
+        ("BrightnessKolmogorovSmirnov", "unseen class 60%"),
+    ],
+)
+def test_plain_drifts_are_found_by_their_detector_and_by_all_together(
+    results: drift.Results, detector: str, change: str
+) -> None:
+    delays = results.found[detector, change]
+
+    assert len(delays) == 6
+    assert all(delay is not None and 25 <= delay <= WINDOW for delay in delays)
+    if detector not in drift.TRIED:
+        together = results.found[drift.TOGETHER, change]
+        assert all(a is not None and a <= b for a, b in zip(together, delays, strict=True) if b)
+
+
+def test_what_did_not_drift_is_not_found(results: drift.Results) -> None:
+    assert results.found["MeanBrightness", "blur"] == [None] * 6
+    assert results.found["ClassStabilityIndex", "darkening"] == [None] * 6
+
+
+def test_a_mislabelled_model_is_seen_at_its_deployment(results: drift.Results) -> None:
+    assert results.deployments == 6
+    assert results.deployment_alarms[drift.TOGETHER, drift.MISLABELLED] == 6
+    assert results.deployment_alarms[drift.TOGETHER, drift.RETRAINED] == 0
+
+
+def test_the_kolmogorov_smirnov_test_is_scipys() -> None:
+    fleet = made_up_fleet()
+    old, new = fleet.good[ORDINARY][:200], fleet.good[BLURRED][200:400]
+    detectors = drift.Detectors(fleet.baseline(old, range(200)), old)
+
+    for quantity in METRICS:
+        values = [[getattr(row, quantity) for row in rows] for rows in (old, new)]
+        limit = np.sqrt(-np.log(FALSE_ALARM_RATE / 7 / 2) / 2 * (2 / 200))
+        ratio = detectors.kolmogorov_smirnov(new, quantity)
+        assert ratio == pytest.approx(ks_2samp(*values).statistic / limit)
+
+
+def test_no_picture_of_a_deck_comes_twice() -> None:
+    deck = Deck(made_up_fleet(), np.random.default_rng(9))
+
+    taken = [*deck.baseline, *deck.take(), *deck.take(motorcycles=0.9)]
+
+    assert len(taken) == len(set(taken)) == 200 + 2 * WINDOW
+
+
+def test_the_tables_say_what_is_reached(results: drift.Results) -> None:
+    console = Console(record=True, width=200)
+    console.print(drift.figures_table(results), drift.drifts_table(results))
+    rows = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+
+    assert any(row[:2] == ["MeanSharpness", "0.00"] for row in rows)
+    assert any(row[:1] == ["Gaussian,"] and row[-2:] == ["100.00%", "yes"] for row in rows)
+
+
+def test_delays_are_those_within_which_a_part_of_the_runs_alarmed() -> None:
+    drifts = drift.Results(windows=2)
+    for change in DRIFTS:
+        drifts.found[drift.TOGETHER, change.name] = [25, 50, 75, None]
+    drifts.deployments = 1
+    console = Console(record=True, width=200)
+    console.print(drift.drifts_table(drifts))
+    rows = [line.replace("│", " ").split() for line in console.export_text().splitlines()]
+
+    assert any(row[-5:] == ["50", "-", "-", "75.00%", "NO"] for row in rows)
+    assert any(row[:2] == ["30%", "of"] and row[-2:] == ["0.00%", "NO"] for row in rows)
+
+
+@pytest.fixture
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> Pictures:
+    monkeypatch.setattr(drift_traffic, "TRAINING_PER_CLASS", 20)
+    monkeypatch.setattr(drift_traffic, "draw", few)
+    return Pictures.of(Source("drawn", few(drift_traffic.CLASSES)))
+
+
+def few(classes: Sequence[str]) -> Cifar100:
+    return draw(classes, train_per_class=30, validation_per_class=10)
+
+
+def test_training_keeps_its_pictures_to_itself(few_pictures: Pictures) -> None:
+    names = (ORDINARY, MIRRORED, BLURRED, DIMMED[3], DIMMED[-1])
+    variants = {name: few_pictures.variant(name) for name in names}
+
+    fleet = Fleet.train(few_pictures.labels, variants, variants[BLURRED], seed=3)
+
+    assert [len(rows) for rows in fleet.held_out] == [20, 20]
+    for index, rows in enumerate(fleet.held_out):
+        assert (fleet.labels[rows] == index).all()
+    brightness = [mean_of("brightness", fleet.good[name]) for name in (ORDINARY, *names[-2:])]
+    assert brightness == sorted(brightness, reverse=True)
+    assert brightness[-1] == pytest.approx(0.5 * brightness[0], rel=0.02)
+    assert mean_of("sharpness", fleet.good[BLURRED]) < mean_of("sharpness", fleet.good[ORDINARY])
+    confidences = [
+        mean_of("confidence", rows) for rows in (fleet.mislabelled, fleet.good[ORDINARY])
+    ]
+    assert confidences == sorted(confidences)
+
+
+def mean_of(quantity: str, observations: Sequence[Observation]) -> float:
+    return float(np.mean([getattr(row, quantity) for row in observations]))
+
+
+def test_an_archive_with_noise_for_trucks_gets_drawn_ones(few_pictures: Pictures) -> None:
+    assert few_pictures.unseen_origin == "drawn"
+
+    everything = Source("cifar-100", few((*drift_traffic.CLASSES, "pickup_truck")))
+    assert Pictures.of(replace(everything, archive_published=False)).unseen_origin == "drawn"
+    assert (
+        Pictures.of(replace(everything, archive_published=True)).unseen_origin == "of the archive"
+    )
+
+
+def test_the_command_says_which_pictures_and_what_is_reached(
+    results: drift.Results,
+    few_pictures: Pictures,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
+    monkeypatch.setattr("sys.argv", ["drift", "--seeds", "3", "--first-seed", "7", "--runs", "6"])
+    monkeypatch.setattr(drift, "drawing", lambda classes: Source("drawn", few(classes)))
+    asked: list[object] = []
+
+    def simulate(pictures: Pictures, **arguments: object) -> drift.Results:
+        asked.append(arguments)
+        return results
+
+    monkeypatch.setattr(drift, "simulate", simulate)
+
+    drift.main()
+
+    printed = " ".join(capsys.readouterr().out.split())
+    assert asked == [{"seeds": range(7, 10), "runs": 6}]
+    assert "80 pictures of bicycles and motorcycles (drawn), 40 of pickup trucks (drawn)" in printed
+    assert "seeds 7 to 9, 6 runs each" in printed
+    assert "0.00, reached: yes" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "0"], "--seeds 0: expected 1 or more"),
+        (["--runs", "-1"], "--runs -1: expected"),
+    ],
+)
+def test_impossible_arguments_are_named(
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["drift", *arguments])
+
+    with pytest.raises(SystemExit, match="2"):
+        drift.main()
+
+    assert message in capsys.readouterr().err
+
+
+def test_an_archive_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["drift", "--archive", "absent.tar.gz"])
+
+    with pytest.raises(SystemExit, match=r"error: archive absent\.tar\.gz: No such file"):
+        drift.main()
