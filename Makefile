@@ -104,7 +104,7 @@ sweep: setup ## List what outlived the destroyed stacks (ARGS=--delete removes i
 
 .PHONY: clean
 clean: ## Remove what the verbs made, but not .venv and node_modules
-	rm -rf cdk.out out .localcloud .pytest_cache .mypy_cache .ruff_cache
+	rm -rf cdk.out out .localcloud .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m preflight",
         description="Look, before a deployment costs money, whether it can succeed: who calls and "
         "where to, CDK bootstrap, algorithm, instance types and quotas, staged data, "
-        "notifications, endpoint name. Changes nothing, and takes at most "
+        "subscribers of the notifications, endpoint name. Changes nothing, and takes at most "
         f"{DEADLINE_SECONDS:g} seconds.",
         epilog=f"Exit codes: 0 no problem, {EXIT_PROBLEM} a problem (or settings that are not "
         f"accepted), 2 wrong usage, {EXIT_NOT_CHECKED} no problem, but something could not be "

@@ -12,7 +12,9 @@ from botocore.parsers import ResponseParserError
 
 from preflight.finding import Finding, Verdict
 
-Service = Literal["cloudformation", "s3", "sagemaker", "service-quotas", "sns", "ssm", "sts"]
+Service = Literal[
+    "cloudformation", "kms", "s3", "sagemaker", "service-quotas", "sns", "sqs", "ssm", "sts"
+]
 
 NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)
 """What a call raises that did not get the answer it asked for."""
@@ -30,7 +32,7 @@ class Aws:
         """The session follows the environment; its region is the one that the CDK CLI takes."""
         # Threads may share clients, but not make them; which may wait for credentials.
         self._lock = threading.Lock()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[Service, str | None], Any] = {}
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -48,16 +50,24 @@ class Aws:
             raise NoRegionError
         return self._session.region_name
 
-    def client(self, service: Service) -> Any:
-        """The client of a service.
+    def client(self, service: Service, *, region: str | None = None) -> Any:
+        """The client of a service, in another region than that of the session if one is given.
 
         Raises:
             BotoCoreError: no region is set, or the profile does not exist.
         """
+        key = service, region
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=_CONFIG)
-            return self._clients[service]
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
+                    service, region_name=region, config=_CONFIG
+                )
+            return self._clients[key]
+
+    def account(self) -> str:
+        """Account of the caller."""
+        account: str = self.client("sts").get_caller_identity()["Account"]
+        return account
 
     def parameter(self, name: str) -> str | None:
         """Value of an SSM parameter; None if it does not exist."""

@@ -13,7 +13,9 @@ from preflight.endpoint import endpoint
 from preflight.finding import Finding, Verdict
 from preflight.model import given_model
 from preflight.notifications import notifications
+from preflight.queues import queues
 from preflight.quotas import quotas
+from preflight.sms import sms
 from settings import Settings
 
 Check = Callable[[Aws, Settings], Iterator[Finding]]
@@ -27,6 +29,8 @@ CHECKS: Mapping[str, Check] = {
     "staged data": dataset,
     "given model": given_model,
     "notifications": notifications,
+    "text messages": sms,
+    "queues": queues,
     "endpoint name": endpoint,
 }
 
@@ -41,28 +45,32 @@ def run(
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> dict[str, list[Finding]]:
     """Findings by the name of the check; what is not there by the deadline was not checked."""
-    ended: dict[str, list[Finding]] = {}
+    found: dict[str, list[Finding]] = {name: [] for name in checks}
     bugs: list[Exception] = []
 
     def work(name: str, check: Check) -> None:
-        findings: list[Finding] = []
         try:
             for finding in check(aws, settings):
-                findings.append(finding)
+                found[name].append(finding)
         except NO_ANSWER as error:
-            findings.append(not_checked(error))
+            found[name].append(not_checked(error))
         except Exception as error:
             bugs.append(error)  # raised below: here it would end nothing but this thread
-        ended[name] = findings
 
     # Daemons: a process that fetches credentials may hang, and must not keep us from ending.
-    threads = [threading.Thread(target=work, args=item, daemon=True) for item in checks.items()]
+    threads = {
+        name: threading.Thread(target=work, args=(name, check), daemon=True)
+        for name, check in checks.items()
+    }
     end = time.monotonic() + deadline_seconds
-    for thread in threads:
+    for thread in threads.values():
         thread.start()
-    for thread in threads:
+    for thread in threads.values():
         thread.join(max(0.0, end - time.monotonic()))
     if bugs:
         raise bugs[0]
     late = Finding(Verdict.NOT_CHECKED, f"no answer within {deadline_seconds:g} seconds")
-    return {name: ended.get(name, [late]) for name in checks}
+    return {
+        name: [*found[name], *([late] if thread.is_alive() else [])]
+        for name, thread in threads.items()
+    }

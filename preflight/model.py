@@ -1,4 +1,4 @@
-"""A finished model that is deployed instead of training one."""
+"""Models that are there already: one that is deployed, or one that training starts from."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,19 @@ from settings import Settings
 
 
 def given_model(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """The model of `training.model_data_url` is there."""
-    url = settings.training.model_data_url
-    if url is None:
-        yield Finding(Verdict.OK, "none; the deployment trains one")
-        return
+    """The model that the settings name is there; they name at most one."""
+    training = settings.training
+    for key, url, instead in (
+        ("model_data_url", training.model_data_url, "to train a model"),
+        ("initial_model_data_url", training.initial_model_data_url, "to start from none"),
+    ):
+        if url:
+            yield _look(aws, url, f"another training.{key}, or none, {instead}")
+            return
+    yield Finding(Verdict.OK, "none; the deployment trains one")
+
+
+def _look(aws: Aws, url: str, remedy: str) -> Finding:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
         # One byte, because the reply to HeadObject has no body to tell an error with.
@@ -22,10 +30,5 @@ def given_model(aws: Aws, settings: Settings) -> Iterator[Finding]:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchBucket", "NoSuchKey"):
             raise
-        yield Finding(
-            Verdict.PROBLEM,
-            f"{url} does not exist",
-            "another training.model_data_url, or none, to train a model",
-        )
-    else:
-        yield Finding(Verdict.OK, f"{url} exists")
+        return Finding(Verdict.PROBLEM, f"{url} does not exist", remedy)
+    return Finding(Verdict.OK, f"{url} exists")

@@ -12,11 +12,10 @@ HEAD = "| setting | default | allowed | meaning |\n| --- | --- | --- | --- |"
 
 def table() -> str:
     """Markdown table with one row per setting, in the order of the schema."""
-    schema = Settings.model_json_schema()
     rows = (
         f"| `{key}` | {_default(field['default'])} | {_allowed(field)} "
         f"| {' '.join(field['description'].split())} |"
-        for key, field in _fields(schema, schema["$defs"])
+        for key, field in fields()
     )
     return "\n".join((HEAD, *rows))
 
@@ -34,7 +33,15 @@ def presets_table() -> str:
     return "\n".join((head, "| --- " * (len(PRESETS) + 1) + "|", *rows))
 
 
-def _fields(section: dict[str, Any], sections: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def fields() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Dotted key and JSON schema of each setting, in the order of the schema."""
+    schema = Settings.model_json_schema()
+    return _fields(schema, schema["$defs"])
+
+
+def _fields(
+    section: dict[str, Any], sections: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, field in section["properties"].items():
         if "$ref" in field:
             inner = sections[field["$ref"].rpartition("/")[2]]

@@ -21,7 +21,7 @@ class Autoscaling(Section):
     """Never fewer instances; each costs by the hour."""
     max_instances: Annotated[int, Field(ge=1, le=100)] = 4
     """Never more instances."""
-    invocations_per_instance: Annotated[int, Field(ge=1)] = 600
+    invocations_per_instance: Annotated[int, Field(ge=1, le=1_000_000)] = 600
     """Requests a minute that each instance is to get: about 70% of what it can stand."""
     scale_in_cooldown_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     """Pause after instances were removed."""

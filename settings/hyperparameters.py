@@ -8,13 +8,12 @@ algorithm ignores it without a word.
 `use_weighted_loss` are left out: a picture has one class here.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from settings.section import Section
+from settings.section import Section, Written
 
 KEY = "training.hyperparameters"
 
@@ -54,19 +53,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def _written(pattern: str, allowed: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"allowed: {allowed}")
-        return text
-
-    return AfterValidator(check)
-
-
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-ImageShape = Annotated[str, _written(r"3(, ?[1-9]\d{0,3}){2}", '"3,height,width", as "3,32,32"')]
-Epochs = Annotated[str, _written(r"[1-9]\d*(, ?[1-9]\d*)*", 'epochs with commas, as "10,20"')]
+ImageShape = Annotated[str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,width", as "3,32,32"')]
+Epochs = Annotated[str, Written(r"[1-9][0-9]*(, ?[1-9][0-9]*)*", 'epochs with commas, as "10,20"')]
 
 
 class Hyperparameters(Section):

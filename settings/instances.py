@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from settings.section import Written
 
 TRAINING_FAMILIES = ("g4dn", "g5", "p2", "p3")
 ENDPOINT_FAMILIES = (*TRAINING_FAMILIES, "c4", "c5", "m4", "m5")
@@ -30,24 +30,21 @@ def has_local_storage(instance_type: str) -> bool:
     return _family(instance_type) in LOCAL_STORAGE_FAMILIES
 
 
+def has_gpu(instance_type: str) -> bool:
+    """Whether instances of this type have GPUs; all that train have."""
+    return _family(instance_type) in TRAINING_FAMILIES
+
+
 def _family(instance_type: str) -> str:
     return instance_type.split(".")[1]
 
 
-def has_gpu(instance_type: str) -> bool:
-    """Whether instances of this type have GPUs; all that train have."""
-    return instance_type.split(".")[1] in TRAINING_FAMILIES
-
-
-def _instance_type_of(families: tuple[str, ...]) -> AfterValidator:
-    def check(instance_type: str) -> str:
-        parts = instance_type.split(".")
-        if len(parts) != 3 or parts[0] != "ml" or parts[1] not in families:
-            usable = ", ".join(f"ml.{family}.*" for family in families)
-            raise ValueError(f"the image-classification algorithm cannot use it; allowed: {usable}")
-        return instance_type
-
-    return AfterValidator(check)
+def _instance_type_of(families: tuple[str, ...]) -> Written:
+    usable = ", ".join(f"ml.{family}.*" for family in families)
+    return Written(
+        rf"ml\.({'|'.join(families)})\.([1-9]?[0-9]?x)?large",
+        f"{usable}, as ml.g4dn.xlarge; the algorithm can use no other",
+    )
 
 
 TrainingInstanceType = Annotated[str, _instance_type_of(TRAINING_FAMILIES)]

@@ -12,6 +12,12 @@ from settings.schema import Settings
 
 FOLDER = Path(__file__).parent
 
+# Where pydantic speaks of Python, by the type of its error.
+IN_WORDS_OF_TOML = {
+    "model_type": "allowed: a section, [{key}]",
+    "tuple_type": 'allowed: a list, as ["one", "another"]',
+}
+
 
 class SettingsError(ValueError):
     """A setting is unknown or has a value that is not allowed."""
@@ -63,6 +69,8 @@ def _refusal(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(_keys_beside(location))
         return f"{key} = {detail['input']!r}: unknown key; allowed here: {allowed}"
+    if words := IN_WORDS_OF_TOML.get(detail["type"]):
+        return f"{key} = {detail['input']!r}: {words.format(key=key)}"
     reason = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error" and isinstance(detail["input"], dict):
         return reason  # of several keys of a section; it names them

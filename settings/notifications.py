@@ -4,12 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from settings.section import Section
+from settings.section import Section, Written
 
-EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
-E164 = r"^\+[1-9]\d{6,14}$"
-HTTPS_URL = r"^https://[^\s/?#]+\S*$"
-QUEUE_ARN = r"^arn:aws(-[a-z]+)*:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+EmailAddress = Annotated[str, Written(r"[^@\s]+@[^@\s]+\.[^@\s]+", '"name@example.com"')]
+PhoneNumber = Annotated[
+    str, Written(r"\+[1-9][0-9]{6,14}", '+, country code and number, digits only: "+12025550123"')
+]
+HttpsUrl = Annotated[str, Written(r"https://[^\s/?#]+\S*", '"https://..."')]
+QueueArn = Annotated[
+    str,
+    Written(
+        r"arn:aws(-[a-z]+)*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}(\.fifo)?",
+        '"arn:aws:sqs:<region>:<account>:<queue>"',
+    ),
+]
 
 
 class Notifications(Section):
@@ -17,13 +25,13 @@ class Notifications(Section):
 
     topic: Literal["standard", "fifo"] = "standard"
     """A FIFO topic takes SQS queues only; each execution is a message group of its own."""
-    emails: Annotated[tuple[Annotated[str, Field(pattern=EMAIL)], ...], Field(strict=False)] = ()
+    emails: Annotated[tuple[EmailAddress, ...], Field(strict=False)] = ()
     """E-mail addresses subscribed to the topic; each is asked to confirm."""
-    sms: Annotated[tuple[Annotated[str, Field(pattern=E164)], ...], Field(strict=False)] = ()
+    sms: Annotated[tuple[PhoneNumber, ...], Field(strict=False)] = ()
     """Phone numbers in E.164 form: + and country code, digits only."""
-    https: Annotated[tuple[Annotated[str, Field(pattern=HTTPS_URL)], ...], Field(strict=False)] = ()
+    https: Annotated[tuple[HttpsUrl, ...], Field(strict=False)] = ()
     """https:// addresses that SNS posts to; each is asked to confirm."""
-    sqs: Annotated[tuple[Annotated[str, Field(pattern=QUEUE_ARN)], ...], Field(strict=False)] = ()
+    sqs: Annotated[tuple[QueueArn, ...], Field(strict=False)] = ()
     """ARNs of queues; the policy of each must let the topic send (see Notifications)."""
 
     @model_validator(mode="after")

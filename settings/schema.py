@@ -9,17 +9,24 @@ from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
 from settings.monitoring import Monitoring
 from settings.notifications import Notifications
-from settings.section import Section
+from settings.section import Section, Written
 from settings.training import Training
 
+# They travel joined by commas, in a parameter and in a variable of at most 4 KB.
+ClassName = Annotated[
+    str, Written(r"[a-z]{1,16}(_[a-z]{1,16})?", 'names as CIFAR-100 has them: "pickup_truck"')
+]
+
 # What every service that the stacks use takes as the value of a tag.
-TAG_CHARACTERS = r"^[\w .:/=+@-]+$"
+TagValue = Annotated[
+    str, Written(r"[\w .:/=+@-]{1,256}", "1 to 256 letters, digits, spaces and _ . : / = + - @")
+]
 
 
 class Dataset(Section):
     """Which pictures the model learns from."""
 
-    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=100, strict=False)] = (
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=100, strict=False)] = (
         "bicycle",
         "motorcycle",
     )
@@ -71,9 +78,6 @@ class Encryption(Section):
     customer_managed_key: bool = False
     """Whether buckets, topic, captures and volumes are encrypted with a KMS key of the account's
     own, instead of AWS's."""
-
-
-TagValue = Annotated[str, Field(pattern=TAG_CHARACTERS, max_length=256)]
 
 
 class Tags(Section):

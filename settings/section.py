@@ -1,6 +1,12 @@
 """What all sections of the settings have in common."""
 
-from pydantic import BaseModel, ConfigDict
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 
 class Section(BaseModel):
@@ -10,3 +16,31 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
+
+
+@dataclass(frozen=True)
+class Written:
+    """Annotation of a text: the whole of it is as `pattern` says, and `allowed` says in words.
+
+    pydantic's own `Field(pattern=...)` would answer a typing slip with the pattern.
+    """
+
+    pattern: str
+    allowed: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Checks the text after all that is annotated before this."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Shows the pattern in the JSON schema."""
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"allowed: {self.allowed}")
+        return text

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from settings.hyperparameters import KEY, PRESETS, Hyperparameters
 from settings.instances import TrainingInstanceType
-from settings.section import Section
+from settings.section import Section, Written
 
 # CloudFormation waits one hour for a custom resource. The provider framework gives up before that,
 # so that the stack shows our message; the rest of the hour is what its polls themselves take.
@@ -14,7 +14,17 @@ TRAINING_LIMIT_MINUTES = 55
 # SageMaker needs a few minutes to find an instance before, and to upload the model after, the run.
 TRAINING_START_AND_UPLOAD_MINUTES = 10
 
-MODEL_DATA_URL = r"^s3://[a-z0-9][a-z0-9.-]+/.+\.tar\.gz$"
+# Of what S3 takes in a key, nothing that means something to IAM, CloudFormation or SSM. The length
+# is that of ModelDataUrl: https://docs.aws.amazon.com/sagemaker/latest/APIReference/
+# API_ContainerDefinition.html
+ModelDataUrl = Annotated[
+    str,
+    Field(max_length=1024),
+    Written(
+        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9/!_.()=@:,+ -]+\.tar\.gz",
+        '"s3://bucket/key.tar.gz"; in the key letters, digits, spaces and / ! _ . ( ) = @ : , + -',
+    ),
+]
 
 
 class Spot(Section):
@@ -41,9 +51,9 @@ class Training(Section):
         int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
     ] = 40
     """Longer training does not fit into the hour that CloudFormation gives a custom resource."""
-    model_data_url: Annotated[str, Field(pattern=MODEL_DATA_URL)] | None = None
+    model_data_url: ModelDataUrl | None = None
     """S3 URI of a finished model.tar.gz of these classes, deployed instead of training one."""
-    initial_model_data_url: Annotated[str, Field(pattern=MODEL_DATA_URL)] | None = None
+    initial_model_data_url: ModelDataUrl | None = None
     """S3 URI of a model.tar.gz that training starts from (the `model` channel): one of the built-in
     algorithm, with the same classes, `num_layers` and `image_shape`, in the stack's region."""
     preset: Literal["small-from-scratch", "pretrained"] = "small-from-scratch"

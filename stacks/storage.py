@@ -77,10 +77,10 @@ class StorageStack(cdk.Stack):
         if not self.encryption_key:
             _acknowledge_the_key_of_s3(bucket)
         cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
-        # Always, and not only while another stack imports them: a setting that switches the
-        # importer off changes this stack first, and CloudFormation keeps an export that is in use.
-        self.export_value(bucket.bucket_name)
-        self.export_value(bucket.bucket_arn)
+        # Whether anybody imports them or not: else a setting that ends an import, as that of
+        # captures, takes the export away first, which CloudFormation refuses while it is in use.
+        for value in (bucket.bucket_name, bucket.bucket_arn):
+            self.export_value(value)
         return bucket
 
     def _add_dataset_pointer(self) -> None:

@@ -1,8 +1,8 @@
 """Trains for longer than a stack may: `python -m training.train --max-runtime-minutes 300`.
 
 The job is a copy of the one that the stack trained last: its image, role, channels and output.
-Hyperparameters and instances are those of the settings, which need not be deployed. It runs on
-demand, not on spot instances, whose checkpoints belong to the stack's job.
+Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs
+on demand, not on spot instances, whose checkpoints belong to the stack's job.
 """
 
 import argparse
@@ -23,6 +23,7 @@ TRAINING_STACK = "Training"
 JOB_OUTPUT = "TrainingJobName"
 MOST_MINUTES = 28 * 24 * 60  # MaxRuntimeInSeconds of CreateTrainingJob: 28 days
 POLL_SECONDS = 5
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 # They follow from the data, which is the stack's.
 FROM_DATA = ("num_classes", "num_training_samples")
 
@@ -66,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (TrainingError, StagingError, SettingsError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        return 1
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        _say(console, "Interrupted; a job that was started goes on.")
+        return EXIT_INTERRUPTED
     _say(
         console,
         f"To deploy it, put this into settings/{options.environment}.toml:\n\n"
@@ -100,6 +104,7 @@ def _check_classes(settings: Settings) -> None:
 def _start(
     jobs: Any, name: str, stacks_job: Any, settings: Settings, max_runtime_minutes: int
 ) -> Any:
+    from sagemaker.core.resources import Tag
     from sagemaker.core.shapes import AlgorithmSpecification, ResourceConfig, StoppingCondition
 
     return jobs.create(
@@ -124,6 +129,7 @@ def _start(
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
         enable_network_isolation=True,
+        tags=[Tag(key=key, value=value) for key, value in settings.tags_by_key.items()],
     )
 
 

@@ -17,7 +17,13 @@ CONTENT_TYPE = "application/x-image"
 
 # Faults of the service, not of the picture: worth another try.
 TRANSIENT_CODES = frozenset(
-    {"InternalFailure", "ModelNotReadyException", "ServiceUnavailable", "ThrottlingException"}
+    {
+        "InternalDependencyException",
+        "InternalFailure",
+        "ModelNotReadyException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
 )
 
 # Step Functions retries with backoff and jitter; the client's own retries stay short of that.

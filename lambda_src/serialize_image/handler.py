@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import boto3
+from botocore.exceptions import ParamValidationError
 
 # Step Functions passes at most 256 KiB from state to state. Base64 grows the picture by a third,
 # which leaves room for the bucket, the longest key (1,024 bytes, escaped) and the envelope.
@@ -15,7 +16,7 @@ s3 = boto3.client("s3")
 
 
 class InvalidImageReference(Exception):
-    """The event does not name a bucket and a key."""
+    """The event does not name a bucket and a key, or by names that S3 cannot have."""
 
 
 class ImageNotFound(Exception):
@@ -64,7 +65,7 @@ def _reference(event: dict[str, Any]) -> tuple[str, str]:
         value = event.get(name) if isinstance(event, dict) else None
         if not isinstance(value, str) or not value:
             raise InvalidImageReference(
-                f'{name} is {value!r}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'
+                f'{name} is {value!r:.200}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'
             )
     return event["s3_bucket"], event["s3_key"]
 
@@ -72,8 +73,16 @@ def _reference(event: dict[str, Any]) -> tuple[str, str]:
 def _read(bucket: str, key: str) -> bytes:
     try:
         response = s3.get_object(Bucket=bucket, Key=key)
+    except ParamValidationError as error:
+        raise InvalidImageReference(
+            f"s3_bucket is {bucket!r:.100}; no bucket has such a name"
+        ) from error
     except s3.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
+        if code in ("InvalidBucketName", "KeyTooLongError"):
+            raise InvalidImageReference(
+                f"s3_bucket is {bucket!r:.100}, s3_key is {key!r:.100}: {code}"
+            ) from error
         if code in ("NoSuchKey", "NoSuchBucket"):
             raise ImageNotFound(f"s3://{bucket}/{key}: {code}; check bucket and key") from error
         if code == "AccessDenied":

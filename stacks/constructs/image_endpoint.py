@@ -21,6 +21,7 @@ from stacks.constructs.endpoint_scaling import EndpointScaling
 from stacks.constructs.endpoint_update import deployment_config
 from stacks.constructs.grants import allow
 from stacks.constructs.sagemaker_role import SageMakerRole
+from stacks.constructs.training_job import MODELS
 
 CAPTURES = "captures"
 VARIANT = "AllTraffic"
@@ -142,7 +143,7 @@ class ImageEndpoint(Construct):
     def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:
         given = settings.training.model_data_url
         if given is None:
-            return artifact_bucket.arn_for_objects("models/*")
+            return artifact_bucket.arn_for_objects(f"{MODELS}/*")
         return cdk.Stack.of(self).format_arn(
             service="s3", region="", account="", resource=given.removeprefix("s3://")
         )

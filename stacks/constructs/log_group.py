@@ -22,4 +22,10 @@ def log_group(scope: Construct, construct_id: str, settings: Settings) -> logs.L
         reason="CloudWatch encrypts it with a key of its own. It holds bucket names, keys and "
         "errors, never a picture; a customer key would add a charge and a way to lose the logs.",
     )
+    if settings.retention.log_retention == "INFINITE":
+        acknowledge(
+            group,
+            "NIST.800.53.R5-CloudWatchLogGroupRetentionPeriod",
+            reason="The settings ask to keep the logs for ever.",
+        )
     return group

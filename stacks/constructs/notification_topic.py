@@ -15,6 +15,7 @@ from constructs import Construct
 from settings import Settings
 from settings.notifications import Notifications
 from stacks.constructs.encryption_key import allow_publishing
+from stacks.constructs.workflow_expressions import shorter_for_phones
 
 
 class NotificationTopic(sns.Topic):
@@ -49,6 +50,7 @@ class NotificationTopic(sns.Topic):
         self._encryption_key = encryption_key
         if encryption_key and not self.fifo:
             self._take_messages_of_alarms()
+        self._tells_phones = bool(notifications.sms)
         for subscription in self._subscriptions(notifications):
             self.add_subscription(subscription)
 
@@ -59,8 +61,10 @@ class NotificationTopic(sns.Topic):
 
         `subject` and `message` are JSONata with its `{% %}`; `about` is JSONata without them, for
         a string that says what the message is about. A FIFO topic takes that as the message's
-        group, and takes one message about it in five minutes.
+        group, and takes one message about it in five minutes. Phones get the beginning of it.
         """
+        if self._tells_phones:
+            message = shorter_for_phones(message)
         # Hashed: SNS takes at most 128 ASCII characters, an ARN is longer.
         about = f'{{% $hash({about}, "SHA-256") %}}' if self.fifo else ""
         return tasks.SnsPublish.jsonata(
@@ -69,6 +73,7 @@ class NotificationTopic(sns.Topic):
             topic=self,
             subject=subject,
             message=sfn.TaskInput.from_text(message),
+            message_per_subscription_type=self._tells_phones or None,
             message_group_id=about or None,
             message_deduplication_id=about or None,
             outputs="{% $states.input %}",

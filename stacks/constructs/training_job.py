@@ -1,4 +1,9 @@
-"""A SageMaker training job as a resource of the stack (CloudFormation has none)."""
+"""A SageMaker training job as a resource of the stack.
+
+CloudFormation's own AWS::SageMaker::TrainingJob is newer than the CDK and the cfn-lint of the
+requirements. Ours also uses the finished job of the same inputs again, and starts the next attempt
+after one that failed.
+"""
 
 from typing import Any
 

@@ -11,8 +11,14 @@ MAX_IMAGES = 500
 # Pictures named in the notification, of each kind.
 MAX_NAMED = 20
 
-# Characters of a cause that a notice repeats; a cause may have 32,768.
+# Characters that Step Functions takes as a cause, and those of them that a notice repeats.
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html
+LONGEST_CAUSE = 32_768
 MAX_CAUSE = 2000
+
+# SNS sends no more than 1,600 bytes to a phone, which may be two a character, and bills each 140.
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+MAX_SMS = 600
 
 # Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
 # the picture is at fault. Any other error is ours, 500.
@@ -153,15 +159,28 @@ MESSAGE = _expression(
     """
 )
 
-MESSAGE_FOR_CAUSE = _expression(f"( {_LISTING} $text )")
+MESSAGE_FOR_CAUSE = _expression(f"( {_LISTING} $substring($text, 0, {LONGEST_CAUSE}) )")
 
 
 def subject(environment: str) -> str:
-    """Subject of the notification (SNS takes at most 100 ASCII characters)."""
+    """Subject of the notification (SNS takes fewer than 100 characters on one line)."""
     return _expression(
         f"""
         "Scones {environment}: " & ($states.input.counts.rejected + $states.input.counts.failed)
           & " of " & $states.input.counts.images & " images need attention"
+        """
+    )
+
+
+def shorter_for_phones(message: str) -> str:
+    """The expression's text by protocol, as SNS takes it with the message structure "json"."""
+    text = message.removeprefix("{%").removesuffix("%}")
+    return _expression(
+        f"""
+        (
+          $message := {text};
+          $string({{"default": $message, "sms": $substring($message, 0, {MAX_SMS})}})
+        )
         """
     )
 

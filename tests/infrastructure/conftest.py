@@ -6,6 +6,9 @@ import pytest
 
 from tests.infrastructure.synthesis import Templates, configuration, synthesize
 
+# So that a failure shows the values, as in a test module.
+pytest.register_assert_rewrite("tests.infrastructure.invariants")
+
 
 @pytest.fixture(scope="session")
 def templates() -> Templates:

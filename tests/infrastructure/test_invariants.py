@@ -1,71 +1,32 @@
-"""What must hold in every environment, whatever else changes."""
+"""What must hold in every configuration, or in every environment, whatever else changes."""
 
 import ast
 import json
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from settings import load
+from settings import Settings, load
 from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
 from stacks.constructs.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
 from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
+from tests.infrastructure.invariants import (
+    INVARIANTS,
+    Resource,
+    Stacks,
+    as_list,
+    policies,
+    resources,
+)
 from tests.infrastructure.synthesis import (
     ROOT,
-    STACKS,
     Templates,
-    state_machine,
+    configuration,
     states,
     synthesize,
 )
-
-Resource = dict[str, Any]
-
-PHYSICAL_NAMES = (
-    "AlarmName",
-    "BucketName",
-    "DashboardName",
-    "EndpointConfigName",
-    "FunctionName",
-    "LogGroupName",
-    "ModelName",
-    "PolicyName",
-    "RoleName",
-    "StateMachineName",
-    "TopicName",
-)
-
-# Actions for which AWS offers nothing narrower than "*".
-WITHOUT_RESOURCES = {
-    "cloudwatch:GetMetricStatistics",
-    "cloudwatch:PutMetricData",
-    "ecr:GetAuthorizationToken",
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
-
-
-def resources(templates: Templates, environment: str, type_: str = "") -> dict[str, Resource]:
-    """Resources of all stacks by logical id, of one type or all."""
-    return {
-        logical_id: resource
-        for stack in STACKS
-        for logical_id, resource in templates(environment)[stack].to_json()["Resources"].items()
-        if type_ in ("", resource["Type"])
-    }
 
 
 def the_only(found: dict[str, Resource]) -> Resource:
@@ -73,105 +34,15 @@ def the_only(found: dict[str, Resource]) -> Resource:
     return resource
 
 
-def policies(templates: Templates, environment: str) -> Iterator[Resource]:
-    for resource in resources(templates, environment, "AWS::IAM::Policy").values():
-        yield from resource["Properties"]["PolicyDocument"]["Statement"]
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-# --- names and order ---------------------------------------------------------------------------
-
-
-def test_only_the_endpoint_has_a_physical_name(templates: Templates, environment: str) -> None:
-    named = {
-        (resource["Type"], name)
-        for resource in resources(templates, environment).values()
-        for name in PHYSICAL_NAMES
-        if name in resource.get("Properties", {}) and resource["Type"].startswith("AWS::")
-    }
-    endpoint = the_only(resources(templates, environment, "AWS::SageMaker::Endpoint"))
-
-    # CDK names every inline policy, inside its role.
-    assert named == {
-        ("AWS::IAM::Policy", "PolicyName"),
-        ("AWS::Lambda::EventInvokeConfig", "FunctionName"),  # a reference
-        ("AWS::Lambda::Permission", "FunctionName"),  # a reference
-        ("AWS::Logs::MetricFilter", "LogGroupName"),  # a reference
-        ("AWS::SageMaker::Endpoint", "EndpointConfigName"),  # a reference
-    }
-    assert isinstance(endpoint["Properties"]["EndpointConfigName"], dict)
-    assert endpoint["Properties"]["EndpointName"] == load(environment).endpoint_name
-
-
-@pytest.mark.parametrize(
-    ("type_", "role"),
-    [
-        ("AWS::SageMaker::Model", "ImageEndpointModelRole"),
-        ("Custom::TrainingJob", "TrainingJobJobRole"),
-    ],
-)
-def test_what_assumes_a_role_waits_for_its_policy(
-    templates: Templates, environment: str, type_: str, role: str
+@pytest.mark.parametrize("holds", INVARIANTS, ids=lambda holds: holds.__name__)
+@pytest.mark.parametrize("name", ["dev", "prod", "minimal", "comprehensive"])
+def test_whatever_the_settings_are(
+    templates: Templates, name: str, holds: Callable[[Stacks, Settings], None]
 ) -> None:
-    depends_on = the_only(resources(templates, environment, type_))["DependsOn"]
-
-    assert any(name.startswith(f"{role}DefaultPolicy") for name in depends_on)
+    holds(templates(name), configuration(name))
 
 
-def test_what_changes_with_each_training_is_not_exported(
-    templates: Templates, environment: str
-) -> None:
-    # CloudFormation refuses to change an export that another stack imports.
-    outputs = templates(environment)["Training"].to_json()["Outputs"]
-
-    assert [name for name, output in outputs.items() if "Export" in output] == []
-
-
-# --- grants --------------------------------------------------------------------------------------
-
-
-def test_no_action_is_a_wildcard(templates: Templates, environment: str) -> None:
-    wild = {
-        action
-        for statement in policies(templates, environment)
-        for action in as_list(statement["Action"])
-        if "*" in action
-    }
-
-    assert wild == set()
-
-
-def test_any_resource_only_where_aws_has_nothing_narrower(
-    templates: Templates, environment: str
-) -> None:
-    granted = {
-        action
-        for statement in policies(templates, environment)
-        if "*" in as_list(statement["Resource"])
-        for action in as_list(statement["Action"])
-    }
-
-    assert granted <= WITHOUT_RESOURCES
-
-
-def test_pass_role_is_for_the_training_role_and_sagemaker_only(
-    templates: Templates, environment: str
-) -> None:
-    (statement,) = (
-        statement
-        for statement in policies(templates, environment)
-        if "iam:PassRole" in as_list(statement["Action"])
-    )
-
-    (logical_id, attribute) = statement["Resource"]["Fn::GetAtt"]
-    assert logical_id.startswith("TrainingJobJobRole")
-    assert attribute == "Arn"
-    assert statement["Condition"] == {
-        "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
-    }
+# --- captures ------------------------------------------------------------------------------------
 
 
 def test_captures_are_written_below_their_prefix_only(
@@ -179,7 +50,7 @@ def test_captures_are_written_below_their_prefix_only(
 ) -> None:
     written = [
         json.dumps(statement["Resource"])
-        for statement in policies(templates, environment)
+        for statement in policies(templates(environment))
         if "s3:PutObject" in as_list(statement["Action"])
     ]
 
@@ -189,43 +60,10 @@ def test_captures_are_written_below_their_prefix_only(
     assert len(written) == 4
 
 
-# --- storage -------------------------------------------------------------------------------------
-
-
-def test_buckets_are_encrypted_private_and_tls_only(templates: Templates, environment: str) -> None:
-    buckets = resources(templates, environment, "AWS::S3::Bucket")
-    assert len(buckets) == 3
-    for logical_id, bucket in buckets.items():
-        assert bucket["Properties"]["BucketEncryption"], logical_id
-        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-    denials = [
-        statement["Condition"]
-        for policy in resources(templates, environment, "AWS::S3::BucketPolicy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Deny"
-    ]
-    assert denials.count({"Bool": {"aws:SecureTransport": "false"}}) == 3
-
-
-@pytest.mark.parametrize(("name", "policy"), [("dev", "Delete"), ("prod", "Retain")])
-def test_one_switch_decides_what_outlives_the_stacks(
-    templates: Templates, name: str, policy: str
-) -> None:
-    stateful = [
-        resource
-        for type_ in ("AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::KMS::Key")
-        for resource in resources(templates, name, type_).values()
-    ]
-
-    assert {resource["DeletionPolicy"] for resource in stateful} == {policy}
-    emptied = resources(templates, name, "Custom::S3AutoDeleteObjects")
-    assert len(emptied) == (3 if name == "dev" else 0)
-
-
 def test_captures_expire(templates: Templates, environment: str) -> None:
     (bucket,) = (
         bucket
-        for logical_id, bucket in resources(templates, environment, "AWS::S3::Bucket").items()
+        for logical_id, bucket in resources(templates(environment), "AWS::S3::Bucket").items()
         if logical_id.startswith("CaptureBucket")
     )
 
@@ -233,36 +71,11 @@ def test_captures_expire(templates: Templates, environment: str) -> None:
     assert load(environment).capture.expire_days in [rule.get("ExpirationInDays") for rule in rules]
 
 
-# --- logs ----------------------------------------------------------------------------------------
-
-
-def test_every_function_writes_to_a_log_group_of_its_stack(
-    templates: Templates, environment: str
-) -> None:
-    groups = resources(templates, environment, "AWS::Logs::LogGroup")
-    functions = resources(templates, environment, "AWS::Lambda::Function")
-
-    assert len(functions) >= 8
-    for logical_id, function in functions.items():
-        assert function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in groups, logical_id
-    for logical_id, group in groups.items():
-        assert group["Properties"]["RetentionInDays"], logical_id
-
-
-def test_the_state_machine_logs_all_but_the_pictures(
-    templates: Templates, environment: str
-) -> None:
-    logging = state_machine(templates(environment)["Workflow"])["LoggingConfiguration"]
-
-    assert logging["Level"] == "ALL"
-    assert logging["IncludeExecutionData"] is False
-
-
 # --- endpoint ------------------------------------------------------------------------------------
 
 
 def test_requests_and_replies_are_captured(templates: Templates, environment: str) -> None:
-    config = the_only(resources(templates, environment, "AWS::SageMaker::EndpointConfig"))
+    config = the_only(resources(templates(environment), "AWS::SageMaker::EndpointConfig"))
     capture = config["Properties"]["DataCaptureConfig"]
 
     assert capture["EnableCapture"] is True
@@ -277,7 +90,7 @@ def test_training_has_room_in_the_hour_of_a_custom_resource(
     (retry,) = waiter["framework-isComplete-task"]["Retry"]
     waited = retry["MaxAttempts"] * retry["IntervalSeconds"]
 
-    job = the_only(resources(templates, environment, "Custom::TrainingJob"))
+    job = the_only(resources(templates(environment), "Custom::TrainingJob"))
     assert job["Properties"]["MaxRuntimeInSeconds"] < waited <= TRAINING_LIMIT_MINUTES * 60
 
 
@@ -358,7 +171,7 @@ def test_the_environment_that_is_set_is_the_one_that_is_read(
     (function,) = (
         function
         for logical_id, function in resources(
-            templates, environment, "AWS::Lambda::Function"
+            templates(environment), "AWS::Lambda::Function"
         ).items()
         if logical_id.startswith(prefix)
     )
@@ -375,7 +188,7 @@ def test_the_environment_that_is_set_is_the_one_that_is_read(
 def test_the_properties_of_the_training_job_are_the_ones_that_are_read(
     templates: Templates,
 ) -> None:
-    job = the_only(resources(templates, "dev", "Custom::TrainingJob"))
+    job = the_only(resources(templates("dev"), "Custom::TrainingJob"))
 
     assert set(job["Properties"]) - {"ServiceToken"} == keys_read("training_job", "properties")
 
@@ -420,8 +233,10 @@ def test_handlers_import_nothing_but_the_runtimes() -> None:
     for source in (ROOT / "lambda_src").glob("*/*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                names.append(node.module or "")
+            # Level 0: not a file of the function's own folder.
+            names += (
+                [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            )
             for name in names:
                 root = name.split(".")[0]
                 assert root in {"boto3", "botocore", *sys.stdlib_module_names}, f"{source}: {name}"

@@ -48,6 +48,17 @@ def test_every_kind_of_subscriber_can_be_named_any_number_of_times(
     assert "MessageGroupId" not in states(template)["Notify"]["Arguments"]
 
 
+@pytest.mark.parametrize("notice", ["", "NoticeOfDeadExecution", "NoticeOfAlarm"])
+def test_only_with_phones_the_message_differs_by_protocol(notice: str) -> None:
+    name = "Tell" if notice else "Notify"
+    without = states(workflow_with(), notice=notice)[name]["Arguments"]
+    with_phones = states(workflow_with(sms=["+12065550100"]), notice=notice)[name]["Arguments"]
+
+    assert "MessageStructure" not in without
+    assert with_phones["MessageStructure"] == "json"
+    assert '"default": $message, "sms": $substring($message' in with_phones["Message"]
+
+
 @pytest.mark.parametrize("topic", ["standard", "fifo"])
 def test_the_topic_is_encrypted_and_over_tls_only(topic: str) -> None:
     template = workflow_with(topic=topic)

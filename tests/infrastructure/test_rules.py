@@ -13,10 +13,12 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode import decode_str
+from cfnlint.runner import Runner
 
 from settings import Settings, load
+from settings.loader import validate
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.grants import allow
 from tests.infrastructure.synthesis import STACKS, Templates, application, configuration
@@ -119,6 +121,14 @@ def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
     )
 
 
+def test_logs_may_be_kept_for_ever() -> None:
+    settings = validate(
+        {"retention": {"log_retention": "INFINITE"}}, environment="test", source="test.toml"
+    )
+
+    assert findings(application(settings)) == set()
+
+
 def test_a_wildcard_needs_its_reason() -> None:
     role = iam.Role(cdk.Stack(), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
@@ -130,8 +140,16 @@ def test_a_wildcard_needs_its_reason() -> None:
 
 
 @cache
+def linter() -> Runner:
+    """With its rules, which take longer to load than to apply."""
+    return Runner(ConfigMixIn(regions=list(REGIONS)))
+
+
+@cache
 def matches(template: str) -> tuple[Any, ...]:
-    return tuple(lint(template, config=ManualArgs(regions=list(REGIONS))))
+    decoded, errors = decode_str(template)
+    assert not errors
+    return tuple(linter().validate_template(decoded))
 
 
 @pytest.mark.parametrize("stack", STACKS)

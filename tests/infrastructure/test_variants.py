@@ -169,3 +169,27 @@ def test_capture_may_be_of_one_side_only(mode: str, sides: list[str]) -> None:
     (config,) = inference.find_resources("AWS::SageMaker::EndpointConfig").values()
     options = config["Properties"]["DataCaptureConfig"]["CaptureOptions"]
     assert options == [{"CaptureMode": side} for side in sides]
+
+
+def exports(**values: Any) -> set[str]:
+    return {
+        name
+        for template in templates_with(**values).values()
+        for name, output in template.to_json().get("Outputs", {}).items()
+        if "Export" in output
+    }
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"capture": {"enabled": False}, "monitoring": {"dashboard": False}},
+        {"endpoint": {"enabled": False}},
+        {"training": {"model_data_url": "s3://elsewhere/models/one/model.tar.gz"}},
+        {"workflow": {"rejection_style": "raise", "on_rejection": "fail"}},
+    ],
+    ids=str,
+)
+def test_no_setting_takes_an_export_away(values: dict[str, Any]) -> None:
+    # The stack that exports is deployed first, and CloudFormation keeps an export that is in use.
+    assert exports(**values) == exports()

@@ -2,11 +2,42 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from localcloud.launcher import LocalCloud, free_port
 from tests.local.deployment import Deployment
+from tests.local.inbox import Inbox, Messages
+
+LIFE = (
+    "test_workflow",
+    "test_notices",
+    "test_dashboard",
+    "test_data_updates",
+    "test_redeployment",
+    "test_environments",
+    "test_variants",
+    "test_end_of_life",
+)
+"""The modules that share `deployment`, in the order in which they run, after all others.
+
+Each leaves it as it found it, except the last two: one changes its settings, one destroys it.
+"""
+
+HERE = Path(__file__).parent
+IMPATIENT_CDK = HERE / "impatient_cdk.cjs"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the life of the deployment into its order, and leave the rest as it is."""
+
+    def position(item: pytest.Item) -> int:
+        shares = item.path.parent == HERE and item.path.stem in LIFE
+        return LIFE.index(item.path.stem) if shares else -1
+
+    items.sort(key=position)
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +55,37 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     It has a local cloud of its own: the last test looks whether `cdk destroy` left it empty.
     """
     folder = tmp_path_factory.mktemp("deployment")
-    with (
-        LocalCloud(port=free_port(), folder=folder).running() as cloud,
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        # State machines wait a tenth of their time, such as the 5 s between two looks at a job.
+        patch.setenv("SFN_WAIT_SCALE", "0.1")
+        cloud = stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
+        patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
         for name in list(os.environ):
             if name.startswith("AWS_"):
                 patch.delenv(name)
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         yield Deployment.deploy(cloud, folder)
+
+
+@pytest.fixture(scope="session")
+def verdicts(deployment: Deployment) -> dict[str, list[str]]:
+    """Keys of the validation pictures by verdict, from one execution over all of them."""
+    output = deployment.classify(*deployment.dataset.truth)
+    keys: dict[str, list[str]] = {}
+    for result in output["results"]:
+        keys.setdefault(result["verdict"], []).append(result["body"]["s3_key"])
+    return keys
+
+
+@pytest.fixture
+def messages(deployment: Deployment) -> Iterator[Messages]:
+    """What the topic sends during a test."""
+    sqs, sns = deployment.cloud.client("sqs"), deployment.cloud.client("sns")
+    inbox = Inbox(sqs, sqs.create_queue(QueueName="test-messages")["QueueUrl"])
+    subscription = sns.subscribe(
+        TopicArn=deployment.outputs("Workflow")["TopicArn"], Protocol="sqs", Endpoint=inbox.arn
+    )["SubscriptionArn"]
+    yield inbox.notices
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=inbox.url)

@@ -17,6 +17,7 @@ from training import drawn, source, stage
 
 ACCOUNT = "000000000000"
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
+TRAIN_PER_CLASS = 150  # enough for sure and unsure verdicts
 
 
 def _say(_: str) -> None:
@@ -38,7 +39,7 @@ class Deployment:
         deployment.cli.synth("environment=dev", log="synth", say=_say)
         deployment.cdk("bootstrap")
         deployment.cdk(*DEPLOY, deployment.settings.stack_name("Storage"))
-        stage.run(deployment.settings, source.drawing(deployment.settings.dataset.classes))
+        deployment.stage(train_per_class=TRAIN_PER_CLASS)
         deployment.cdk(*DEPLOY, "--all")
         return deployment
 
@@ -109,6 +110,19 @@ class Deployment:
         classes = self.settings.dataset.classes
         drawing = drawn.draw(classes, train_per_class=train_per_class)
         stage.run(self.settings, source.Source("drawn", drawing))
+
+    def staged_prefix(self) -> str:
+        """The prefix that the pointer to the dataset holds."""
+        prefix: str = self.cloud.client("ssm").get_parameter(Name=self.settings.dataset_parameter)[
+            "Parameter"
+        ]["Value"]
+        return prefix
+
+    def point_at(self, prefix: str) -> None:
+        """Let the pointer to the dataset hold another prefix."""
+        self.cloud.client("ssm").put_parameter(
+            Name=self.settings.dataset_parameter, Value=prefix, Overwrite=True
+        )
 
     def training_jobs(self) -> list[str]:
         """Names of all training jobs there ever were."""

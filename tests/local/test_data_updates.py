@@ -10,8 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.local.deployment import DEPLOY, Deployment
-from training.drawn import TRAIN_PER_CLASS
+from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 
 
 def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
@@ -100,7 +99,7 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         "0.5",
     ]
     assert "Number of stacks with differences: 1\n" in diff
-    assert deployed.count("(no changes)") == 3
+    assert deployed.count("(no changes)") == 4
     assert threshold["threshold"] == 0.5
     assert after == before
 

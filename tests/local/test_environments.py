@@ -1,4 +1,4 @@
-"""A second environment beside the first: its deployment is interrupted, it is used, it goes."""
+"""Other environments beside the first; their deployments are interrupted during training."""
 
 import time
 
@@ -6,6 +6,7 @@ import pytest
 
 from demo.leftovers import leftovers
 from settings import load
+from settings.loader import validate
 from sweep.__main__ import EXIT_LEFT, main
 from sweep.remains import TRAINING_LOGS, find
 from tests.local.deployment import DEPLOY, Deployment
@@ -65,6 +66,31 @@ def keys_in_use(environment: Deployment) -> dict[str, str | None]:
     }
 
 
+def test_destroy_during_training_stops_the_job(deployment: Deployment) -> None:
+    left_before = leftovers()
+    early = deployment.variant(validate({}, environment="early", source="a test"))
+    early.cdk(*DEPLOY, early.settings.stack_name("Storage"))
+    early.stage(train_per_class=20)
+    prolong_training(early)
+
+    interrupt_during_training(early)
+    early.cdk("destroy", "--all", "--force")
+
+    assert len(jobs(early)) == 1
+    assert jobs(early, "Stopped") == jobs(early)
+    assert leftovers() == left_before
+
+
+def prolong_training(environment: Deployment) -> None:
+    """Name the staged pictures so often in their list that training takes minutes."""
+    s3 = environment.cloud.client("s3")
+    place = {"Bucket": environment.data_bucket, "Key": f"{environment.staged_prefix()}/train.lst"}
+    lines = s3.get_object(**place)["Body"].read().decode().splitlines()
+    pictures = [line.partition("\t")[2] for line in lines]
+    repeated = "".join(f"{number}\t{picture}\n" for number, picture in enumerate(pictures * 1000))
+    s3.put_object(**place, Body=repeated.encode())
+
+
 def test_two_environments_do_not_touch_each_other(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,20 +141,20 @@ def sweep(destroyed: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--environment", destroyed.settings.environment, "--delete"]) == EXIT_LEFT
 
     kept = find(destroyed.settings)
-    assert [remain.kind for remain in kept] == ["bucket"] * 3
+    kinds = [remain.kind for remain in kept]
+    assert set(kinds) == {"log group", "bucket"} and kinds.count("bucket") == 3
     assert all(remain.remove is None for remain in kept)
     assert logs.describe_log_streams(logGroupName=TRAINING_LOGS)["logStreams"] == []
     printed = capsys.readouterr().out
     assert all(remain.by_hand in printed for remain in kept)
     for remain in kept:
+        if remain.kind == "log group":
+            logs.delete_log_group(logGroupName=remain.name)
+            continue
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=remain.name):
             keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
             if keys:
                 s3.delete_objects(Bucket=remain.name, Delete={"Objects": keys})
         s3.delete_bucket(Bucket=remain.name)
     logs.delete_log_group(logGroupName=TRAINING_LOGS)
-    # Where AWS begins the name of a stack's log group with the stack's, ministack puts this before.
-    prefix = f"/aws/cloudformation/{destroyed.settings.stack_name('')}"
-    for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
-        logs.delete_log_group(logGroupName=group["logGroupName"])
     assert find(destroyed.settings) == []

@@ -6,11 +6,14 @@ from localcloud.emulator.repairs import (
     alarm_math,
     bucket_not_empty,
     bucket_tags,
+    delete_during_creation,
+    delete_during_update,
     deleted_function_logs,
     function_workers,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
+    log_group_names,
     state_size,
 )
 
@@ -26,9 +29,12 @@ def repair() -> None:
     alarm_math.repair()
     bucket_not_empty.repair()
     bucket_tags.repair()
+    delete_during_creation.repair()
+    delete_during_update.repair()
     deleted_function_logs.repair()
     function_workers.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
+    log_group_names.repair()
     state_size.repair()

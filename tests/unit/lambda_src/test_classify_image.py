@@ -78,7 +78,16 @@ def test_a_model_error_is_the_pictures_fault_or_transient(
         handler.lambda_handler(EVENT, None)
 
 
-@pytest.mark.parametrize("code", ["ThrottlingException", "ServiceUnavailable", "InternalFailure"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ThrottlingException",
+        "ServiceUnavailable",
+        "InternalFailure",
+        "InternalDependencyException",
+        "ModelNotReadyException",
+    ],
+)
 def test_a_fault_of_the_service_is_transient(
     handler: ModuleType, endpoint: Stubber, code: str
 ) -> None:

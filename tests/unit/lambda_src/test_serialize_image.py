@@ -53,11 +53,27 @@ def test_the_students_event_is_taken(handler: ModuleType) -> None:
         ({"s3_bucket": "", "s3_key": "one.png"}, "s3_bucket is ''"),
         ({"s3_bucket": "pictures", "s3_key": 7}, "s3_key is 7"),
         ("one.png", "s3_bucket is None"),
+        ({"s3_bucket": "my pictures", "s3_key": "one.png"}, "s3_bucket is 'my pictures'"),
     ],
 )
 def test_an_incomplete_reference_is_refused(handler: ModuleType, event: Any, named: str) -> None:
     with pytest.raises(handler.InvalidImageReference, match=named):
         handler.lambda_handler(event, None)
+
+
+def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType) -> None:
+    event = {"s3_bucket": "pictures", "s3_key": "x" * 2000}
+    with Stubber(handler.s3) as stubber:
+        stubber.add_client_error("get_object", "KeyTooLongError", http_status_code=400)
+        with pytest.raises(handler.InvalidImageReference, match="KeyTooLongError"):
+            handler.lambda_handler(event, None)
+
+
+def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -> None:
+    # Step Functions cuts a cause at 32,768 characters, and the workflow reads it as JSON.
+    with pytest.raises(handler.InvalidImageReference) as caught:
+        handler.lambda_handler({"s3_bucket": "pictures", "s3_key": ["x"] * 50_000}, None)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(

@@ -82,23 +82,22 @@ class SageMaker:
 @pytest.fixture
 def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
-        s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="data")
-        s3.create_bucket(Bucket="artifacts")
-        stage("datasets/abc")
         module = import_handler("training_job")
+        module.s3.create_bucket(Bucket="data")
+        module.s3.create_bucket(Bucket="artifacts")
+        stage(module, "datasets/abc")
         monkeypatch.setattr(module, "sagemaker", SageMaker(module.sagemaker))
         yield module
 
 
-def stage(prefix: str, classes: tuple[str, ...] = ("bicycle", "motorcycle")) -> None:
+def stage(
+    handler: ModuleType, prefix: str, classes: tuple[str, ...] = ("bicycle", "motorcycle")
+) -> None:
     manifest = {
         "classes": classes,
         "counts": {"train": dict.fromkeys(classes, 500), "validation": dict.fromkeys(classes, 100)},
     }
-    boto3.client("s3", region_name="us-east-1").put_object(
-        Bucket="data", Key=f"{prefix}/manifest.json", Body=json.dumps(manifest)
-    )
+    handler.s3.put_object(Bucket="data", Key=f"{prefix}/manifest.json", Body=json.dumps(manifest))
 
 
 def create(handler: ModuleType, **changes: Any) -> str:
@@ -248,7 +247,7 @@ def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> No
     ],
 )
 def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, Any]) -> None:
-    stage("datasets/def")
+    stage(handler, "datasets/def")
 
     assert create(handler) != create(handler, **changes)
 
@@ -287,7 +286,7 @@ def test_nothing_staged_is_refused_with_the_remedy(handler: ModuleType) -> None:
 
 
 def test_a_dataset_of_other_classes_is_refused(handler: ModuleType) -> None:
-    stage("datasets/swapped", classes=("motorcycle", "bicycle"))
+    stage(handler, "datasets/swapped", classes=("motorcycle", "bicycle"))
 
     with pytest.raises(handler.DatasetNotUsable, match=r"\['motorcycle', 'bicycle'\]"):
         create(handler, DatasetPrefix="datasets/swapped")

@@ -1,10 +1,10 @@
 """An AWS that answers what a test tells it to; botocore checks both requests and responses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from botocore.loaders import create_loader
@@ -17,7 +17,11 @@ from settings.loader import validate
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
 
-Stub = Callable[[Service], Stubber]
+
+class Stub(Protocol):
+    """Gives the stubber of a service, in the region of the session or in another one."""
+
+    def __call__(self, service: Service, *, region: str | None = None) -> Stubber: ...
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -52,13 +56,15 @@ def aws() -> Aws:
 @pytest.fixture
 def stub(aws: Aws) -> Iterator[Stub]:
     """`stub("ssm")` takes the answers of a service in order; all of them must be asked for."""
-    stubbers: dict[str, Stubber] = {}
+    stubbers: dict[tuple[Service, str | None], Stubber] = {}
     with ExitStack() as stack:
 
-        def of(service: Service) -> Stubber:
-            if service not in stubbers:
-                stubbers[service] = stack.enter_context(Stubber(aws.client(service)))
-            return stubbers[service]
+        def of(service: Service, *, region: str | None = None) -> Stubber:
+            key = service, region
+            if key not in stubbers:
+                client = aws.client(service, region=region)
+                stubbers[key] = stack.enter_context(Stubber(client))
+            return stubbers[key]
 
         yield of
         for stubber in stubbers.values():

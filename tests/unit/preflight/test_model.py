@@ -24,15 +24,14 @@ def test_a_model_that_is_there(aws: Aws, settings: Settings, stub: Stub) -> None
     assert list(given_model(aws, settings)) == [Finding(Verdict.OK, f"{URL} exists")]
 
 
+@pytest.mark.parametrize("key", ["model_data_url", "initial_model_data_url"])
 @pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
-def test_a_model_that_is_not_there_is_a_problem(
-    aws: Aws, settings: Settings, stub: Stub, code: str
-) -> None:
+def test_a_model_that_is_not_there_is_a_problem(aws: Aws, stub: Stub, key: str, code: str) -> None:
     stub("s3").add_client_error("get_object", code, http_status_code=404)
-    (finding,) = given_model(aws, settings)
+    (finding,) = given_model(aws, settings_with(training={key: URL}))
     assert finding.verdict is Verdict.PROBLEM
     assert URL in finding.what
-    assert "training.model_data_url" in finding.remedy
+    assert f"training.{key}" in finding.remedy
 
 
 def test_a_refusal_is_no_answer(aws: Aws, settings: Settings, stub: Stub) -> None:

@@ -90,6 +90,7 @@ def test_documented_combinations_are_accepted(hyperparameters: dict[str, Any]) -
         ({"num_layers": 19}, "num_layers = 19"),
         ({"image_shape": "32,32"}, "image_shape = '32,32': allowed: \"3,height,width\""),
         ({"image_shape": "1,32,32"}, "image_shape = '1,32,32': allowed"),
+        ({"image_shape": "3,32,\N{ARABIC-INDIC DIGIT THREE}2"}, 'allowed: "3,height,width"'),
         ({"image_shape": "3,64,64"}, "resize = None: pictures are 32x32; allowed with image_shape"),
         ({"image_shape": "3,64,48", "resize": 50}, "resize = 50: pictures are 32x32; allowed with"),
         ({"image_shape": "3,48,64", "resize": 50}, "64 or more"),

@@ -94,8 +94,14 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"training": {"hyperparameters": {"num_layers": 20}}}, "18, 34, 50"),
         ({"dataset": {"classes": ["bicycle"]}}, "at least 2 items"),
         ({"dataset": {"classes": ["bicycle", "bicycle"]}}, "name each class once"),
+        ({"dataset": {"classes": ["bicycle", "a,b"]}}, "dataset.classes.1 = 'a,b': allowed: names"),
+        ({"dataset": {"classes": "bicycle"}}, "dataset.classes = 'bicycle': allowed: a list"),
+        ({"endpoint": {"instance_type": "ml.g5."}}, "endpoint.instance_type = 'ml.g5.': allowed"),
+        ({"training": {"instance_type": "ml.g5.big"}}, "training.instance_type = 'ml.g5.big'"),
         ({"notifications": {"emails": ["nobody"]}}, "notifications.emails.0 = 'nobody'"),
         ({"training": {"model_data_url": "s3://bucket/model"}}, "model_data_url = 's3://bucket/"),
+        ({"training": {"model_data_url": "s3://bucket/*.tar.gz"}}, "in the key letters, digits"),
+        ({"training": {"model_data_url": "s3://bucket/{{a}}.tar.gz"}}, "in the key letters"),
         (
             {"training": {"initial_model_data_url": "https://bucket/model.tar.gz"}},
             "initial_model_data_url = 'https://bucket/",
@@ -114,7 +120,7 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
             "training.spot.max_wait_minutes = 39: allowed: training.max_runtime_minutes = 40 or",
         ),
         ({"training": {"spot": {"max_wait_minutes": 46}}}, "less than or equal to 45"),
-        ({"training": {"spot": True}}, "training.spot = True"),
+        ({"training": {"spot": True}}, "training.spot = True: allowed: a section, [training.spot]"),
         ({"workflow": {"rejection_style": "shout"}}, "'status' or 'raise'"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
@@ -131,6 +137,10 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         (
             {"endpoint": {"autoscaling": {"invocations_per_instance": 0}}},
             "endpoint.autoscaling.invocations_per_instance = 0",
+        ),
+        (
+            {"endpoint": {"autoscaling": {"invocations_per_instance": 10**30}}},
+            "less than or equal to 1000000",
         ),
         ({"endpoint": {"update_policy": {"type": "blue"}}}, "'all-at-once', 'canary' or 'linear'"),
         (
@@ -175,6 +185,7 @@ QUEUE = "arn:aws:sqs:us-east-1:111122223333:queue"
         ("sms", "+0123456789"),
         ("sms", "+12345"),
         ("sms", "+49 170 1234567"),
+        ("sms", "+4917\N{ARABIC-INDIC DIGIT ZERO}1234567"),
         ("https", "http://example.com/in"),
         ("https", "https:///in"),
         ("https", "example.com"),

@@ -91,6 +91,8 @@ def test_the_job_is_the_stacks_with_the_settings_and_the_time_of_the_caller(depl
     for same in ("RoleArn", "InputDataConfig", "EnableNetworkIsolation"):
         assert job[same] == REQUEST[same], same
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/models"
+    tags = deployed.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == settings.tags_by_key
 
 
 @pytest.mark.parametrize(
@@ -186,6 +188,19 @@ def test_a_job_that_ends_badly_says_why(
     assert train.main(["--max-runtime-minutes", "300"]) == 1
 
     assert says in capsys.readouterr().err
+
+
+def test_interrupted_it_leaves_the_job_running(
+    deployed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_job: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_follow", interrupt)
+
+    assert train.main(["--max-runtime-minutes", "300"]) == 130
+
+    assert f"{outside(deployed)['TrainingJobName']}: started" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("deployed")

@@ -1,0 +1,244 @@
+"""What must hold of the templates whatever the settings are."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from aws_cdk.assertions import Template
+
+from settings import Settings
+from tests.infrastructure.synthesis import state_machine
+
+Resource = dict[str, Any]
+Stacks = dict[str, Template]
+
+PHYSICAL_NAMES = (
+    "AlarmName",
+    "BucketName",
+    "DashboardName",
+    "EndpointConfigName",
+    "FunctionName",
+    "LogGroupName",
+    "ModelName",
+    "PolicyName",
+    "RoleName",
+    "StateMachineName",
+    "TopicName",
+)
+
+# Actions for which AWS offers nothing narrower than "*".
+WITHOUT_RESOURCES = {
+    "cloudwatch:GetMetricStatistics",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def resources(stacks: Stacks, type_: str = "") -> dict[str, Resource]:
+    """Resources of all stacks by logical id, of one type or all."""
+    return {
+        logical_id: resource
+        for template in stacks.values()
+        for logical_id, resource in template.to_json()["Resources"].items()
+        if type_ in ("", resource["Type"])
+    }
+
+
+def policies(stacks: Stacks) -> Iterator[Resource]:
+    """Statements of all inline policies."""
+    for resource in resources(stacks, "AWS::IAM::Policy").values():
+        yield from resource["Properties"]["PolicyDocument"]["Statement"]
+
+
+def as_list(value: Any) -> list[Any]:
+    """A policy has a list, or its only element."""
+    return value if isinstance(value, list) else [value]
+
+
+# --- names and order -----------------------------------------------------------------------------
+
+
+def only_the_endpoint_has_a_physical_name(stacks: Stacks, settings: Settings) -> None:
+    named = {
+        (resource["Type"], name)
+        for resource in resources(stacks).values()
+        for name in PHYSICAL_NAMES
+        if name in resource.get("Properties", {}) and resource["Type"].startswith("AWS::")
+    }
+    endpoints = resources(stacks, "AWS::SageMaker::Endpoint").values()
+
+    # CDK names every inline policy, inside its role, the scaling policy, inside its target, and a
+    # FIFO topic, which must end in ".fifo".
+    expected = {
+        ("AWS::IAM::Policy", "PolicyName"),
+        ("AWS::Logs::MetricFilter", "LogGroupName"),  # a reference
+    }
+    if settings.notifications.topic == "fifo":
+        expected.add(("AWS::SNS::Topic", "TopicName"))
+    if settings.detects_drift:
+        expected.add(("AWS::Lambda::EventInvokeConfig", "FunctionName"))  # a reference
+        expected.add(("AWS::Lambda::Permission", "FunctionName"))  # a reference
+    if settings.endpoint.enabled:
+        expected.add(("AWS::SageMaker::Endpoint", "EndpointConfigName"))  # a reference
+        if settings.endpoint.autoscaling.enabled:
+            expected.add(("AWS::ApplicationAutoScaling::ScalingPolicy", "PolicyName"))
+    assert named == expected
+    assert len(endpoints) == settings.endpoint.enabled
+    for endpoint in endpoints:
+        assert isinstance(endpoint["Properties"]["EndpointConfigName"], dict)
+        assert endpoint["Properties"]["EndpointName"] == settings.endpoint_name
+
+
+def what_assumes_a_role_waits_for_its_policy(stacks: Stacks, settings: Settings) -> None:
+    roles = {
+        "AWS::SageMaker::Model": "ImageEndpointModelRole",
+        "Custom::TrainingJob": "TrainingJobJobRole",
+    }
+    for type_, role in roles.items():
+        for logical_id, resource in resources(stacks, type_).items():
+            waits_for = resource["DependsOn"]
+            assert any(name.startswith(f"{role}DefaultPolicy") for name in waits_for), logical_id
+
+
+def what_changes_with_each_training_is_not_exported(stacks: Stacks, settings: Settings) -> None:
+    # CloudFormation refuses to change an export that another stack imports.
+    outputs = stacks["Training"].to_json()["Outputs"]
+
+    assert [name for name, output in outputs.items() if "Export" in output] == []
+
+
+# --- grants --------------------------------------------------------------------------------------
+
+
+def no_action_is_a_wildcard(stacks: Stacks, settings: Settings) -> None:
+    wild = {
+        action
+        for statement in policies(stacks)
+        for action in as_list(statement["Action"])
+        if "*" in action
+    }
+
+    assert wild == set()
+
+
+def any_resource_only_where_aws_has_nothing_narrower(stacks: Stacks, settings: Settings) -> None:
+    granted = {
+        action
+        for statement in policies(stacks)
+        if "*" in as_list(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+
+    assert granted <= WITHOUT_RESOURCES
+
+
+def pass_role_is_for_the_training_role_and_sagemaker_only(
+    stacks: Stacks, settings: Settings
+) -> None:
+    statements = [
+        statement
+        for statement in policies(stacks)
+        if "iam:PassRole" in as_list(statement["Action"])
+    ]
+
+    assert len(statements) == len(resources(stacks, "Custom::TrainingJob"))
+    for statement in statements:
+        (logical_id, attribute) = statement["Resource"]["Fn::GetAtt"]
+        assert logical_id.startswith("TrainingJobJobRole")
+        assert attribute == "Arn"
+        assert statement["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        }
+
+
+# --- storage -------------------------------------------------------------------------------------
+
+
+def buckets_are_encrypted_private_and_tls_only(stacks: Stacks, settings: Settings) -> None:
+    buckets = resources(stacks, "AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for logical_id, bucket in buckets.items():
+        assert bucket["Properties"]["BucketEncryption"], logical_id
+        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
+    denials = [
+        statement["Condition"]
+        for policy in resources(stacks, "AWS::S3::BucketPolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+    ]
+    assert denials.count({"Bool": {"aws:SecureTransport": "false"}}) == 3
+
+
+def one_switch_decides_what_outlives_the_stacks(stacks: Stacks, settings: Settings) -> None:
+    stateful = [
+        resource
+        for type_ in ("AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::KMS::Key")
+        for resource in resources(stacks, type_).values()
+    ]
+    destroyed = settings.retention.removal == "destroy"
+
+    assert {one["DeletionPolicy"] for one in stateful} == {"Delete" if destroyed else "Retain"}
+    assert len(resources(stacks, "Custom::S3AutoDeleteObjects")) == (3 if destroyed else 0)
+
+
+# --- logs ----------------------------------------------------------------------------------------
+
+
+def every_function_writes_to_a_log_group_of_its_stack(stacks: Stacks, settings: Settings) -> None:
+    functions = 0
+    for name in stacks:
+        stack = {name: stacks[name]}
+        groups = resources(stack, "AWS::Logs::LogGroup")
+        for logical_id, function in resources(stack, "AWS::Lambda::Function").items():
+            assert function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] in groups, logical_id
+            functions += 1
+        for logical_id, group in groups.items():
+            forever = settings.retention.log_retention == "INFINITE"
+            assert ("RetentionInDays" in group["Properties"]) is not forever, logical_id
+    assert functions >= 3
+
+
+def the_state_machine_logs_all_but_the_pictures(stacks: Stacks, settings: Settings) -> None:
+    logging = state_machine(stacks["Workflow"])["LoggingConfiguration"]
+
+    assert logging["Level"] == "ALL"
+    assert logging["IncludeExecutionData"] is False
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def numbers_are_ordinary(stacks: Stacks, settings: Settings) -> None:
+    """Above 2**53 the JavaScript of CDK no longer writes a number as it was set."""
+    text = json.dumps({name: template.to_json() for name, template in stacks.items()})
+    numbers: list[str] = []
+    json.loads(text, parse_int=numbers.append, parse_float=numbers.append)
+
+    assert [number for number in numbers if abs(float(number)) >= 2**53] == []
+
+
+INVARIANTS = (
+    only_the_endpoint_has_a_physical_name,
+    what_assumes_a_role_waits_for_its_policy,
+    what_changes_with_each_training_is_not_exported,
+    no_action_is_a_wildcard,
+    any_resource_only_where_aws_has_nothing_narrower,
+    pass_role_is_for_the_training_role_and_sagemaker_only,
+    buckets_are_encrypted_private_and_tls_only,
+    one_switch_decides_what_outlives_the_stacks,
+    every_function_writes_to_a_log_group_of_its_stack,
+    the_state_machine_logs_all_but_the_pictures,
+    numbers_are_ordinary,
+)

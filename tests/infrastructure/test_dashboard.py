@@ -1,0 +1,217 @@
+"""What the dashboard shows."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from stacks.constructs.classification_workflow import VERDICTS
+from tests.infrastructure.test_monitoring import (
+    ENDPOINT,
+    MACHINE,
+    alarms_of,
+    monitoring_with,
+    plain,
+)
+
+Shown = tuple[str, str, dict[str, str], str]  # namespace, name, dimensions, statistic
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """The stack with the default settings."""
+    return monitoring_with()
+
+
+@pytest.fixture(scope="module")
+def widgets(template: Template) -> list[dict[str, Any]]:
+    """Its dashboard's widgets."""
+    return widgets_of(template)
+
+
+def widgets_of(template: Template) -> list[dict[str, Any]]:
+    (dashboard,) = template.find_resources("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(plain(dashboard["Properties"]["DashboardBody"]))
+    found: list[dict[str, Any]] = body["widgets"]
+    return found
+
+
+def titled(widgets: list[dict[str, Any]], title: str) -> dict[str, Any]:
+    (properties,) = (
+        each["properties"] for each in widgets if each["properties"].get("title") == title
+    )
+    found: dict[str, Any] = properties
+    return found
+
+
+def shown(widget: dict[str, Any]) -> list[Shown]:
+    """The metrics of a widget, whether they are drawn or used in an expression."""
+    found = []
+    for row in widget["metrics"]:
+        options = row[-1]
+        if "expression" not in options:
+            namespace, name, *dimensions, _ = row
+            pairs = dict(zip(dimensions[::2], dimensions[1::2], strict=True))
+            found.append((namespace, name, pairs, options.get("stat", "Average")))
+    return found
+
+
+def of_functions(metric: str, statistic: str) -> list[Shown]:
+    order = ("SerializeImage", "ClassifyImage", "FilterConfidence")
+    return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in order]
+
+
+def of_drift(statistic: str, *names: str) -> list[Shown]:
+    return [("Scones/test", name, {"EndpointName": "scones-test"}, statistic) for name in names]
+
+
+PERCENTILES = ("p50", "p90", "p99")
+GRAPHS: dict[str, list[Shown]] = {
+    "Endpoint: calls": [("AWS/SageMaker", "Invocations", ENDPOINT, "Sum")],
+    "Endpoint: model latency": [
+        ("AWS/SageMaker", "ModelLatency", ENDPOINT, each) for each in PERCENTILES
+    ],
+    "Endpoint: overhead latency": [
+        ("AWS/SageMaker", "OverheadLatency", ENDPOINT, each) for each in PERCENTILES
+    ],
+    "Endpoint: errors": [
+        ("AWS/SageMaker", "Invocation4XXErrors", ENDPOINT, "Average"),
+        ("AWS/SageMaker", "Invocation5XXErrors", ENDPOINT, "Average"),
+    ],
+    "Endpoint: instances": [
+        ("AWS/SageMaker", "Invocations", ENDPOINT, "Sum"),
+        ("AWS/SageMaker", "InvocationsPerInstance", ENDPOINT, "Sum"),
+    ],
+    "Endpoint: utilisation": [
+        ("/aws/sagemaker/Endpoints", name, ENDPOINT, "Average")
+        for name in (
+            "CPUUtilization",
+            "MemoryUtilization",
+            "GPUUtilization",
+            "GPUMemoryUtilization",
+        )
+    ],
+    "Workflow: executions": [
+        ("AWS/States", f"Executions{end}", MACHINE, "Sum")
+        for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+    ],
+    "Workflow: duration of an execution": [
+        ("AWS/States", "ExecutionTime", MACHINE, each) for each in PERCENTILES
+    ],
+    "Workflow: pictures": [
+        ("Scones/test", "Pictures", {"Verdict": each}, "Sum") for each in VERDICTS
+    ],
+    "Functions: errors, bad pictures included": of_functions("Errors", "Sum"),
+    "Functions: throttled calls": of_functions("Throttles", "Sum"),
+    "Functions: duration, p90": of_functions("Duration", "p90"),
+    "Drift: captures that were read": of_drift(
+        "Sum", "Records", "RecordsUnreadable", "PicturesNotMeasured"
+    ),
+    "Drift: replies": of_drift(
+        "Maximum",
+        "MeanConfidenceDrift",
+        "ShareBelowThresholdDrift",
+        "ConfidenceStabilityIndexDrift",
+        "ClassStabilityIndexDrift",
+    ),
+    "Drift: pictures": of_drift(
+        "Maximum", "MeanBrightnessDrift", "MeanContrastDrift", "MeanSharpnessDrift"
+    ),
+}
+
+
+@pytest.mark.parametrize("title", GRAPHS)
+def test_each_graph_shows_its_metrics(widgets: list[dict[str, Any]], title: str) -> None:
+    widget = titled(widgets, title)
+
+    assert shown(widget) == GRAPHS[title]
+    assert widget["yAxis"]["left"]["label"]
+    assert widget["yAxis"]["left"]["min"] == 0
+
+
+def test_there_are_no_other_graphs(widgets: list[dict[str, Any]]) -> None:
+    titles = [each["properties"]["title"] for each in widgets if each["type"] == "metric"]
+
+    assert titles == list(GRAPHS)
+
+
+def test_latency_is_in_milliseconds_and_durations_in_seconds(widgets: list[dict[str, Any]]) -> None:
+    for title, unit in (
+        ("Endpoint: model latency", "ms"),
+        ("Endpoint: overhead latency", "ms"),
+        ("Workflow: duration of an execution", "s"),
+    ):
+        widget = titled(widgets, title)
+        drawn = [row[0]["expression"] for row in widget["metrics"] if "expression" in row[0]]
+        assert drawn == [f"{each} / 1000" for each in PERCENTILES]
+        assert widget["yAxis"]["left"]["label"] == unit
+
+
+def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:
+    widgets = widgets_of(
+        monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250})
+    )
+
+    lines = {
+        each["properties"]["title"]: each["properties"]["annotations"]["horizontal"][0]["value"]
+        for each in widgets
+        if "annotations" in each["properties"]
+    }
+    assert lines == {
+        "Endpoint: model latency": 250,
+        "Endpoint: overhead latency": 250,
+        "Endpoint: errors": 2,
+        "Drift: replies": 1,
+        "Drift: pictures": 1,
+    }
+
+
+def test_instances_without_gpu_show_none() -> None:
+    widgets = widgets_of(monitoring_with(endpoint={"instance_type": "ml.m5.xlarge"}))
+
+    names = [name for _, name, _, _ in shown(titled(widgets, "Endpoint: utilisation"))]
+    assert names == ["CPUUtilization", "MemoryUtilization"]
+
+
+def test_widgets_fill_their_rows_and_nothing_overlaps(widgets: list[dict[str, Any]]) -> None:
+    cells = [
+        (each["x"] + column, each["y"] + row)
+        for each in widgets
+        for column in range(each["width"])
+        for row in range(each["height"])
+    ]
+
+    rows = {y for _, y in cells}
+    assert len(cells) == len(set(cells))
+    assert sorted(cells) == [(x, y) for x in range(24) for y in range(max(rows) + 1)]
+
+
+def test_the_state_of_every_alarm_of_the_stack_is_shown(
+    template: Template, widgets: list[dict[str, Any]]
+) -> None:
+    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+
+    assert sorted(titled(widgets, "Alarms")["alarms"]) == sorted(alarms)
+
+
+def test_links_lead_to_the_own_region_and_resources(widgets: list[dict[str, Any]]) -> None:
+    (text,) = (each["properties"]["markdown"] for each in widgets if each["type"] == "text")
+
+    links = dict(re.findall(r"\[([^]]+)\]\((\S+)\)", text))
+    assert list(links) == ["Endpoint", "Executions", "Captures", "All alarms"]
+    for link in links.values():
+        assert link.startswith("https://AWS::Region.console.aws.amazon.com/")
+        assert "region=AWS::Region" in link
+    assert links["Endpoint"].endswith("#/endpoints/scones-test")
+    assert links["Executions"].endswith("#/statemachines/view/ClassificationStateMachine")
+    assert "/buckets/CaptureBucket" in links["Captures"]
+    assert "Scones-test-" in links["All alarms"]
+
+
+def test_the_dashboard_can_be_switched_off_and_the_alarms_stay(template: Template) -> None:
+    without = monitoring_with(monitoring={"dashboard": False})
+
+    without.resource_count_is("AWS::CloudWatch::Dashboard", 0)
+    assert alarms_of(without) == alarms_of(template)

@@ -1,0 +1,58 @@
+"""Every table of settings that is accepted synthesizes as it should; a refusal says why."""
+
+import re
+
+import hypothesis
+from aws_cdk.assertions import Template
+from hypothesis import given
+
+from settings import Settings, SettingsError
+from settings.loader import validate
+from tests.infrastructure.invariants import INVARIANTS
+from tests.infrastructure.settings_tables import (
+    ENVIRONMENTS,
+    FIELDS,
+    SECTIONS,
+    Table,
+    accepted_tables,
+    any_tables,
+    flat,
+)
+from tests.infrastructure.synthesis import STACKS, application, find_stack
+from tests.infrastructure.test_rules import findings
+
+REMEDY = re.compile(r"allowed|; (set|remove|name|lower) ")
+
+
+@given(environment=ENVIRONMENTS, table=accepted_tables())
+def test_what_is_accepted_synthesizes_and_passes_validation(environment: str, table: Table) -> None:
+    settings = validate(table, environment=environment, source="generated")
+
+    app = application(settings)
+    assert findings(app) == set()
+    stacks = {name: Template.from_stack(find_stack(app, settings, name)) for name in STACKS}
+    for holds in INVARIANTS:
+        holds(stacks, settings)
+
+
+@given(table=any_tables())
+@hypothesis.settings(max_examples=20 * hypothesis.settings().max_examples)  # much faster
+def test_what_is_refused_says_what_and_why(table: Table) -> None:
+    try:
+        accepted = validate(table, environment="test", source="generated.toml")
+    except SettingsError as error:
+        source, *refusals = str(error).split("\n  ")
+        assert source == "generated.toml: settings not accepted:"
+        assert [line for line in refusals if not says_what_and_why(line, table)] == []
+    else:
+        assert isinstance(accepted, Settings)
+
+
+def says_what_and_why(refusal: str, table: Table) -> bool:
+    """Whether it begins with a key, and goes on with its value or with a remedy."""
+    values = dict(flat(table))
+    keys = [
+        key for key in {*FIELDS, *SECTIONS, *values} if refusal.startswith((f"{key} ", f"{key}:"))
+    ]
+    shown = any(f"{key} = {values[key]!r}: " in refusal for key in keys if key in values)
+    return bool(keys) and (shown or bool(REMEDY.search(refusal)))

@@ -1,0 +1,188 @@
+"""Contract tests of the repairs of Lambda; each fails without its repair."""
+
+import json
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud.launcher import LocalCloud
+
+RAISES = """
+class NotSureEnough(Exception):
+    pass
+
+def handler(event, context):
+    raise NotSureEnough("0.4 is below 0.93")
+"""
+
+
+def test_a_python_error_has_the_name_of_its_class(functions: Any) -> None:
+    answer = functions.invoke(functions.python(RAISES))
+
+    assert answer["error"] == "Unhandled"
+    assert answer["payload"]["errorType"] == "NotSureEnough"
+    assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
+    (frame,) = answer["payload"]["stackTrace"]
+    assert 'raise NotSureEnough("0.4 is below 0.93")' in frame
+
+
+def test_a_node_error_has_its_name(functions: Any) -> None:
+    source = """
+    class NotSureEnough extends Error { name = "NotSureEnough" }
+    exports.handler = async () => { throw new NotSureEnough("0.4 is below 0.93") }
+    """
+
+    answer = functions.invoke(functions.node(source))
+
+    assert answer["error"] == "Unhandled"
+    assert answer["payload"]["errorType"] == "NotSureEnough"
+    assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
+
+
+def test_a_worker_survives_an_error_of_its_handler(functions: Any) -> None:
+    source = """
+import os
+def handler(event, context):
+    if event == "fail":
+        raise ValueError("asked to")
+    return os.getpid()
+"""
+    function = functions.python(source)
+    before = functions.invoke(function)["payload"]
+    assert functions.invoke(function, "fail")["error"] == "Unhandled"
+
+    assert functions.invoke(function)["payload"] == before
+
+
+@pytest.mark.parametrize("optimized", [True, False], ids=["lambda:invoke", "function ARN"])
+def test_a_state_machine_catches_an_error_by_name(
+    functions: Any, execute: Any, optimized: bool
+) -> None:
+    function = functions.python(RAISES)
+    task = (
+        {
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": function, "Payload.$": "$"},
+        }
+        if optimized
+        else {"Resource": function}
+    )
+    definition = {
+        "StartAt": "Try",
+        "States": {
+            "Try": {
+                "Type": "Task",
+                **task,
+                "Catch": [{"ErrorEquals": ["NotSureEnough"], "Next": "Caught"}],
+                "End": True,
+            },
+            "Caught": {"Type": "Pass", "End": True},
+        },
+    }
+
+    result = execute(definition, {})
+
+    assert result["status"] == "SUCCEEDED"
+    output = json.loads(result["output"])
+    assert output["Error"] == "NotSureEnough"
+    assert json.loads(output["Cause"])["errorMessage"] == "0.4 is below 0.93"
+
+
+def test_bytes_in_a_result_are_text(functions: Any) -> None:
+    source = """
+import base64
+def handler(event, context):
+    return {"body": {"image_data": base64.b64encode(b"picture")}}
+"""
+
+    assert functions.invoke(functions.python(source))["payload"] == {
+        "body": {"image_data": "cGljdHVyZQ=="}
+    }
+
+
+def test_a_result_that_is_not_json_is_a_marshal_error(functions: Any) -> None:
+    source = """
+def handler(event, context):
+    return {"when": object()}
+"""
+
+    payload = functions.invoke(functions.python(source))["payload"]
+
+    assert payload["errorType"] == "Runtime.MarshalError"
+    assert "Unable to marshal response" in payload["errorMessage"]
+
+
+# --- /tmp and workers ---------------------------------------------------------------------------
+
+
+def test_workers_do_not_share_their_tmp(cloud: LocalCloud, functions: Any) -> None:
+    bucket = f"pictures-{uuid.uuid4().hex[:12]}"
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    for number in range(24):
+        s3.put_object(Bucket=bucket, Key=str(number), Body=str(number).encode())
+    source = f"""
+import boto3, time
+s3 = boto3.client("s3")
+def handler(event, context):
+    s3.download_file("{bucket}", str(event), "/tmp/picture.png")
+    time.sleep(0.05)
+    with open("/tmp/picture.png") as picture:
+        return int(picture.read())
+"""
+    function = functions.python(source)
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(lambda number: functions.invoke(function, number), range(24)))
+
+    assert [answer["payload"] for answer in answers] == list(range(24))
+    assert not Path("/tmp/picture.png").exists()
+
+
+REPORTS_PROCESS = """
+import os, time
+def handler(event, context):
+    time.sleep(0.05)
+    return os.getpid()
+"""
+
+
+def test_a_function_has_at_most_eight_workers_and_serves_every_call(functions: Any) -> None:
+    function = functions.python(REPORTS_PROCESS)
+
+    with ThreadPoolExecutor(40) as callers:
+        answers = list(callers.map(lambda _: functions.invoke(function), range(120)))
+
+    assert [answer["error"] for answer in answers] == [None] * 120
+    assert 1 < len({answer["payload"] for answer in answers}) <= 8
+
+
+def test_a_function_that_calls_itself_does_not_wait_for_itself(functions: Any) -> None:
+    source = """
+import boto3, json
+client = boto3.client("lambda")
+def handler(event, context):
+    if event == 0:
+        return 0
+    answer = client.invoke(FunctionName=context.function_name, Payload=json.dumps(event - 1))
+    return 1 + json.load(answer["Payload"])
+"""
+    function = functions.python(source)
+
+    with ThreadPoolExecutor(12) as callers:
+        answers = list(callers.map(lambda _: functions.invoke(function, 1), range(12)))
+
+    assert [answer["payload"] for answer in answers] == [1] * 12
+
+
+def test_other_requests_are_served_while_calls_wait(cloud: LocalCloud, functions: Any) -> None:
+    function = functions.python("import time\ndef handler(event, context): time.sleep(1)\n")
+    sns = cloud.client("sns")
+    with ThreadPoolExecutor(16) as callers:
+        # Eight at a time, one second each: the last eight wait for the first.
+        calls = [callers.submit(functions.invoke, function) for _ in range(16)]
+        sns.list_topics()
+        assert not any(call.done() for call in calls), "the other request waited for a call"

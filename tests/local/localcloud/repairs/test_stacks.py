@@ -1,0 +1,256 @@
+"""Contract tests of the repairs of CloudFormation; each fails without its repair."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from localcloud.launcher import LocalCloud
+
+
+def test_a_bucket_of_a_stack_has_its_tags(cloud: LocalCloud) -> None:
+    cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
+    name = f"tags-{uuid.uuid4().hex[:12]}"
+
+    def template(**tags: str) -> str:
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, "Tags": listed}}
+        return json.dumps({"Resources": {"Bucket": bucket}})
+
+    def tags() -> dict[str, str]:
+        found = s3.get_bucket_tagging(Bucket=name)["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in found}
+
+    cloudformation.create_stack(StackName=name, TemplateBody=template(first="1"))
+    _wait(cloudformation, name, "stack_create_complete")
+    assert tags() == {"first": "1"}
+
+    cloudformation.update_stack(StackName=name, TemplateBody=template(first="2", second="3"))
+    _wait(cloudformation, name, "stack_update_complete")
+    assert tags() == {"first": "2", "second": "3"}
+
+    cloudformation.delete_stack(StackName=name)
+
+
+def test_a_log_group_without_a_name_is_named_after_its_stack(cloud: LocalCloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"logs-{uuid.uuid4().hex[:12]}"
+
+    def template(**properties: Any) -> str:
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": properties}
+        return json.dumps({"Resources": {"Logs": group}})
+
+    def groups() -> list[str]:
+        found = cloud.client("logs").describe_log_groups()["logGroups"]
+        return [group["logGroupName"] for group in found if name in group["logGroupName"]]
+
+    cloudformation.create_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
+    _wait(cloudformation, name, "stack_create_complete")
+    created = groups()
+    assert len(created) == 1 and created[0].startswith(f"{name}-Logs-")
+
+    for properties, wanted in (
+        ({"RetentionInDays": 3}, created),
+        ({"LogGroupName": f"its-own-{name}"}, [f"its-own-{name}"]),
+    ):
+        cloudformation.update_stack(StackName=name, TemplateBody=template(**properties))
+        _wait(cloudformation, name, "stack_update_complete")
+        assert groups() == wanted
+
+    cloudformation.update_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
+    _wait(cloudformation, name, "stack_update_complete")
+    (group,) = groups()
+    assert group.startswith(f"{name}-Logs-") and group not in created
+
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, name, "stack_delete_complete")
+    assert groups() == []
+
+
+def test_a_bucket_that_holds_objects_is_not_deleted(cloud: LocalCloud) -> None:
+    cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
+    name = f"full-{uuid.uuid4().hex[:12]}"
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Bucket": bucket}})
+    )
+    _wait(cloudformation, name, "stack_create_complete")
+    s3.put_object(Bucket=name, Key="picture", Body=b"")
+
+    cloudformation.delete_stack(StackName=name)
+    with pytest.raises(WaiterError, match="DELETE_FAILED"):
+        _wait(cloudformation, name, "stack_delete_complete")
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any("not empty: it holds 1 objects" in reason for reason in reasons)
+
+    s3.delete_object(Bucket=name, Key="picture")
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, name, "stack_delete_complete")
+
+
+def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, functions: Any) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"function-{uuid.uuid4().hex[:12]}"
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "FunctionName": name,
+            "Role": "arn:aws:iam::000000000000:role/any",
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": "import os\ndef handler(event, context): return os.getpid()"},
+        },
+    }
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Function": function}})
+    )
+    _wait(cloudformation, name, "stack_create_complete")
+    process = functions.invoke(name)["payload"]
+
+    cloudformation.delete_stack(StackName=name)
+    _wait(cloudformation, name, "stack_delete_complete")
+
+    assert not _alive(process)
+
+
+def test_a_call_that_outlives_its_function_makes_no_log_group(
+    cloud: LocalCloud, functions: Any
+) -> None:
+    source = """
+import boto3
+def handler(event, context):
+    print("gone")
+    boto3.client("lambda").delete_function(FunctionName=context.function_name)
+"""
+    functions.invoke(functions.python(source))
+
+    name = functions.names.pop()
+    found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    assert found["logGroups"] == []
+
+
+@dataclass(frozen=True)
+class CustomResource:
+    """A custom resource whose requests go to a queue; nobody but `answer` answers them."""
+
+    sqs: Any
+    queue: str
+    function: str
+
+    def template(self, **properties: str) -> str:
+        """The custom resource, and a bucket that is created after it."""
+        resources = {
+            "Custom": {
+                "Type": "Custom::Slow",
+                "Properties": {"ServiceToken": self.function, **properties},
+            },
+            "After": {"Type": "AWS::S3::Bucket", "DependsOn": "Custom"},
+        }
+        return json.dumps({"Resources": resources})
+
+    def request(self) -> dict[str, Any]:
+        """The next request it gets."""
+        (message,) = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20)["Messages"]
+        self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        request: dict[str, Any] = json.loads(message["Body"])
+        return request
+
+    def answer(self, request: dict[str, Any]) -> None:
+        """Tell CloudFormation that it is done."""
+        copied = {key: request[key] for key in ("RequestId", "StackId", "LogicalResourceId")}
+        physical_id = request.get("PhysicalResourceId", "named-by-its-create")
+        body = {**copied, "Status": "SUCCESS", "PhysicalResourceId": physical_id}
+        put = Request(request["ResponseURL"], json.dumps(body).encode(), method="PUT")
+        urlopen(put).close()
+
+
+@pytest.fixture
+def custom_resource(cloud: LocalCloud, functions: Any) -> Iterator[CustomResource]:
+    sqs = cloud.client("sqs")
+    url = sqs.create_queue(QueueName=f"requests-{uuid.uuid4().hex[:12]}")["QueueUrl"]
+    source = f"""
+import boto3, json
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody=json.dumps(event))
+"""
+    yield CustomResource(sqs, url, functions.python(source))
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_stack_that_is_deleted_while_it_is_created_deletes_what_is_in_flight(
+    cloud: LocalCloud, custom_resource: CustomResource
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"deleted-early-{uuid.uuid4().hex[:12]}"
+    stack = cloudformation.create_stack(
+        StackName=name, TemplateBody=custom_resource.template(Told="this")
+    )["StackId"]
+    created = custom_resource.request()
+
+    cloudformation.delete_stack(StackName=name)
+    deleted = custom_resource.request()
+    custom_resource.answer(deleted)
+    _wait(cloudformation, stack, "stack_delete_complete")
+
+    assert (created["RequestType"], deleted["RequestType"]) == ("Create", "Delete")
+    assert deleted["ResourceProperties"] == created["ResourceProperties"]
+    assert deleted["ResourceProperties"]["Told"] == "this"
+    assert deleted["PhysicalResourceId"].startswith(f"{name}-Custom-")
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    assert [
+        (event["ResourceStatus"], event["ResourceStatusReason"])
+        for event in reversed(events)
+        if event["LogicalResourceId"] == "Custom"
+    ] == [
+        ("CREATE_IN_PROGRESS", ""),
+        ("CREATE_FAILED", "Resource creation cancelled"),
+        ("DELETE_IN_PROGRESS", ""),
+        ("DELETE_COMPLETE", ""),
+    ]
+    assert "After" not in {event["LogicalResourceId"] for event in events}
+
+
+def test_a_stack_is_not_deleted_while_it_is_updated(
+    cloud: LocalCloud, custom_resource: CustomResource
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"updated-{uuid.uuid4().hex[:12]}"
+    cloudformation.create_stack(StackName=name, TemplateBody=custom_resource.template())
+    custom_resource.answer(custom_resource.request())
+    _wait(cloudformation, name, "stack_create_complete")
+    cloudformation.update_stack(
+        StackName=name, TemplateBody=custom_resource.template(Told="another")
+    )
+    update = custom_resource.request()
+
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        cloudformation.delete_stack(StackName=name)
+
+    custom_resource.answer(update)
+    _wait(cloudformation, name, "stack_update_complete")
+    cloudformation.delete_stack(StackName=name)
+    custom_resource.answer(custom_resource.request())
+    _wait(cloudformation, name, "stack_delete_complete")
+
+
+def _wait(cloudformation: Any, stack: str, state: str) -> None:
+    cloudformation.get_waiter(state).wait(
+        StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
+    )
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # signal 0 only asks
+    except ProcessLookupError:
+        return False
+    return True

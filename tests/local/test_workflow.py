@@ -1,0 +1,111 @@
+"""Verdicts of the workflow on good, doubtful and bad pictures."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+from monitoring import Capture, Skip, read
+from tests.local.deployment import Deployment
+from tests.local.inbox import Messages
+
+
+def test_drawn_pictures_are_accepted_and_rejected(verdicts: dict[str, list[str]]) -> None:
+    assert set(verdicts) == {"accepted", "rejected"}
+    assert sum(len(keys) for keys in verdicts.values()) == 200
+
+
+def test_accepted_pictures_are_right_and_nobody_is_notified(
+    deployment: Deployment, verdicts: dict[str, list[str]], messages: Messages
+) -> None:
+    keys = verdicts["accepted"][:20]
+
+    output = deployment.classify(*keys)
+
+    assert output["counts"] == {"images": 20, "accepted": 20, "rejected": 0, "failed": 0}
+    assert [result["body"]["s3_key"] for result in output["results"]] == keys
+    right = [
+        result["body"]["label"] == deployment.dataset.truth[result["body"]["s3_key"]]
+        for result in output["results"]
+    ]
+    assert sum(right) >= 18
+    assert messages(0) == []
+
+
+def test_bad_pictures_do_not_hurt_the_good_ones(
+    deployment: Deployment, verdicts: dict[str, list[str]], messages: Messages
+) -> None:
+    s3 = deployment.cloud.client("s3")
+    s3.put_object(Bucket=deployment.data_bucket, Key="odd/note.txt", Body=b"hello")
+    s3.put_object(
+        Bucket=deployment.data_bucket, Key="odd/cut.png", Body=b"\x89PNG\r\n\x1a\n" + b"?" * 50
+    )
+    accepted, rejected = verdicts["accepted"][0], verdicts["rejected"][0]
+
+    output = deployment.classify(
+        accepted, "odd/gone.png", "odd/note.txt", "odd/cut.png", rejected, accepted
+    )
+
+    assert output["counts"] == {"images": 6, "accepted": 2, "rejected": 1, "failed": 3}
+    assert [(result["statusCode"], result.get("error")) for result in output["results"]] == [
+        (200, None),
+        (404, "ImageNotFound"),
+        (415, "NotAnImage"),
+        (422, "ImageRefused"),
+        (406, None),
+        (200, None),
+    ]
+    (message,) = messages(1)
+    assert message["Subject"] == "Scones dev: 4 of 6 images need attention"
+    text = message["Message"]
+    assert "2 accepted, 1 rejected, 3 failed of 6 images." in text
+    bucket = deployment.data_bucket
+    for named in (
+        f"s3://{bucket}/{rejected}\n    best class ",
+        "below the threshold 0.93",
+        f"s3://{bucket}/odd/gone.png\n    ImageNotFound: ",
+        f"s3://{bucket}/odd/note.txt\n    NotAnImage: ",
+        f"s3://{bucket}/odd/cut.png\n    ImageRefused: ",
+        ":execution:",
+    ):
+        assert named in text
+    assert f"s3://{bucket}/{accepted}" not in text
+
+
+def test_the_students_single_event_is_taken(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    image = deployment.image(verdicts["accepted"][0])
+
+    state = deployment.execute({"image_data": "", "inferences": [], **image})
+
+    (result,) = json.loads(state["output"])["results"]
+    assert result["statusCode"] == 200
+    assert result["body"]["s3_key"] == image["s3_key"]
+
+
+def test_every_call_is_captured_once(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    time.sleep(1 - time.time() % 1)  # captures tell whole seconds
+    start = datetime.now(UTC).replace(microsecond=0)
+
+    deployment.classify(*verdicts["accepted"][:7])
+
+    deadline = time.monotonic() + 30
+    while len(captured := captures_since(start, deployment)) < 7:
+        assert time.monotonic() < deadline, f"{len(captured)} of 7 captures after 30 s"
+        time.sleep(0.2)
+    assert len({capture.event_id for capture in captured}) == len(captured) == 7
+    assert all(len(capture.probabilities or ()) == 2 for capture in captured)
+
+
+def captures_since(start: datetime, deployment: Deployment) -> list[Capture]:
+    skipped: list[Skip] = []
+    captures = read(
+        deployment.outputs("Inference")["CaptureUri"],
+        on_skip=skipped.append,
+        s3_client=deployment.cloud.client("s3"),
+    )
+    found = [capture for capture in captures if capture.time >= start]
+    assert skipped == []
+    return found
