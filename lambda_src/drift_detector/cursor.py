@@ -26,6 +26,7 @@ LOOKBACK = timedelta(days=2)
 """A listing begins at the folder of this long before the latest upload: SageMaker puts a file into
 the folder of the hour of its records, and may upload it later, but hours rather than days. At
 10,000 files a day it is some 20 requests."""
+MINUTES_KEPT = timedelta(days=1)
 
 CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
 
@@ -130,18 +131,33 @@ class State:
     """What one version of the object in S3 says."""
 
     cursor: Cursor = Cursor()
-    minute: datetime | None = None
-    """Of the batch that was sent last."""
+    minutes: tuple[datetime, ...] = ()
+    """Of the batches that were sent in the last `MINUTES_KEPT`."""
     pending: Pending | None = None
     version: str | None = None
     """ETag; None if there is no object yet."""
 
-    def next_minute(self, now: datetime) -> datetime:
-        """The present minute, or the first that no batch has."""
-        used = self.pending.minutes if self.pending else ()
-        latest = max((*used, *([self.minute] if self.minute else ())), default=None)
-        present = now.replace(second=0, microsecond=0)
-        return max(present, latest + timedelta(minutes=1)) if latest else present
+    def free_minute(self, now: datetime) -> datetime:
+        """The present minute, or the last before it that no batch has.
+
+        Not one to come: alarms would not see it yet.
+        """
+        used = {*self.minutes, *(self.pending.minutes if self.pending else ())}
+        minute = now.replace(second=0, microsecond=0)
+        while minute in used:
+            minute -= timedelta(minutes=1)
+        return minute
+
+    def committed(self, pending: Pending) -> "State":
+        """The state once the pending batch is sent."""
+        minutes = (*self.minutes, *pending.minutes)
+        oldest = pending.begun - MINUTES_KEPT
+        return replace(
+            self,
+            cursor=pending.then,
+            minutes=tuple(minute for minute in minutes if minute >= oldest),
+            pending=None,
+        )
 
 
 class StateStore:
@@ -160,7 +176,7 @@ class StateStore:
         value = json.load(found["Body"])
         return State(
             cursor=Cursor.from_json(value["cursor"]),
-            minute=datetime.fromisoformat(value["minute"]) if value["minute"] else None,
+            minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
             pending=Pending.from_json(value["pending"]) if value["pending"] else None,
             version=found["ETag"],
         )

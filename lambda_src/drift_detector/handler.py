@@ -116,7 +116,7 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
     )
     pending = Pending(
         begun=begun,
-        minutes=(state.next_minute(begun),),
+        minutes=(state.free_minute(begun),),
         figures={**batch.counts, **figures.of(comparisons)},
         then=cursor,
     )
@@ -136,7 +136,7 @@ def _settled(state: State) -> State:
         logger.warning("an earlier run left a batch of %s", pending.begun)
         begun = _now()
         renewed = replace(
-            pending, begun=begun, minutes=(*pending.minutes, state.next_minute(begun))
+            pending, begun=begun, minutes=(*pending.minutes, state.free_minute(begun))
         )
         state = store.save(replace(state, pending=renewed))
         if not any(map(metrics.is_published, pending.minutes)):
@@ -154,7 +154,7 @@ def _publish(pending: Pending) -> None:
 
 
 def _commit(state: State, pending: Pending) -> State:
-    return store.save(replace(state, cursor=pending.then, minute=pending.minutes[-1], pending=None))
+    return store.save(state.committed(pending))
 
 
 def _window(cursor: Cursor) -> list[Observation]:
