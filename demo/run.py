@@ -13,13 +13,20 @@ from demo.steps import Steps
 from demo.summary import SOURCES, Captures, Data, Summary, Training, Workflow
 from demo.workflow import Outcome, execute, judge, listening
 from monitoring import read
+from monitoring.captures import Capture
 from monitoring.plots import Confidences, confidence_over_time, confidences
+from monitoring.records import BASELINE_PREFIX
 from settings import Settings
 from training import source, stage
 from training.errors import ArchiveUnavailableError
 
 CAPTURE_SECONDS = 15.0
 """How long captures may take to appear in S3, after the last reply of the endpoint."""
+
+
+def is_of_the_baseline(capture: Capture) -> bool:
+    """Whether the deployment itself sent the picture, to measure its baseline."""
+    return (capture.inference_id or "").startswith(BASELINE_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,9 @@ class Demo:
         deadline = time.monotonic() + CAPTURE_SECONDS
         with self.steps.step("read the captures") as say:
             while True:
+                records = read(location, s3_client=boto3.client("s3"))
                 captured = confidences(
-                    read(location, s3_client=boto3.client("s3")),
+                    (each for each in records if not is_of_the_baseline(each)),
                     threshold=self.settings.workflow.confidence_threshold,
                 )
                 if captured.records >= expected or time.monotonic() > deadline:
