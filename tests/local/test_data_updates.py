@@ -90,6 +90,10 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         "[~]",
         "[-]",
         "[+]",
+        "[~] Custom::ModelBaseline ModelBaseline/Resource ModelBaseline017A1A0A may be",
+        "[~] Threshold (may cause",
+        "[-]",
+        "[+]",
     ]
     assert [change.rpartition(" ")[2] for change in changes[1:]] == [
         "Environment",
@@ -97,9 +101,13 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         ".CONFIDENCE_THRESHOLD:",
         "0.93",
         "0.5",
+        "replaced",
+        "replacement)",
+        "0.93",
+        "0.5",
     ]
-    assert "Number of stacks with differences: 1\n" in diff
-    assert deployed.count("(no changes)") == 4
+    assert "Number of stacks with differences: 2\n" in diff
+    assert deployed.count("(no changes)") == 3
     assert threshold["threshold"] == 0.5
     assert after == before
 
