@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from monitoring.captures import Skip, read
+from monitoring.captures import read
 from monitoring.plots import confidence_over_time, confidences
+from monitoring.skips import Skip
 
 
 def main() -> None:

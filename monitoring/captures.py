@@ -9,7 +9,6 @@ import binascii
 import gzip
 import io
 import json
-import logging
 import re
 import zlib
 from collections import deque
@@ -25,6 +24,8 @@ import boto3
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from monitoring.skips import Kind, Skip, log
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -33,8 +34,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 OBJECTS_IN_FLIGHT = 8
 
 _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+$")
-
-_logger = logging.getLogger(__name__)
 
 
 class Payload(BaseModel, frozen=True):
@@ -69,6 +68,9 @@ class Capture:
     """When the model answered, in UTC; real captures give whole seconds."""
     endpoint: str | None
     variant: str | None
+    file: str
+    line: int
+    """Where it stands; lines count from 1."""
     input: Payload | None
     probabilities: tuple[float, ...] | None
     """One for each class, in the order of the classes the model was trained with."""
@@ -86,23 +88,10 @@ class Capture:
         return self.probabilities.index(max(self.probabilities))
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A line that is not a capture record."""
-
-    file: str
-    line: int
-    reason: str
-
-
-def _log(skip: Skip) -> None:
-    _logger.warning("skipped %s, line %d: %s", skip.file, skip.line, skip.reason)
-
-
 def read(
     location: str | Path,
     *,
-    on_skip: Callable[[Skip], None] = _log,
+    on_skip: Callable[[Skip], None] = log,
     s3_client: "S3Client | None" = None,
 ) -> Iterator[Capture]:
     """Capture records below `location`, ordered by file name, then by line.
@@ -119,13 +108,11 @@ def read(
             gives no records: an endpoint that was never called has written none.)
     """
     for name, stream in _files(location, s3_client):
-        layout = _LAYOUT.search(name)
-        endpoint, variant = layout.groups() if layout else (None, None)
         for number, line in _lines(name, stream, on_skip):
             try:
-                yield _capture(line, endpoint, variant)
+                yield _capture(line, name, number)
             except ValueError as error:
-                on_skip(Skip(name, number, _reason(error)))
+                on_skip(Skip(name, number, _reason(error), Kind.NO_RECORD))
 
 
 # --- Files ------------------------------------------------------------------------------------
@@ -190,7 +177,9 @@ def _lines(
             if line.strip():
                 yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        on_skip(Skip(name, number + 1, f"not readable as gzip from here on: {error}"))
+        on_skip(
+            Skip(name, number + 1, f"not readable as gzip from here on: {error}", Kind.UNREADABLE)
+        )
 
 
 # --- Records ----------------------------------------------------------------------------------
@@ -220,9 +209,11 @@ _PROBABILITIES = TypeAdapter(
 )
 
 
-def _capture(line: bytes, endpoint: str | None, variant: str | None) -> Capture:
+def _capture(line: bytes, file: str, number: int) -> Capture:
     record = _Record.model_validate_json(line)
     metadata = record.event_metadata
+    layout = _LAYOUT.search(file)
+    endpoint, variant = layout.groups() if layout else (None, None)
     output = record.capture_data.endpoint_output
     return Capture(
         event_id=metadata.event_id,
@@ -230,6 +221,8 @@ def _capture(line: bytes, endpoint: str | None, variant: str | None) -> Capture:
         time=_utc(metadata.inference_time),
         endpoint=endpoint,
         variant=variant,
+        file=file,
+        line=number,
         input=record.capture_data.endpoint_input,
         probabilities=None if output is None else _probabilities(output),
     )

@@ -11,7 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from monitoring.captures import OBJECTS_IN_FLIGHT, Capture, Skip, read
+from monitoring.captures import OBJECTS_IN_FLIGHT, Capture, read
+from monitoring.skips import Skip
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
 PNG = b"\x89PNG\r\n\x1a\n"

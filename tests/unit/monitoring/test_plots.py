@@ -21,6 +21,8 @@ def capture(confidence: float | None, seconds: float = 0) -> Capture:
         time=START + timedelta(seconds=seconds),
         endpoint=None,
         variant=None,
+        file="a.jsonl",
+        line=1,
         input=None,
         probabilities=None if confidence is None else (1 - confidence, confidence),
     )
