@@ -42,6 +42,7 @@ class Interval:
 class Choice:
     """The cost of every threshold for 1,000 pictures like these, and the cheapest."""
 
+    costs: Costs
     thresholds: Floats
     cost: Floats
     """For each threshold."""
@@ -113,6 +114,7 @@ def choose(
     best, now = _cheapest(cost, grid, present), int(np.flatnonzero(grid == present)[0])
     low, high = _bounds(resampled)
     return Choice(
+        costs=costs,
         thresholds=grid,
         cost=cost,
         cost_low=low,

@@ -24,6 +24,8 @@ class Tile:
     confidence: float
     moment: str
     """When, in UTC."""
+    mistaken: str | None
+    """The true class where it is another one; None where it is the same or not known."""
 
 
 def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> Picture:
@@ -40,15 +42,20 @@ def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> P
             with Image.open(io.BytesIO(tile.png)) as image:
                 axes.imshow(np.asarray(image), interpolation="nearest")
             axes.set_axis_off()
-            text = f"{short(tile.label)}\n{tile.confidence:.3f}"
+            text = f"{short(tile.label)} {tile.confidence:.3f}"
+            if tile.mistaken:
+                text += f"\nis {short(tile.mistaken)}"
             axes.text(
                 0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=13
             )
         return figure
 
     table = pd.DataFrame(
-        [[tile.label, f"{tile.confidence:.3f}", tile.moment] for tile in shown],
-        columns=["predicted class", "confidence", "time (UTC)"],
+        [
+            [tile.label, f"{tile.confidence:.3f}", tile.mistaken or "", tile.moment]
+            for tile in shown
+        ],
+        columns=["predicted class", "confidence", "mistaken: it is", "time (UTC)"],
     )
     parts = [f"{tile.label} {tile.confidence:.3f}" for tile in shown]
     return Picture(name, title, f"{title}: {', '.join(parts)}.", table, draw)

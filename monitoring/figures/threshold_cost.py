@@ -4,17 +4,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from monitoring.figures.style import REJECTED, Picture, Theme, legend, plot
-from monitoring.threshold import MARKED, Choice, Costs
+from monitoring.threshold import MARKED, Choice
 
 TITLE = "Cost of 1,000 pictures by threshold"
 
 
-def picture(choice: Choice, *, costs: Costs, lowest: float) -> Picture:
+def picture(choice: Choice, *, lowest: float) -> Picture:
     """Draw the cost over the threshold, with the present, the cheapest and the marked ones.
 
     Args:
         choice: the costs.
-        costs: what they were made from, for the subtitle.
         lowest: lowest confidence there is: below it every threshold accepts all.
     """
     best, present = choice.cheapest, choice.present
@@ -23,7 +22,8 @@ def picture(choice: Choice, *, costs: Costs, lowest: float) -> Picture:
 
     def draw(theme: Theme) -> Figure:
         subtitle = (
-            f"a wrong routing costs {costs.wrong_routing:g}, a hand check {costs.hand_check:g}  ·  "
+            f"a wrong routing costs {choice.costs.wrong_routing:g}, a hand check "
+            f"{choice.costs.hand_check:g}  ·  "
             f"records with a known truth: {choice.records:,}, wrong: {choice.wrong:,}"
         )
         figure, axes = plot(TITLE, subtitle, theme)
