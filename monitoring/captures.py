@@ -5,57 +5,34 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 """
 
 import base64
-import binascii
-import gzip
-import io
 import json
 import re
-import zlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
 
-import boto3
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from monitoring.files import lines
+from monitoring.pictures import is_picture
 from monitoring.skips import Kind, Skip, log
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SUFFIXES = (".jsonl", ".jsonl.gz")
-GZIP_MAGIC = b"\x1f\x8b"
-OBJECTS_IN_FLIGHT = 8
-
 _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+$")
 
 
-class Payload(BaseModel, frozen=True):
-    """What went into, or came out of, the model."""
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What went into the model."""
 
-    content_type: str | None = Field(default=None, alias="observedContentType")
-    encoding: Literal["BASE64", "JSON", "CSV"]
-    data: str
-
-    @property
-    def content(self) -> bytes:
-        """The payload as it went over the wire; decoded anew at each access.
-
-        Raises:
-            ValueError: `data` is not what `encoding` says.
-        """
-        if self.encoding != "BASE64":
-            return self.data.encode()
-        try:
-            return base64.b64decode(self.data, validate=True)
-        except binascii.Error as error:
-            raise ValueError(f"data {self.data[:20]!r}... is not BASE64: {error}") from error
+    content_type: str | None
+    content: bytes
+    """As it went over the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,91 +75,39 @@ def read(
 
     Args:
         location: `s3://bucket/folder`, a local folder, or a single file or object. Below a
-            folder, every `*.jsonl` and `*.jsonl.gz` is read, at any depth; gzip is recognised
-            by its content. At most `OBJECTS_IN_FLIGHT` + 1 S3 objects are held in memory.
-        on_skip: told of every line that is not a capture record; logs a warning if not given.
+            folder, every `*.jsonl` and `*.jsonl.gz` is read, at any depth, and no other file;
+            gzip is recognised by its content. Memory does not grow with the number of records or
+            the size of files.
+        on_skip: told of every line that is not a capture record, and of every file that cannot
+            be read (gone since it was listed, access denied); logs a warning if not given.
         s3_client: used for S3 locations; made from the environment if not given.
 
     Raises:
         FileNotFoundError: there is no such local file or folder. (An S3 folder without objects
             gives no records: an endpoint that was never called has written none.)
     """
-    for name, stream in _files(location, s3_client):
-        for number, line in _lines(name, stream, on_skip):
-            try:
-                yield _capture(line, name, number)
-            except ValueError as error:
-                on_skip(Skip(name, number, _reason(error), Kind.NO_RECORD))
-
-
-# --- Files ------------------------------------------------------------------------------------
-
-
-def _files(location: str | Path, s3_client: "S3Client | None") -> Iterator[tuple[str, BinaryIO]]:
-    if str(location).startswith("s3://"):
-        return _s3_files(str(location), s3_client or boto3.client("s3"))
-    return _local_files(Path(location))
-
-
-def _local_files(location: Path) -> Iterator[tuple[str, BinaryIO]]:
-    if not location.exists():
-        raise FileNotFoundError(
-            f"no captures at {str(location)!r}: name a file, a folder or s3://bucket/folder"
-        )
-    found = [location] if location.is_file() else location.rglob("*")
-    for path in sorted(found, key=Path.as_posix):
-        if path == location or (path.is_file() and path.name.endswith(SUFFIXES)):
-            with path.open("rb") as stream:
-                yield path.absolute().as_posix(), stream
-
-
-def _s3_files(location: str, client: "S3Client") -> Iterator[tuple[str, BinaryIO]]:
-    bucket = urlsplit(location).netloc
-
-    def fetch(key: str) -> tuple[str, BinaryIO]:
-        body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-        return f"s3://{bucket}/{key}", io.BytesIO(body)
-
-    with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
-        in_flight: deque[Future[tuple[str, BinaryIO]]] = deque()
-        for key in _s3_keys(location, client):
-            in_flight.append(pool.submit(fetch, key))
-            if len(in_flight) > OBJECTS_IN_FLIGHT:
-                yield in_flight.popleft().result()
-        for file in in_flight:
-            yield file.result()
-
-
-def _s3_keys(location: str, client: "S3Client") -> Iterator[str]:
-    parts = urlsplit(location)
-    prefix = parts.path.strip("/")
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
-    for page in pages:
-        for item in page.get("Contents", []):
-            key = item["Key"]
-            # A prefix ends anywhere, a folder does not: captures/ must not give captures-old/.
-            inside = not prefix or key.startswith(f"{prefix}/")
-            if key == prefix or (inside and key.endswith(SUFFIXES)):
-                yield key
-
-
-def _lines(
-    name: str, stream: BinaryIO, on_skip: Callable[[Skip], None]
-) -> Iterator[tuple[int, bytes]]:
-    zipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-    stream.seek(0)
-    number = 0
-    try:
-        for number, line in enumerate(gzip.GzipFile(fileobj=stream) if zipped else stream, 1):
-            if line.strip():
-                yield number, line
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        on_skip(
-            Skip(name, number + 1, f"not readable as gzip from here on: {error}", Kind.UNREADABLE)
-        )
+    for file, number, line in lines(location, on_skip=on_skip, s3_client=s3_client):
+        try:
+            yield _capture(line, file, number)
+        except _RefusedError as error:
+            on_skip(Skip(file, number, str(error), error.kind))
+        except ValueError as error:
+            on_skip(Skip(file, number, _reason(error), Kind.NO_RECORD))
 
 
 # --- Records ----------------------------------------------------------------------------------
+
+
+class _RefusedError(ValueError):
+    def __init__(self, kind: Kind, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class _Payload(BaseModel, alias_generator=to_camel):
+    observed_content_type: str | None = None
+    encoding: str
+    data: str
 
 
 class _Metadata(BaseModel, alias_generator=to_camel):
@@ -192,8 +117,8 @@ class _Metadata(BaseModel, alias_generator=to_camel):
 
 
 class _Data(BaseModel, alias_generator=to_camel):
-    endpoint_input: Payload | None = None
-    endpoint_output: Payload | None = None
+    endpoint_input: _Payload | None = None
+    endpoint_output: _Payload | None = None
 
 
 class _Record(BaseModel, alias_generator=to_camel):
@@ -201,9 +126,12 @@ class _Record(BaseModel, alias_generator=to_camel):
     event_metadata: _Metadata
 
 
+# Softmax in 32 bits may end a little above 1.
+_ROUNDING = 1e-6
+
 _PROBABILITIES = TypeAdapter(
     Annotated[
-        tuple[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)], ...],
+        list[Annotated[float, Field(ge=0, le=1 + _ROUNDING, allow_inf_nan=False, strict=True)]],
         Field(min_length=1),
     ]
 )
@@ -223,7 +151,7 @@ def _capture(line: bytes, file: str, number: int) -> Capture:
         variant=variant,
         file=file,
         line=number,
-        input=record.capture_data.endpoint_input,
+        input=_input(record.capture_data.endpoint_input),
         probabilities=None if output is None else _probabilities(output),
     )
 
@@ -232,17 +160,66 @@ def _utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _probabilities(output: Payload) -> tuple[float, ...]:
-    text = output.content.decode().strip()
+def _content(payload: _Payload, side: str) -> bytes:
+    if payload.encoding in ("JSON", "CSV"):
+        return payload.data.encode()
+    excerpt = f"{side} {payload.data[:20]!r}..."
+    if payload.encoding != "BASE64":
+        reason = f"{excerpt} has encoding {payload.encoding!r}, which is not BASE64, JSON or CSV"
+        raise _RefusedError(Kind.WRONG_ENCODING, reason)
     try:
-        # A CSV row of numbers is the inside of a JSON list.
-        values = json.loads(text if text.startswith(("[", "{")) else f"[{text}]")
-        # Batch transform wraps the list: {"prediction": [...]}
-        return _PROBABILITIES.validate_python(
-            values["prediction"] if isinstance(values, dict) else values
+        return base64.b64decode(payload.data, validate=True)
+    except ValueError as error:
+        raise _RefusedError(Kind.WRONG_ENCODING, f"{excerpt} is not BASE64: {error}") from error
+
+
+def _undeclared_base64(payload: _Payload) -> bytes:
+    """What `data` is if it is BASE64 although it declares another encoding; else nothing."""
+    try:
+        return (
+            b"" if payload.encoding == "BASE64" else base64.b64decode(payload.data, validate=True)
         )
+    except ValueError:
+        return b""
+
+
+def _input(payload: _Payload | None) -> Payload | None:
+    if payload is None:
+        return None
+    if is_picture(_undeclared_base64(payload)):
+        reason = f"input declares {payload.encoding}, but is a picture in BASE64"
+        raise _RefusedError(Kind.WRONG_ENCODING, reason)
+    return Payload(payload.observed_content_type, _content(payload, "input"))
+
+
+def _probabilities(output: _Payload) -> tuple[float, ...]:
+    content = _content(output, "output")
+    try:
+        return _parsed(content)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"output {text[:60]!r} is not a list of probabilities") from error
+        excerpt = f"output {output.data[:60]!r}"
+        try:
+            _parsed(_undeclared_base64(output))
+        except (KeyError, ValueError):
+            reason = f"{excerpt} is not a list of probabilities"
+            raise _RefusedError(Kind.NO_PROBABILITIES, reason) from error
+        reason = f"{excerpt} declares {output.encoding}, but is BASE64"
+        raise _RefusedError(Kind.WRONG_ENCODING, reason) from error
+
+
+def _parsed(content: bytes) -> tuple[float, ...]:
+    """Of a JSON list, a CSV row, or either in one of the wrappings that model servers use."""
+    text = content.decode("utf-8-sig").strip()
+    values: Any = json.loads(text) if text.startswith(("[", "{")) else _row(text)
+    if isinstance(values, dict):  # batch transform says prediction, TensorFlow Serving predictions
+        values = values["prediction"] if "prediction" in values else values["predictions"]
+    while isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+        (values,) = values
+    return tuple(min(value, 1.0) for value in _PROBABILITIES.validate_python(values))
+
+
+def _row(text: str) -> list[float]:
+    return [float(value) for value in text.split(",")]
 
 
 def _reason(error: ValueError) -> str:
@@ -250,6 +227,4 @@ def _reason(error: ValueError) -> str:
         return str(error)
     first, *_ = error.errors()
     where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "literal_error":
-        return f"{where} = {first['input']!r}: {first['msg']}"
     return f"{where}: {first['msg']}" if where else first["msg"]

@@ -92,7 +92,9 @@ def collect(
     captures = read(location, on_skip=tally.add, s3_client=s3_client)
     for capture in usable(captures, tally=tally, now=now or datetime.now(UTC)):
         size = len(capture.probabilities or ())
-        groups.setdefault(size, new()).add(capture, tally)
+        if size not in groups:
+            groups[size] = new()
+        groups[size].add(capture, tally)
     silent = groups.pop(0, new())
     number = len(classes) or max(groups, key=lambda size: len(groups[size]), default=0)
     chosen = groups.pop(number, new())

@@ -26,6 +26,11 @@ class Kind(Enum):
     NO_OUTPUT = "records without output"
     NO_INPUT = "records without input"
     NO_PICTURE = "records whose input is no picture"
+    NO_TRUTH = "lines that are no ground truth"
+    NOT_LABELLED = "rows of the ground truth that are not labelled yet"
+    UNKNOWN_CLASS = "labels that name no class"
+    CONTRADICTION = "pictures or records with contradictory labels"
+    UNMATCHED = "labels that belong to no record"
 
     @property
     def kept(self) -> bool:

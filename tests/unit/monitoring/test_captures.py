@@ -11,7 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from monitoring.captures import OBJECTS_IN_FLIGHT, Capture, read
+from monitoring.captures import Capture, read
+from monitoring.files import OBJECTS_IN_FLIGHT
 from monitoring.skips import Skip
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
@@ -124,7 +125,7 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
     ("bad_line", "reason"),
     [
         (lines(record())[:200], "Invalid JSON"),
-        (lines(record(encoding="ROT13")), "endpointOutput.encoding = 'ROT13'"),
+        (lines(record(encoding="ROT13")), "encoding 'ROT13', which is not"),
         (lines(record("$$$$", "BASE64")), "is not BASE64"),
         (lines(record("[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list of probabilities"),
         (lines(record("[]")), "is not a list of probabilities"),

@@ -1,0 +1,144 @@
+"""Lines of capture files, from S3 or from a folder, as a stream."""
+
+import codecs
+import gzip
+import shutil
+import tempfile
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import ClientError
+
+from monitoring.skips import Kind, Skip
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+GZIP_MAGIC = b"\x1f\x8b"
+
+OBJECTS_IN_FLIGHT = 8
+BYTES_IN_MEMORY = 2**20
+"""Of an S3 object; the rest of a larger one waits in a temporary file until it is read."""
+
+# What S3 says of one object, which says nothing of the others: gone since the listing, in an
+# archive, or encrypted with a key of its own that we may not use.
+_OBJECT_ERRORS = ("NoSuchKey", "404", "InvalidObjectState", "AccessDenied", "403")
+
+OnSkip = Callable[[Skip], None]
+
+
+def lines(
+    location: str | Path, *, on_skip: OnSkip, s3_client: "S3Client | None" = None
+) -> Iterator[tuple[str, int, bytes]]:
+    """File, line number from 1, and content of every line that is not blank.
+
+    Args:
+        location: see `monitoring.read`.
+        on_skip: told of every file, or end of a file, that cannot be read.
+        s3_client: used for S3 locations; made from the environment if not given.
+
+    Raises:
+        FileNotFoundError: there is no such local file or folder.
+    """
+    for name, stream in _files(location, on_skip, s3_client):
+        for number, line in _lines(name, stream, on_skip):
+            yield name, number, line
+
+
+def _files(
+    location: str | Path, on_skip: OnSkip, s3_client: "S3Client | None"
+) -> Iterator[tuple[str, IO[bytes]]]:
+    if str(location).startswith("s3://"):
+        return _s3_files(str(location), on_skip, s3_client or boto3.client("s3"))
+    return _local_files(Path(location), on_skip)
+
+
+def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[bytes]]]:
+    if not location.exists():
+        raise FileNotFoundError(
+            f"no captures at {str(location)!r}: name a file, a folder or s3://bucket/folder"
+        )
+    found = [location] if location.is_file() else location.rglob("*")
+    for path in sorted(found, key=Path.as_posix):
+        if path == location or (path.name.endswith(SUFFIXES) and not path.is_dir()):
+            name = path.absolute().as_posix()
+            try:
+                stream = path.open("rb")
+            except OSError as error:
+                on_skip(Skip(name, 0, f"cannot be opened: {error.strerror}", Kind.UNREADABLE))
+                continue
+            with stream:
+                yield name, stream
+
+
+def _s3_files(
+    location: str, on_skip: OnSkip, client: "S3Client"
+) -> Iterator[tuple[str, IO[bytes]]]:
+    bucket = urlsplit(location).netloc
+    fetch = partial(_fetch, client, bucket)
+    for key, future in _ahead(fetch, _s3_keys(location, client)):
+        name = f"s3://{bucket}/{key}"
+        try:
+            stream = future.result()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _OBJECT_ERRORS:
+                raise
+            on_skip(Skip(name, 0, f"cannot be fetched: {error}", Kind.UNREADABLE))
+            continue
+        with stream:
+            yield name, stream
+
+
+def _fetch(client: "S3Client", bucket: str, key: str) -> IO[bytes]:
+    stream = tempfile.SpooledTemporaryFile(BYTES_IN_MEMORY)  # noqa: SIM115 - the reader closes it
+    shutil.copyfileobj(client.get_object(Bucket=bucket, Key=key)["Body"], stream)
+    stream.seek(0)
+    return stream
+
+
+def _ahead(
+    fetch: Callable[[str], IO[bytes]], keys: Iterable[str]
+) -> Iterator[tuple[str, Future[IO[bytes]]]]:
+    """Fetches `OBJECTS_IN_FLIGHT` objects ahead of the one that is read, in order."""
+    with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
+        in_flight: deque[tuple[str, Future[IO[bytes]]]] = deque()
+        for key in keys:
+            in_flight.append((key, pool.submit(fetch, key)))
+            if len(in_flight) > OBJECTS_IN_FLIGHT:
+                yield in_flight.popleft()
+        yield from in_flight
+
+
+def _s3_keys(location: str, client: "S3Client") -> Iterator[str]:
+    parts = urlsplit(location)
+    prefix = parts.path.strip("/")
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
+    for page in pages:
+        for item in page.get("Contents", []):
+            key = item["Key"]
+            # A prefix ends anywhere, a folder does not: captures/ must not give captures-old/.
+            inside = not prefix or key.startswith(f"{prefix}/")
+            if key == prefix or (inside and key.endswith(SUFFIXES)):
+                yield key
+
+
+def _lines(name: str, stream: IO[bytes], on_skip: OnSkip) -> Iterator[tuple[int, bytes]]:
+    zipped = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    stream.seek(0)
+    number = 0
+    try:
+        for number, line in enumerate(gzip.GzipFile(fileobj=stream) if zipped else stream, 1):
+            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if text.strip():
+                yield number, text
+    except (EOFError, OSError, zlib.error) as error:
+        reason = f"not readable{' as gzip' if zipped else ''} from here on: {error}"
+        on_skip(Skip(name, number + 1, reason, Kind.UNREADABLE))
