@@ -14,6 +14,7 @@ from monitoring.figures.style import (
     Picture,
     Theme,
     counted,
+    ending,
     legend,
     naive,
     percent,
@@ -45,7 +46,7 @@ def picture(seen: pd.DataFrame, *, threshold: float, source: str) -> Picture:
     accepted = int((seen["confidence"] >= threshold).sum())
 
     def draw(theme: Theme) -> Figure:
-        figure, axes = plot(TITLE, f"{source}  ·  captures: {len(seen):,}", theme)
+        figure, axes = plot(TITLE, f"{ending(source)}  ·  captures: {len(seen):,}", theme)
         if len(seen) <= MOST_POINTS:
             note = _draw_points(axes, seen, threshold, theme)
         else:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT, DPI = 16, 9, 100  # inches, inches, pixels an inch
 TITLE_SIZE = 28
-LONGEST_NAME = 18
+LONGEST_NAME, LONGEST_PLACE = 18, 80  # characters
 
 Times = NDArray[np.datetime64]
 
@@ -99,6 +99,11 @@ def class_colours(counts: Sequence[int]) -> dict[int, str]:
 def short(name: str) -> str:
     """A name that fits beside a picture."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def ending(place: str) -> str:
+    """A path that fits on a slide: its end, which tells most."""
+    return place if len(place) <= LONGEST_PLACE else f"…{place[-LONGEST_PLACE + 1 :]}"
 
 
 def naive(times: pd.Series) -> Times:

@@ -86,7 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--truth",
         metavar="PLACE",
-        help="what the pictures really show",
+        help="what the pictures really show: a staged dataset (as --dataset), a .csv with the "
+        "columns label and event_id or inference_id, as monitoring.sample writes it, or "
+        "SageMaker's ground-truth .jsonl files; a file, folder or S3 prefix",
     )
     parser.add_argument(
         "--threshold",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitoring import collect, dataset
+from monitoring import collect, dataset, truth
 from monitoring.report import summary, words
 from monitoring.report.content import Content, content
 from monitoring.report.page import Words
@@ -48,8 +48,15 @@ def build(request: Request, *, say: Callable[[str], None]) -> summary.Summary:
     before = summary.read(request.previous) if request.previous else replaced
     say("reading the captures")
     staged = dataset.read(request.dataset) if request.dataset else None
+    known = truth.read(request.truth) if request.truth else None
     classes = request.classes or (staged.manifest.classes if staged else ())
-    records = collect(request.captures, classes=classes)
+    records = collect(
+        request.captures,
+        classes=classes or (known.classes if known else ()),
+        fingerprints=known is not None and known.by_picture,
+    )
+    if known:
+        records = truth.join(records, known).records
     say("computing the figures")
     shown = content(
         records,

@@ -15,6 +15,15 @@ from monitoring.records import Records
 from monitoring.skips import Kind
 from monitoring.threshold import Choice, Costs, Interval
 
+OF_LABELS = (
+    Kind.NO_TRUTH,
+    Kind.NOT_LABELLED,
+    Kind.UNKNOWN_CLASS,
+    Kind.CONTRADICTION,
+    Kind.UNMATCHED,
+)
+"""Kinds of skips that are about the ground truth, not about captures."""
+
 
 class Group(BaseModel, frozen=True):
     """Predictions of one variant of the endpoint."""
@@ -62,6 +71,8 @@ class Summary(BaseModel, frozen=True):
     records: int
     predictions: int
     """Records with an output."""
+    different_pictures: int | None
+    """Among the records; None where nothing had to compare pictures."""
     first: datetime | None
     last: datetime | None
     accepted: Share | None
@@ -74,7 +85,9 @@ class Summary(BaseModel, frozen=True):
     skipped: dict[str, int]
     """By kind, in words."""
     left_out: int
-    """Lines and files that no figure counts; measurements of the baseline are not among them."""
+    """Lines of captures that no figure counts; measurements of the baseline are not among them."""
+    labels_left_out: int
+    """Lines of the ground truth that are not used."""
     truth: TruthFigures | None
     pictures: tuple[str, ...]
     """PNG files in the folder beside it."""
@@ -102,12 +115,12 @@ def judged(frame: pd.DataFrame) -> Judged | None:
     known = frame[frame["truth"].notna() & frame["confidence"].notna()]
     if known.empty:
         return None
-    weights = known["weight"].to_numpy(float) if "weight" in known else None
+    weights = known["weight"].to_numpy(float)
     return Judged(
         confidence=known["confidence"].to_numpy(float),
         predicted=known["best_class"].to_numpy(np.int64),
         truth=known["truth"].to_numpy(np.int64),
-        weights=weights,
+        weights=None if (weights == weights[0]).all() else weights,
     )
 
 
@@ -132,6 +145,7 @@ def summarise(
         classes=records.classes,
         records=len(frame),
         predictions=len(seen),
+        different_pictures=int(frame["picture"].nunique()) if "picture" in frame else None,
         first=None if frame.empty else frame["time"].iloc[0].to_pydatetime(),
         last=None if frame.empty else frame["time"].iloc[-1].to_pydatetime(),
         accepted=_accepted(seen, present),
@@ -140,12 +154,17 @@ def summarise(
         predicted={name: int(counts.get(index, 0)) for index, name in enumerate(records.classes)},
         variants=_variants(frame, present),
         skipped={kind.value: count for kind, count in records.skips.counts.items()},
-        left_out=records.skips.left_out - records.skips.counts.get(Kind.BASELINE, 0),
+        left_out=records.skips.left_out - _count(records, Kind.BASELINE, *OF_LABELS),
+        labels_left_out=_count(records, *OF_LABELS),
         truth=None
         if known is None or choice is None
-        else _truth(known, choice, classes=len(records.classes)),
+        else truth_figures(known, choice, classes=len(records.classes)),
         pictures=(),
     )
+
+
+def _count(records: Records, *kinds: Kind) -> int:
+    return sum(records.skips.counts.get(kind, 0) for kind in kinds)
 
 
 def read(path: Path) -> Summary:
@@ -184,7 +203,8 @@ def _group(rows: pd.DataFrame, present: float) -> Group:
     )
 
 
-def _truth(known: Judged, choice: Choice, *, classes: int) -> TruthFigures:
+def truth_figures(known: Judged, choice: Choice, *, classes: int) -> TruthFigures:
+    """What is known of records with a known truth; `choice` is what `choose` gives of them."""
     accuracy = metrics.share(known.right, known.weights)
     assert accuracy is not None  # there is no `Judged` without records
     marked = sorted({*threshold.MARKED, choice.present})

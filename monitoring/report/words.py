@@ -1,5 +1,7 @@
 """The figures in plain words: what the model did, what changed, what to do."""
 
+from datetime import datetime
+
 from scipy.stats import fisher_exact
 
 from monitoring.figures.style import counted, percent
@@ -24,11 +26,17 @@ def did(summary: Summary) -> list[str]:
     assert summary.first is not None  # there are records
     assert summary.last is not None
     sentences = [
-        f"Between {summary.first:%d %b %Y %H:%M} and {summary.last:%d %b %Y %H:%M} UTC the model "
-        f"made {counted(summary.predictions, 'captured prediction')}.",
-        f"{_share(summary.accepted)} reached the threshold of {summary.threshold:g} and were "
-        f"accepted; the others were left to a person.",
+        f"{_when(summary.first, summary.last)} the model made "
+        f"{counted(summary.predictions, 'captured prediction')}.",
+        f"{_share(summary.accepted)} of them reached the threshold of {summary.threshold:g} and "
+        f"were accepted; the others were left to a person.",
     ]
+    different = summary.different_pictures
+    if different and different < summary.records:
+        sentences.append(
+            f"They show {counted(different, 'different picture')}; one that was sent twice counts "
+            "twice."
+        )
     if summary.truth:
         sentences += _right(summary.truth)
     if len(summary.variants) > 1:
@@ -118,11 +126,12 @@ def to_do(summary: Summary, *, sample_command: str) -> list[str]:
             "output, and whether the location is right; captures appear some minutes after a call."
         ]
     advice = []
-    if summary.left_out:
-        advice.append(
-            f"{counted(summary.left_out, 'line')} of the captures were left out: the section "
-            "“Not used” says which, and why."
-        )
+    for count, of in ((summary.left_out, "captures"), (summary.labels_left_out, "ground truth")):
+        if count:
+            advice.append(
+                f"{counted(count, 'line')} of the {of} {'was' if count == 1 else 'were'} left "
+                "out: the section “Not used” says which, and why."
+            )
     if summary.truth:
         advice.append(threshold_advice(summary, summary.truth))
     else:
@@ -165,6 +174,13 @@ def threshold_advice(summary: Summary, truth: TruthFigures) -> str:
         f"{truth.saving_per_1000.value:,.0f} of {present_cost:,.0f} for 1,000 pictures may be "
         "chance."
     )
+
+
+def _when(first: datetime, last: datetime) -> str:
+    moments = list(dict.fromkeys(f"{time:%d %b %Y %H:%M}" for time in (first, last)))
+    if len(moments) == 1:
+        return f"In the minute of {moments[0]} UTC"
+    return f"Between {moments[0]} and {moments[1]} UTC"
 
 
 def _share(share: Share) -> str:

@@ -15,9 +15,9 @@ def brute_force(confidence: Floats, right: Flags, threshold: float, weights: Flo
     return 1000 * total / float(weights.sum())
 
 
-def calibrated(records: int, *, present: float = 0.93) -> Choice:
+def calibrated(records: int, *, present: float = 0.93, seed: int = 3) -> Choice:
     """Of a model whose confidence is the share of its predictions that are right."""
-    random = np.random.default_rng(3)
+    random = np.random.default_rng(seed)
     confidence = random.uniform(0.5, 1, records)
     right = random.random(records) < confidence
     return choose(confidence, right, present=present, costs=Costs())
@@ -55,13 +55,15 @@ def test_a_threshold_that_is_far_off_is_to_be_changed() -> None:
     assert found.saving.value == pytest.approx(at_present - cheapest)
 
 
-def test_near_the_cheapest_the_present_threshold_stays() -> None:
-    found = calibrated(200, present=0.9)
+@pytest.mark.parametrize("seed", range(10))
+def test_the_best_threshold_is_rarely_changed(seed: int) -> None:
+    found = calibrated(500, present=0.9, seed=seed)
 
-    assert found.enough and not found.change
+    assert found.enough
+    assert not found.change  # though with seed 4 the cheapest seems to save, beyond its interval
 
 
-@pytest.mark.parametrize(("records", "wrong"), [(1, 1), (49, 20), (500, 0), (500, 4)])
+@pytest.mark.parametrize(("records", "wrong"), [(1, 1), (199, 50), (500, 0), (500, 9)])
 def test_few_records_or_few_wrong_ones_cannot_tell(records: int, wrong: int) -> None:
     confidence = np.linspace(0.5, 1, records)
     found = choose(confidence, np.arange(records) >= wrong, present=0.99, costs=Costs())
