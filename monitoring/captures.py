@@ -157,7 +157,12 @@ def _capture(line: bytes, file: str, number: int) -> Capture:
 
 
 def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"inferenceTime {time} does not exist in UTC") from error
 
 
 def _content(payload: _Payload, side: str) -> bytes:
@@ -196,11 +201,11 @@ def _probabilities(output: _Payload) -> tuple[float, ...]:
     content = _content(output, "output")
     try:
         return _parsed(content)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         excerpt = f"output {output.data[:60]!r}"
         try:
             _parsed(_undeclared_base64(output))
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, RecursionError):
             reason = f"{excerpt} is not a list of probabilities"
             raise _RefusedError(Kind.NO_PROBABILITIES, reason) from error
         reason = f"{excerpt} declares {output.encoding}, but is BASE64"

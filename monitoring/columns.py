@@ -84,7 +84,7 @@ def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
 
     A group whose captures have no probabilities gets missing ones. See `Records.frame`.
     """
-    times = np.concatenate([np.array(each.times, dtype="datetime64[us]") for each in groups])
+    times = np.concatenate([np.asarray(each.times) for each in groups]).view("datetime64[us]")
     order = np.argsort(times, kind="stable")
     rows = np.concatenate([_rows(each, number) for each in groups])[order]
     silent = np.isnan(rows).any(axis=1) if number else np.ones(order.size, dtype=bool)
@@ -101,7 +101,7 @@ def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
     columns |= {f"p{position}": rows[:, position] for position in range(number)}
     fingerprints = [each.pictures for each in groups if each.pictures is not None]
     if fingerprints:
-        values = np.concatenate([np.array(each, dtype=np.uint64) for each in fingerprints])[order]
+        values = np.concatenate([np.asarray(each) for each in fingerprints])[order]
         columns["picture"] = pd.arrays.IntegerArray(values, values == 0)
     return pd.DataFrame(columns)
 
@@ -109,18 +109,18 @@ def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
 def _rows(columns: Columns, number: int) -> NDArray[np.float64]:
     if not columns.probabilities:
         return np.full((len(columns), number), np.nan)
-    return np.array(columns.probabilities).reshape(len(columns), number)
+    return np.asarray(columns.probabilities).reshape(len(columns), number)
 
 
 def _texts(lists: list[list[Any]], order: NDArray[np.intp]) -> pd.Series:
-    texts = np.array(list(chain.from_iterable(lists)), dtype=object)
+    texts = np.fromiter(chain.from_iterable(lists), dtype=object, count=order.size)
     return pd.Series(texts[order], dtype="str")
 
 
 def _names(groups: Sequence[Columns], position: int, order: NDArray[np.intp]) -> pd.Categorical:
     names = [
         np.array([source[position] for source in each.sources], dtype=object)[
-            np.array(each.source_codes, dtype=np.intp)
+            np.asarray(each.source_codes)
         ]
         for each in groups
     ]

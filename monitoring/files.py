@@ -64,7 +64,7 @@ def _files(
 def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[bytes]]]:
     if not location.exists():
         raise FileNotFoundError(
-            f"no captures at {str(location)!r}: name a file, a folder or s3://bucket/folder"
+            f"nothing at {str(location)!r}: name a file, a folder or s3://bucket/folder"
         )
     found = [location] if location.is_file() else location.rglob("*")
     for path in sorted(found, key=Path.as_posix):

@@ -98,11 +98,15 @@ def _manifest(root: str, client: "S3Client | None") -> bytes | None:
 
 
 def _checked(truth: Truth) -> Truth:
-    if truth.labels or truth.skips.counts:
+    if truth.labels or truth.skips.counts.keys() & {Kind.NOT_LABELLED, Kind.CONTRADICTION}:
         return truth
+    wrong = [
+        f"; {skips[0].file}, line {skips[0].line}: {skips[0].reason}"
+        for skips in truth.skips.first.values()
+    ]
     raise TruthError(
         f"{truth.source} holds no ground truth: expected a folder with {MANIFEST}, a .csv, or "
-        ".jsonl files"
+        f".jsonl files{''.join(wrong)}"
     )
 
 

@@ -12,8 +12,8 @@ import pytest
 from moto import mock_aws
 
 from monitoring.captures import Capture, read
-from monitoring.files import OBJECTS_IN_FLIGHT
-from monitoring.skips import Skip
+from monitoring.files import BYTES_IN_MEMORY, OBJECTS_IN_FLIGHT
+from monitoring.skips import Kind, Skip
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -43,6 +43,20 @@ def record(
         "eventMetadata": {"eventId": event_id, "inferenceTime": "2024-10-15T14:05:12Z"},
         "eventVersion": "0",
     }
+
+
+def with_input(encoding: str, data: str) -> dict[str, Any]:
+    """A record with this input."""
+    result = record()
+    result["captureData"]["endpointInput"] |= {"encoding": encoding, "data": data}
+    return result
+
+
+def at(time: str) -> dict[str, Any]:
+    """A record of this time."""
+    result = record()
+    result["eventMetadata"]["inferenceTime"] = time
+    return result
 
 
 def lines(*records: dict[str, Any]) -> bytes:
@@ -101,6 +115,11 @@ def test_a_record_gives_every_field(tmp_path: Path) -> None:
         ("0.25,0.75\n", "CSV"),
         (base64.b64encode(b"[0.25, 0.75]").decode(), "BASE64"),
         (base64.b64encode(b"0.25,0.75").decode(), "BASE64"),
+        ("[[0.25, 0.75]]", "JSON"),
+        ('{"predictions": [[0.25, 0.75]]}', "JSON"),
+        ("2.5e-1, 7.5E-1", "CSV"),
+        ("[25e-2,7.5e-01]", "JSON"),
+        ("\ufeff.25,.75\r\n", "CSV"),
     ],
 )
 def test_output_encodings(output: str, encoding: str, tmp_path: Path) -> None:
@@ -127,6 +146,17 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
         (lines(record())[:200], "Invalid JSON"),
         (lines(record(encoding="ROT13")), "encoding 'ROT13', which is not"),
         (lines(record("$$$$", "BASE64")), "is not BASE64"),
+        (lines(record("[0.25, 0.75]", "BASE64")), "is not BASE64"),
+        (lines(record("WzAuMjUsIDAuNzVd", "JSON")), "declares JSON, but is BASE64"),
+        (lines(record("MC4yNSwwLjc1", "CSV")), "declares CSV, but is BASE64"),
+        (lines(with_input("BASE64", "1, 2")), "input '1, 2'... is not BASE64"),
+        (lines(with_input("JSON", base64.b64encode(PNG).decode())), "but is a picture in BASE64"),
+        (lines(record("[[0.2, 0.8], [0.3, 0.7]]")), "is not a list of probabilities"),
+        (lines(record("nan,0.5", "CSV")), "is not a list of probabilities"),
+        (lines(record("[" * 100_000)), "is not a list of probabilities"),
+        (lines(record("{}")), "is not a list of probabilities"),
+        (lines(at("9999-12-31T23:59:59-14:00")), "does not exist in UTC"),
+        (lines(at("yesterday")), "eventMetadata.inferenceTime: Input should be a valid datetime"),
         (lines(record("[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list of probabilities"),
         (lines(record("[]")), "is not a list of probabilities"),
         (lines(record("oops")), "is not a list of probabilities"),
@@ -143,6 +173,50 @@ def test_what_is_no_record_is_skipped_by_file_and_line(
     assert len(captures) == 2
     assert (skip.file, skip.line) == ((tmp_path / "captures.jsonl").as_posix(), 3)
     assert reason in skip.reason
+
+
+@pytest.mark.parametrize(
+    ("time", "microsecond"),
+    [
+        ("2024-10-15T14:05:12", 0),
+        ("2024-10-15T14:05:12.250Z", 250_000),
+        ("2024-10-15T14:05:12.123456789Z", 123_456),
+    ],
+)
+def test_times_with_and_without_zone_and_fractions(
+    time: str, microsecond: int, tmp_path: Path
+) -> None:
+    each = at(time)
+    del each["eventVersion"]
+    (capture,), skips = read_bytes(lines(each), tmp_path)
+
+    assert skips == []
+    assert capture.time == datetime(2024, 10, 15, 14, 5, 12, microsecond, tzinfo=UTC)
+
+
+def test_byte_order_mark_blank_lines_and_windows_line_ends(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + b"\n \n".join([lines(record()), lines(record())])
+    captures, skips = read_bytes(content.replace(b"\n", b"\r\n"), tmp_path)
+
+    assert skips == []
+    assert [capture.line for capture in captures] == [1, 4]
+
+
+def test_rounding_above_one_is_no_fault(tmp_path: Path) -> None:
+    (capture,), skips = read_bytes(lines(record("[1.0000001192092896, 0]")), tmp_path)
+
+    assert skips == []
+    assert capture.probabilities == (1.0, 0.0)
+
+
+def test_a_file_that_cannot_be_opened_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "gone")
+    (tmp_path / "b.jsonl").write_bytes(lines(record()))
+    captures, (skip,) = read_all(tmp_path)
+
+    assert len(captures) == 1
+    assert (Path(skip.file).name, skip.line, skip.kind) == ("a.jsonl", 0, Kind.UNREADABLE)
+    assert "No such file" in skip.reason
 
 
 def test_skips_are_logged_when_nobody_asks_for_them(
@@ -205,3 +279,29 @@ def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None
     assert {(each.endpoint, each.variant) for each in captures} == {("scones", "AllTraffic")}
     assert [(skip.file, skip.line) for skip in skips] == [("s3://bucket/captures/zz.jsonl", 1)]
     assert list(read("s3://bucket/never-called", s3_client=client)) == []
+
+
+@mock_aws
+def test_s3_objects_that_vanish_are_counted_and_large_ones_are_read() -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    many = BYTES_IN_MEMORY // len(lines(record())) + 1
+    client.put_object(Bucket="bucket", Key="captures/a.jsonl", Body=lines(record()) * many)
+    client.put_object(Bucket="bucket", Key="captures/b.jsonl", Body=lines(record()))
+    vanishing = "captures/b.jsonl"
+
+    def vanish(params: dict[str, Any], **_: object) -> None:
+        if params["Key"] == vanishing:
+            boto3.client("s3", region_name="us-east-1").delete_object(
+                Bucket="bucket", Key=vanishing
+            )
+
+    client.meta.events.register("provide-client-params.s3.GetObject", vanish)
+    skips: list[Skip] = []
+    captures = list(read("s3://bucket/captures", on_skip=skips.append, s3_client=client))
+
+    assert len(captures) == many
+    assert [(skip.file, skip.line, skip.kind) for skip in skips] == [
+        ("s3://bucket/captures/b.jsonl", 0, Kind.UNREADABLE)
+    ]
+    assert "NoSuchKey" in skips[0].reason

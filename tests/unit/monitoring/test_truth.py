@@ -211,3 +211,12 @@ def test_sagemaker_ground_truth_names_records_by_either_id(three: Records, tmp_p
     assert by_event.truth.fillna(-1).to_dict() == {"one": 1, "two": 0, "three": -1}
     assert kinds(joined) == {Kind.NO_TRUTH: 1, Kind.UNMATCHED: 1}
     assert joined.records.skips.first[Kind.NO_TRUTH][0].line == 3
+
+
+def test_captures_are_no_ground_truth(write: Write, record: Record) -> None:
+    folder = write(record())
+
+    with pytest.raises(TruthError, match=r"a.jsonl, line 1: groundTruthData: Field required"):
+        truth.read(folder)
+    with pytest.raises(FileNotFoundError, match="gone"):
+        truth.read(folder / "gone")

@@ -1,0 +1,226 @@
+"""`python -m monitoring.sample CAPTURES --classes A,B --out FOLDER`: pictures to label by hand.
+
+Confidence cannot tell a model that is confidently wrong: somebody has to look. The sample is
+stratified by confidence, with the same number of pictures from each of `STRATA`, since a plain
+random sample of a good model is nearly all high confidence and says little of the rest. To make
+up for it, each picture weighs as many records as its stratum has for each picture sampled: the
+weighted share of right answers estimates the accuracy over all records without bias.
+
+Neither the model's answer nor its confidence is written, and the pictures are shuffled, so that
+nothing leads who labels. (Shuffled, too, so that a sample that is labelled in part is still one.)
+"""
+
+import argparse
+import csv
+import io
+import random
+import sys
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+from PIL import Image
+from rich.console import Console
+
+from monitoring.captures import Capture, read
+from monitoring.pictures import decode, is_picture
+from monitoring.records import usable
+from monitoring.samples import Reservoir, Sample
+from monitoring.skips import Kind, Skip, Tally
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LABELS = "labels.csv"
+COLUMNS = ("file", "event_id", "inference_id", "label", "weight")
+
+STRATA = (0.6, 0.8, 0.93, 0.99)
+"""Confidences that divide the strata: guesses, doubts, just below the usual threshold of 0.93,
+above it, and what the model is sure of."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A picture to label."""
+
+    sample: Sample
+    weight: float
+    """Records of its stratum / pictures sampled from it."""
+
+
+def pick(
+    location: str | Path,
+    *,
+    classes: Sequence[str],
+    count: int,
+    tally: Tally,
+    now: datetime | None = None,
+    seed: int = 0,
+    s3_client: "S3Client | None" = None,
+) -> list[Picked]:
+    """At most `count` pictures of the captures below `location`, in random order.
+
+    Memory holds `count` pictures a stratum, and the event ids.
+
+    Args:
+        location: as for `monitoring.read`.
+        classes: names, in the order of the probabilities.
+        count: how many to pick; fewer if fewer were captured.
+        tally: told of everything that is not used.
+        now: as for `monitoring.collect`.
+        seed: another one gives another sample.
+        s3_client: as for `monitoring.read`.
+
+    Raises:
+        FileNotFoundError: there is no such local file or folder.
+    """
+    generator = random.Random(seed)
+    strata = [Reservoir(count, generator) for _ in range(len(STRATA) + 1)]
+    captures = read(location, on_skip=tally.add, s3_client=s3_client)
+    for capture in usable(captures, tally=tally, now=now or datetime.now(UTC)):
+        _offer(capture, strata, len(classes), tally)
+    samples = [list(stratum.samples()) for stratum in strata]
+    picked = []
+    for stratum, kept, share in zip(strata, samples, _shares(samples, count), strict=True):
+        chosen = generator.sample(kept, share)
+        picked += [Picked(sample, stratum.offered / share) for sample in chosen]
+    generator.shuffle(picked)
+    return picked
+
+
+def _offer(capture: Capture, strata: list[Reservoir], number: int, tally: Tally) -> None:
+    if capture.input is None or capture.probabilities is None:
+        return
+    if len(capture.probabilities) != number:
+        reason = f"{len(capture.probabilities)} probabilities, expected {number}"
+        tally.add(Skip(capture.file, capture.line, reason, Kind.CLASS_COUNT))
+    elif is_picture(capture.input.content):
+        stratum = strata[bisect_right(STRATA, max(capture.probabilities))]
+        place = stratum.place()
+        if place is not None:
+            _keep(capture, capture.input.content, stratum, place, tally)
+
+
+def _keep(capture: Capture, picture: bytes, stratum: Reservoir, place: int, tally: Tally) -> None:
+    try:
+        decode(picture)
+    except ValueError as error:
+        tally.add(Skip(capture.file, capture.line, str(error), Kind.NO_PICTURE))
+    else:
+        stratum.keep(place, Sample.of(capture))
+
+
+def _shares(strata: Sequence[Sequence[Sample]], count: int) -> list[int]:
+    """The same number from each stratum; what one lacks, the others give."""
+    shares = [0] * len(strata)
+    left = count
+    open_ = [number for number, stratum in enumerate(strata) if stratum]
+    while left and open_:
+        for number in open_[:left]:
+            shares[number] += 1
+        left -= len(open_[:left])
+        open_ = [number for number in open_ if shares[number] < len(strata[number])]
+    return shares
+
+
+def write(picked: Iterable[Picked], folder: Path) -> Path:
+    """Write the pictures as they were captured, and last `labels.csv`; gives its path.
+
+    Raises:
+        FileExistsError: there is a `labels.csv` already; it may hold somebody's work.
+    """
+    refuse_existing(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, each in enumerate(picked, 1):
+        sample = each.sample
+        name = f"{number:04}.{_suffix(sample.picture)}"
+        (folder / name).write_bytes(sample.picture)
+        rows.append((name, sample.event_id, sample.inference_id, None, f"{each.weight:.6g}"))
+    with (folder / LABELS).open("x", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([COLUMNS, *rows])
+    return folder / LABELS
+
+
+def refuse_existing(folder: Path) -> None:
+    """Raises FileExistsError if there is a `labels.csv` already."""
+    if (folder / LABELS).exists():
+        raise FileExistsError(
+            f"{folder / LABELS} is there already and may hold labels: "
+            "name another folder with --out, or remove it"
+        )
+
+
+def _suffix(picture: bytes) -> str:
+    with Image.open(io.BytesIO(picture)) as image:
+        return (image.format or "image").lower()
+
+
+# --- Command line -----------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m monitoring.sample",
+        description="Pick captured pictures to label by hand, some of each degree of confidence.",
+        epilog=f"Fill in the column label of {LABELS} (a name of --classes) and give the file to "
+        "python -m monitoring.report as ground truth. Exit codes: 0 written, 1 nothing to pick or "
+        "not readable, 2 wrong usage.",
+    )
+    parser.add_argument("captures", help="s3://bucket/folder, a folder or a file")
+    parser.add_argument(
+        "--classes",
+        required=True,
+        type=lambda text: tuple(name.strip() for name in text.split(",") if name.strip()),
+        help="names in the order of the probabilities, e.g. bicycle,motorcycle",
+    )
+    parser.add_argument("--count", type=int, default=50, help="pictures to pick (default: 50)")
+    parser.add_argument("--out", type=Path, default=Path("out/sample"), help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="another one, another sample")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Pick, write, and say what to do next."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.count < 1:
+        parser.error(f"--count {options.count}: expected 1 or more")
+    if not options.classes:
+        parser.error("--classes: expected names, separated by commas")
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        refuse_existing(options.out)
+        tally = Tally()
+        with Console(stderr=True).status(f"Reading {options.captures}"):
+            picked = pick(
+                options.captures,
+                classes=options.classes,
+                count=options.count,
+                tally=tally,
+                seed=options.seed,
+            )
+        for kind, (first, *_) in tally.first.items():
+            console.print(
+                f"{tally.counts[kind]:,} {kind.value}; the first: {first.file}, "
+                f"line {first.line}: {first.reason}",
+                markup=False,
+            )
+        if not picked:
+            sys.exit(f"error: no picture with an answer below {options.captures}")
+        labels = write(picked, options.out)
+    except (OSError, BotoCoreError, ClientError) as error:
+        sys.exit(f"error: {error}")
+    console.print(
+        f"{len(picked)} pictures in {options.out}; look at each and write its class "
+        f"({' or '.join(options.classes)}) into the column label of {labels}",
+        markup=False,
+    )
+
+
+if __name__ == "__main__":
+    main()
