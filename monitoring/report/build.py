@@ -84,6 +84,6 @@ def _words(shown: Content, before: summary.Summary | None) -> Words:
     return Words(
         did=words.did(now),
         changed=words.changed(now, before),
-        to_do=words.to_do(now, sample_command=f"python -m monitoring.sample {now.captures}"),
+        to_do=words.to_do(now),
         threshold=words.threshold_advice(now, now.truth) if now.truth else None,
     )

@@ -1,5 +1,6 @@
 """The figures in plain words: what the model did, what changed, what to do."""
 
+import shlex
 from datetime import datetime
 
 from scipy.stats import fisher_exact
@@ -118,8 +119,8 @@ def _moved(what: str, new: Share, old: Share, now: Summary, before: Summary) -> 
     return f"{said}, which may be chance."
 
 
-def to_do(summary: Summary, *, sample_command: str) -> list[str]:
-    """What to do, the most urgent first; `sample_command` draws pictures for hand labelling."""
+def to_do(summary: Summary) -> list[str]:
+    """What to do, the most urgent first."""
     if not summary.predictions:
         return [
             "See whether the endpoint was called, whether capture.enabled is true and captures "
@@ -137,8 +138,8 @@ def to_do(summary: Summary, *, sample_command: str) -> list[str]:
     else:
         advice.append(
             "How many predictions are right is not known: confidence cannot tell, since a model "
-            f"can be confidently wrong. Run {sample_command}, fill in the CSV it writes, and run "
-            "this report again with --truth. The threshold can be judged only then."
+            f"can be confidently wrong. Run {_sample_command(summary)}, fill in the CSV it writes, "
+            "and run this report again with --truth. The threshold can be judged only then."
         )
     if summary.predictions < FEW_PREDICTIONS:
         advice.append(
@@ -146,6 +147,13 @@ def to_do(summary: Summary, *, sample_command: str) -> list[str]:
             "shares alone, and look again when there are some hundreds."
         )
     return advice
+
+
+def _sample_command(summary: Summary) -> str:
+    count = min(FEWEST_RECORDS, summary.predictions)
+    classes = ",".join(summary.classes)
+    arguments = [summary.captures, "--classes", classes, "--count", str(count)]
+    return shlex.join(["python", "-m", "monitoring.sample", *arguments])
 
 
 def threshold_advice(summary: Summary, truth: TruthFigures) -> str:

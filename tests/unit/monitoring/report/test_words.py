@@ -58,7 +58,7 @@ def known(records: int, *, present: float = 0.93, costs: Costs | None = None) ->
 
 
 def advice(**changes: Any) -> str:
-    return " ".join(words.to_do(summary(**changes), sample_command="python -m monitoring.sample X"))
+    return " ".join(words.to_do(summary(**changes)))
 
 
 def test_what_it_did() -> None:
@@ -72,8 +72,11 @@ def test_what_it_did() -> None:
 
 
 def test_without_a_truth_it_says_how_to_get_one() -> None:
-    assert "python -m monitoring.sample X" in advice()
-    assert "--truth" in advice()
+    said = advice(captures="my captures", classes=("bicycle", "motorcycle"))
+
+    command = "Run python -m monitoring.sample 'my captures' --classes bicycle,motorcycle"
+    assert f"{command} --count 200, fill in the CSV" in said
+    assert "--truth" in said
 
 
 def test_few_predictions_and_losses_are_said() -> None:
@@ -87,7 +90,7 @@ def test_no_prediction_is_no_reason_to_judge() -> None:
     nothing = summary(records=0, predictions=0, accepted=None, first=None, last=None)
 
     assert words.did(nothing) == ["No prediction was captured below s3://bucket/captures."]
-    assert "capture.enabled" in words.to_do(nothing, sample_command="")[0]
+    assert "capture.enabled" in words.to_do(nothing)[0]
     silent = summary(predictions=0, accepted=None)
     assert "1,000 captures hold no output" in words.did(silent)[0]
 
