@@ -5,22 +5,19 @@ of both, in a folder or below an S3 prefix.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
 from pydantic import BaseModel, ValidationError
 
+from monitoring.labels import MANIFEST, TruthError, content_of
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MANIFEST = "manifest.json"
 EXAMPLES = 8
-
-Fetch = Callable[[str], bytes]
 
 
 class RefusedRow(BaseModel, frozen=True):
@@ -57,40 +54,35 @@ def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset
     """The staged dataset in a folder, or below `s3://bucket/datasets/<digest>`.
 
     Raises:
-        FileNotFoundError: the folder has no manifest, or lacks a picture that it lists.
-        ValueError: the manifest is not what staging writes.
-        botocore.exceptions.ClientError: S3 has no such object, or gives it to others only.
+        FileNotFoundError: there is no manifest.
+        ValueError: the manifest is not what staging writes, or a file that belongs to it lacks.
     """
-    fetch = _fetch(location, s3_client)
+    root = location.rstrip("/")
+    client = s3_client
+    if client is None and root.startswith("s3://"):
+        client = boto3.client("s3")
     try:
-        manifest = Manifest.model_validate_json(fetch(MANIFEST))
-    except ValidationError as error:
-        raise ValueError(f"{location}/{MANIFEST} is not a staging manifest: {error}") from error
-    return StagedDataset(location, manifest, _examples(manifest, fetch))
-
-
-def _fetch(location: str, client: "S3Client | None") -> Fetch:
-    if location.startswith("s3://"):
-        parts, s3 = urlsplit(location), client or boto3.client("s3")
-        prefix = parts.path.strip("/")
-        return lambda name: s3.get_object(Bucket=parts.netloc, Key=f"{prefix}/{name}")[
-            "Body"
-        ].read()
-    folder = Path(location)
-    if not (folder / MANIFEST).is_file():
+        content = content_of(f"{root}/{MANIFEST}", client)
+    except TruthError as error:
         raise FileNotFoundError(
-            f"no {MANIFEST} in {location!r}: name the folder of one staged dataset, such as "
-            "datasets/<digest>, or s3://bucket/datasets/<digest>"
-        )
-    return lambda name: (folder / name).read_bytes()
+            f"{error}; name the folder of one staged dataset, such as datasets/<digest>, or "
+            "s3://bucket/datasets/<digest>"
+        ) from error
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise ValueError(f"{root}/{MANIFEST} is not a staging manifest: {error}") from error
+    return StagedDataset(root, manifest, _examples(root, manifest, client))
 
 
-def _examples(manifest: Manifest, fetch: Fetch) -> dict[str, tuple[bytes, ...]]:
+def _examples(
+    root: str, manifest: Manifest, client: "S3Client | None"
+) -> dict[str, tuple[bytes, ...]]:
     paths = defaultdict(list)
-    for line in fetch("train.lst").decode().splitlines():
+    for line in content_of(f"{root}/train.lst", client).decode().splitlines():
         _, label, path = line.split("\t")
-        paths[int(label)].append(path)
+        paths[int(label)].append(f"{root}/train/{path}")
     return {
-        name: tuple(fetch(f"train/{path}") for path in paths[label][:EXAMPLES])
+        name: tuple(content_of(path, client) for path in paths[label][:EXAMPLES])
         for label, name in enumerate(manifest.classes)
     }

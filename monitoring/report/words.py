@@ -121,11 +121,6 @@ def _moved(what: str, new: Share, old: Share, now: Summary, before: Summary) -> 
 
 def to_do(summary: Summary) -> list[str]:
     """What to do, the most urgent first."""
-    if not summary.predictions:
-        return [
-            "See whether the endpoint was called, whether capture.enabled is true and captures "
-            "output, and whether the location is right; captures appear some minutes after a call."
-        ]
     advice = []
     for count, of in ((summary.left_out, "captures"), (summary.labels_left_out, "ground truth")):
         if count:
@@ -133,6 +128,12 @@ def to_do(summary: Summary) -> list[str]:
                 f"{counted(count, 'line')} of the {of} {'was' if count == 1 else 'were'} left "
                 "out: the section “Not used” says which, and why."
             )
+    if not summary.predictions:
+        advice.append(
+            "See whether the endpoint was called, whether capture.enabled is true and captures "
+            "output, and whether the location is right; captures appear some minutes after a call."
+        )
+        return advice
     if summary.truth:
         advice.append(threshold_advice(summary, summary.truth))
     else:

@@ -42,13 +42,15 @@ def test_s3_gives_the_same_as_the_folder(staged: Path) -> None:
                 key = f"datasets/d/{path.relative_to(staged).as_posix()}"
                 client.put_object(Bucket="data", Key=key, Body=content)
         found = read("s3://data/datasets/d/", s3_client=client)
+        with pytest.raises(FileNotFoundError, match=r"s3://data/e/manifest.json does not exist"):
+            read("s3://data/e", s3_client=client)
 
     assert found.manifest == read(str(staged)).manifest
     assert found.examples == read(str(staged)).examples
 
 
 def test_a_folder_without_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no manifest.json in .*name the folder"):
+    with pytest.raises(FileNotFoundError, match=r"manifest.json cannot be read: .*name the folder"):
         read(str(tmp_path))
 
 

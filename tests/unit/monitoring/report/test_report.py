@@ -168,8 +168,8 @@ def test_no_captures_give_a_report_that_says_so_and_their_own_exit_code(tmp_path
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["no/such/folder"], "no captures at 'no/such/folder'"),
-        (["."], "no manifest.json in '/nowhere'"),
+        (["no/such/folder"], "nothing at 'no/such/folder'"),
+        (["."], "/nowhere/manifest.json cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_named(

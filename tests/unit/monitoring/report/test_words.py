@@ -90,7 +90,9 @@ def test_no_prediction_is_no_reason_to_judge() -> None:
     nothing = summary(records=0, predictions=0, accepted=None, first=None, last=None)
 
     assert words.did(nothing) == ["No prediction was captured below s3://bucket/captures."]
-    assert "capture.enabled" in words.to_do(nothing)[0]
+    assert ["capture.enabled" in sentence for sentence in words.to_do(nothing)] == [True]
+    lost = nothing.model_copy(update={"left_out": 7})
+    assert "7 lines of the captures were left out" in words.to_do(lost)[0]
     silent = summary(predictions=0, accepted=None)
     assert "1,000 captures hold no output" in words.did(silent)[0]
 
