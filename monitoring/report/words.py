@@ -8,8 +8,13 @@ from scipy.stats import fisher_exact
 from monitoring.figures.style import counted, percent
 from monitoring.metrics import Share
 from monitoring.report.summary import Summary, TruthFigures
+from monitoring.skips import Kind
 from monitoring.threshold import FEWEST_RECORDS, FEWEST_WRONG
 
+UNKNOWN = (
+    "How many predictions are right is not known: confidence cannot tell, since a model can be "
+    "confidently wrong."
+)
 FEW_PREDICTIONS = 100
 CHANCE = 0.01
 """A difference that chance alone makes less often than this is called more than chance."""
@@ -26,11 +31,13 @@ def did(summary: Summary) -> list[str]:
         ]
     assert summary.first is not None  # there are records
     assert summary.last is not None
+    accepted = round(summary.accepted.value * summary.predictions)
     sentences = [
         f"{_when(summary.first, summary.last)} the model made "
         f"{counted(summary.predictions, 'captured prediction')}.",
-        f"{_share(summary.accepted)} of them reached the threshold of {summary.threshold:g} and "
-        f"were accepted; the others were left to a person.",
+        f"{accepted:,} of them, {_share(summary.accepted)}, reached the threshold of "
+        f"{summary.threshold:g} and were accepted; {summary.predictions - accepted:,} did not, and "
+        "were left to a person.",
     ]
     different = summary.different_pictures
     if different and different < summary.records:
@@ -88,8 +95,11 @@ def changed(now: Summary, before: Summary | None) -> list[str]:
     if now.classes == before.classes:
         sentences += _moved_classes(now, before)
     if now.truth and before.truth:
-        accuracy = now.truth.accuracy, before.truth.accuracy
-        sentences.append(_moved("The accuracy", *accuracy, now, before))
+        new, old = now.truth.accuracy, before.truth.accuracy
+        if now.truth.weighted or before.truth.weighted:
+            sentences.append(f"The accuracy was {_share(old)} and is {_share(new)}.")
+        else:
+            sentences.append(_moved("The accuracy", new, old, now, before))
     return sentences
 
 
@@ -137,24 +147,29 @@ def to_do(summary: Summary) -> list[str]:
     if summary.truth:
         advice.append(threshold_advice(summary, summary.truth))
     else:
-        advice.append(
-            "How many predictions are right is not known: confidence cannot tell, since a model "
-            f"can be confidently wrong. Run {_sample_command(summary)}, fill in the CSV it writes, "
-            "and run this report again with --truth. The threshold can be judged only then."
-        )
+        advice.append(f"{UNKNOWN} {_how_to_know(summary)} The threshold can be judged only then.")
     if summary.predictions < FEW_PREDICTIONS:
         advice.append(
-            f"{counted(summary.predictions, 'prediction')} are few: read the intervals, not the "
-            "shares alone, and look again when there are some hundreds."
+            f"{counted(summary.predictions, 'prediction')} cannot say much: read the intervals, "
+            "not the shares alone, and look again when there are some hundreds."
         )
     return advice
 
 
-def _sample_command(summary: Summary) -> str:
+def _how_to_know(summary: Summary) -> str:
+    without = (Kind.NO_INPUT, Kind.NO_PICTURE)
+    if sum(summary.skipped.get(kind.value, 0) for kind in without) >= summary.records:
+        return (
+            "The captures hold no pictures to label by hand: let the endpoint capture its input, "
+            "too, or give labels by event id with --truth."
+        )
     count = min(FEWEST_RECORDS, summary.predictions)
     classes = ",".join(summary.classes)
     arguments = [summary.captures, "--classes", classes, "--count", str(count)]
-    return shlex.join(["python", "-m", "monitoring.sample", *arguments])
+    return (
+        f"Run {shlex.join(['python', '-m', 'monitoring.sample', *arguments])}, fill in the CSV it "
+        "writes, and run this report again with --truth."
+    )
 
 
 def threshold_advice(summary: Summary, truth: TruthFigures) -> str:

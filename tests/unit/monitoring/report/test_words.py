@@ -66,7 +66,8 @@ def test_what_it_did() -> None:
 
     assert "Between 20 Nov 2025 08:00 and 21 Nov 2025 08:00 UTC" in said
     assert "1,000 captured predictions" in said
-    assert "60.0% (56.9% to 63.0%) of them reached the threshold of 0.93" in said
+    assert "600 of them, 60.0% (56.9% to 63.0%), reached the threshold of 0.93" in said
+    assert "400 did not, and were left to a person" in said
     assert "998 different pictures" in said
     assert "Of 200 predictions whose truth is known, " in said
 
@@ -79,9 +80,17 @@ def test_without_a_truth_it_says_how_to_get_one() -> None:
     assert "--truth" in said
 
 
+def test_without_pictures_there_is_nothing_to_label_by_hand() -> None:
+    assert "monitoring.sample" in advice(skipped={"records without input": 999})
+    said = advice(skipped={"records without input": 999, "records whose input is no picture": 1})
+
+    assert "monitoring.sample" not in said
+    assert "let the endpoint capture its input" in said
+
+
 def test_few_predictions_and_losses_are_said() -> None:
-    assert "99 predictions are few" in advice(predictions=99)
-    assert "are few" not in advice(predictions=100)
+    assert "99 predictions cannot say much" in advice(predictions=99)
+    assert "cannot say much" not in advice(predictions=100)
     assert "1 line of the captures was left out" in advice(left_out=1)
     assert "2 lines of the ground truth were left out" in advice(labels_left_out=2)
 
@@ -170,3 +179,12 @@ def test_classes_that_moved_and_other_classes() -> None:
 def test_accuracy_is_compared_where_both_know_it() -> None:
     assert "The accuracy was" in changed(summary(truth=known(100)), summary(truth=known(200)))
     assert "The accuracy was" not in changed(summary(truth=known(100)), summary())
+
+
+def test_weighted_accuracies_are_told_with_their_intervals_only() -> None:
+    truth = known(100).model_copy(update={"weighted": True})
+    later = {"first": START + timedelta(days=3), "last": START + timedelta(days=4)}
+    said = changed(summary(truth=truth, **later), summary(truth=truth))
+
+    value = f"{truth.accuracy.value:.1%} ({truth.accuracy.low:.1%} to {truth.accuracy.high:.1%})"
+    assert f"The accuracy was {value} and is {value}." in said
