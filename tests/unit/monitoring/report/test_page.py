@@ -112,6 +112,14 @@ def test_landmarks_headings_and_language(complete: Content) -> None:
     assert set(used) <= set(ids)
 
 
+def test_mistaken_pictures_are_marked_with_the_true_class(complete: Content) -> None:
+    found = rendered(complete)
+
+    # Event two, once among the least confident and once among the random ones.
+    assert [each.get("class") for each in found.all("li")].count("mistaken") == 2
+    assert found.text.count("is bicycle") == 2
+
+
 def test_dark_pictures_are_for_dark_pages(complete: Content) -> None:
     (first, *_) = rendered(complete).all("source")
 
