@@ -22,7 +22,7 @@ from monitoring.figures.style import (
 )
 from monitoring.timeline import Step, starts, step_for
 
-TITLE = "Confidence of each prediction"
+TITLE = "Confidence over time"
 MOST_POINTS = 3000
 """More captures hide each other: from there on the picture shows how they are distributed."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
