@@ -117,6 +117,8 @@ def _moved_classes(now: Summary, before: Summary) -> list[str]:
 
 
 def _moved(what: str, new: Share, old: Share, now: Summary, before: Summary) -> str:
+    if percent(old.value) == percent(new.value):
+        return f"{what} is {percent(new.value)}, as it was."
     said = f"{what} was {percent(old.value)} and is {percent(new.value)}"
     if not (now.first and before.last and now.first > before.last):
         return f"{said}; both reports cover some of the same time."

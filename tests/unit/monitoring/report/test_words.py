@@ -143,6 +143,7 @@ def test_the_same_captures_again() -> None:
     said = changed(summary(), summary())
 
     assert "It had the same captures." in said
+    assert "The share accepted is 60.0%, as it was." in said
     assert "The predicted classes have the same shares." in said
 
 
