@@ -53,6 +53,13 @@ setup-dev: $(STAMPS)/dev $(STAMPS)/node ## Set up everything, tests included
 demo: $(STAMPS)/local $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
+# Default: what the demo left. For others: make report CAPTURES=s3://bucket/captures ARGS="--truth ..."
+CAPTURES ?= out/demo/captures
+DEMO_TRUTH = $(if $(filter out/demo/captures,$(CAPTURES)),$(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))))
+.PHONY: report
+report: $(STAMPS)/monitoring ## Report on captures: those of the demo, or CAPTURES=s3://bucket/captures
+	@$(BIN)/python -m monitoring.report $(CAPTURES) $(DEMO_TRUTH) $(ARGS)
+
 .PHONY: test
 test: setup-dev ## Run every test: unit, infrastructure, then local (TESTS=tests/unit for some)
 	@$(BIN)/python -m pytest $(TESTS)

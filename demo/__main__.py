@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo.run import Demo
+from demo.run import REPORT, Demo
 from demo.steps import Steps
 from demo.summary import Summary
 from localcloud.environment import DEFAULT_PORT
 from localcloud.launcher import LocalCloud, free_port
+from monitoring.report.write import REPORT as REPORT_FILE
 from settings import load
 from training.source import ARCHIVE_VARIABLE
 
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     summary.write(out / SUMMARY)
     console.print(summary.table())
-    console.print(f"Wrote {out / SUMMARY} and {out / 'confidence.png'}", soft_wrap=True)
+    console.print(f"Wrote {out / SUMMARY}", soft_wrap=True)
+    console.print(f"Report: {(out / REPORT / REPORT_FILE).as_uri()}", soft_wrap=True)
     if options.keep:
         _say_how_to_look_around(console, cloud)
     else:
@@ -106,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m demo",
         description="Deploy the workflow to a local cloud, run the validation pictures through it, "
-        "read back what happened, destroy everything.",
+        "read back and report what happened, destroy everything.",
         epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, "
         f"{EXIT_LEFTOVERS} something was left after destroy, {EXIT_INTERRUPTED} interrupted.",
     )
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path("out/demo"),
         metavar="FOLDER",
-        help="folder of summary.json, confidence.png and logs (default: %(default)s)",
+        help="folder of summary.json, the report and logs (default: %(default)s)",
     )
     return parser
 

@@ -19,6 +19,7 @@ def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
     endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
     return {
         "jobs": deployment.training_jobs(),
+        "baselines": baselines(deployment),
         "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
         "configurations": [
             configuration["EndpointConfigName"]
@@ -29,6 +30,14 @@ def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
             for key in ("EndpointConfigName", "EndpointStatus", "CreationTime", "LastModifiedTime")
         },
     }
+
+
+def baselines(deployment: Deployment) -> list[str]:
+    """Keys of the baselines that there are."""
+    listed = deployment.cloud.client("s3").list_objects_v2(
+        Bucket=deployment.outputs("Storage")["ArtifactBucketName"], Prefix="baselines/"
+    )
+    return [item["Key"] for item in listed.get("Contents", [])]
 
 
 @dataclass
@@ -139,8 +148,8 @@ def test_changed_data_replaces_the_model_without_a_failed_request(deployment: De
 
 
 def assert_replaced_in_place(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """One model and one configuration replaced what was; the endpoint is the same one."""
-    for kind in ("models", "configurations"):
+    """One model, configuration and baseline replaced what was; the endpoint is the same one."""
+    for kind in ("models", "configurations", "baselines"):
         assert len(new[kind]) == len(old[kind]) == 1
         assert new[kind] != old[kind]
     assert new["endpoint"]["EndpointConfigName"] == new["configurations"][0]

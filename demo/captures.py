@@ -1,0 +1,44 @@
+"""Brings the captures from S3 to a folder, where they outlive the buckets."""
+
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+
+from demo.steps import Say
+from monitoring import read
+from monitoring.records import BASELINE_PREFIX
+
+POLL_SECONDS = 0.5
+APPEAR_SECONDS = 15.0
+"""How long captures may take to appear in S3, after the last reply of the endpoint."""
+
+
+def wait_for(location: str, *, expected: int, say: Say) -> int:
+    """Number of capture records at `s3://...`, as soon as there are `expected`, or at the end.
+
+    The calls by which the deployment measures its baseline are captured, too; they do not count.
+    """
+    deadline = time.monotonic() + APPEAR_SECONDS
+    while True:
+        captured = read(location, s3_client=boto3.client("s3"))
+        records = sum(
+            not (each.inference_id or "").startswith(BASELINE_PREFIX) for each in captured
+        )
+        if records >= expected or time.monotonic() > deadline:
+            return records
+        say(f"{records} of {expected}")
+        time.sleep(POLL_SECONDS)
+
+
+def copy(location: str, folder: Path) -> None:
+    """Copy every object below `s3://bucket/prefix` into `folder`, with the folders between."""
+    parts, s3 = urlsplit(location), boto3.client("s3")
+    prefix = parts.path.strip("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=f"{prefix}/")
+    for item in pages.search("Contents[]"):
+        if item is not None:
+            file = folder / item["Key"].removeprefix(f"{prefix}/")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(parts.netloc, item["Key"], str(file))

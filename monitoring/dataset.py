@@ -1,0 +1,88 @@
+"""What the staging manifest says of the pictures that the model learned from.
+
+`python -m training.stage` writes it: manifest.json beside train.lst, validation.lst and the folders
+of both, in a folder or below an S3 prefix.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from pydantic import BaseModel, ValidationError
+
+from monitoring.labels import MANIFEST, TruthError, content_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+EXAMPLES = 8
+
+
+class RefusedRow(BaseModel, frozen=True):
+    """A row of the source that did not become a picture."""
+
+    split: str
+    row: int
+    file_name: str
+    reason: str
+
+
+class Manifest(BaseModel, frozen=True):
+    """The parts of manifest.json that a reader wants to know."""
+
+    source: str
+    digest: str
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    """Pictures by split and class."""
+    refused: tuple[RefusedRow, ...]
+
+
+@dataclass(frozen=True)
+class StagedDataset:
+    """A manifest, with pictures to look at."""
+
+    location: str
+    manifest: Manifest
+    examples: Mapping[str, tuple[bytes, ...]]
+    """By class, the first training pictures."""
+
+
+def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset:
+    """The staged dataset in a folder, or below `s3://bucket/datasets/<digest>`.
+
+    Raises:
+        FileNotFoundError: there is no manifest.
+        ValueError: the manifest is not what staging writes, or a file that belongs to it lacks.
+    """
+    root = location.rstrip("/")
+    client = s3_client
+    if client is None and root.startswith("s3://"):
+        client = boto3.client("s3")
+    try:
+        content = content_of(f"{root}/{MANIFEST}", client)
+    except TruthError as error:
+        raise FileNotFoundError(
+            f"{error}; name the folder of one staged dataset, such as datasets/<digest>, or "
+            "s3://bucket/datasets/<digest>"
+        ) from error
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise ValueError(f"{root}/{MANIFEST} is not a staging manifest: {error}") from error
+    return StagedDataset(root, manifest, _examples(root, manifest, client))
+
+
+def _examples(
+    root: str, manifest: Manifest, client: "S3Client | None"
+) -> dict[str, tuple[bytes, ...]]:
+    paths = defaultdict(list)
+    for line in content_of(f"{root}/train.lst", client).decode().splitlines():
+        _, label, path = line.split("\t")
+        paths[int(label)].append(f"{root}/train/{path}")
+    return {
+        name: tuple(content_of(path, client) for path in paths[label][:EXAMPLES])
+        for label, name in enumerate(manifest.classes)
+    }

@@ -1,0 +1,88 @@
+"""What a higher threshold buys: accuracy among the accepted against the share accepted."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from monitoring.figures import time_axis
+from monitoring.figures.style import REJECTED, Picture, Theme, percent, plot
+from monitoring.metrics import Accepted
+
+TITLE = "Accuracy among the accepted"
+
+
+def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: float) -> Picture:
+    """Draw the curve over all thresholds, with those of `marked` and the present one.
+
+    `curve` holds every threshold of `marked`, and `present`.
+    """
+    points = [each for each in curve if each.accuracy is not None]
+    named = [each for each in curve if each.threshold in {*marked, present}]
+
+    def draw(theme: Theme) -> Figure:
+        subtitle = "each point is a threshold; the band is the 95% interval"
+        figure, axes = plot(TITLE, subtitle, theme)
+        shares = [each.share.value for each in points]
+        bounds = np.array(
+            [
+                (each.accuracy.value, each.accuracy.low, each.accuracy.high)
+                for each in points
+                if each.accuracy
+            ]
+        )
+        axes.fill_between(
+            shares, bounds[:, 1], bounds[:, 2], color=theme.accepted, alpha=0.2, linewidth=0
+        )
+        axes.plot(shares, bounds[:, 0], color=theme.accepted, linewidth=3)
+        _mark(axes, named, present, theme)
+        axes.set(xlim=(0, 1.0), ylim=(max(0.0, float(np.floor(bounds[:, 1].min() * 10) / 10)), 1))
+        axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
+        time_axis.percentages(axes)
+        axes.set_xlabel("share of the pictures that is accepted")
+        axes.set_ylabel("share of the accepted that is right")
+        return figure
+
+    table = pd.DataFrame(
+        [_row(each, present) for each in named],
+        columns=["threshold", "accepted", "right among them", "95% interval", "records accepted"],
+    )
+    parts = [f"at {row[0]} {row[1]} are accepted, {row[2]} right" for row in table.to_numpy()]
+    alt = f"Accuracy among the accepted against the share accepted: {'; '.join(parts)}."
+    return Picture("accepted-accuracy", TITLE, alt, table, draw)
+
+
+def _mark(axes: Axes, named: Sequence[Accepted], present: float, theme: Theme) -> None:
+    """Thresholds that accept the same records share a point, and a label."""
+    labels: dict[tuple[float, float], list[str]] = {}
+    for each in named:
+        if each.accuracy:
+            place = each.share.value, each.accuracy.value
+            name = f"{each.threshold:g}"
+            labels.setdefault(place, []).append(
+                f"{name} (now)" if each.threshold == present else name
+            )
+    for number, (place, names) in enumerate(labels.items()):
+        now = any(name.endswith("(now)") for name in names)
+        colour = REJECTED if now else theme.accepted
+        axes.plot(*place, "D" if now else "o", color=colour, markersize=14, clip_on=False, zorder=4)
+        axes.annotate(
+            ", ".join(names),
+            place,
+            # Above and below in turn: neighbours are close.
+            xytext=(0, 20 if number % 2 else -34),
+            textcoords="offset points",
+            ha="right" if place[0] > 0.9 else "center",
+        )
+
+
+def _row(each: Accepted, present: float) -> list[str]:
+    name = f"{each.threshold:g}{' (now)' if each.threshold == present else ''}"
+    if each.accuracy is None:
+        return [name, percent(each.share.value), "none", "", "0"]
+    interval = f"{percent(each.accuracy.low)} to {percent(each.accuracy.high)}"
+    share, right = percent(each.share.value), percent(each.accuracy.value)
+    return [name, share, right, interval, f"{each.accuracy.records:,}"]

@@ -1,0 +1,80 @@
+"""Which classes were predicted, over time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from monitoring.figures import time_axis
+from monitoring.figures.style import (
+    OTHERS,
+    Picture,
+    Theme,
+    canvas,
+    class_colours,
+    legend,
+    naive,
+    percent,
+    short,
+)
+from monitoring.timeline import starts, step_for
+
+OTHER_CLASSES = "other classes"
+
+
+def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
+    """Draw how many predictions there were, and below it the share of each class."""
+    step = step_for(seen["time"])
+    title = f"Predicted classes per {step.name}"
+    start = starts(seen["time"], step)
+    # A class that was never predicted has its column, too.
+    best = pd.Categorical(seen["best_class"].astype(int), categories=range(len(classes)))
+    counts = pd.crosstab(start, best, dropna=False)
+    colours = class_colours([int(counts[index].sum()) for index in range(len(classes))])
+    series = {short(classes[index]): (colours[index], counts[index]) for index in colours}
+    if len(colours) < len(classes):
+        series[OTHER_CLASSES] = OTHERS, counts.drop(columns=list(colours)).sum(axis=1)
+    total = counts.sum(axis=1).to_numpy()
+
+    def draw(theme: Theme) -> Figure:
+        figure = canvas(title, f"predictions: {len(seen):,}", theme)
+        upper = figure.add_axes((0.075, 0.64, 0.9, 0.16))
+        lower = figure.add_axes((0.075, 0.13, 0.9, 0.47), sharex=upper)
+        times = naive(counts.index.to_series())
+        width = np.timedelta64(step.width.to_timedelta64(), "s") * 0.9
+        bars: dict[str, Any] = {
+            "width": width,
+            "align": "edge",
+            "edgecolor": theme.paper,
+            "linewidth": 0.5,
+        }
+        upper.bar(times, total, color=OTHERS, **bars)
+        upper.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True, min_n_ticks=1))
+        upper.set_ylabel("predictions")
+        upper.tick_params(labelbottom=False)
+        bottom = np.zeros(total.size)
+        for name, (colour, values) in series.items():
+            share = values.to_numpy() / total
+            lower.bar(times, share, bottom=bottom, color=colour, label=name, **bars)
+            bottom += share
+        lower.set_ylim(0, 1)
+        time_axis.percentages(lower)
+        lower.set_ylabel("share of each class")
+        time_axis.scale_bins(lower, times.min(), times.max(), step=step)
+        handles, labels = lower.get_legend_handles_labels()
+        legend(upper, columns=len(series), handles=handles, labels=labels, fontsize=15)
+        return figure
+
+    table = pd.DataFrame(
+        {
+            f"{step.name} from (UTC)": time_axis.moments(counts.index),
+            "predictions": [f"{count:,}" for count in total],
+            **{name: [f"{count:,}" for count in values] for name, (_, values) in series.items()},
+        }
+    )
+    shares = [f"{name} {percent(values.sum() / len(seen))}" for name, (_, values) in series.items()]
+    alt = f"Predictions per {step.name} and class. Over all of it: {', '.join(shares)}."
+    return Picture("predictions-over-time", title, alt, table, draw)

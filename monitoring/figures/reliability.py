@@ -1,0 +1,80 @@
+"""Whether confidence means what it says."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from monitoring.figures import time_axis
+from monitoring.figures.style import Picture, Theme, counted, legend, percent, plot
+from monitoring.metrics import Calibration
+
+TITLE = "Is the confidence justified?"
+LINE = "as often right as confident; below it: too confident"
+
+
+def picture(found: Calibration) -> Picture:
+    """Draw accuracy against confidence, one point a bin, beside the line where they are equal."""
+    records = sum(each.accuracy.records for each in found.bins)
+    mean = np.array([each.confidence for each in found.bins])
+    value = np.array([each.accuracy.value for each in found.bins])
+    low = np.array([each.accuracy.low for each in found.bins])
+    high = np.array([each.accuracy.high for each in found.bins])
+
+    def draw(theme: Theme) -> Figure:
+        subtitle = (
+            f"expected calibration error: {found.error:.3f}  ·  records with a known truth: "
+            f"{records:,}, in {counted(len(found.bins), 'group')} of similar confidence"
+        )
+        figure, axes = plot(TITLE, subtitle, theme)
+        axes.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=2, label=LINE)
+        axes.errorbar(
+            mean,
+            value,
+            yerr=np.clip([value - low, high - value], 0, None),
+            fmt="o",
+            color=theme.accepted,
+            markersize=12,
+            elinewidth=2.5,
+            capsize=6,
+            clip_on=False,
+            zorder=3,
+        )
+        left = np.floor(max(0.0, mean.min() - 0.03) * 20) / 20
+        axes.set(xlim=(left, 1), ylim=(0, 1))
+        room = (1 - left) / 20
+        written = -1.0
+        for x, y, each in zip(mean, low, found.bins, strict=True):
+            if x - written < room:
+                continue  # it would stand on its neighbour; the table has it
+            written = x
+            axes.annotate(
+                f"{each.accuracy.records:,}",
+                (x, y),
+                xytext=(0, -10),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=14,
+            )
+        axes.set_xlabel("mean confidence of the group (the number below is its records)")
+        axes.set_ylabel("share that is right, with 95% interval")
+        time_axis.percentages(axes)
+        legend(axes, columns=1)
+        return figure
+
+    table = pd.DataFrame(
+        [
+            [
+                f"{each.low:.3f} to {each.high:.3f}",
+                f"{each.accuracy.records:,}",
+                f"{each.confidence:.3f}",
+                percent(each.accuracy.value),
+                f"{percent(each.accuracy.low)} to {percent(each.accuracy.high)}",
+            ]
+            for each in found.bins
+        ],
+        columns=["confidence", "records", "mean confidence", "right", "95% interval"],
+    )
+    parts = [f"confidence {row[2]}: {row[3]} right" for row in table.to_numpy()]
+    alt = f"Reliability diagram. Expected calibration error {found.error:.3f}. {'; '.join(parts)}."
+    return Picture("reliability", TITLE, alt, table, draw)

@@ -1,0 +1,1 @@
+"""The report on captured predictions: `python -m monitoring.report --help`."""

@@ -1,0 +1,132 @@
+"""`python -m monitoring.report CAPTURES`: what the model did, as a report to open and to show."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+
+from monitoring.report import words
+from monitoring.report.build import Request, build
+from monitoring.report.write import REPORT, SUMMARY
+from monitoring.threshold import Costs
+
+THRESHOLD = 0.93
+EXIT_FAILED, EXIT_EMPTY = 1, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the report that the command line asks for; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    request = Request(
+        captures=options.captures,
+        out=options.out,
+        threshold=options.threshold,
+        classes=options.classes or (),
+        dataset=options.dataset,
+        truth=options.truth,
+        costs=Costs(options.wrong_routing_cost, options.hand_check_cost),
+        previous=options.previous,
+    )
+    try:
+        with console.status("starting") as status:
+            summary = build(request, say=lambda text: status.update(escape(text)))
+    except (BotoCoreError, ClientError, OSError, ValueError) as error:
+        console.print(f"[red]No report:[/] {escape(str(error))}")
+        return EXIT_FAILED
+    for sentence in words.did(summary):
+        console.print(sentence, markup=False)
+    console.print(f"Wrote {options.out / REPORT}", markup=False)
+    return 0 if summary.predictions else EXIT_EMPTY
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _cost(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m monitoring.report",
+        description="Read what the endpoint captured, and write a report on it: report.html, "
+        "summary.json and, for slides, pictures/*.png.",
+        epilog=f"Exit codes: 0 written, {EXIT_FAILED} something could not be read or written, "
+        f"2 wrong usage, {EXIT_EMPTY} written, but there is no prediction to report on.",
+    )
+    parser.add_argument("captures", metavar="CAPTURES", help="s3://bucket/folder, folder or file")
+    parser.add_argument(
+        "--classes",
+        type=_names,
+        metavar="NAME,NAME",
+        help="class names in the order of the model's probabilities (default: the dataset's)",
+    )
+    parser.add_argument(
+        "--dataset",
+        metavar="PLACE",
+        help="staged pictures that the model learned from: the folder or s3://bucket/prefix of a "
+        "manifest.json; gives the class names, and a section of the report",
+    )
+    parser.add_argument(
+        "--truth",
+        metavar="PLACE",
+        help="what the pictures really show: a staged dataset (as --dataset), a .csv with the "
+        "columns label and event_id or inference_id, as monitoring.sample writes it, or "
+        "SageMaker's ground-truth .jsonl files; a file, folder or S3 prefix",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=_share,
+        default=THRESHOLD,
+        metavar="N",
+        help="workflow.confidence_threshold as it is set now (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--wrong-routing-cost",
+        type=_cost,
+        default=Costs.wrong_routing,
+        metavar="N",
+        help="cost of a picture that is accepted and wrong (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--hand-check-cost",
+        type=_cost,
+        default=Costs.hand_check,
+        metavar="N",
+        help="cost, in the same currency, of a picture that a person looks at "
+        "(default: %(default)g)",
+    )
+    parser.add_argument(
+        "--previous",
+        type=Path,
+        metavar="FILE",
+        help=f"{SUMMARY} of the report to compare with (default: the one in the --out folder)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out/report"),
+        metavar="FOLDER",
+        help="default: %(default)s",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The report as one HTML file, which needs nothing but itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitoring.figures.style import counted, percent
+from monitoring.report.content import Content
+from monitoring.report.thumbnails import data_uri, thumbnail
+
+REFUSED_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture's PNG on light and on dark paper."""
+
+    light: bytes
+    dark: bytes
+
+
+@dataclass(frozen=True)
+class Words:
+    """The report's summary in sentences."""
+
+    did: Sequence[str]
+    changed: Sequence[str]
+    to_do: Sequence[str]
+    threshold: str | None
+    """What to set; None without a known truth."""
+
+
+def page(content: Content, drawings: Mapping[str, Drawing], words: Words) -> str:
+    """The HTML; `drawings` are by name of the picture."""
+    environment = Environment(
+        loader=PackageLoader("monitoring.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        data_uri=data_uri, percent=percent, counted=counted, thumbnail=thumbnail
+    )
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        summary=content.summary,
+        drawings=drawings,
+        words=words,
+        refused_shown=REFUSED_SHOWN,
+    )

@@ -1,0 +1,43 @@
+"""Draws the pictures and writes the files of the report."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from monitoring.figures.style import DARK, LIGHT, png
+from monitoring.report.content import Content
+from monitoring.report.page import Drawing, Words, page
+from monitoring.report.summary import Summary
+
+REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
+
+
+def write(
+    content: Content,
+    words: Words,
+    out: Path,
+    *,
+    replaced: Summary | None,
+    say: Callable[[str], None],
+) -> None:
+    """Write report.html, pictures/*.png and, last, summary.json into the folder `out`.
+
+    Args:
+        content: what to show.
+        words: the summary in sentences.
+        out: made if need be.
+        replaced: the summary of the report that was there; its pictures are removed.
+        say: told what is being done.
+    """
+    folder = out / PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in replaced.pictures if replaced else ():
+        (folder / name).unlink(missing_ok=True)
+    drawings = {}
+    for picture in content.pictures:
+        say(f"drawing: {picture.title}")
+        drawing = Drawing(png(picture, LIGHT), png(picture, DARK))
+        drawings[picture.name] = drawing
+        (folder / f"{picture.name}.png").write_bytes(drawing.light)
+    say("writing the page")
+    (out / REPORT).write_text(page(content, drawings, words), encoding="utf-8")
+    (out / SUMMARY).write_text(content.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,35 @@
+"""Predictions to draw, without captures behind them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+START = pd.Timestamp("2025-11-20T23:59:58", tz="UTC")
+
+Predictions = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="session")
+def predictions() -> Predictions:
+    """Makes the columns of a records' frame that pictures are drawn from, and the truth."""
+
+    def make(
+        count: int, *, seconds: int = 3 * 3600, classes: int = 2, sure: bool = False
+    ) -> pd.DataFrame:
+        random = np.random.default_rng(1)
+        best = random.integers(0, classes, count)
+        confidence = np.ones(count) if sure else random.uniform(0.5, 1, count)
+        right = random.random(count) < confidence
+        after = np.sort(random.integers(0, seconds + 1, count))
+        return pd.DataFrame(
+            {
+                "time": START + pd.to_timedelta(after, unit="s"),
+                "best_class": pd.array(best, dtype="Int16"),
+                "confidence": confidence,
+                "truth": pd.array(np.where(right, best, (best + 1) % classes), dtype="Int16"),
+            }
+        )
+
+    return make

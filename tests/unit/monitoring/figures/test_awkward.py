@@ -1,0 +1,85 @@
+"""Every picture can be drawn from any data, with its text alternative and its table."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from monitoring import metrics, threshold
+from monitoring.figures import (
+    accepted_accuracy,
+    confidence_over_time,
+    confidence_per_class,
+    confusion_matrix,
+    predictions_over_time,
+    reliability,
+    share_accepted,
+    threshold_cost,
+)
+from monitoring.figures.style import DARK, LIGHT, Picture, png
+
+THRESHOLD = 0.93
+
+
+def every_picture(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Picture]:
+    """All that a report draws of a frame with a known truth."""
+    confidence = frame["confidence"].to_numpy(float)
+    predicted, truth = (frame[name].to_numpy(np.int64) for name in ("best_class", "truth"))
+    right = predicted == truth
+    choice = threshold.choose(confidence, right, present=THRESHOLD, costs=threshold.Costs())
+    curve = metrics.accepted(confidence, right, choice.thresholds)
+    matrix = metrics.confusion(truth, predicted, classes=len(classes))
+    return [
+        confidence_over_time.picture(frame, threshold=THRESHOLD, source="s3://captures" * 20),
+        confidence_per_class.picture(frame, classes=classes, threshold=THRESHOLD),
+        share_accepted.picture(frame, threshold=THRESHOLD),
+        predictions_over_time.picture(frame, classes=classes),
+        confusion_matrix.picture(matrix, classes=classes),
+        reliability.picture(metrics.calibration(confidence, right)),
+        accepted_accuracy.picture(curve, marked=threshold.MARKED, present=THRESHOLD),
+        threshold_cost.picture(choice, lowest=float(confidence.min())),
+    ]
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns of what it cannot place
+@pytest.mark.parametrize(
+    ("count", "options"),
+    [
+        pytest.param(1, {}, id="one record"),
+        pytest.param(10_000, {"seconds": 40 * 86400, "classes": 3}, id="many, three classes"),
+        pytest.param(
+            4000, {"seconds": 0, "classes": 40, "sure": True}, id="all sure, in one second"
+        ),
+    ],
+)
+def test_a_slide_is_drawn(
+    count: int, options: dict[str, int], predictions: Callable[..., pd.DataFrame]
+) -> None:
+    frame = predictions(count, **options)
+    # Between "$" and "$" matplotlib sees a formula, and names may be long.
+    classes = tuple(rf"$\{n}$ with a long name" for n in range(options.get("classes", 2)))
+
+    for number, picture in enumerate(every_picture(frame, classes)):
+        with Image.open(io.BytesIO(png(picture, DARK if number % 2 else LIGHT))) as image:
+            assert image.size == (1600, 900), picture.name
+        assert picture.alt and not picture.table.empty
+        assert "nan" not in f"{picture.alt}{picture.table}", picture.name
+
+
+def test_names_of_the_pictures_differ(predictions: Callable[..., pd.DataFrame]) -> None:
+    names = [picture.name for picture in every_picture(predictions(50), ("bicycle", "motorcycle"))]
+
+    assert len(set(names)) == len(names)
+
+
+def test_dark_paper_is_dark(predictions: Callable[..., pd.DataFrame]) -> None:
+    picture = share_accepted.picture(predictions(3), threshold=THRESHOLD)
+    corners = [
+        Image.open(io.BytesIO(png(picture, theme))).convert("L").getpixel((0, 0))
+        for theme in (LIGHT, DARK)
+    ]
+
+    assert corners == [255, 24]

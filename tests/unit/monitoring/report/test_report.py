@@ -1,0 +1,191 @@
+"""Whole reports: their files, and their figures against an independent computation."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from monitoring import collect, truth
+from monitoring.report.__main__ import main
+from monitoring.report.summary import choose, judged, summarise
+from monitoring.threshold import Costs
+from training import source
+from training.dataset import build, write
+
+CLASSES = ("bicycle", "motorcycle")
+
+Write = Callable[..., Path]
+Record = Callable[..., dict[str, Any]]
+
+
+def test_the_figures_of_real_captures(
+    real_captures: Path, real_archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staged = str(write(build(source.from_archive(real_archive), CLASSES), tmp_path / "datasets"))
+    out = tmp_path / "report"
+    options = ["--dataset", staged, "--truth", staged, "--out", str(out)]
+    assert main([str(real_captures), *options]) == 0
+
+    figures = json.loads((out / "summary.json").read_text())
+    assert figures["records"] == figures["predictions"] == 22
+    assert figures["different_pictures"] == 21
+    assert figures["skipped"] == {}
+    assert figures["truth"]["records"] == 22
+
+    labels = truth.read(staged)
+    frame = truth.join(collect(real_captures, classes=CLASSES, fingerprints=True), labels)
+    rows = frame.records.frame
+    best = rows[["p0", "p1"]].to_numpy().argmax(axis=1)
+    true = rows["truth"].to_numpy(int)
+    accuracy = figures["truth"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(accuracy_score(true, best))
+    interval = binomtest(int((true == best).sum()), 22).proportion_ci(method="wilson")
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((interval.low, interval.high))
+    assert figures["truth"]["confusion"] == confusion_matrix(true, best).tolist()
+
+    # One picture was sent twice; of the 21, 18 are right and 14 accepted, 13 of them right.
+    distinct = rows.drop_duplicates("picture")
+    known = judged(distinct)
+    assert known is not None
+    accepted = known.confidence >= 0.93
+    counts = (known.right.size, known.right.sum(), accepted.sum(), known.right[accepted].sum())
+    assert counts == (21, 18, 14, 13)
+
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "19 of them right" in html
+    assert html.count("Training picture of bicycle") == 8
+    for name in figures["pictures"]:
+        with Image.open(out / "pictures" / name) as picture:
+            assert picture.size == (1600, 900)
+    assert "22 captured predictions" in capsys.readouterr().out
+
+
+def test_weights_of_a_sample_reach_every_estimate(write: Write, record: Record) -> None:
+    outputs = {"sure": "[0.99, 0.01]", "sure too": "[0.98, 0.02]", "doubtful": "[0.45, 0.55]"}
+    folder = write(*(record(name, output=output) for name, output in outputs.items()))
+    records = collect(folder, classes=CLASSES)
+    frame = records.frame.assign(
+        label="bicycle",
+        truth=pd.array([0, 0, 0], dtype="Int16"),
+        weight=records.frame["event_id"].map({"sure": 90.0, "sure too": 90.0, "doubtful": 20.0}),
+    )
+    known = judged(frame)
+    assert known is not None
+    choice = choose(known, present=0.5, costs=Costs())
+    found = summarise(records, captures="here", present=0.5, known=known, choice=choice).truth
+
+    assert found is not None and found.weighted
+    assert found.accuracy.value == pytest.approx(0.9)
+    assert found.cost_per_1000["0.5"].value == pytest.approx(1000)  # 100 wrong routings of 10
+    assert found.cost_per_1000["0.9"].value == pytest.approx(100)
+    assert found.calibration.error == pytest.approx(abs(0.9 - (0.99 * 90 + 0.98 * 90 + 11) / 200))
+    assert found.confusion == [[2, 1], [0, 0]]
+
+
+def test_predictions_without_a_truth_are_not_judged() -> None:
+    frame = pd.DataFrame(
+        {
+            "confidence": [0.9, 0.8, np.nan],
+            "best_class": pd.array([0, 1, None], dtype="Int16"),
+            "truth": pd.array([0, None, 1], dtype="Int16"),
+            "weight": [1.0, np.nan, 1.0],
+        }
+    )
+    known = judged(frame)
+
+    assert known is not None
+    assert known.confidence.tolist() == [0.9]
+    assert judged(frame.iloc[1:]) is None
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are not drawn: their files hold nothing."""
+    monkeypatch.setattr("monitoring.report.write.png", lambda picture, theme: b"")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_next_report_compares_with_the_last_and_replaces_it(
+    write: Write, record: Record, tmp_path: Path
+) -> None:
+    out = tmp_path / "report"
+    folder = write(record("one"), record("two"))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("event_id,label\none,0\ntwo,1\n")
+    options = ["--classes", "bicycle, motorcycle", "--out", str(out)]
+    assert main([str(folder), *options, "--truth", str(labels)]) == 0
+    assert "no earlier report" in (out / "report.html").read_text()
+    assert (out / "pictures" / "reliability.png").exists()
+    kept = out / "pictures" / "mine.png"
+    kept.touch()
+
+    write(record("three"), name="b.jsonl")
+    assert main([str(folder), *options]) == 0
+    assert "It had 2 records, this one has 3." in (out / "report.html").read_text()
+    assert not (out / "pictures" / "reliability.png").exists()
+    assert kept.exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_named_report_is_compared_with(write: Write, record: Record, tmp_path: Path) -> None:
+    folder = write(record("one"))
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main([str(folder), "--out", str(first)]) == 0
+    previous = ["--previous", str(first / "summary.json")]
+    assert main([str(folder), *previous, "--out", str(second)]) == 0
+
+    assert "It had the same captures." in (second / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_summary_of_something_else_does_not_stop_the_report(
+    write: Write, record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "report"
+    out.mkdir()
+    (out / "summary.json").write_text('{"workflow": {}}')
+
+    assert main([str(write(record("one"))), "--out", str(out)]) == 0
+    assert "is not the summary.json of a report" in caplog.text
+
+
+def test_no_captures_give_a_report_that_says_so_and_their_own_exit_code(tmp_path: Path) -> None:
+    captures, out = tmp_path / "captures", tmp_path / "report"
+    captures.mkdir()
+
+    assert main([str(captures), "--out", str(out)]) == 3
+    assert "No prediction was captured" in (out / "report.html").read_text()
+    assert json.loads((out / "summary.json").read_text())["predictions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["no/such/folder"], "nothing at 'no/such/folder'"),
+        (["."], "/nowhere/manifest.json cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    options: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = ["--dataset", "/nowhere"] if options == ["."] else []
+
+    assert main([*options, *dataset, "--out", str(tmp_path)]) == 1
+    assert f"No report: {reason}" in capsys.readouterr().out
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [["--threshold", "93"], ["--hand-check-cost", "0"], ["--wrong-routing-cost", "nan"]]
+)
+def test_impossible_options_are_wrong_usage(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([".", *options])
+    assert stop.value.code == 2
