@@ -22,10 +22,10 @@ from typing import Any, NamedTuple, Self
 OVERLAP = timedelta(minutes=15)
 """Files that were uploaded so long before the latest one are looked at again: S3 dates an object
 by the beginning of its upload, and shows it at the end. Captures take seconds."""
-LOOKBACK = timedelta(days=2)
+LOOKBACK = timedelta(days=30)
 """A listing begins at the folder of this long before the latest upload: SageMaker puts a file into
-the folder of the hour of its records, and may upload it later, but hours rather than days. At
-10,000 files a day it is some 20 requests."""
+the folder of the hour of its records, and uploads it soon after, but others may copy captures from
+elsewhere. At 10,000 files a day it is some 300 requests."""
 MINUTES_KEPT = timedelta(days=1)
 
 CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")

@@ -161,7 +161,7 @@ def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(
 
 
 def test_files_far_back_are_not_listed(cloud: Cloud, record: MakeRecord) -> None:
-    cloud.put(record(), hour=NOW - timedelta(days=4))
+    cloud.put(record(), hour=NOW - timedelta(days=32))
 
     assert cloud.run()["files"] == 0
 
