@@ -18,8 +18,9 @@ import boto3
 from botocore.config import Config
 
 from . import figures
+from .baseline import Baseline, Observation
 from .captures import BASELINE_PREFIX
-from .drift import Baseline, Observation, compare_models
+from .drift import compare_models
 from .figures import Metrics
 from .pictures import NotMeasuredError, measure
 from .stored_baseline import StoredBaseline
@@ -96,9 +97,6 @@ def _make(properties: Properties) -> StoredBaseline:
     classify = _classifier(properties)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(pool.map(classify, rows))
-    right = sum(
-        observed.best_class == row.label for row, observed in zip(rows, observations, strict=True)
-    )
     return StoredBaseline(
         created=created,
         model_data_url=properties["ModelDataUrl"],
@@ -108,7 +106,7 @@ def _make(properties: Properties) -> StoredBaseline:
             observations,
             class_count=len(properties["Classes"]),
             threshold=float(properties["Threshold"]),
-            accuracy=right / len(rows) if rows else None,
+            labels=[row.label for row in rows],
         ),
     )
 

@@ -127,6 +127,7 @@ def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
     assert stored.model_data_url == PROPERTIES["ModelDataUrl"]
     assert (stored.baseline.count, stored.baseline.threshold) == (2 * PER_CLASS, 0.93)
     assert stored.baseline.quantities["brightness"].mean == pytest.approx(120, abs=5)
+    assert stored.baseline.class_design.mean == pytest.approx(4 * 0.75 * 0.25, abs=0.05)
     assert all(each.startswith("baseline-") and len(each) <= 64 for each in cloud.endpoint.ids)
 
 
