@@ -27,7 +27,8 @@ from .stored_baseline import StoredBaseline
 
 FOLDER = "baselines/"
 PICTURES = 400
-"""At most so many are classified, evenly over the classes."""
+"""About so many are classified, of each class its share of the traffic; fewer where there are fewer
+of a class."""
 WORKERS = 8
 CONTENT_TYPE = "application/x-image"  # PNG and JPEG
 
@@ -93,7 +94,7 @@ def _key(properties: Properties) -> str:
 
 def _make(properties: Properties) -> StoredBaseline:
     created = datetime.now(UTC).replace(microsecond=0)
-    rows = _chosen(_rows(properties), PICTURES)
+    rows = _chosen(_rows(properties), [float(share) for share in properties["ClassShares"]])
     classify = _classifier(properties)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(pool.map(classify, rows))
@@ -126,13 +127,15 @@ def _rows(properties: Properties) -> list[_Row]:
     return [_Row(int(float(label)), path) for _, label, path in fields]
 
 
-def _chosen(rows: list[_Row], count: int) -> list[_Row]:
-    """The first rows of each class, as many of each as there are of the smallest part."""
+def _chosen(rows: list[_Row], shares: list[float]) -> list[_Row]:
+    """The first rows of each class, as many as its share."""
     by_label: defaultdict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         by_label[row.label].append(row)
-    each = count // max(len(by_label), 1)
-    return [row for label in sorted(by_label) for row in by_label[label][:each]]
+    count = min(PICTURES, *(len(by_label[label]) / share for label, share in enumerate(shares)))
+    return [
+        row for label, share in enumerate(shares) for row in by_label[label][: round(count * share)]
+    ]
 
 
 def _classifier(properties: Properties) -> Callable[[_Row], Observation]:

@@ -24,6 +24,7 @@ PROPERTIES = {
     "DatasetPrefix": "datasets/one",
     "ArtifactBucket": "artifacts",
     "Classes": CLASSES,
+    "ClassShares": ["0.5", "0.5"],
     "Threshold": "0.93",
     "Namespace": "Scones/dev",
 }
@@ -142,6 +143,19 @@ def test_pictures_are_taken_evenly_over_the_classes(
     assert stored.baseline.class_counts == [25, 25]
 
 
+@pytest.mark.parametrize(
+    ("shares", "counts"), [(["0.8", "0.2"], [40, 10]), (["0.3", "0.7"], [17, 40])]
+)
+def test_pictures_are_taken_by_the_classes_shares_of_the_traffic(
+    cloud: Cloud, shares: list[str], counts: list[int]
+) -> None:
+    cloud.stage()
+
+    stored = cloud.stored(cloud.send("Create", ClassShares=shares)["PhysicalResourceId"])
+
+    assert stored.baseline.class_counts == counts
+
+
 def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> None:
     cloud.stage()
     keys = [
@@ -151,11 +165,12 @@ def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> N
             {"ServiceToken": "arn:another"},
             {"ModelDataUrl": "s3://artifacts/models/two/model.tar.gz"},
             {"Threshold": "0.9"},
+            {"ClassShares": ["0.6", "0.4"]},
         )
     ]
 
     assert keys[0] == keys[1]
-    assert len(set(keys)) == 3
+    assert len(set(keys)) == 4
 
 
 def test_a_model_that_does_worse_than_the_one_before_shows(cloud: Cloud) -> None:
