@@ -36,7 +36,8 @@ from benchmarks.drift_traffic import (
     Pictures,
 )
 from lambda_src.drift_detector import drift
-from lambda_src.drift_detector.drift import WINDOW, Baseline, Observation
+from lambda_src.drift_detector.baseline import METRICS, Baseline, Observation
+from lambda_src.drift_detector.drift import WINDOW
 from training.errors import StagingError
 from training.source import ARCHIVE_VARIABLE, Source, drawing, from_archive
 
@@ -95,7 +96,7 @@ class Detectors:
         tried = {index.name for index in indices if index.ratio > 1}
         tried |= {
             f"{quantity.capitalize()}KolmogorovSmirnov"
-            for quantity in drift.METRICS
+            for quantity in METRICS
             if self.kolmogorov_smirnov(window, quantity) > 1
         }
         return deployed | tried | ({TOGETHER} if deployed else set())

@@ -16,9 +16,10 @@ import boto3
 from botocore.config import Config
 
 from . import figures
+from .baseline import Observation
 from .batch import Batch
 from .cursor import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
-from .drift import WINDOW, Observation, compare, window_of
+from .drift import WINDOW, compare, window_of
 from .figures import Metrics
 from .stored_baseline import StoredBaseline
 

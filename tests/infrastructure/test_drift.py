@@ -77,6 +77,13 @@ def test_another_model_dataset_or_threshold_is_another_baseline(template: Templa
         assert parameter["Default"] == f"/scones/test/{path}"
     assert baseline["Threshold"] == "0.93"
     assert baseline["Classes"] == ["bicycle", "motorcycle"]
+    assert baseline["ClassShares"] == ["0.5", "0.5"]
+
+
+def test_the_baseline_has_the_class_shares_of_the_traffic() -> None:
+    template = monitoring_with(drift={"class_shares": [0.7, 0.3]})
+
+    assert the_only(template, "Custom::ModelBaseline")["ClassShares"] == ["0.7", "0.3"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from lambda_src.drift_detector.drift import Baseline, Observation
+from lambda_src.drift_detector.baseline import Baseline, Observation
 from lambda_src.drift_detector.stored_baseline import StoredBaseline
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
