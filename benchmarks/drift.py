@@ -28,6 +28,7 @@ from benchmarks.drift_traffic import (
     ORDINARY,
     RETRAINED_SHARE,
     STEP,
+    THRESHOLD,
     VARIANTS,
     Deck,
     Described,
@@ -88,7 +89,8 @@ class Detectors:
 
     def alarms(self, window: Sequence[Observation]) -> set[str]:
         """Names of the detectors that find the window moved."""
-        deployed = {c.name for c in drift.compare(self.baseline, window) if c.ratio > 1}
+        compared = drift.compare(self.baseline, window, threshold=THRESHOLD)
+        deployed = {c.name for c in compared if c.ratio > 1}
         indices = (
             drift.stability_index(self.baseline, window, quantity)
             for quantity in ("brightness", "contrast", "sharpness")

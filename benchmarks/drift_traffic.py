@@ -156,7 +156,6 @@ class Fleet:
         return Baseline.of(
             [observed[row] for row in rows],
             class_count=len(CLASSES),
-            threshold=THRESHOLD,
             labels=self.labels[rows].tolist(),
         )
 

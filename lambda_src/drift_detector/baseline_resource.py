@@ -106,7 +106,6 @@ def _make(properties: Properties) -> StoredBaseline:
         baseline=Baseline.of(
             observations,
             class_count=len(properties["Classes"]),
-            threshold=float(properties["Threshold"]),
             labels=[row.label for row in rows],
         ),
     )

@@ -1,8 +1,8 @@
 """Has what the endpoint sees, or says, moved away from the validation pictures?
 
-    baseline = Baseline.of(validation pictures, class_count=2, threshold=0.93, labels=their classes)
+    baseline = Baseline.of(validation pictures, class_count=2, labels=their classes)
     window = window_of(observations of the traffic, oldest first)
-    moved = [c for c in compare(baseline, window) if c.ratio > 1]
+    moved = [c for c in compare(baseline, window, threshold=0.93) if c.ratio > 1]
 
 Every comparison has a distance and a limit. The limit is the larger of two: what chance alone
 exceeds once in 1 / FALSE_ALARM_RATE windows, all comparisons together, for the number of pictures
@@ -12,6 +12,7 @@ significant. docs/drift.md has the evidence for the choice of comparisons, windo
 
 import math
 import statistics
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,6 @@ from .baseline import (
     MINIMUM,
     Baseline,
     Observation,
-    count_below,
     count_classes,
     histogram,
     known,
@@ -84,8 +84,12 @@ def window_of(observations: Sequence[Observation], *, latest_run: int = 0) -> li
     return list(observations[-max(WINDOW, latest_run) :])
 
 
-def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Comparison]:
+def compare(
+    baseline: Baseline, window: Sequence[Observation], *, threshold: float
+) -> list[Comparison]:
     """Comparisons of the window, in the order of `COMPARISONS`.
+
+    `threshold` is the confidence below which the workflow rejects a picture.
 
     Left out is what has fewer than `MINIMUM` pictures, in the window or in the baseline; all of
     them, if the window has fewer.
@@ -102,7 +106,7 @@ def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Compariso
     ]
     return [
         *shifts,
-        share_below_threshold(baseline, window),
+        share_below_threshold(baseline, window, threshold),
         stability_index(baseline, window, "confidence"),
         class_stability_index(baseline, window),
     ]
@@ -151,16 +155,19 @@ def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str)
     )
 
 
-def share_below_threshold(baseline: Baseline, window: Sequence[Observation]) -> Comparison:
+def share_below_threshold(
+    baseline: Baseline, window: Sequence[Observation], threshold: float
+) -> Comparison:
     """Share of pictures below the confidence threshold; the limit is that of two proportions."""
-    below, count = count_below(window, baseline.threshold), len(window)
-    pooled = (below + baseline.below_threshold) / (count + baseline.count)
+    expected = bisect_left(baseline.confidences, threshold)
+    below, count = sum(each.confidence < threshold for each in window), len(window)
+    pooled = (below + expected) / (count + baseline.count)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / baseline.count + 1 / count))
     z = normal_quantile(1 - _rate_each() / 2)
     return Comparison(
         name="ShareBelowThreshold",
         value=below / count,
-        expected=baseline.below_threshold / baseline.count,
+        expected=expected / baseline.count,
         limit=max(SMALLEST_SHARE, z * spread),
     )
 

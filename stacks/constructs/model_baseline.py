@@ -17,7 +17,7 @@ DATASETS = "datasets/*"
 
 
 class ModelBaseline(Construct):
-    """Made anew when the model, the pictures, the classes, their shares or the threshold change.
+    """Made anew when the model, the pictures, the classes or their shares change.
 
     How: lambda_src/drift_detector/baseline_resource.py. It calls the endpoint, so the stack has to
     come after that of the endpoint.
@@ -63,7 +63,6 @@ class ModelBaseline(Construct):
                 "ArtifactBucket": artifact_bucket.bucket_name,
                 "Classes": list(settings.dataset.classes),
                 "ClassShares": [str(share) for share in settings.traffic_shares],
-                "Threshold": str(settings.workflow.confidence_threshold),
                 "Namespace": namespace,
             },
         )

@@ -25,7 +25,6 @@ PROPERTIES = {
     "ArtifactBucket": "artifacts",
     "Classes": CLASSES,
     "ClassShares": ["0.5", "0.5"],
-    "Threshold": "0.93",
     "Namespace": "Scones/dev",
 }
 PER_CLASS = 40
@@ -126,7 +125,7 @@ def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
     stored = cloud.stored(key)
     assert stored.classes == ("bicycle", "motorcycle")
     assert stored.model_data_url == PROPERTIES["ModelDataUrl"]
-    assert (stored.baseline.count, stored.baseline.threshold) == (2 * PER_CLASS, 0.93)
+    assert stored.baseline.count == 2 * PER_CLASS
     assert stored.baseline.quantities["brightness"].mean == pytest.approx(120, abs=5)
     assert stored.baseline.class_design.mean == pytest.approx(4 * 0.75 * 0.25, abs=0.05)
     assert all(each.startswith("baseline-") and len(each) <= 64 for each in cloud.endpoint.ids)
@@ -164,13 +163,12 @@ def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> N
             {},
             {"ServiceToken": "arn:another"},
             {"ModelDataUrl": "s3://artifacts/models/two/model.tar.gz"},
-            {"Threshold": "0.9"},
             {"ClassShares": ["0.6", "0.4"]},
         )
     ]
 
     assert keys[0] == keys[1]
-    assert len(set(keys)) == 4
+    assert len(set(keys)) == 3
 
 
 def test_a_model_that_does_worse_than_the_one_before_shows(cloud: Cloud) -> None:

@@ -46,7 +46,11 @@ def baseline(
     rows: Sequence[Observation] | None = None, *, labels: Sequence[int] | None = None
 ) -> Baseline:
     rows = rows or observations(seed=1)
-    return Baseline.of(rows, class_count=2, threshold=0.93, labels=labels)
+    return Baseline.of(rows, class_count=2, labels=labels)
+
+
+def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Comparison]:
+    return drift.compare(baseline, window, threshold=0.93)
 
 
 def by_name(comparisons: Sequence[Comparison]) -> dict[str, Comparison]:
@@ -87,8 +91,8 @@ def test_known_classes_narrow_the_limit_of_the_class_shares_alone() -> None:
     rows, window = observations(seed=1), observations(100, seed=2)
     labels = [row.best_class for row in rows]
 
-    left_to_chance = by_name(drift.compare(baseline(rows), window))
-    chosen = by_name(drift.compare(baseline(rows, labels=labels), window))
+    left_to_chance = by_name(compare(baseline(rows), window))
+    chosen = by_name(compare(baseline(rows, labels=labels), window))
 
     index = chosen.pop("ClassStabilityIndex")
     assert index.limit == pytest.approx(chi2.isf(EACH, 1) / 100)
@@ -103,7 +107,7 @@ def test_an_observation_survives_json() -> None:
 
 
 def test_every_comparison_is_made_and_ordinary_pictures_move_none() -> None:
-    comparisons = drift.compare(baseline(), observations(seed=2))
+    comparisons = compare(baseline(), observations(seed=2))
 
     assert tuple(comparison.name for comparison in comparisons) == drift.COMPARISONS
     assert moved(comparisons) == []
@@ -122,12 +126,12 @@ def test_every_comparison_is_made_and_ordinary_pictures_move_none() -> None:
     ],
 )
 def test_each_drift_moves_its_own_figures(window: list[Observation], names: set[str]) -> None:
-    assert set(moved(drift.compare(baseline(), window))) == names
+    assert set(moved(compare(baseline(), window))) == names
 
 
 def test_the_figures_agree_with_numpy_and_scipy() -> None:
     before, after = observations(150, seed=3), observations(90, seed=4, confidence=0.05)
-    found = by_name(drift.compare(baseline(before), after))
+    found = by_name(compare(baseline(before), after))
     old, new = (np.array([row.confidence for row in rows]) for rows in (before, after))
     spread = 1 / len(old) + 1 / len(new)
 
@@ -158,8 +162,8 @@ def test_the_figures_agree_with_numpy_and_scipy() -> None:
 def test_limits_shrink_with_more_pictures_but_not_below_what_is_worth_a_message() -> None:
     rows = observations(100_000, seed=5)
     windows = [rows[:50], rows[:200], rows[:1000], rows]
-    small = [by_name(drift.compare(baseline(), window)) for window in windows]
-    large = by_name(drift.compare(baseline(rows), rows))
+    small = [by_name(compare(baseline(), window)) for window in windows]
+    large = by_name(compare(baseline(rows), rows))
 
     for name in drift.COMPARISONS:
         limits = [comparisons[name].limit for comparisons in small]
@@ -176,9 +180,9 @@ def test_limits_shrink_with_more_pictures_but_not_below_what_is_worth_a_message(
 
 
 def test_too_few_pictures_give_no_value() -> None:
-    assert drift.compare(baseline(), observations(MINIMUM - 1)) == []
-    assert drift.compare(baseline(), []) == []
-    assert len(drift.compare(baseline(), observations(MINIMUM))) == len(drift.COMPARISONS)
+    assert compare(baseline(), observations(MINIMUM - 1)) == []
+    assert compare(baseline(), []) == []
+    assert len(compare(baseline(), observations(MINIMUM))) == len(drift.COMPARISONS)
 
 
 def test_pictures_that_were_not_measured_leave_the_others_figures_alone() -> None:
@@ -186,16 +190,16 @@ def test_pictures_that_were_not_measured_leave_the_others_figures_alone() -> Non
     blind = [row._replace(brightness=None, contrast=None, sharpness=None) for row in rows]
     mixed = [*blind[:100], *rows[100:]]
 
-    assert list(by_name(drift.compare(baseline(), blind))) == [
+    assert list(by_name(compare(baseline(), blind))) == [
         "MeanConfidence",
         "ShareBelowThreshold",
         "ConfidenceStabilityIndex",
         "ClassStabilityIndex",
     ]
-    assert by_name(drift.compare(baseline(), mixed))["MeanBrightness"].value == pytest.approx(
+    assert by_name(compare(baseline(), mixed))["MeanBrightness"].value == pytest.approx(
         np.mean([row.brightness for row in rows[100:]])
     )
-    assert "MeanBrightness" not in by_name(drift.compare(baseline(blind), rows))
+    assert "MeanBrightness" not in by_name(compare(baseline(blind), rows))
 
 
 @pytest.mark.parametrize("confidence", [1.0, 0.5])
@@ -203,8 +207,8 @@ def test_a_baseline_without_any_variety(confidence: float) -> None:
     same = [Observation(confidence, 0, 255.0, 0.0, 0.0)] * 60
     other = [Observation(0.75, 1, 100.0, 50.0, 2.0)] * 60
 
-    assert [c.distance for c in drift.compare(baseline(same), same)] == [0.0] * 7
-    assert set(moved(drift.compare(baseline(same), other))) >= {
+    assert [c.distance for c in compare(baseline(same), same)] == [0.0] * 7
+    assert set(moved(compare(baseline(same), other))) >= {
         "MeanConfidence",
         "MeanBrightness",
         "MeanContrast",
@@ -218,9 +222,9 @@ def test_impossible_input_is_named() -> None:
     with pytest.raises(ValueError, match="a baseline of 49 pictures; at least 50"):
         baseline(rows[:49])
     with pytest.raises(ValueError, match="class_count = 1"):
-        Baseline.of(rows, class_count=1, threshold=0.9)
+        Baseline.of(rows, class_count=1)
     with pytest.raises(ValueError, match="best class 2 of a model with 2 classes"):
-        drift.compare(baseline(), [*rows, Observation(0.9, 2)])
+        compare(baseline(), [*rows, Observation(0.9, 2)])
 
 
 def test_the_window_is_the_latest_pictures_or_the_whole_of_a_longer_run() -> None:
@@ -266,6 +270,6 @@ def test_false_alarms_are_rare(reference: int, window: int) -> None:
         chosen = np.concatenate([rng.choice(rows, reference // 2) for rows in by_label])
         made = baseline([pictures[i] for i in chosen], labels=labels[chosen].tolist())
         traffic = [pictures[i] for i in rng.integers(len(pictures), size=window)]
-        alarms += bool(moved(drift.compare(made, traffic)))
+        alarms += bool(moved(compare(made, traffic)))
 
     assert alarms <= 3  # a Poisson distribution of mean 0.5 is above once in 570

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "STATE_BUCKET": "artifacts",
     "STATE_KEY": "drift/state.json",
     "BASELINE_KEY": "baselines/one.json",
+    "CONFIDENCE_THRESHOLD": "0.93",
     "METRIC_NAMESPACE": "Scones/dev",
     "ENDPOINT_NAME": "scones-dev",
 }
@@ -111,7 +112,6 @@ def make_baseline(brightness: float = 100) -> Baseline:
             for number in range(200)
         ],
         class_count=2,
-        threshold=0.93,
     )
 
 
