@@ -5,6 +5,7 @@ from constructs import Construct
 
 from settings import Settings
 from settings.instances import is_retired
+from stacks.batch import BatchStack
 from stacks.inference import InferenceStack
 from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
@@ -13,7 +14,7 @@ from stacks.workflow import WorkflowStack
 
 
 def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | None = None) -> None:
-    """Adds storage -> training -> inference -> workflow -> monitoring, each on those before it.
+    """Adds storage, training, inference, workflow, batch and monitoring, each on those before it.
 
     Training hands the model on through SSM parameters and not through exports: CloudFormation
     refuses to change an export that another stack imports, and every training changes it.
@@ -49,6 +50,16 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
+    batch = BatchStack(
+        scope,
+        settings.stack_name("Batch"),
+        settings=settings,
+        data_bucket=storage.data_bucket,
+        topic=workflow.topic,
+        encryption_key=storage.encryption_key,
+        env=env,
+    )
+    batch.add_stack_dependency(inference, "calls the endpoint by its name")
     MonitoringStack(
         scope,
         settings.stack_name("Monitoring"),

@@ -15,6 +15,7 @@ from stacks.constructs.acknowledge import (
     acknowledge,
     acknowledge_wildcard,
 )
+from stacks.constructs.dead_execution_notice import NOTIFIED_ERROR
 from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 
@@ -33,9 +34,6 @@ REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
 # States that each picture ends in; what it ends in is written into the log of the state machine.
 VERDICTS = ("Accepted", "Rejected", "Failed")
-
-# Ends an execution that has sent its message already.
-NOTIFIED_ERROR = "ImagesRejected"
 
 
 class ClassificationWorkflow(Construct):

@@ -1,0 +1,46 @@
+"""Bulk work: thousands of pictures through the endpoint, or without one."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.dead_execution_notice import DeadExecutionNotice
+from stacks.constructs.notification_topic import NotificationTopic
+
+
+class BatchStack(cdk.Stack):
+    """What classifies more pictures than one execution of the workflow takes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        topic: NotificationTopic,
+        encryption_key: kms.IKey | None,
+        env: cdk.Environment | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Scones Unlimited: state machines that classify thousands of pictures",
+        )
+        self._settings = settings
+        self._data_bucket = data_bucket
+        self._topic = topic
+        self._encryption_key = encryption_key
+        state_machines: list[sfn.IStateMachine] = []
+        if state_machines:
+            DeadExecutionNotice(
+                self,
+                "NoticeOfDeadExecution",
+                settings=settings,
+                topic=topic,
+                state_machines=state_machines,
+            )
