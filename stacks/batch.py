@@ -7,6 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.batch_transform import BatchTransform
 from stacks.constructs.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notification_topic import NotificationTopic
 
@@ -31,11 +32,17 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
-        self._settings = settings
-        self._data_bucket = data_bucket
-        self._topic = topic
-        self._encryption_key = encryption_key
         state_machines: list[sfn.IStateMachine] = []
+        transform = BatchTransform(
+            self,
+            "BatchTransform",
+            settings=settings,
+            data_bucket=data_bucket,
+            topic=topic,
+            encryption_key=encryption_key,
+        )
+        state_machines.append(transform.state_machine)
+        cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
         if state_machines:
             DeadExecutionNotice(
                 self,
