@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from settings.batch import Bulk
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
 from settings.monitoring import Monitoring
@@ -99,6 +100,7 @@ class Settings(Section):
     endpoint: Endpoint = Endpoint()
     capture: Capture = Capture()
     workflow: Workflow = Workflow()
+    bulk: Bulk = Bulk()
     notifications: Notifications = Notifications()
     monitoring: Monitoring = Monitoring()
     retention: Retention = Retention()

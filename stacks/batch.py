@@ -7,6 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.bulk_classification import BulkClassification
 from stacks.constructs.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notification_topic import NotificationTopic
 
@@ -21,6 +22,7 @@ class BatchStack(cdk.Stack):
         *,
         settings: Settings,
         data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
         topic: NotificationTopic,
         encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
@@ -31,11 +33,22 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
-        self._settings = settings
-        self._data_bucket = data_bucket
-        self._topic = topic
-        self._encryption_key = encryption_key
         state_machines: list[sfn.IStateMachine] = []
+        if settings.endpoint.enabled:
+            bulk = BulkClassification(
+                self,
+                "BulkClassification",
+                settings=settings,
+                data_bucket=data_bucket,
+                # Results are made here, as models are; in the data bucket a run over all of it
+                # would list them as pictures.
+                results_bucket=artifact_bucket,
+                topic=topic,
+                encryption_key=encryption_key,
+            )
+            state_machines.append(bulk.state_machine)
+            cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
+            cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
         if state_machines:
             DeadExecutionNotice(
                 self,

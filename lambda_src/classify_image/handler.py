@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import os
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -26,10 +26,19 @@ TRANSIENT_CODES = frozenset(
     }
 )
 
+# classify_batch asks for the one that slows down all its threads when the endpoint throttles one.
+RETRY_MODE: Literal["adaptive", "standard"] = (
+    "adaptive" if os.environ.get("AWS_RETRY_MODE") == "adaptive" else "standard"
+)
+
 # Step Functions retries with backoff and jitter; the client's own retries stay short of that.
 runtime = boto3.client(
     "sagemaker-runtime",
-    config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"}),
+    config=Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": RETRY_MODE},
+    ),
 )
 
 

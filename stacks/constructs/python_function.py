@@ -1,6 +1,6 @@
 """A Python Lambda function from its own folder of lambda_src/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -26,11 +26,15 @@ class PythonFunction(lambda_.Function):
         settings: Settings,
         folder: str,
         handler: str = "lambda_handler",
+        imports: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
         memory_size: int = 256,
     ) -> None:
-        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it."""
+        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
+
+        `imports` are other folders from which it takes `lambda_src.<folder>...`.
+        """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(
             scope,
@@ -44,10 +48,8 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(
-                str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"]
-            ),
-            handler=f"handler.{handler}",
+            code=_folders(folder, *imports) if imports else _folder(folder),
+            handler=f"{f'lambda_src.{folder}.' if imports else ''}handler.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
             memory_size=memory_size,
@@ -56,6 +58,25 @@ class PythonFunction(lambda_.Function):
             logging_format=lambda_.LoggingFormat.JSON,
         )
         acknowledge_shared_network_and_concurrency(self)
+
+
+def _folder(folder: str) -> lambda_.AssetCode:
+    return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
+
+
+def _folders(*folders: str) -> lambda_.AssetCode:
+    # The project without everything else, so that the names of modules are those of the project.
+    return lambda_.Code.from_asset(
+        str(LAMBDA_SRC.parent),
+        exclude=[
+            "/*",
+            f"!/{LAMBDA_SRC.name}",
+            f"/{LAMBDA_SRC.name}/*",
+            *(f"!/{LAMBDA_SRC.name}/{folder}" for folder in folders),
+            "__pycache__",
+        ],
+        ignore_mode=cdk.IgnoreMode.GIT,
+    )
 
 
 def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
