@@ -36,12 +36,11 @@ _OTHER_FORMATS = {
     "SVG": rb"(\xef\xbb\xbf)?\s*<(svg\b|(\?xml|!).*<svg\b)",
 }
 
-# A JPEG marker, but neither the FF 00 that stands for a byte FF among the pixels, nor a restart
-# marker among them, nor a fill byte.
-_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])")
+# A JPEG marker that begins a segment or ends the picture: not the FF 00 that stands for a byte FF
+# among the pixels, nor a restart marker among them, nor a fill byte.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 _END_OF_IMAGE = 0xD9
 _START_OF_SCAN = 0xDA
-_WITHOUT_LENGTH = (0x01, 0xD8)
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -128,8 +127,6 @@ def _check_jpeg(content: bytes, source: str) -> None:
             if not scans:
                 raise ImageDamaged(f"{source}: JPEG without pixels: save it again")
             return
-        if kind in _WITHOUT_LENGTH:
-            continue
         length = int.from_bytes(content[position : position + 2])
         if position + max(length, 2) > len(content):
             raise _truncated(content, source, f"within a segment FF {kind:02X}")
