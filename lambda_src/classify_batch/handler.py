@@ -15,16 +15,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from lambda_src.classify_image.handler import EndpointUnavailable, ImageRefused
+from lambda_src.classify_image.handler import EndpointUnavailable
 from lambda_src.classify_image.handler import lambda_handler as classify_image
 from lambda_src.filter_confidence.handler import lambda_handler as filter_confidence
-from lambda_src.serialize_image.handler import (
-    ImageAccessDenied,
-    ImageNotFound,
-    ImageTooLarge,
-    InvalidImageReference,
-    NotAnImage,
-)
+from lambda_src.serialize_image.handler import InvalidImageReference
 from lambda_src.serialize_image.handler import lambda_handler as serialize_image
 
 from .parts import Line, json_lines, line_of, part_key, read_part
@@ -36,15 +30,8 @@ THREADS = int(os.environ["THREADS"])
 # No picture is begun with less time left: five tries of 25 seconds, and the waits between them.
 MARGIN_MILLISECONDS = 150_000
 
-# The picture is at fault: its line says so. Any other error is ours, and fails the batch.
-PICTURE_FAULTS = (
-    ImageAccessDenied,
-    ImageNotFound,
-    ImageRefused,
-    ImageTooLarge,
-    InvalidImageReference,
-    NotAnImage,
-)
+# Errors for which the picture is at fault: its line says so. Any other fails the batch.
+PICTURE_FAULTS = frozenset(os.environ["PICTURE_FAULTS"].split(","))
 
 s3 = boto3.client("s3")
 
@@ -93,9 +80,10 @@ def _outcome(remaining_milliseconds: Callable[[], int], item: dict[str, Any]) ->
     line = line_of(item)
     try:
         verdict = _classify(line["key"], item)
-    except PICTURE_FAULTS as error:
-        return {**line, "status": "failed", "error": type(error).__name__, "reason": str(error)}
     except Exception as error:
+        name = type(error).__name__
+        if name in PICTURE_FAULTS:
+            return {**line, "status": "failed", "error": name, "reason": str(error)}
         return error
     status = "accepted" if verdict["statusCode"] == 200 else "rejected"
     told = {name: verdict["body"].get(name) for name in ("label", "confidence", "inferences")}

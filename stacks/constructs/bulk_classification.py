@@ -27,6 +27,7 @@ from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rejection_report import report_rejections
+from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
@@ -181,6 +182,7 @@ class BulkClassification(Construct):
             "ClassifyBatch",
             settings=settings,
             folder="classify_batch",
+            package_module="handler",
             imports=STEPS,
             environment={
                 # One thread that is throttled slows down all of its function.
@@ -193,6 +195,7 @@ class BulkClassification(Construct):
                 "DATA_BUCKET": self._data_bucket.bucket_name,
                 "ENDPOINT_NAME": settings.endpoint_name,
                 "REJECTION_STYLE": "status",  # each becomes a line of the results
+                "PICTURE_FAULTS": ",".join(STATUS_OF_ERROR),
                 "RESULTS_BUCKET": self._results_bucket.bucket_name,
                 "THREADS": str(settings.bulk.threads),
             },
@@ -221,6 +224,7 @@ class BulkClassification(Construct):
             "SummarizeBulk",
             settings=self._settings,
             folder="summarize_bulk",
+            package_module="handler",
             imports=("classify_batch",),
             environment={
                 "DATA_BUCKET": self._data_bucket.bucket_name,
@@ -270,6 +274,36 @@ class BulkClassification(Construct):
         )
 
     def _acknowledge_grants(self) -> None:
+        machine = self.state_machine
+        acknowledge_wildcard(
+            machine,
+            self._results_bucket.arn_for_objects(f"{expressions.RESULTS}/*"),
+            reason="Each run has a folder of its own there.",
+        )
+        acknowledge_wildcard(
+            machine,
+            cdk.Stack.of(self).format_arn(
+                service="s3",
+                region="",
+                account="",
+                resource=self._data_bucket.bucket_name,
+                resource_name="*",
+            ),
+            reason="A manifest may be anywhere in the data bucket.",
+        )
+        executions = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=cdk.Fn.select(6, cdk.Fn.split(":", machine.state_machine_arn)),
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for name in (":*", *(f"/{label}:*" for label in LABELS.values())):
+            acknowledge_wildcard(
+                machine,
+                f"{executions}{name}",
+                reason="CDK's grants on the state machine's own children, whose names Step "
+                "Functions makes up.",
+            )
         for function in self.functions.values():
             acknowledge_wildcard(
                 self.state_machine,

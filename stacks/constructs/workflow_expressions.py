@@ -27,8 +27,14 @@ STATUS_OF_ERROR = {
     "ImageAccessDenied": 403,
     "ImageNotFound": 404,
     "ImageTooLarge": 413,
+    "TooManyPixels": 413,
+    "TooManyScans": 413,
     "NotAnImage": 415,
+    "UnsupportedImageFormat": 415,
+    "ImageDamaged": 422,
+    "ImageEmpty": 422,
     "ImageRefused": 422,
+    "ImageTruncated": 422,
 }
 
 
