@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from settings.batch_transform import BatchTransform
+from settings.batch import BatchTransform, Bulk
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
 from settings.monitoring import Monitoring
@@ -100,6 +100,7 @@ class Settings(Section):
     endpoint: Endpoint = Endpoint()
     capture: Capture = Capture()
     workflow: Workflow = Workflow()
+    bulk: Bulk = Bulk()
     batch_transform: BatchTransform = BatchTransform()
     notifications: Notifications = Notifications()
     monitoring: Monitoring = Monitoring()

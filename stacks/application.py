@@ -56,6 +56,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings.stack_name("Batch"),
         settings=settings,
         data_bucket=storage.data_bucket,
+        artifact_bucket=storage.artifact_bucket,
         topic=workflow.topic,
         encryption_key=storage.encryption_key,
         env=env,

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch_transform import BatchTransform
+from stacks.constructs.bulk_classification import BulkClassification
 from stacks.constructs.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notification_topic import NotificationTopic
 
@@ -22,6 +23,7 @@ class BatchStack(cdk.Stack):
         *,
         settings: Settings,
         data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
         topic: NotificationTopic,
         encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
@@ -32,7 +34,6 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
-        state_machines: list[sfn.IStateMachine] = []
         transform = BatchTransform(
             self,
             "BatchTransform",
@@ -41,13 +42,27 @@ class BatchStack(cdk.Stack):
             topic=topic,
             encryption_key=encryption_key,
         )
-        state_machines.append(transform.state_machine)
+        state_machines: list[sfn.IStateMachine] = [transform.state_machine]
         cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
-        if state_machines:
-            DeadExecutionNotice(
+        if settings.endpoint.enabled:
+            bulk = BulkClassification(
                 self,
-                "NoticeOfDeadExecution",
+                "BulkClassification",
                 settings=settings,
+                data_bucket=data_bucket,
+                # Results are made here, as models are; in the data bucket a run over all of it
+                # would list them as pictures.
+                results_bucket=artifact_bucket,
                 topic=topic,
-                state_machines=state_machines,
+                encryption_key=encryption_key,
             )
+            state_machines.append(bulk.state_machine)
+            cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
+            cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
+        DeadExecutionNotice(
+            self,
+            "NoticeOfDeadExecution",
+            settings=settings,
+            topic=topic,
+            state_machines=state_machines,
+        )

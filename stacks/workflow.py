@@ -45,7 +45,7 @@ class WorkflowStack(cdk.Stack):
             "Classification",
             settings=settings,
             serialize_image=self._serialize_image(data_bucket, encryption_key),
-            classify_image=self._classify_image(),
+            classify_image=self._classify_image(data_bucket, encryption_key),
             filter_confidence=self._filter_confidence(),
             topic=self.topic,
         )
@@ -89,20 +89,15 @@ class WorkflowStack(cdk.Stack):
             "SerializeImage",
             settings=self._settings,
             folder="serialize_image",
+            package_module="handler",
             timeout=cdk.Duration.seconds(15),
         )
-        allow(
-            function,
-            "s3:GetObject",
-            data_bucket.arn_for_objects("*"),
-            why_wildcard="Any picture of the data bucket may be classified.",
-        )
-        # Lets S3 answer 404 instead of 403 for a key that is not there.
-        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
-        allow_reading(function, encryption_key)
+        self._allow_reading_pictures(function, data_bucket, encryption_key)
         return function
 
-    def _classify_image(self) -> PythonFunction:
+    def _classify_image(
+        self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None
+    ) -> PythonFunction:
         function = PythonFunction(
             self,
             "ClassifyImage",
@@ -115,7 +110,24 @@ class WorkflowStack(cdk.Stack):
             service="sagemaker", resource="endpoint", resource_name=self._settings.endpoint_name
         )
         allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
+        self._allow_reading_pictures(function, data_bucket, encryption_key)
         return function
+
+    def _allow_reading_pictures(
+        self,
+        function: PythonFunction,
+        data_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        allow(
+            function,
+            "s3:GetObject",
+            data_bucket.arn_for_objects("*"),
+            why_wildcard="Any picture of the data bucket may be classified.",
+        )
+        # Lets S3 answer 404 instead of 403 for a key that is not there.
+        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        allow_reading(function, encryption_key)
 
     def _filter_confidence(self) -> PythonFunction:
         return PythonFunction(

@@ -26,6 +26,7 @@ class PythonFunction(lambda_.Function):
         settings: Settings,
         folder: str,
         handler: str = "lambda_handler",
+        package_module: str | None = None,
         imports: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
@@ -33,7 +34,9 @@ class PythonFunction(lambda_.Function):
     ) -> None:
         """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
 
-        `imports` are other folders from which it takes `lambda_src.<folder>...`.
+        With `package_module`, the folder is a package, whose modules import each other as
+        `from .other import ...`, and `handler` is in that module of it. `imports` are folders from
+        which these import as `from lambda_src.<folder>.handler import ...`.
         """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(
@@ -48,8 +51,10 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=_folders(folder, *imports) if imports else _folder(folder),
-            handler=f"{f'lambda_src.{folder}.' if imports else ''}handler.{handler}",
+            code=_packages(folder, *imports) if package_module else _modules(folder),
+            handler=f"lambda_src.{folder}.{package_module}.{handler}"
+            if package_module
+            else f"handler.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
             memory_size=memory_size,
@@ -60,19 +65,19 @@ class PythonFunction(lambda_.Function):
         acknowledge_shared_network_and_concurrency(self)
 
 
-def _folder(folder: str) -> lambda_.AssetCode:
+def _modules(folder: str) -> lambda_.AssetCode:
     return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
 
 
-def _folders(*folders: str) -> lambda_.AssetCode:
-    # The project without everything else, so that the names of modules are those of the project.
+def _packages(*folders: str) -> lambda_.AssetCode:
+    # The project without all the rest, so that modules have the same names as everywhere else.
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC.parent),
         exclude=[
             "/*",
-            f"!/{LAMBDA_SRC.name}",
-            f"/{LAMBDA_SRC.name}/*",
-            *(f"!/{LAMBDA_SRC.name}/{folder}" for folder in folders),
+            "!/lambda_src",
+            "/lambda_src/*",
+            *(f"!/lambda_src/{folder}" for folder in folders),
             "__pycache__",
         ],
         ignore_mode=cdk.IgnoreMode.GIT,

@@ -27,6 +27,7 @@ USERS = {
     "TrainingJobIsCompleteRole": READ,
     "ImageEndpointModelRole": WRITE,
     "SerializeImageRole": READ,
+    "ClassifyImageRole": READ,
     "ClassificationStateMachineRole": PUBLISH,
     "NoticeOfDeadExecutionStateMachineRole": PUBLISH,
     "NoticeOfAlarmStateMachineRole": PUBLISH,

@@ -9,6 +9,7 @@ from localcloud.emulator.repairs import (
     delete_during_creation,
     delete_during_update,
     deleted_function_logs,
+    distributed_map,
     function_workers,
     lambda_outcome,
     lambda_tmp,
@@ -32,6 +33,7 @@ def repair() -> None:
     delete_during_creation.repair()
     delete_during_update.repair()
     deleted_function_logs.repair()
+    distributed_map.repair()
     function_workers.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
