@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from settings.instances import EndpointInstanceType
 from settings.section import Section
 
 
@@ -20,3 +21,14 @@ class Bulk(Section):
     tolerated_failure_percentage: Annotated[int, Field(ge=0, le=100)] = 5
     """More pictures in batches that failed end the run. A bad picture is no failure of its
     batch."""
+
+
+class BatchTransform(Section):
+    """Transform jobs that manifests below `batch/input/` start."""
+
+    instance_type: EndpointInstanceType = "ml.m5.xlarge"
+    """As for the endpoint."""
+    instance_count: Annotated[int, Field(ge=1, le=100)] = 1
+    """Instances of each transform job; they share its pictures, and cost while it runs."""
+    max_runtime_minutes: Annotated[int, Field(ge=10, le=7200)] = 240
+    """A transform job that takes longer is stopped; pictures without a result by then fail."""

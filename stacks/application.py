@@ -35,6 +35,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         scope,
         settings.stack_name("Inference"),
         settings=settings,
+        data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
         capture_bucket=storage.capture_bucket,
         encryption_key=storage.encryption_key,
@@ -72,6 +73,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
 
     _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
     _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)
+    _warn_if_retired(batch, "batch_transform.instance_type", settings.batch_transform.instance_type)
 
 
 def _warn_if_retired(stack: cdk.Stack, key: str, instance_type: str) -> None:

@@ -7,6 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.batch_transform import BatchTransform
 from stacks.constructs.bulk_classification import BulkClassification
 from stacks.constructs.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notification_topic import NotificationTopic
@@ -33,7 +34,16 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
-        state_machines: list[sfn.IStateMachine] = []
+        transform = BatchTransform(
+            self,
+            "BatchTransform",
+            settings=settings,
+            data_bucket=data_bucket,
+            topic=topic,
+            encryption_key=encryption_key,
+        )
+        state_machines: list[sfn.IStateMachine] = [transform.state_machine]
+        cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
         if settings.endpoint.enabled:
             bulk = BulkClassification(
                 self,
@@ -49,11 +59,10 @@ class BatchStack(cdk.Stack):
             state_machines.append(bulk.state_machine)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
             cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
-        if state_machines:
-            DeadExecutionNotice(
-                self,
-                "NoticeOfDeadExecution",
-                settings=settings,
-                topic=topic,
-                state_machines=state_machines,
-            )
+        DeadExecutionNotice(
+            self,
+            "NoticeOfDeadExecution",
+            settings=settings,
+            topic=topic,
+            state_machines=state_machines,
+        )

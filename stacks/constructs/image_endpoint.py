@@ -22,6 +22,7 @@ from stacks.constructs.endpoint_update import deployment_config
 from stacks.constructs.grants import allow
 from stacks.constructs.sagemaker_role import SageMakerRole
 from stacks.constructs.training_job import MODELS
+from stacks.constructs.transform_expressions import OUTPUT
 
 CAPTURES = "captures"
 VARIANT = "AllTraffic"
@@ -33,7 +34,7 @@ CAPTURE_MODES = {
 
 
 class ImageEndpoint(Construct):
-    """Serves one model and captures requests and replies."""
+    """Serves one model and captures requests and replies; transform jobs may use the model, too."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class ImageEndpoint(Construct):
         *,
         settings: Settings,
         model_data_url: str,
+        data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
         encryption_key: kms.IKey | None,
@@ -56,7 +58,10 @@ class ImageEndpoint(Construct):
             self,
             "ModelRole",
             image=image,
-            log_group_name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
+            log_group_names=[
+                f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
+                "/aws/sagemaker/TransformJobs",
+            ],
         )
         allow(
             role,
@@ -74,6 +79,7 @@ class ImageEndpoint(Construct):
                 why_wildcard="SageMaker names each capture by its time.",
             )
             allow_writing(role, encryption_key)
+        self._allow_transform_jobs(role, settings, data_bucket)
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
         model = sagemaker.CfnModel(
@@ -87,6 +93,7 @@ class ImageEndpoint(Construct):
         )
         # The role *and its policy*; else the first deploy fails with "Could not access model data".
         model.node.add_dependency(role)
+        self.model_name = model.attr_model_name
         configuration = sagemaker.CfnEndpointConfig(
             self,
             "EndpointConfig",
@@ -139,6 +146,29 @@ class ImageEndpoint(Construct):
             EndpointScaling(
                 self, "Scaling", scaling=scaling, endpoint=endpoint, variant_name=VARIANT
             )
+
+    def _allow_transform_jobs(
+        self, role: iam.Role, settings: Settings, data_bucket: s3.IBucket
+    ) -> None:
+        # A transform job has no role of its own, it works with the model's: CreateModel,
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
+        allow(
+            role,
+            "s3:GetObject",
+            data_bucket.arn_for_objects("*"),
+            why_wildcard="A manifest may name any picture of the data bucket.",
+        )
+        allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(
+            role,
+            "s3:PutObject",
+            data_bucket.arn_for_objects(f"{OUTPUT}/*"),
+            why_wildcard="Each transform job has a folder of its own below batch/output/.",
+        )
+        allow_writing(role, self._encryption_key)
+        allow_volumes(
+            role, volume_key(self._encryption_key, settings.batch_transform.instance_type)
+        )
 
     def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:
         given = settings.training.model_data_url
