@@ -110,7 +110,12 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         status: tally.counts[status] for status in ("accepted", "rejected", "failed")
     }
     location = f"s3://{RESULTS_BUCKET}/{key}"
-    summary = {"source": event["source"], "counts": counts, "location": location}
+    summary = {
+        "source": event["source"],
+        "execution": event["execution"],
+        "counts": counts,
+        "location": location,
+    }
     s3.put_object(
         Bucket=RESULTS_BUCKET,
         Key=f"{prefix}/summary.json",

@@ -72,8 +72,14 @@ ITEM = {
 }
 LISTED_ITEM = {**ITEM, "item": "{% $states.context.Map.Item.Value.Key %}"}
 
-# What the Map gives goes beside its input.
-WITH_MAP = '{% $merge([$states.input, {"map": $states.result}]) %}'
+# What summarize_bulk takes.
+WITH_MAP = expression(
+    """
+    $merge([
+      $states.input, {"map": $states.result, "execution": $states.context.Execution.Id}
+    ])
+    """
+)
 
 MESSAGE = message("$states.input.location")
 
