@@ -44,6 +44,11 @@ class BatchStack(cdk.Stack):
         )
         state_machines: list[sfn.IStateMachine] = [transform.state_machine]
         cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
+        cdk.CfnOutput(
+            self,
+            "BatchTransformStateMachineArn",
+            value=transform.state_machine.state_machine_arn,
+        )
         if settings.endpoint.enabled:
             bulk = BulkClassification(
                 self,

@@ -11,7 +11,6 @@ from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
 from stacks.constructs.encryption_key import (
-    allow_reading,
     allow_volumes,
     allow_writing,
     volume_key,
@@ -69,7 +68,6 @@ class ImageEndpoint(Construct):
             self._model_arn(settings, artifact_bucket),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
-        allow_reading(role, encryption_key)
         allow_volumes(role, key_of_volumes)
         if settings.capture.enabled:
             allow(
@@ -78,7 +76,8 @@ class ImageEndpoint(Construct):
                 capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
                 why_wildcard="SageMaker names each capture by its time.",
             )
-            allow_writing(role, encryption_key)
+        # Of model, pictures, captures and results of transform jobs.
+        allow_writing(role, encryption_key)
         self._allow_transform_jobs(role, settings, data_bucket)
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
@@ -165,7 +164,6 @@ class ImageEndpoint(Construct):
             data_bucket.arn_for_objects(f"{OUTPUT}/*"),
             why_wildcard="Each transform job has a folder of its own below batch/output/.",
         )
-        allow_writing(role, self._encryption_key)
         allow_volumes(
             role, volume_key(self._encryption_key, settings.batch_transform.instance_type)
         )

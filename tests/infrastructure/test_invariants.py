@@ -1,7 +1,6 @@
 """What must hold in every configuration, or in every environment, whatever else changes."""
 
 import ast
-import json
 import sys
 from collections.abc import Callable
 
@@ -17,7 +16,6 @@ from tests.infrastructure.invariants import (
     Resource,
     Stacks,
     as_list,
-    policies,
     resources,
 )
 from tests.infrastructure.synthesis import (
@@ -45,17 +43,26 @@ def test_whatever_the_settings_are(
 # --- captures ------------------------------------------------------------------------------------
 
 
-def test_captures_are_written_below_their_prefix_only(
-    templates: Templates, environment: str
-) -> None:
-    written = [
-        json.dumps(statement["Resource"])
-        for statement in policies(templates(environment))
+def test_each_role_writes_below_a_prefix_of_its_own(templates: Templates, environment: str) -> None:
+    written = sorted(
+        (role["Ref"].rpartition("Role")[0], str(resource["Fn::Join"][1][-1]))
+        for policy in resources(templates(environment), "AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "s3:PutObject" in as_list(statement["Action"])
-    ]
+        for resource in as_list(statement["Resource"])
+        for role in policy["Properties"]["Roles"]
+    )
 
-    assert sorted("captures/*" in resource for resource in written) == [False, True]
-    assert sorted("models/*" in resource for resource in written) == [False, True]
+    assert written == [
+        ("BatchTransformCheckManifest", "/batch/output/*"),
+        ("BatchTransformWritePredictions", "/batch/output/*"),
+        ("BulkClassificationClassifyBatch", "/bulk/*"),
+        ("BulkClassificationStateMachine", "/bulk/*"),
+        ("BulkClassificationSummarizeBulk", "/bulk/*"),
+        ("ImageEndpointModel", "/batch/output/*"),
+        ("ImageEndpointModel", "/captures/*"),
+        ("TrainingJobJob", "/models/*"),
+    ]
 
 
 def test_captures_expire(templates: Templates, environment: str) -> None:
@@ -154,17 +161,19 @@ def keys_asked_for(folder: str, mapping: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "folder"),
+    ("prefix", "folder", "imports"),
     [
-        ("SerializeImage", "serialize_image"),
-        ("ClassifyImage", "classify_image"),
-        ("FilterConfidence", "filter_confidence"),
-        ("TrainingJobOnEvent", "training_job"),
-        ("TrainingJobIsComplete", "training_job"),
+        ("SerializeImage", "serialize_image", []),
+        ("ClassifyImage", "classify_image", []),
+        ("FilterConfidence", "filter_confidence", []),
+        ("TrainingJobOnEvent", "training_job", []),
+        ("TrainingJobIsComplete", "training_job", []),
+        ("BatchTransformCheckManifest", "check_manifest", []),
+        ("BatchTransformWritePredictions", "write_predictions", ["filter_confidence"]),
     ],
 )
 def test_the_environment_that_is_set_is_the_one_that_is_read(
-    templates: Templates, environment: str, prefix: str, folder: str
+    templates: Templates, environment: str, prefix: str, folder: str, imports: list[str]
 ) -> None:
     (function,) = (
         function
@@ -175,7 +184,8 @@ def test_the_environment_that_is_set_is_the_one_that_is_read(
     )
 
     set_ = function["Properties"].get("Environment", {}).get("Variables", {})
-    assert set(set_) == keys_read(folder, "os.environ")
+    read = [keys_read(each, "os.environ") for each in (folder, *imports)]
+    assert set(set_) == set().union(*read)
     *_, module, function_name = function["Properties"]["Handler"].split(".")
     assert (ROOT / "lambda_src" / folder / f"{module}.py").is_file()
     assert function_name in {
@@ -238,4 +248,6 @@ def test_handlers_import_nothing_but_the_runtimes() -> None:
             )
             for name in names:
                 root = name.split(".")[0]
-                assert root in {"boto3", "botocore", *sys.stdlib_module_names}, f"{source}: {name}"
+                # lambda_src: another folder, which PythonFunction adds with `imports`.
+                allowed = {"boto3", "botocore", "lambda_src", *sys.stdlib_module_names}
+                assert root in allowed, f"{source}: {name}"

@@ -19,6 +19,7 @@ LIFE = (
     "test_data_updates",
     "test_redeployment",
     "test_environments",
+    "test_batch_transform",
     "test_variants",
     "test_end_of_life",
 )
