@@ -6,15 +6,7 @@ from typing import Any
 import pytest
 
 from stacks.constructs import workflow_expressions as expressions
-
-jsonata = pytest.importorskip("jsonata", reason="comes with the local cloud")
-
-
-def evaluate(expression: str, states: dict[str, Any]) -> Any:
-    """Value of an expression with its `{% %}`."""
-    compiled = jsonata.Jsonata(expression.removeprefix("{%").removesuffix("%}"))
-    compiled.assign("states", states)
-    return compiled.evaluate(None)
+from tests.unit.stacks.evaluation import evaluate
 
 
 def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
