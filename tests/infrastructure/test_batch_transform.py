@@ -1,17 +1,16 @@
 """The batch transform: what starts it, what it asks of SageMaker, and what it may do."""
 
 import json
+import math
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
-from settings.loader import validate
-from stacks.constructs import batch_transform, transform_expressions, workflow_expressions
+from stacks.constructs import workflow_expressions
 from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
 from tests.infrastructure.test_variants import as_list, statements, templates_with
 
-LONGEST_JOB_NAME = 63  # of CreateTransformJob
 MINUTE = 60
 
 
@@ -20,14 +19,15 @@ def transform_of(template: Template) -> dict[str, Any]:
     return transform
 
 
-def constant(folder: str, name: str) -> Any:
-    """The value of a constant of a handler that is written as numbers."""
+def constant(folder: str, name: str) -> int:
+    """The value of a constant of a handler that is a product of numbers."""
     (line,) = (
         line
         for line in (ROOT / "lambda_src" / folder / "handler.py").read_text().splitlines()
         if line.startswith(f"{name} = ")
     )
-    return eval(line.partition(" = ")[2])
+    numbers = [int(number) for number in line.partition(" = ")[2].split(" * ")]
+    return math.prod(numbers)
 
 
 def test_a_manifest_in_the_data_bucket_starts_it(templates: Templates, environment: str) -> None:
@@ -170,19 +170,5 @@ def test_the_model_may_log_as_transform_job_too(templates: Templates, environmen
     assert f":/aws/sagemaker/Endpoints/scones-{environment}:log-stream:*" in logs
 
 
-def test_the_longest_name_of_a_job_is_one() -> None:
-    settings = validate({}, environment="e" * 16, source="a test")
-    expression = transform_expressions.read_event(settings.resource_prefix)
-
-    assert "0, 32)" in expression
-    assert len(f"{settings.resource_prefix}-{'0' * 32}") <= LONGEST_JOB_NAME
-
-
-def test_handlers_and_state_machine_agree_on_what_is_named_and_where() -> None:
+def test_handler_and_message_name_as_many_pictures() -> None:
     assert constant("write_predictions", "MAX_NAMED") == workflow_expressions.MAX_NAMED
-    minutes = batch_transform.FUNCTION_MINUTES
-    assert minutes <= 15  # of Lambda
-    assert transform_expressions.MANIFEST.count("manifest.json") == 1
-    assert transform_expressions.RAW_OUTPUT.count("/raw") == 1
-    handler = (ROOT / "lambda_src" / "write_predictions" / "handler.py").read_text()
-    assert "manifest.json" in handler and "/raw/" in handler
