@@ -16,6 +16,7 @@ from localcloud.emulator.repairs.distributed_map.interpreter import Document
 from localcloud.emulator.repairs.distributed_map.map_state import MapState
 from localcloud.emulator.repairs.distributed_map.results import results_of
 from localcloud.emulator.repairs.state_size import check_size
+from localcloud.emulator.repairs.stopped_execution import PARENT, has_ended
 
 THRESHOLD_EXCEEDED = "States.ExceedToleratedFailureThreshold"
 
@@ -34,6 +35,8 @@ COUNTS = (
     "failuresNotRedrivable",
     "pendingRedrive",
 )
+
+ENDED = ("succeeded", "failed", "aborted")
 
 
 class MapRun:
@@ -61,7 +64,7 @@ class MapRun:
     @property
     def aborted(self) -> bool:
         """Whether the execution around this run was stopped."""
-        return bool(self._execution["status"] != "RUNNING")
+        return has_ended(self._execution)
 
     def run(self) -> Any:
         """Run all children; the result of the state.
@@ -94,6 +97,8 @@ class MapRun:
             for index, batch in self._batches:
                 self._results.add_pending(index, batch.input)
         result = self._results.finish()
+        if self._results.written:
+            self._count_written()
         if self.aborted:
             self._tell("Aborted")
             return result
@@ -168,12 +173,14 @@ class MapRun:
             "events": [],
             "testCase": self._execution.get("testCase"),
             "mockAttempts": {},
+            PARENT: self._execution,
         }
         self._interpreter.executions[child["executionArn"]] = child
         return child
 
     def _end(self, index: int, child: Document, batch: Batch) -> None:
         child["stopDate"] = self._interpreter.now()
+        del child[PARENT]
         with self._lock:
             self._results.add(index, child)
             self._count(batch, "running", child["status"].lower())
@@ -189,6 +196,10 @@ class MapRun:
         executions[after] += 1
         items[before] -= batch.items
         items[after] += batch.items
+
+    def _count_written(self) -> None:
+        for counts in (self.record["executionCounts"], self.record["itemCounts"]):
+            counts["resultsWritten"] = sum(counts[end] for end in ENDED)
 
     def _too_many_failed(self) -> bool:
         items = self.record["itemCounts"]
