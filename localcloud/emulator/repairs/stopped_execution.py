@@ -14,7 +14,7 @@ ADD_EVENT = "ministack.services.stepfunctions:_add_event"
 FAIL_EXECUTION = "ministack.services.stepfunctions:_fail_execution"
 
 PARENT = "_parent"
-"""Key of a running child of a Map Run: the execution that started the run."""
+"""Key of what ends with another: a Map Run with its execution, a child with its Map Run."""
 
 Execution = dict[str, Any]
 
@@ -44,6 +44,6 @@ def repair() -> None:
 
 
 def has_ended(execution: Execution) -> bool:
-    """Whether `execution`, or one that it is part of, no longer runs."""
+    """Whether `execution` (or Map Run), or one that it is part of, no longer runs."""
     parent = execution.get(PARENT)
     return execution["status"] != "RUNNING" or (parent is not None and has_ended(parent))

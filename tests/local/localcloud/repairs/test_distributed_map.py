@@ -1,12 +1,14 @@
 """Contract tests of the Distributed Map; each fails without its repair."""
 
 import json
+import time
 import uuid
 from typing import Any
 
 import pytest
 
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.sagemaker.support import wait
 
 LIMIT = 262_144
 
@@ -475,3 +477,47 @@ class TestChildren:
         assert described["status"] == "SUCCEEDED"
         assert described["inputDetails"]["included"] == (kind == "STANDARD")
         assert ("input" in described, bool(history)) == ((kind == "STANDARD"),) * 2
+
+    def test_no_more_than_64_at_a_time(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        execution = start(
+            machine(
+                distributed(
+                    {"Type": "Wait", "Seconds": 3, "End": True},
+                    Items="{% [1..70] %}",
+                    MaxConcurrency=1000,
+                )
+            ),
+            {},
+        )
+
+        (run,) = wait(lambda: client.list_map_runs(executionArn=execution)["mapRuns"])
+        arn = run["mapRunArn"]
+
+        def running() -> int:
+            counts = client.describe_map_run(mapRunArn=arn)["executionCounts"]
+            return int(counts["running"])
+
+        wait(lambda: running() >= 64)
+        time.sleep(0.3)  # for more of them, if there were
+        assert running() == 64
+        client.stop_execution(executionArn=execution)
+
+    def test_too_many_failures_end_the_others(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        state = failing("bad")
+        processor = state["ItemProcessor"]
+        processor["States"]["Pass"] = {"Type": "Wait", "Seconds": 1, "Next": "After"}
+        processor["States"]["After"] = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Arguments": {"TopicArn": "none", "Message": "never"},
+            "End": True,
+        }
+
+        execution = start(machine(state), ["good", "bad"])
+
+        wait(lambda: client.describe_execution(executionArn=execution)["status"] == "FAILED")
+        (run,) = client.list_map_runs(executionArn=execution)["mapRuns"]
+        counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+        assert (counts["failed"], counts["aborted"]) == (1, 1)
