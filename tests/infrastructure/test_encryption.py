@@ -35,6 +35,9 @@ USERS = {
     "BatchTransformCheckManifestRole": WRITE,
     "BatchTransformWritePredictionsRole": WRITE,
     "BatchTransformStateMachineRole": {*PUBLISH, *VOLUMES},
+    "BulkClassificationClassifyBatchRole": WRITE,
+    "BulkClassificationSummarizeBulkRole": WRITE,
+    "BulkClassificationStateMachineRole": {*PUBLISH, *WRITE},
     "NoticeOfDeadExecutionStateMachineRole": PUBLISH,
     "NoticeOfAlarmStateMachineRole": PUBLISH,
 }
