@@ -139,6 +139,7 @@ class BatchTransform(Construct):
             service="ssm",
             action="getParameter",
             parameters={"Name": name},
+            iam_action="ssm:GetParameter",
             iam_resources=[parameter.parameter_arn],
             outputs=expressions.WITH_MODEL,
             # What a Catch of a CustomState gives is the error only: CDK writes no Output for it.
