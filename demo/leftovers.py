@@ -39,7 +39,8 @@ LISTINGS = (
 def leftovers() -> list[str]:
     """Lines such as `bucket: pictures`; empty after a complete `cdk destroy --all`.
 
-    Finished training jobs are no resources but history, which SageMaker never deletes.
+    Finished training and transform jobs are no resources but history, which SageMaker never
+    deletes.
     """
     session = Session()
     bootstrap = _bootstrap_resources(session)

@@ -20,6 +20,7 @@ PAGE_SIZE = 100  # the most there is; SageMaker has some 2,000 quotas
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
+ALL_TRANSFORM = "Number of instances across all transform jobs"
 
 Quota = dict[str, Any]
 
@@ -37,12 +38,21 @@ class Need:
     runs: int
     """Instances that run later, at most."""
     updates: int
-    """Instances at the same time, at worst: while an update runs."""
+    """Instances at the same time while an update runs; 0 if there is no such thing."""
+
+    @property
+    def most(self) -> int:
+        """Instances at the same time, at worst."""
+        return max(self.runs, self.updates)
 
 
 def needs(settings: Settings) -> list[Need]:
     """What the settings ask for."""
-    return [*_training_needs(settings), *_endpoint_needs(settings)]
+    return [
+        *_training_needs(settings),
+        *_endpoint_needs(settings),
+        *_transform_needs(settings),
+    ]
 
 
 def _training_needs(settings: Settings) -> Iterator[Need]:
@@ -78,11 +88,19 @@ def _endpoint_needs(settings: Settings) -> Iterator[Need]:
         yield Need(quota, setting, starts=endpoint.instance_count, runs=runs, updates=2 * runs)
 
 
+def _transform_needs(settings: Settings) -> Iterator[Need]:
+    batch = settings.batch_transform
+    for quota, setting in (
+        (f"{batch.instance_type} for transform job usage", "batch_transform.instance_type"),
+        (ALL_TRANSFORM, None),
+    ):
+        # Nothing of it runs before there is a manifest.
+        yield Need(quota, setting, starts=0, runs=batch.instance_count, updates=0)
+
+
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """There is a quota for each instance type, and it is large enough."""
     needed = {need.quota: need for need in needs(settings)}
-    if not needed:
-        yield Finding(Verdict.OK, "none needed: no training, no endpoint")
     # The first list leaves out quotas whose applied value AWS does not know; their default holds.
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
         for quota in _find(aws, operation, needed.keys()):
@@ -113,6 +131,13 @@ def _judge(need: Need, quota: Quota, region: str) -> Finding:
     what, remedy = f"quota {need.quota!r} is {allowed}", _remedy(need, quota, region)
     if allowed < need.starts:
         return Finding(Verdict.PROBLEM, f"{what}; needed: {need.starts}", remedy)
+    if allowed < need.runs and not need.starts:
+        return Finding(
+            Verdict.NOTE,
+            f"{what}, enough to deploy; a batch transform would wait in vain for the "
+            f"{need.runs} it needs",
+            remedy,
+        )
     if allowed < need.runs:
         return Finding(
             Verdict.NOTE,
@@ -128,14 +153,14 @@ def _judge(need: Need, quota: Quota, region: str) -> Finding:
             f"stops these: up to {need.updates} in all, and it fails where the quota is less",
             remedy,
         )
-    return Finding(Verdict.OK, f"{what}; needed: {need.updates}")
+    return Finding(Verdict.OK, f"{what}; needed: {need.most}")
 
 
 def _not_listed(need: Need, region: str) -> Finding:
     if need.type_setting is None:
         return Finding(Verdict.NOT_CHECKED, f"{region} lists no quota {need.quota!r}")
     return Finding(
-        Verdict.PROBLEM,
+        Verdict.PROBLEM if need.starts else Verdict.NOTE,
         f"{region} has no quota {need.quota!r}: the instance type is not offered there",
         f"another {need.type_setting}, or another region",
     )
@@ -147,5 +172,5 @@ def _remedy(need: Need, quota: Quota, region: str) -> str:
         return f"AWS does not raise it; {other}, or another region"
     return (
         f"aws service-quotas request-service-quota-increase --service-code {SERVICE} "
-        f"--quota-code {quota['QuotaCode']} --desired-value {need.updates} --region {region}"
+        f"--quota-code {quota['QuotaCode']} --desired-value {need.most} --region {region}"
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from settings.batch import BatchTransform, Bulk
 from settings.drift import Drift
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
@@ -102,6 +103,8 @@ class Settings(Section):
     capture: Capture = Capture()
     drift: Drift = Drift()
     workflow: Workflow = Workflow()
+    bulk: Bulk = Bulk()
+    batch_transform: BatchTransform = BatchTransform()
     notifications: Notifications = Notifications()
     monitoring: Monitoring = Monitoring()
     retention: Retention = Retention()
@@ -164,7 +167,7 @@ class Settings(Section):
 
     @property
     def resource_prefix(self) -> str:
-        """Prefix of the few physical names there are: the endpoint and the training jobs."""
+        """Prefix of the few physical names there are: endpoint, training and transform jobs."""
         return f"scones-{self.environment}"
 
     @property
@@ -186,3 +189,8 @@ class Settings(Section):
     def model_classes_parameter(self) -> str:
         """SSM parameter with the trained model's class names, in order, joined by commas."""
         return f"/scones/{self.environment}/model/classes"
+
+    @property
+    def model_name_parameter(self) -> str:
+        """SSM parameter with the name of the SageMaker model."""
+        return f"/scones/{self.environment}/model/name"

@@ -5,6 +5,7 @@ from constructs import Construct
 
 from settings import Settings
 from settings.instances import is_retired
+from stacks.batch import BatchStack
 from stacks.inference import InferenceStack
 from stacks.monitoring import MonitoringStack
 from stacks.storage import StorageStack
@@ -13,7 +14,7 @@ from stacks.workflow import WorkflowStack
 
 
 def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | None = None) -> None:
-    """Adds storage -> training -> inference -> workflow -> monitoring, each on those before it.
+    """Adds storage, training, inference, workflow, batch and monitoring, each on those before it.
 
     Training hands the model on through SSM parameters and not through exports: CloudFormation
     refuses to change an export that another stack imports, and every training changes it.
@@ -34,6 +35,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         scope,
         settings.stack_name("Inference"),
         settings=settings,
+        data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
         capture_bucket=storage.capture_bucket,
         encryption_key=storage.encryption_key,
@@ -49,6 +51,17 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
+    batch = BatchStack(
+        scope,
+        settings.stack_name("Batch"),
+        settings=settings,
+        data_bucket=storage.data_bucket,
+        artifact_bucket=storage.artifact_bucket,
+        topic=workflow.topic,
+        encryption_key=storage.encryption_key,
+        env=env,
+    )
+    batch.add_stack_dependency(inference, "calls the endpoint by its name")
     monitoring = MonitoringStack(
         scope,
         settings.stack_name("Monitoring"),
@@ -64,6 +77,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
 
     _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
     _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)
+    _warn_if_retired(batch, "batch_transform.instance_type", settings.batch_transform.instance_type)
 
 
 def _warn_if_retired(stack: cdk.Stack, key: str, instance_type: str) -> None:

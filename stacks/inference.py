@@ -11,7 +11,7 @@ from stacks.constructs.image_endpoint import ImageEndpoint
 
 
 class InferenceStack(cdk.Stack):
-    """Serves the model that the training stack published last."""
+    """Serves the model that the training stack published last, and publishes its name."""
 
     def __init__(
         self,
@@ -19,6 +19,7 @@ class InferenceStack(cdk.Stack):
         construct_id: str,
         *,
         settings: Settings,
+        data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
         encryption_key: kms.IKey | None,
@@ -37,9 +38,17 @@ class InferenceStack(cdk.Stack):
             model_data_url=ssm.StringParameter.value_for_string_parameter(
                 self, settings.model_data_url_parameter
             ),
+            data_bucket=data_bucket,
             artifact_bucket=artifact_bucket,
             capture_bucket=capture_bucket,
             encryption_key=encryption_key,
+        )
+        # Not an export: the name changes with every model, and an export in use could not.
+        ssm.StringParameter(
+            self,
+            "ModelNameParameter",
+            parameter_name=settings.model_name_parameter,
+            string_value=endpoint.model_name,
         )
         if settings.endpoint.enabled:
             cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)

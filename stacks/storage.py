@@ -38,6 +38,7 @@ class StorageStack(cdk.Stack):
         if settings.encryption.customer_managed_key:
             self.encryption_key = EncryptionKey(self, "EncryptionKey", settings=settings)
         self.data_bucket = self._bucket("DataBucket")
+        _send_events(self.data_bucket)
         self.artifact_bucket = self._bucket("ArtifactBucket")
         self.capture_bucket = self._bucket(
             "CaptureBucket",
@@ -108,6 +109,17 @@ class StorageStack(cdk.Stack):
         handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)
         for resource in (handler, role):
             resource.add_property_override("Tags", tag_list(self._settings))
+
+
+def _send_events(bucket: s3.Bucket) -> None:
+    # Not event_bridge_enabled of the construct: that is a custom resource with a function.
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
+            event_bridge_enabled=True
+        )
+    )
 
 
 def _acknowledge_what_is_left_out(bucket: s3.Bucket) -> None:

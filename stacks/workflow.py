@@ -4,12 +4,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs import workflow_expressions as expressions
-from stacks.constructs.classification_workflow import NOTIFIED_ERROR, ClassificationWorkflow
+from stacks.constructs.classification_workflow import ClassificationWorkflow
+from stacks.constructs.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.encryption_key import allow_reading
 from stacks.constructs.event_notice import EventNotice
 from stacks.constructs.grants import allow
@@ -37,7 +37,7 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        topic = NotificationTopic(
+        self.topic = NotificationTopic(
             self, "Notifications", settings=settings, encryption_key=encryption_key
         )
         self.classification = ClassificationWorkflow(
@@ -45,39 +45,21 @@ class WorkflowStack(cdk.Stack):
             "Classification",
             settings=settings,
             serialize_image=self._serialize_image(data_bucket, encryption_key),
-            classify_image=self._classify_image(),
+            classify_image=self._classify_image(data_bucket, encryption_key),
             filter_confidence=self._filter_confidence(),
-            topic=topic,
+            topic=self.topic,
         )
         state_machine = self.classification.state_machine
-        self._notice_dead_executions(state_machine, topic)
-        self._notice_alarms(topic)
-        cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
-        cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
-
-    def _notice_dead_executions(
-        self, state_machine: sfn.IStateMachine, topic: NotificationTopic
-    ) -> None:
-        # Nothing inside the state machine can tell of these: no Catch sees a timeout, a stop, or
-        # States.Runtime, and Choice, Pass and Fail have no Catch.
-        EventNotice(
+        DeadExecutionNotice(
             self,
             "NoticeOfDeadExecution",
-            settings=self._settings,
-            topic=topic,
-            source="aws.states",
-            detail_type="Step Functions Execution Status Change",
-            detail={
-                "stateMachineArn": [state_machine.state_machine_arn],
-                "$or": [
-                    {"status": ["TIMED_OUT", "ABORTED"]},
-                    {"status": ["FAILED"], "error": [{"anything-but": NOTIFIED_ERROR}]},
-                ],
-            },
-            subject=expressions.dead_execution_subject(self._settings.environment),
-            message=expressions.DEAD_EXECUTION_MESSAGE,
-            about=expressions.DEAD_EXECUTION,
+            settings=settings,
+            topic=self.topic,
+            state_machines=[state_machine],
         )
+        self._notice_alarms(self.topic)
+        cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
+        cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
 
     def _notice_alarms(self, topic: NotificationTopic) -> None:
         # By name: CloudFormation begins an alarm's with its stack's. Not as actions of the alarms:
@@ -107,20 +89,15 @@ class WorkflowStack(cdk.Stack):
             "SerializeImage",
             settings=self._settings,
             folder="serialize_image",
+            package_module="handler",
             timeout=cdk.Duration.seconds(15),
         )
-        allow(
-            function,
-            "s3:GetObject",
-            data_bucket.arn_for_objects("*"),
-            why_wildcard="Any picture of the data bucket may be classified.",
-        )
-        # Lets S3 answer 404 instead of 403 for a key that is not there.
-        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
-        allow_reading(function, encryption_key)
+        self._allow_reading_pictures(function, data_bucket, encryption_key)
         return function
 
-    def _classify_image(self) -> PythonFunction:
+    def _classify_image(
+        self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None
+    ) -> PythonFunction:
         function = PythonFunction(
             self,
             "ClassifyImage",
@@ -133,7 +110,24 @@ class WorkflowStack(cdk.Stack):
             service="sagemaker", resource="endpoint", resource_name=self._settings.endpoint_name
         )
         allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
+        self._allow_reading_pictures(function, data_bucket, encryption_key)
         return function
+
+    def _allow_reading_pictures(
+        self,
+        function: PythonFunction,
+        data_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        allow(
+            function,
+            "s3:GetObject",
+            data_bucket.arn_for_objects("*"),
+            why_wildcard="Any picture of the data bucket may be classified.",
+        )
+        # Lets S3 answer 404 instead of 403 for a key that is not there.
+        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        allow_reading(function, encryption_key)
 
     def _filter_confidence(self) -> PythonFunction:
         return PythonFunction(

@@ -5,9 +5,9 @@ failed may leave the rest. Everything is recognised by the environment's names a
 
 Listing needs the IAM actions cloudformation:ListStacks, logs:DescribeLogGroups,
 logs:DescribeLogStreams, s3:ListAllMyBuckets, and of sagemaker: ListEndpoints, ListEndpointConfigs,
-DescribeEndpointConfig, ListModels, DescribeModel, ListTrainingJobs. Removing needs
-logs:DeleteLogGroup, logs:DeleteLogStream, and of sagemaker: DeleteEndpoint, DeleteEndpointConfig,
-DeleteModel, StopTrainingJob.
+DescribeEndpointConfig, ListModels, DescribeModel, ListTrainingJobs, ListTransformJobs. Removing
+needs logs:DeleteLogGroup, logs:DeleteLogStream, and of sagemaker: DeleteEndpoint,
+DeleteEndpointConfig, DeleteModel, StopTrainingJob, StopTransformJob.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +20,7 @@ import boto3
 from settings import Settings
 
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
+TRANSFORM_LOGS = "/aws/sagemaker/TransformJobs"
 ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"
 
 
@@ -48,30 +49,33 @@ def find(settings: Settings) -> list[Remain]:
     Only to be asked when `existing_stacks` gives none: it does not tell what is still in use.
     """
     return [
-        *_training_jobs(settings),
+        *_jobs(settings, "training", "Training"),
+        *_jobs(settings, "transform", "Transform"),
         *_serving(settings),
         *_log_groups(settings),
-        *_training_log_streams(settings),
+        *_log_streams(settings, TRAINING_LOGS),
+        *_log_streams(settings, TRANSFORM_LOGS),
         *_buckets(settings),
     ]
 
 
-def _training_jobs(settings: Settings) -> Iterator[Remain]:
+def _jobs(settings: Settings, kind: str, member: str) -> Iterator[Remain]:
     # Only those that run, and cost: finished ones are history, which SageMaker never deletes.
     client = boto3.client("sagemaker")
     for name in _names(
         client,
-        "list_training_jobs",
-        "TrainingJobSummaries[].TrainingJobName",
+        f"list_{kind}_jobs",
+        f"{member}JobSummaries[].{member}JobName",
         NameContains=f"{settings.resource_prefix}-",
         StatusEquals="InProgress",
     ):
         if name.startswith(f"{settings.resource_prefix}-"):
+            stop = getattr(client, f"stop_{kind}_job")
             yield Remain(
-                "running training job",
+                f"running {kind} job",
                 name,
-                f"aws sagemaker stop-training-job --training-job-name {name}",
-                partial(client.stop_training_job, TrainingJobName=name),
+                f"aws sagemaker stop-{kind}-job --{kind}-job-name {name}",
+                partial(stop, **{f"{member}JobName": name}),
             )
 
 
@@ -145,26 +149,26 @@ def _log_groups(settings: Settings) -> Iterator[Remain]:
             )
 
 
-def _training_log_streams(settings: Settings) -> Iterator[Remain]:
-    # The group is shared by all training jobs of the account: only our streams in it are ours.
+def _log_streams(settings: Settings, group: str) -> Iterator[Remain]:
+    # The group is shared by all such jobs of the account: only our streams in it are ours.
     client = boto3.client("logs")
     groups = _names(
-        client, "describe_log_groups", "logGroups[].logGroupName", logGroupNamePrefix=TRAINING_LOGS
+        client, "describe_log_groups", "logGroups[].logGroupName", logGroupNamePrefix=group
     )
-    if TRAINING_LOGS not in groups:
+    if group not in groups:
         return
     for name in _names(
         client,
         "describe_log_streams",
         "logStreams[].logStreamName",
-        logGroupName=TRAINING_LOGS,
+        logGroupName=group,
         logStreamNamePrefix=f"{settings.resource_prefix}-",
     ):
         yield Remain(
-            f"log stream of {TRAINING_LOGS}",
+            f"log stream of {group}",
             name,
-            f"aws logs delete-log-stream --log-group-name {TRAINING_LOGS} --log-stream-name {name}",
-            partial(client.delete_log_stream, logGroupName=TRAINING_LOGS, logStreamName=name),
+            f"aws logs delete-log-stream --log-group-name {group} --log-stream-name {name}",
+            partial(client.delete_log_stream, logGroupName=group, logStreamName=name),
         )
 
 

@@ -4,7 +4,8 @@ import base64
 import json
 import math
 import os
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -26,15 +27,28 @@ TRANSIENT_CODES = frozenset(
     }
 )
 
+# classify_batch asks for the one that slows down all its threads when the endpoint throttles one.
+RETRY_MODE: Literal["adaptive", "standard"] = (
+    "adaptive" if os.environ.get("AWS_RETRY_MODE") == "adaptive" else "standard"
+)
+
 # Step Functions retries with backoff and jitter; the client's own retries stay short of that.
 runtime = boto3.client(
     "sagemaker-runtime",
-    config=Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"}),
+    config=Config(
+        connect_timeout=5,
+        read_timeout=20,
+        retries={"mode": RETRY_MODE},
+    ),
 )
 
 
 class EndpointUnavailable(Exception):
     """The endpoint is throttled, unreachable or failing; the same picture may succeed later."""
+
+
+class ImageNotFound(Exception):
+    """The object was there when it was checked, and is gone."""
 
 
 class ImageRefused(Exception):
@@ -46,21 +60,56 @@ class InvalidPrediction(Exception):
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Returns `body.inferences`, the probabilities in class order, for `event["image_data"]`.
+    """Returns `body.inferences`, the probabilities in class order.
 
-    The picture itself is dropped, so that the output of the Map stays small.
+    The picture is `event["image_data"]` (base64 text), or where that is empty the object that
+    `s3_bucket` and `s3_key` name. It is dropped, so that the output of the Map stays small.
+
+    Raises:
+        ImageNotFound: the object is gone.
+        EndpointUnavailable, ImageRefused, InvalidPrediction: see `classify`.
+    """
+    bucket, key = event["s3_bucket"], event["s3_key"]
+    image = base64.b64decode(event["image_data"]) or _read(bucket, key)
+    return {
+        "statusCode": 200,
+        "body": {
+            "s3_bucket": bucket,
+            "s3_key": key,
+            "inferences": classify(image, f"s3://{bucket}/{key}"),
+        },
+    }
+
+
+def classify(image: bytes, source: str) -> list[float]:
+    """Probabilities of one picture (PNG or JPEG, up to 6 MiB), in class order.
+
+    Args:
+        image: the file's bytes.
+        source: what the errors call it, such as its S3 URI.
 
     Raises:
         EndpointUnavailable: transient; the state machine retries it.
         ImageRefused: the model answered 4xx for this picture.
         InvalidPrediction: the reply is not a JSON list of numbers.
     """
-    bucket, key = event["s3_bucket"], event["s3_key"]
-    reply = _invoke(base64.b64decode(event["image_data"]), f"s3://{bucket}/{key}")
-    return {
-        "statusCode": 200,
-        "body": {"s3_bucket": bucket, "s3_key": key, "inferences": _probabilities(reply)},
-    }
+    return _probabilities(_invoke(image, source))
+
+
+def _read(bucket: str, key: str) -> bytes:
+    client = _s3()
+    try:
+        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except client.exceptions.NoSuchKey as error:
+        raise ImageNotFound(f"s3://{bucket}/{key}: NoSuchKey; it was there before") from error
+    return content
+
+
+@cache
+def _s3() -> Any:
+    # Not at module scope: most functions never read a large picture, and a client is a good part
+    # of a cold start.
+    return boto3.client("s3")
 
 
 def _invoke(image: bytes, source: str) -> bytes:

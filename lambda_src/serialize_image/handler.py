@@ -1,4 +1,9 @@
-"""First step for one picture: read it from S3 and hand it on as base64 text."""
+"""First step for one picture: check it, and hand it on as base64 text or as a reference to S3.
+
+How a picture travels is decided here: up to `MAX_INLINE_BYTES` it is in `image_data`. Beyond, and
+up to `MAX_IMAGE_BYTES`, `image_data` is empty, as in the event that came in, and classify_image
+reads the object itself.
+"""
 
 import base64
 from typing import Any
@@ -6,11 +11,14 @@ from typing import Any
 import boto3
 from botocore.exceptions import ParamValidationError
 
+from .pictures import check
+
 # Step Functions passes at most 256 KiB from state to state. Base64 grows the picture by a third,
 # which leaves room for the bucket, the longest key (1,024 bytes, escaped) and the envelope.
-MAX_IMAGE_BYTES = 180 * 1024
+MAX_INLINE_BYTES = 180 * 1024
 
-SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")  # PNG, JPEG
+# The longest Body of InvokeEndpoint in its service model.
+MAX_IMAGE_BYTES = 6 * 1024 * 1024
 
 s3 = boto3.client("s3")
 
@@ -28,31 +36,26 @@ class ImageAccessDenied(Exception):
 
 
 class ImageTooLarge(Exception):
-    """The picture does not fit into the state of the workflow."""
-
-
-class NotAnImage(Exception):
-    """The object is neither a PNG nor a JPEG picture."""
+    """The picture is larger than what the endpoint takes."""
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Reads `s3_bucket`/`s3_key` and returns the picture as `body.image_data` (base64 text).
+    """Checks the picture of `s3_bucket`/`s3_key` and returns the body for classify_image.
 
-    Other keys of the event (`image_data`, `inferences` of the students' event) are ignored.
+    `body.image_data` is the picture as base64 text, or empty if it is to be read from S3. Other
+    keys of the event (`image_data`, `inferences` of the students' event) are ignored.
 
     Raises:
-        InvalidImageReference, ImageNotFound, ImageAccessDenied, ImageTooLarge, NotAnImage:
-            the picture is at fault, another try is useless; the message names bucket and key.
+        InvalidImageReference: see `reference`.
+        ImageNotFound, ImageAccessDenied, ImageTooLarge and those of `pictures.check`: see `read`.
     """
-    bucket, key = _reference(event)
-    image = _read(bucket, key)
-    if not image.startswith(SIGNATURES):
-        found = f"begins with {image[:8]!r}" if image else "is empty"
-        raise NotAnImage(f"s3://{bucket}/{key} {found}; expected a PNG or JPEG picture")
+    bucket, key = reference(event)
+    image = read(bucket, key)
+    carried = image if len(image) <= MAX_INLINE_BYTES else b""
     return {
         "statusCode": 200,
         "body": {
-            "image_data": base64.b64encode(image).decode("ascii"),
+            "image_data": base64.b64encode(carried).decode("ascii"),
             "s3_bucket": bucket,
             "s3_key": key,
             "inferences": [],
@@ -60,7 +63,12 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     }
 
 
-def _reference(event: dict[str, Any]) -> tuple[str, str]:
+def reference(event: dict[str, Any]) -> tuple[str, str]:
+    """Bucket and key of the event.
+
+    Raises:
+        InvalidImageReference: one of them is missing or no text.
+    """
     for name in ("s3_bucket", "s3_key"):
         value = event.get(name) if isinstance(event, dict) else None
         if not isinstance(value, str) or not value:
@@ -70,7 +78,17 @@ def _reference(event: dict[str, Any]) -> tuple[str, str]:
     return event["s3_bucket"], event["s3_key"]
 
 
-def _read(bucket: str, key: str) -> bytes:
+def read(bucket: str, key: str) -> bytes:
+    """The picture as it is in S3, checked.
+
+    Raises:
+        InvalidImageReference: S3 cannot have such a bucket or key.
+        ImageNotFound, ImageAccessDenied, ImageTooLarge: it cannot be had, or is not downloaded.
+        Those of `pictures.check`: it is not a picture to classify.
+
+    All of them are the picture's fault, another try is useless; the messages name bucket and key.
+    """
+    source = f"s3://{bucket}/{key}"
     try:
         response = s3.get_object(Bucket=bucket, Key=key)
     except ParamValidationError as error:
@@ -84,17 +102,18 @@ def _read(bucket: str, key: str) -> bytes:
                 f"s3_bucket is {bucket!r:.100}, s3_key is {key!r:.100}: {code}"
             ) from error
         if code in ("NoSuchKey", "NoSuchBucket"):
-            raise ImageNotFound(f"s3://{bucket}/{key}: {code}; check bucket and key") from error
+            raise ImageNotFound(f"{source}: {code}; check bucket and key") from error
         if code == "AccessDenied":
             raise ImageAccessDenied(
-                f"s3://{bucket}/{key}: {code}; the workflow reads the data bucket only"
+                f"{source}: {code}; the workflow reads the data bucket only"
             ) from error
         raise
     size = response["ContentLength"]
     if size > MAX_IMAGE_BYTES:
         raise ImageTooLarge(
-            f"s3://{bucket}/{key} has {size:,} bytes; "
-            f"the workflow carries at most {MAX_IMAGE_BYTES:,}: scale the picture down"
+            f"{source} has {size:,} bytes; "
+            f"the endpoint takes at most {MAX_IMAGE_BYTES:,}: scale the picture down"
         )
-    body: bytes = response["Body"].read()
-    return body
+    content: bytes = response["Body"].read()
+    check(content, source)
+    return content

@@ -35,7 +35,10 @@ def decode(data: bytes, size: tuple[int, int]) -> Pixels:
     """Decode a PNG or JPEG and resize it to `size` (height, width).
 
     Returns:
-        Pixels of shape (height, width, 3), RGB. Transparency is dropped.
+        Pixels of shape (height, width, 3), RGB. As where the real algorithm decodes, transparency
+        is dropped, of 16 bits the upper 8 are kept, the orientation in EXIF is ignored, and an
+        animation is its first picture: MXNet has OpenCV do it, as BGR of 8 bits, with
+        IMREAD_IGNORE_ORIENTATION (https://github.com/apache/mxnet/pull/8757).
 
     Raises:
         PictureError: the bytes are neither PNG nor JPEG, are damaged, or hold too many pixels.
@@ -48,7 +51,7 @@ def decode(data: bytes, size: tuple[int, int]) -> Pixels:
                     f"the picture has {picture.width} x {picture.height} pixels;"
                     f" at most {MAX_PIXELS:,} are allowed"
                 )
-            rgb = picture.convert("RGB")
+            rgb = _rgb(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -58,6 +61,14 @@ def decode(data: bytes, size: tuple[int, int]) -> Pixels:
     except Exception as error:
         raise PictureError(f"not a readable PNG or JPEG picture: {error}") from error
     return np.asarray(rgb.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode == "I;16":
+        # Pillow would show every value above 255 as white.
+        upper = (np.asarray(picture) >> 8).astype(np.uint8)
+        return Image.fromarray(upper).convert("RGB")
+    return picture.convert("RGB")
 
 
 def describe(pixels: Pixels) -> Floats:

@@ -18,6 +18,8 @@ from localcloud.algorithm.features import decode, describe
 from localcloud.algorithm.model import Model
 
 CONTENT_TYPES = ("image/png", "image/jpeg", "application/x-image")
+JSON = "application/json"
+JSON_LINES = "application/jsonlines"
 MAX_BODY_BYTES = 6 * 1024 * 1024  # as InvokeEndpoint's: the longest Body in its service model
 
 
@@ -79,7 +81,14 @@ class _Handler(BaseHTTPRequestHandler):
         except PictureError as error:
             self._reply(HTTPStatus.BAD_REQUEST, str(error))
         else:
-            self._reply(HTTPStatus.OK, json.dumps(probabilities), "application/json")
+            self._reply_with(probabilities)
+
+    def _reply_with(self, probabilities: list[float]) -> None:
+        if self.headers.get("Accept") == JSON_LINES:
+            text, content_type = json.dumps({"prediction": probabilities}) + "\n", JSON_LINES
+        else:
+            text, content_type = json.dumps(probabilities), JSON
+        self._reply(HTTPStatus.OK, text, content_type)
 
     def _read_body(self) -> bytes | None:
         """Return the request's body, or reply and return None when it cannot be read."""

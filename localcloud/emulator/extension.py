@@ -88,6 +88,34 @@ def add_resource_types(types: Mapping[str, ResourceType]) -> None:
     replace(threaded, lambda name: name in ours or runs_on_worker_thread(name))
 
 
+class TaskError(Exception):
+    """A task failed; Retry and Catch know it as `error`, and get `cause` with it."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        """`error` as Step Functions names it, e.g. `States.TaskFailed`."""
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+def add_task(resource: str, run: Callable[[str, Any], Any]) -> None:
+    """Let Task states of Step Functions run `resource`, whose end may be `.sync`, with `run`.
+
+    `run` takes the whole resource of the state and its arguments, and returns its result. It is
+    called on a thread of the execution: it may block, and may raise TaskError.
+    """
+    tasks = private("ministack.services.stepfunctions:_SERVICE_DISPATCH")
+    execution_error = private("ministack.services.stepfunctions:_ExecutionError")
+
+    def run_task(whole_resource: str, arguments: Any) -> Any:
+        try:
+            return run(whole_resource, arguments)
+        except TaskError as error:
+            raise execution_error(error.error, error.cause) from error
+
+    tasks[resource] = run_task
+
+
 def current_account() -> str:
     """Account of the request at hand, 12 digits."""
     account: str = private("ministack.core.responses:get_account_id")()

@@ -115,30 +115,12 @@ class Fleet:
             self.captures.close()
 
     def _start(self, variant: str) -> ModelServer:
-        container = self.deployment.containers[variant]
-        model = self._folder / variant
-        model.mkdir()
-        self._fetch(model_data_url(container), model)
-        return ModelServer(
+        return start_server(
+            self.deployment.scope,
+            self.deployment.containers[variant],
             name=variant,
-            module=algorithm_of(container["Image"]).module,
-            model=model,
-            environment=container.get("Environment", {}),
-            log=self._folder / f"{variant}.log",
+            folder=self._folder,
         )
-
-    def _fetch(self, url: str, model: Path) -> None:
-        archive = model.with_suffix(".tar.gz")
-        try:
-            s3.download(self.deployment.scope, url, archive)
-        except ClientError as error:
-            raise Failure(
-                f'Failed to download model data from URL: "{url}". Please ensure that there is an '
-                "object located at the URL and that the role passed to CreateModel has "
-                f"permissions to download the object. ({error})"
-            ) from error
-        artifacts.unpack(archive, model, source=url)
-        archive.unlink()
 
     def _stop(self) -> None:
         for server in self._servers.values():
@@ -156,3 +138,37 @@ class Fleet:
         return CaptureWriter(
             config=CaptureConfig(config), endpoint=self.deployment.endpoint, put_object=put
         )
+
+
+def start_server(
+    scope: Scope, container: dict[str, Any], *, name: str, folder: Path
+) -> ModelServer:
+    """Fetch and unpack the model of a container, and start to serve it.
+
+    Raises:
+        Failure: the model cannot be fetched or unpacked.
+    """
+    model = folder / name
+    model.mkdir()
+    _fetch(scope, model_data_url(container), model)
+    return ModelServer(
+        name=name,
+        module=algorithm_of(container["Image"]).module,
+        model=model,
+        environment=container.get("Environment", {}),
+        log=folder / f"{name}.log",
+    )
+
+
+def _fetch(scope: Scope, url: str, model: Path) -> None:
+    archive = model.with_suffix(".tar.gz")
+    try:
+        s3.download(scope, url, archive)
+    except ClientError as error:
+        raise Failure(
+            f'Failed to download model data from URL: "{url}". Please ensure that there is an '
+            "object located at the URL and that the role passed to CreateModel has "
+            f"permissions to download the object. ({error})"
+        ) from error
+    artifacts.unpack(archive, model, source=url)
+    archive.unlink()

@@ -66,7 +66,9 @@ class ModelServer:
                 f"health check. Please check its log: {log or 'it is empty'}"
             )
 
-    def invoke(self, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def invoke(
+        self, body: bytes, headers: Mapping[str, str], *, seconds: float = INVOCATION_SECONDS
+    ) -> urllib3.BaseHTTPResponse:
         """The server's answer to POST /invocations, whatever its status.
 
         Raises:
@@ -76,9 +78,11 @@ class ModelServer:
         if pool is None:
             raise ModelServerError("The model server ended and is being started again.")
         try:
-            return pool.urlopen("POST", "/invocations", body=body, headers=headers)
+            return pool.urlopen(
+                "POST", "/invocations", body=body, headers=headers, timeout=_timeout(seconds)
+            )
         except urllib3.exceptions.TimeoutError as error:
-            raise ModelServerError(f"No answer within {INVOCATION_SECONDS} seconds.") from error
+            raise ModelServerError(f"No answer within {seconds} seconds.") from error
         except urllib3.exceptions.HTTPError as error:
             raise ModelServerError(f"The model server broke off: {error}") from error
 
@@ -135,7 +139,7 @@ class ModelServer:
             port,
             maxsize=64,
             retries=False,
-            timeout=urllib3.Timeout(connect=5, read=INVOCATION_SECONDS),
+            timeout=_timeout(INVOCATION_SECONDS),
         )
         with self._changed:
             self._pool = pool
@@ -148,6 +152,10 @@ class ModelServer:
             return pool.urlopen("GET", "/ping").status
         except urllib3.exceptions.HTTPError:
             return None
+
+
+def _timeout(seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=5, read=seconds)
 
 
 def _port_in(line: str) -> int | None:

@@ -11,6 +11,7 @@ from localcloud.sagemaker import (
     scaling,
     tags,
     training_jobs,
+    transform_jobs,
 )
 from localcloud.sagemaker.errors import ApiError
 from localcloud.sagemaker.store import Scope
@@ -23,6 +24,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "CreateEndpointConfig": endpoint_configs.create,
     "CreateModel": models.create,
     "CreateTrainingJob": training_jobs.create,
+    "CreateTransformJob": transform_jobs.create,
     "DeleteEndpoint": endpoints.delete,
     "DeleteEndpointConfig": endpoint_configs.delete,
     "DeleteModel": models.delete,
@@ -32,12 +34,15 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "DescribeEndpointConfig": endpoint_configs.describe,
     "DescribeModel": models.describe,
     "DescribeTrainingJob": training_jobs.describe,
+    "DescribeTransformJob": transform_jobs.describe,
     "ListEndpointConfigs": endpoint_configs.list_endpoint_configs,
     "ListEndpoints": endpoints.list_endpoints,
     "ListModels": models.list_models,
     "ListTags": tags.list_tags,
     "ListTrainingJobs": training_jobs.list_training_jobs,
+    "ListTransformJobs": transform_jobs.list_transform_jobs,
     "StopTrainingJob": training_jobs.stop,
+    "StopTransformJob": transform_jobs.stop,
     "UpdateEndpoint": endpoints.update,
     "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
 }

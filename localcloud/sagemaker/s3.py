@@ -97,7 +97,7 @@ def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
         botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
     """
     bucket, prefix = split_uri(uri)
-    targets = [(key, _target(key, prefix, folder)) for key in _keys(scope, bucket, prefix)]
+    targets = [(key, _target(key, prefix, folder)) for key in keys(scope, bucket, prefix)]
     for parent in {target.parent for _, target in targets}:
         parent.mkdir(parents=True, exist_ok=True)
     s3 = client(scope)
@@ -114,7 +114,12 @@ def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
     return len(targets)
 
 
-def _keys(scope: Scope, bucket: str, prefix: str) -> Iterator[str]:
+def keys(scope: Scope, bucket: str, prefix: str) -> Iterator[str]:
+    """Keys of all objects below `prefix`.
+
+    Raises:
+        botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
+    """
     pages = client(scope).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Contents", []):
@@ -122,9 +127,14 @@ def _keys(scope: Scope, bucket: str, prefix: str) -> Iterator[str]:
                 yield item["Key"]
 
 
-def _target(key: str, prefix: str, folder: Path) -> Path:
+def relative_key(key: str, prefix: str) -> str:
+    """`key` without the folder that `prefix` is, or is in: `1.png` of `train/1.png`, `train`."""
     base = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
-    relative = PurePosixPath(key[len(base) :].lstrip("/"))
+    return key[len(base) :].lstrip("/")
+
+
+def _target(key: str, prefix: str, folder: Path) -> Path:
+    relative = PurePosixPath(relative_key(key, prefix))
     if ".." in relative.parts:
         raise Failure(f"ClientError: Data download failed: key {key!r} would leave its channel.")
     return folder / relative

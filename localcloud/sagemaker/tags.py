@@ -8,11 +8,13 @@ from localcloud.sagemaker.errors import invalid
 from localcloud.sagemaker.models import MODELS
 from localcloud.sagemaker.store import Record, Scope, Table
 from localcloud.sagemaker.training_jobs import TRAINING_JOBS
+from localcloud.sagemaker.transform_jobs import TRANSFORM_JOBS
 
 MOST_TAGS: Final = 50
 
 _TABLES: Final[dict[str, Table[Any]]] = {
-    table.kind: table for table in (TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)
+    table.kind: table
+    for table in (TRAINING_JOBS, TRANSFORM_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)
 }
 
 

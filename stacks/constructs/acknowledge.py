@@ -4,6 +4,7 @@ Rules run in tests/infrastructure/test_rules.py, which also finds acknowledgment
 needs any more. They are metadata of the construct tree: the templates do not show them.
 """
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -65,5 +66,7 @@ def _flat(value: Any) -> str:
             return f"<{name}>"
         case {"Fn::ImportValue": name}:
             return _flat(name)
+        case dict():
+            return json.dumps(value, separators=(",", ":"))
         case _:
             return str(value)

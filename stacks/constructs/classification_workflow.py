@@ -17,25 +17,24 @@ from stacks.constructs.acknowledge import (
 )
 from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
+from stacks.constructs.rejection_report import report_rejections
 
-# Faults of the service, not of the picture. Lambda's own four, and the one that classify_image
-# raises for everything transient at the endpoint.
-TRANSIENT_ERRORS = [
+# Faults of Lambda, not of a picture.
+LAMBDA_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
-    "EndpointUnavailable",
 ]
+
+# classify_image raises the last one for everything transient at the endpoint.
+TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "EndpointUnavailable"]
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
 # States that each picture ends in; what it ends in is written into the log of the state machine.
 VERDICTS = ("Accepted", "Rejected", "Failed")
-
-# Ends an execution that has sent its message already.
-NOTIFIED_ERROR = "ImagesRejected"
 
 
 class ClassificationWorkflow(Construct):
@@ -70,7 +69,11 @@ class ClassificationWorkflow(Construct):
         definition = read_input.next(
             check_input.when(
                 sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
-                classify_images.next(self._report(settings, topic)),
+                classify_images.next(
+                    report_rejections(
+                        self, settings=settings, topic=topic, message=expressions.MESSAGE
+                    )
+                ),
             ).otherwise(
                 sfn.Fail.jsonata(
                     self, "Invalid input", error="InvalidInput", cause=expressions.INVALID_INPUT
@@ -155,25 +158,3 @@ class ClassificationWorkflow(Construct):
             jitter_strategy=sfn.JitterType.FULL,
         )
         return task
-
-    def _report(self, settings: Settings, topic: NotificationTopic) -> sfn.Choice:
-        """After the Map: nothing to say, or one message, then the end that the settings name."""
-        done = sfn.Succeed.jsonata(self, "Done")
-        notify = topic.publish(
-            self,
-            "Notify",
-            subject=expressions.subject(settings.environment),
-            message=expressions.MESSAGE,
-            about=expressions.THIS_EXECUTION,
-        )
-        if settings.workflow.on_rejection == "fail":
-            end: sfn.IChainable = sfn.Fail.jsonata(
-                self, "Images rejected", error=NOTIFIED_ERROR, cause=expressions.MESSAGE_FOR_CAUSE
-            )
-        else:
-            end = done
-        return (
-            sfn.Choice.jsonata(self, "All accepted?")
-            .when(sfn.Condition.jsonata(expressions.ALL_ACCEPTED), done)
-            .otherwise(notify.next(end))
-        )

@@ -11,7 +11,6 @@ from settings import Settings
 from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
 from stacks.constructs.encryption_key import (
-    allow_reading,
     allow_volumes,
     allow_writing,
     volume_key,
@@ -22,6 +21,7 @@ from stacks.constructs.endpoint_update import deployment_config
 from stacks.constructs.grants import allow
 from stacks.constructs.sagemaker_role import SageMakerRole
 from stacks.constructs.training_job import MODELS
+from stacks.constructs.transform_expressions import OUTPUT
 
 CAPTURES = "captures"
 VARIANT = "AllTraffic"
@@ -33,7 +33,7 @@ CAPTURE_MODES = {
 
 
 class ImageEndpoint(Construct):
-    """Serves one model and captures requests and replies."""
+    """Serves one model and captures requests and replies; transform jobs may use the model, too."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class ImageEndpoint(Construct):
         *,
         settings: Settings,
         model_data_url: str,
+        data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
         encryption_key: kms.IKey | None,
@@ -56,7 +57,10 @@ class ImageEndpoint(Construct):
             self,
             "ModelRole",
             image=image,
-            log_group_name=f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
+            log_group_names=[
+                f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
+                "/aws/sagemaker/TransformJobs",
+            ],
         )
         allow(
             role,
@@ -64,7 +68,6 @@ class ImageEndpoint(Construct):
             self._model_arn(settings, artifact_bucket),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
-        allow_reading(role, encryption_key)
         allow_volumes(role, key_of_volumes)
         if settings.capture.enabled:
             allow(
@@ -73,7 +76,9 @@ class ImageEndpoint(Construct):
                 capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
                 why_wildcard="SageMaker names each capture by its time.",
             )
-            allow_writing(role, encryption_key)
+        # Of model, pictures, captures and results of transform jobs.
+        allow_writing(role, encryption_key)
+        self._allow_transform_jobs(role, settings, data_bucket)
         # Model and configuration have no name: CloudFormation creates the replacement before it
         # deletes the old one, and a fixed name would collide.
         model = sagemaker.CfnModel(
@@ -87,6 +92,7 @@ class ImageEndpoint(Construct):
         )
         # The role *and its policy*; else the first deploy fails with "Could not access model data".
         model.node.add_dependency(role)
+        self.model_name = model.attr_model_name
         configuration = sagemaker.CfnEndpointConfig(
             self,
             "EndpointConfig",
@@ -139,6 +145,28 @@ class ImageEndpoint(Construct):
             EndpointScaling(
                 self, "Scaling", scaling=scaling, endpoint=endpoint, variant_name=VARIANT
             )
+
+    def _allow_transform_jobs(
+        self, role: iam.Role, settings: Settings, data_bucket: s3.IBucket
+    ) -> None:
+        # A transform job has no role of its own, it works with the model's: CreateModel,
+        # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModel.html
+        allow(
+            role,
+            "s3:GetObject",
+            data_bucket.arn_for_objects("*"),
+            why_wildcard="A manifest may name any picture of the data bucket.",
+        )
+        allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(
+            role,
+            "s3:PutObject",
+            data_bucket.arn_for_objects(f"{OUTPUT}/*"),
+            why_wildcard="Each transform job has a folder of its own below batch/output/.",
+        )
+        allow_volumes(
+            role, volume_key(self._encryption_key, settings.batch_transform.instance_type)
+        )
 
     def _model_arn(self, settings: Settings, artifact_bucket: s3.IBucket) -> str:
         given = settings.training.model_data_url

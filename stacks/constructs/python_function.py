@@ -1,6 +1,6 @@
 """A Python Lambda function from its own folder of lambda_src/."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -27,6 +27,7 @@ class PythonFunction(lambda_.Function):
         folder: str,
         handler: str = "lambda_handler",
         package_module: str | None = None,
+        imports: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
         memory_size: int = 256,
@@ -34,7 +35,8 @@ class PythonFunction(lambda_.Function):
         """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
 
         With `package_module`, the folder is a package, whose modules import each other as
-        `from .other import ...`, and `handler` is in that module of it.
+        `from .other import ...`, and `handler` is in that module of it. `imports` are folders from
+        which these import as `from lambda_src.<folder>.handler import ...`.
         """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(
@@ -49,8 +51,8 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=_package(folder) if package_module else _modules(folder),
-            handler=f"{folder}.{package_module}.{handler}"
+            code=_packages(folder, *imports) if package_module else _modules(folder),
+            handler=f"lambda_src.{folder}.{package_module}.{handler}"
             if package_module
             else f"handler.{handler}",
             environment=dict(environment or {}),
@@ -67,10 +69,17 @@ def _modules(folder: str) -> lambda_.AssetCode:
     return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
 
 
-def _package(folder: str) -> lambda_.AssetCode:
+def _packages(*folders: str) -> lambda_.AssetCode:
+    # The project without all the rest, so that modules have the same names as everywhere else.
     return lambda_.Code.from_asset(
-        str(LAMBDA_SRC),
-        exclude=["/*", f"!/{folder}", "__pycache__"],
+        str(LAMBDA_SRC.parent),
+        exclude=[
+            "/*",
+            "!/lambda_src",
+            "/lambda_src/*",
+            *(f"!/lambda_src/{folder}" for folder in folders),
+            "__pycache__",
+        ],
         ignore_mode=cdk.IgnoreMode.GIT,
     )
 

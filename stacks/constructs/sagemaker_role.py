@@ -1,5 +1,7 @@
 """Role that SageMaker assumes to run the algorithm's container."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -9,23 +11,44 @@ from stacks.constructs.algorithm_image import AlgorithmImage
 
 
 class SageMakerRole(iam.Role):
-    """Pulls the algorithm's image, writes logs and metrics of one kind; S3 is granted by the user.
+    """Pulls the algorithm's image, writes logs and metrics; S3 is granted by the user.
 
     The actions are those of "SageMaker roles":
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, image: AlgorithmImage, log_group_name: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        image: AlgorithmImage,
+        log_group_names: Sequence[str],
     ) -> None:
-        """`log_group_name` is SageMaker's own for the kind, as /aws/sagemaker/TrainingJobs."""
+        """`log_group_names` are SageMaker's own, as /aws/sagemaker/TrainingJobs."""
         super().__init__(
             scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
         )
         acknowledge_inline_policy(self)
         image.grant_pull(self)
-        stack = cdk.Stack.of(self)
-        log_group_arn = stack.format_arn(
+        for name in log_group_names:
+            self._allow_logs(name)
+        namespaces = {each: None for name in log_group_names for each in _namespaces(name)}
+        self.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
+            )
+        )
+        acknowledge_wildcard(
+            self,
+            "*",
+            reason="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
+        )
+
+    def _allow_logs(self, log_group_name: str) -> None:
+        log_group_arn = cdk.Stack.of(self).format_arn(
             service="logs",
             resource="log-group",
             resource_name=log_group_name,
@@ -45,18 +68,6 @@ class SageMakerRole(iam.Role):
         )
         acknowledge_wildcard(
             self, log_streams_arn, reason="SageMaker chooses the names of the log streams."
-        )
-        self.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": _namespaces(log_group_name)}},
-            )
-        )
-        acknowledge_wildcard(
-            self,
-            "*",
-            reason="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
         )
 
 

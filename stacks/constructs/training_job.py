@@ -100,7 +100,7 @@ class TrainingJob(Construct):
         artifact_bucket: s3.IBucket,
     ) -> iam.Role:
         role = SageMakerRole(
-            self, "JobRole", image=image, log_group_name="/aws/sagemaker/TrainingJobs"
+            self, "JobRole", image=image, log_group_names=["/aws/sagemaker/TrainingJobs"]
         )
         allow(
             role,

@@ -27,30 +27,37 @@ STATUS_OF_ERROR = {
     "ImageAccessDenied": 403,
     "ImageNotFound": 404,
     "ImageTooLarge": 413,
+    "TooManyPixels": 413,
+    "TooManyScans": 413,
     "NotAnImage": 415,
+    "UnsupportedImageFormat": 415,
+    "ImageDamaged": 422,
+    "ImageEmpty": 422,
     "ImageRefused": 422,
+    "ImageTruncated": 422,
 }
 
 
-def _expression(text: str) -> str:
+def expression(text: str) -> str:
+    """The JSONata on one line, as Step Functions takes it."""
     return "{% " + " ".join(line.strip() for line in text.strip().splitlines()) + " %}"
 
 
-READ_INPUT = _expression(
+READ_INPUT = expression(
     '{"images": $exists($states.input.images) ? $states.input.images : [$states.input]}'
 )
 
-INPUT_IS_USABLE = _expression(
+INPUT_IS_USABLE = expression(
     f"""
     $type($states.input.images) = "array" and $count($states.input.images) <= {MAX_IMAGES}
     """
 )
 
-INVALID_INPUT = _expression(
+INVALID_INPUT = expression(
     f"""
     $type($states.input.images) = "array"
       ? $string($count($states.input.images)) & " images; an execution takes at most {MAX_IMAGES}: "
-        & "start several"
+        & "for thousands of them, python -m classify"
       : "images is of type " & $type($states.input.images) & "; expected a list of "
         & "{{s3_bucket, s3_key}}"
     """
@@ -59,7 +66,7 @@ INVALID_INPUT = _expression(
 _STATUS_TABLE = ", ".join(f'"{error}": {status}' for error, status in STATUS_OF_ERROR.items())
 
 # Without image_data: the picture and the cause together may exceed what a state can carry.
-CAUGHT = _expression(
+CAUGHT = expression(
     """
     {
       "error": $states.errorOutput,
@@ -70,7 +77,7 @@ CAUGHT = _expression(
 )
 
 # The Cause of a failed Lambda is JSON text with errorMessage; of anything else it is plain text.
-FAILED = _expression(
+FAILED = expression(
     f"""
     (
       $error := $states.input.error;
@@ -89,7 +96,7 @@ FAILED = _expression(
 )
 
 # The filter that raises says the reason only; its input still has the probabilities.
-CAUGHT_REJECTION = _expression(
+CAUGHT_REJECTION = expression(
     """
     {
       "statusCode": 406,
@@ -98,11 +105,11 @@ CAUGHT_REJECTION = _expression(
     """
 )
 
-ACCEPTED = _expression('$merge([{"verdict": "accepted"}, $states.input])')
-REJECTED = _expression('$merge([{"verdict": "rejected"}, $states.input])')
+ACCEPTED = expression('$merge([{"verdict": "accepted"}, $states.input])')
+REJECTED = expression('$merge([{"verdict": "rejected"}, $states.input])')
 
 # [...] keeps a single result a list.
-RESULTS = _expression(
+RESULTS = expression(
     """
     (
       $results := [$states.result];
@@ -120,14 +127,14 @@ RESULTS = _expression(
     """
 )
 
-ALL_ACCEPTED = _expression("$states.input.counts.accepted = $states.input.counts.images")
+ALL_ACCEPTED = expression("$states.input.counts.accepted = $states.input.counts.images")
 
 _LISTING = f"""
     $counts := $states.input.counts;
     $listing := function($title, $verdict, $say) {{
       (
         $those := [$states.input.results[verdict = $verdict]];
-        $more := $count($those) - {MAX_NAMED};
+        $more := $lookup($counts, $verdict) - {MAX_NAMED};
         $count($those) = 0 ? "" :
           "\\n" & $title & "\\n"
           & $join($map([$those[[0..{MAX_NAMED - 1}]]], function($one) {{
@@ -149,22 +156,27 @@ _LISTING = f"""
 
 THIS_EXECUTION = "$states.context.Execution.Id"
 
-MESSAGE = _expression(
-    f"""
-    (
-      {_LISTING}
-      $text & "\\nAll results are in the output of the execution\\n"
-        & $states.context.Execution.Id & "\\n"
-    )
-    """
-)
 
-MESSAGE_FOR_CAUSE = _expression(f"( {_LISTING} $substring($text, 0, {LONGEST_CAUSE}) )")
+def message(where: str) -> str:
+    """The notification; `where` is JSONata for what comes after "All results are in "."""
+    return expression(
+        f"""
+        (
+          {_LISTING}
+          $text & "\\nAll results are in " & {where} & "\\n"
+        )
+        """
+    )
+
+
+MESSAGE = message('"the output of the execution\\n" & $states.context.Execution.Id')
+
+MESSAGE_FOR_CAUSE = expression(f"( {_LISTING} $substring($text, 0, {LONGEST_CAUSE}) )")
 
 
 def subject(environment: str) -> str:
     """Subject of the notification (SNS takes fewer than 100 characters on one line)."""
-    return _expression(
+    return expression(
         f"""
         "Scones {environment}: " & ($states.input.counts.rejected + $states.input.counts.failed)
           & " of " & $states.input.counts.images & " images need attention"
@@ -175,7 +187,7 @@ def subject(environment: str) -> str:
 def shorter_for_phones(message: str) -> str:
     """The expression's text by protocol, as SNS takes it with the message structure "json"."""
     text = message.removeprefix("{%").removesuffix("%}")
-    return _expression(
+    return expression(
         f"""
         (
           $message := {text};
@@ -196,7 +208,7 @@ _END_OF_EXECUTION = """
     )
 """
 
-DEAD_EXECUTION_MESSAGE = _expression(
+DEAD_EXECUTION_MESSAGE = expression(
     f"""
     (
       $input := $states.input;
@@ -211,12 +223,12 @@ DEAD_EXECUTION_MESSAGE = _expression(
 
 def dead_execution_subject(environment: str) -> str:
     """Subject of the notice of an execution that died."""
-    return _expression(f'"Scones {environment}: an execution " & {_END_OF_EXECUTION}')
+    return expression(f'"Scones {environment}: an execution " & {_END_OF_EXECUTION}')
 
 
 ALARM = '$states.input.alarmName & " " & $states.input.state.timestamp'
 
-ALARM_MESSAGE = _expression(
+ALARM_MESSAGE = expression(
     """
     (
       $input := $states.input;

@@ -13,7 +13,7 @@ from settings.loader import validate
 from stacks.application import add_stacks
 
 ROOT = Path(__file__).parents[2]
-STACKS = ("Storage", "Training", "Inference", "Workflow", "Monitoring")
+STACKS = ("Storage", "Training", "Inference", "Workflow", "Batch", "Monitoring")
 
 # Beside the environments of the project: as little, and as much, as the settings can ask for.
 MINIMAL: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infrastructure.synthesis import Templates
+from tests.infrastructure.synthesis import Templates, states
 from tests.infrastructure.test_variants import as_list, statements, templates_with
 
 ON = {"customer_managed_key": True}
@@ -25,9 +25,16 @@ USERS = {
     "TrainingJobJobRole": {*WRITE, ("kms:Encrypt", None)},
     "TrainingJobOnEventRole": READ,
     "TrainingJobIsCompleteRole": READ,
-    "ImageEndpointModelRole": WRITE,
+    "ImageEndpointModelRole": {*WRITE, *VOLUMES},
     "SerializeImageRole": READ,
+    "ClassifyImageRole": READ,
     "ClassificationStateMachineRole": PUBLISH,
+    "BatchTransformCheckManifestRole": WRITE,
+    "BatchTransformWritePredictionsRole": WRITE,
+    "BatchTransformStateMachineRole": {*PUBLISH, *VOLUMES},
+    "BulkClassificationClassifyBatchRole": WRITE,
+    "BulkClassificationSummarizeBulkRole": WRITE,
+    "BulkClassificationStateMachineRole": {*PUBLISH, *WRITE},
     "NoticeOfDeadExecutionStateMachineRole": PUBLISH,
     "NoticeOfAlarmStateMachineRole": PUBLISH,
     "ModelBaselineOnEventRole": WRITE,
@@ -110,12 +117,6 @@ def test_the_key_is_used_by_those_who_need_it_and_by_no_other(
     assert users(templates(environment), environment) == {**USERS, **more}
 
 
-def test_a_role_that_does_not_capture_does_not_write() -> None:
-    templates = templates_with(encryption=ON, capture={"enabled": False})
-
-    assert users(templates, "test")["ImageEndpointModelRole"] == READ
-
-
 def test_the_key_leaves_its_users_to_iam_but_for_alarms(templates: Templates) -> None:
     key = the_key(templates("prod")["Storage"])
 
@@ -184,16 +185,21 @@ def test_volumes_have_the_key_where_sagemaker_takes_one(
         encryption=ON,
         training={"instance_type": training_type},
         endpoint={"instance_type": endpoint_type},
+        batch_transform={"instance_type": endpoint_type},
     )
 
     (job,) = properties(templates["Training"], "Custom::TrainingJob")
     (config,) = properties(templates["Inference"], "AWS::SageMaker::EndpointConfig")
+    transform = states(templates["Batch"], notice="BatchTransform")["Transform"]["Arguments"]
     for volume_key, stack, role in (
         (job.get("VolumeKmsKeyId"), "Training", "TrainingJobJobRole"),
         (config.get("KmsKeyId"), "Inference", "ImageEndpointModelRole"),
     ):
         granted = "kms:CreateGrant" in json.dumps(statements(templates[stack], role))
         assert (is_the_key(volume_key, "test"), granted) == (keyed, keyed)
+    batch = statements(templates["Batch"], "BatchTransformStateMachineRole")
+    assert ("kms:CreateGrant" in json.dumps(batch)) is keyed
+    assert ("VolumeKmsKeyId" in transform["TransformResources"]) is keyed
 
 
 def test_a_destroyed_environment_takes_its_key_along() -> None:

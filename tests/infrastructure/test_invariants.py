@@ -1,7 +1,6 @@
 """What must hold in every configuration, or in every environment, whatever else changes."""
 
 import ast
-import json
 import sys
 from collections.abc import Callable
 
@@ -17,7 +16,6 @@ from tests.infrastructure.invariants import (
     Resource,
     Stacks,
     as_list,
-    policies,
     resources,
 )
 from tests.infrastructure.synthesis import (
@@ -45,19 +43,28 @@ def test_whatever_the_settings_are(
 # --- captures ------------------------------------------------------------------------------------
 
 
-def test_captures_are_written_below_their_prefix_only(
-    templates: Templates, environment: str
-) -> None:
-    written = [
-        json.dumps(statement["Resource"])
-        for statement in policies(templates(environment))
+def test_each_role_writes_below_a_prefix_of_its_own(templates: Templates, environment: str) -> None:
+    written = sorted(
+        (role["Ref"].rpartition("Role")[0], str(resource["Fn::Join"][1][-1]))
+        for policy in resources(templates(environment), "AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if "s3:PutObject" in as_list(statement["Action"])
-    ]
+        for resource in as_list(statement["Resource"])
+        for role in policy["Properties"]["Roles"]
+    )
 
-    for folder in ("captures", "models", "baselines"):
-        assert sum(f"/{folder}/*" in resource for resource in written) == 1
-    assert sum(f"/drift/scones-{environment}.json" in resource for resource in written) == 1
-    assert len(written) == 4
+    assert written == [
+        ("BatchTransformCheckManifest", "/batch/output/*"),
+        ("BatchTransformWritePredictions", "/batch/output/*"),
+        ("BulkClassificationClassifyBatch", "/bulk/*"),
+        ("BulkClassificationStateMachine", "/bulk/*"),
+        ("BulkClassificationSummarizeBulk", "/bulk/*"),
+        ("DriftDetectorFunction", f"/drift/scones-{environment}.json"),
+        ("ImageEndpointModel", "/batch/output/*"),
+        ("ImageEndpointModel", "/captures/*"),
+        ("ModelBaselineOnEvent", "/baselines/*"),
+        ("TrainingJobJob", "/models/*"),
+    ]
 
 
 def test_captures_expire(templates: Templates, environment: str) -> None:
@@ -155,18 +162,30 @@ def keys_asked_for(folder: str, mapping: str) -> set[str]:
     }
 
 
+# https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
+READ_BY_BOTO3 = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
+
+
 @pytest.mark.parametrize(
-    ("prefix", "folder"),
+    ("prefix", "folder", "imports"),
     [
-        ("SerializeImage", "serialize_image"),
-        ("ClassifyImage", "classify_image"),
-        ("FilterConfidence", "filter_confidence"),
-        ("TrainingJobOnEvent", "training_job"),
-        ("TrainingJobIsComplete", "training_job"),
+        ("SerializeImage", "serialize_image", []),
+        ("ClassifyImage", "classify_image", []),
+        ("FilterConfidence", "filter_confidence", []),
+        ("TrainingJobOnEvent", "training_job", []),
+        ("TrainingJobIsComplete", "training_job", []),
+        ("BatchTransformCheckManifest", "check_manifest", []),
+        ("BatchTransformWritePredictions", "write_predictions", ["filter_confidence"]),
+        (
+            "BulkClassificationClassifyBatch",
+            "classify_batch",
+            ["serialize_image", "classify_image", "filter_confidence"],
+        ),
+        ("BulkClassificationSummarizeBulk", "summarize_bulk", []),
     ],
 )
 def test_the_environment_that_is_set_is_the_one_that_is_read(
-    templates: Templates, environment: str, prefix: str, folder: str
+    templates: Templates, environment: str, prefix: str, folder: str, imports: list[str]
 ) -> None:
     (function,) = (
         function
@@ -177,8 +196,9 @@ def test_the_environment_that_is_set_is_the_one_that_is_read(
     )
 
     set_ = function["Properties"].get("Environment", {}).get("Variables", {})
-    assert set(set_) == keys_read(folder, "os.environ")
-    module, function_name = function["Properties"]["Handler"].split(".")
+    read = [keys_read(each, "os.environ") for each in (folder, *imports)]
+    assert set(set_) - READ_BY_BOTO3 == set().union(*read)
+    *_, module, function_name = function["Properties"]["Handler"].split(".")
     assert (ROOT / "lambda_src" / folder / f"{module}.py").is_file()
     assert function_name in {
         node.name for node in handler_source(folder).body if isinstance(node, ast.FunctionDef)
@@ -220,7 +240,8 @@ def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:
     raised = {
         node.name
         for folder in ("serialize_image", "classify_image", "filter_confidence")
-        for node in handler_source(folder).body
+        for source in (ROOT / "lambda_src" / folder).glob("*.py")
+        for node in ast.parse(source.read_text()).body
         if isinstance(node, ast.ClassDef)
     }
     ours = {"ClassCountMismatch", "InvalidPrediction"}  # reported as 500
@@ -239,4 +260,6 @@ def test_handlers_import_nothing_but_the_runtimes() -> None:
             )
             for name in names:
                 root = name.split(".")[0]
-                assert root in {"boto3", "botocore", *sys.stdlib_module_names}, f"{source}: {name}"
+                # lambda_src: another folder, which PythonFunction adds with `imports`.
+                allowed = {"boto3", "botocore", "lambda_src", *sys.stdlib_module_names}
+                assert root in allowed, f"{source}: {name}"

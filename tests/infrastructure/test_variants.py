@@ -144,6 +144,7 @@ def test_without_an_endpoint_all_the_rest_stays() -> None:
     assert "AWS::SageMaker::Endpoint" not in types(templates["Inference"])
     assert "AWS::SageMaker::EndpointConfig" in types(templates["Inference"])
     assert "AWS::StepFunctions::StateMachine" in types(templates["Workflow"])
+    assert states(templates["Batch"], notice="BatchTransform")
     assert "EndpointName" not in templates["Inference"].to_json()["Outputs"]
 
 
@@ -152,7 +153,7 @@ def test_capture_can_be_switched_off() -> None:
 
     (config,) = inference.find_resources("AWS::SageMaker::EndpointConfig").values()
     assert "DataCaptureConfig" not in config["Properties"]
-    assert "s3:PutObject" not in json.dumps(inference.find_resources("AWS::IAM::Policy"))
+    assert "captures/*" not in json.dumps(inference.find_resources("AWS::IAM::Policy"))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from tests.local.inbox import Inbox, Messages
 LIFE = (
     "test_drift",
     "test_workflow",
+    "test_odd_pictures",
+    "test_bulk",
     "test_notices",
     "test_dashboard",
     "test_data_updates",
     "test_redeployment",
     "test_environments",
+    "test_batch_transform",
     "test_variants",
     "test_end_of_life",
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from monitoring import Capture, Skip, read
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
+from tests.odd_pictures import png_that_claims
 
 
 def test_drawn_pictures_are_accepted_and_rejected(verdicts: dict[str, list[str]]) -> None:
@@ -36,13 +37,11 @@ def test_bad_pictures_do_not_hurt_the_good_ones(
 ) -> None:
     s3 = deployment.cloud.client("s3")
     s3.put_object(Bucket=deployment.data_bucket, Key="odd/note.txt", Body=b"hello")
-    s3.put_object(
-        Bucket=deployment.data_bucket, Key="odd/cut.png", Body=b"\x89PNG\r\n\x1a\n" + b"?" * 50
-    )
+    s3.put_object(Bucket=deployment.data_bucket, Key="odd/hollow.png", Body=png_that_claims(32, 32))
     accepted, rejected = verdicts["accepted"][0], verdicts["rejected"][0]
 
     output = deployment.classify(
-        accepted, "odd/gone.png", "odd/note.txt", "odd/cut.png", rejected, accepted
+        accepted, "odd/gone.png", "odd/note.txt", "odd/hollow.png", rejected, accepted
     )
 
     assert output["counts"] == {"images": 6, "accepted": 2, "rejected": 1, "failed": 3}
@@ -64,7 +63,7 @@ def test_bad_pictures_do_not_hurt_the_good_ones(
         "below the threshold 0.93",
         f"s3://{bucket}/odd/gone.png\n    ImageNotFound: ",
         f"s3://{bucket}/odd/note.txt\n    NotAnImage: ",
-        f"s3://{bucket}/odd/cut.png\n    ImageRefused: ",
+        f"s3://{bucket}/odd/hollow.png\n    ImageRefused: ",
         ":execution:",
     ):
         assert named in text

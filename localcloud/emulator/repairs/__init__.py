@@ -9,12 +9,15 @@ from localcloud.emulator.repairs import (
     delete_during_creation,
     delete_during_update,
     deleted_function_logs,
+    distributed_map,
     function_workers,
+    json_lines,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
     log_group_names,
     state_size,
+    stopped_execution,
 )
 
 
@@ -32,9 +35,12 @@ def repair() -> None:
     delete_during_creation.repair()
     delete_during_update.repair()
     deleted_function_logs.repair()
+    distributed_map.repair()
     function_workers.repair()
+    json_lines.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
     log_group_names.repair()
     state_size.repair()
+    stopped_execution.repair()

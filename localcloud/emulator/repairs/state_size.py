@@ -22,19 +22,12 @@ STATES = ("_execute_pass", "_execute_task", "_execute_map", "_execute_parallel")
 
 def repair() -> None:
     """Check what goes into a task, comes out of it, and comes out of a state."""
-    execution_error: type[Exception] = private(f"{MODULE}:_ExecutionError")
-
-    def check(value: Any, what: str) -> None:
-        size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
-        if size > LIMIT_BYTES:
-            cause = f"{what} has {size} bytes, above the maximum of {LIMIT_BYTES} bytes"
-            raise execution_error(DATA_LIMIT_EXCEEDED, cause)
 
     def checked_state(execute: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
         @wraps(execute)
         def execute_checked(state: Any, data: Any, *rest: Any) -> tuple[Any, Any]:
             output, following = execute(state, data, *rest)
-            check(output, f"The output of the {state['Type']} state")
+            check_size(output, f"The output of the {state['Type']} state")
             return output, following
 
         return execute_checked
@@ -42,19 +35,32 @@ def repair() -> None:
     for name in STATES:
         path = f"{MODULE}:{name}"
         replace(path, checked_state(private(path)))
-    _check_tasks(check)
+    _check_tasks()
     _leave_uncaught_by_wildcards()
 
 
-def _check_tasks(check: Callable[[Any, str], None]) -> None:
+def size_bytes(value: Any) -> int:
+    """How many bytes of state `value` takes, as compact JSON in UTF-8."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def check_size(value: Any, what: str) -> None:
+    """Fail the state with States.DataLimitExceeded if `value`, named `what`, is too large."""
+    size = size_bytes(value)
+    if size > LIMIT_BYTES:
+        cause = f"{what} has {size} bytes, above the maximum of {LIMIT_BYTES} bytes"
+        raise private(f"{MODULE}:_ExecutionError")(DATA_LIMIT_EXCEEDED, cause)
+
+
+def _check_tasks() -> None:
     path = f"{MODULE}:_invoke_resource"
     invoke: Callable[[str, Any], Any] = private(path)
 
     @wraps(invoke)
     def invoke_checked(resource: str, data: Any) -> Any:
-        check(data, f"The input of the task {resource}")
+        check_size(data, f"The input of the task {resource}")
         result = invoke(resource, data)
-        check(result, f"The result of the task {resource}")
+        check_size(result, f"The result of the task {resource}")
         return result
 
     replace(path, invoke_checked)

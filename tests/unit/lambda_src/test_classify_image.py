@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from moto import mock_aws
 
 EVENT = {
     "image_data": base64.b64encode(b"picture").decode(),
@@ -48,6 +50,29 @@ def test_probabilities_replace_the_picture(handler: ModuleType, endpoint: Stubbe
         "statusCode": 200,
         "body": {"s3_bucket": "pictures", "s3_key": "one.png", "inferences": [0.25, 0.75]},
     }
+
+
+@pytest.fixture
+def bucket(handler: ModuleType) -> Iterator[Any]:
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="pictures")
+        yield s3
+
+
+def test_a_reference_is_read_from_s3(handler: ModuleType, endpoint: Stubber, bucket: Any) -> None:
+    bucket.put_object(Bucket="pictures", Key="one.png", Body=b"picture")
+    reply(endpoint, b"[0.25, 0.75]")
+
+    answer = handler.lambda_handler({**EVENT, "image_data": ""}, None)
+
+    assert answer["body"]["inferences"] == [0.25, 0.75]
+
+
+@pytest.mark.usefixtures("bucket")
+def test_an_object_that_is_gone_is_named(handler: ModuleType) -> None:
+    with pytest.raises(handler.ImageNotFound, match="s3://pictures/one.png: NoSuchKey"):
+        handler.lambda_handler({**EVENT, "image_data": ""}, None)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,21 @@ from botocore.stub import Stubber
 
 from preflight.aws import Aws
 from preflight.finding import Finding, Verdict
-from preflight.quotas import ALL_ENDPOINTS, ALL_SPOT_TRAINING, ALL_TRAINING, PAGE_SIZE, quotas
+from preflight.quotas import (
+    ALL_ENDPOINTS,
+    ALL_SPOT_TRAINING,
+    ALL_TRAINING,
+    ALL_TRANSFORM,
+    PAGE_SIZE,
+    quotas,
+)
 from settings import Settings
 from tests.unit.preflight.conftest import Stub, deny, settings_with
 
 TRAINING = "ml.g4dn.xlarge for training job usage"
 SPOT_TRAINING = "ml.g4dn.xlarge for spot training job usage"
 ENDPOINT = "ml.g4dn.xlarge for endpoint usage"
+TRANSFORM = "ml.m5.xlarge for transform job usage"
 CODES = {TRAINING: "L-3F53BF0F", ENDPOINT: "L-B67CFA0C"}
 
 
@@ -22,7 +30,8 @@ def quota(name: str, value: float | None, **more: Any) -> dict[str, Any]:
     return {"QuotaName": name, "QuotaCode": code, "Adjustable": True, **known, **more}
 
 
-OF_ALL_TYPES = (quota(ALL_TRAINING, 20), quota(ALL_ENDPOINTS, 40))
+TRANSFORMS = (quota(TRANSFORM, 2), quota(ALL_TRANSFORM, 30))
+OF_ALL_TYPES = (*TRANSFORMS, quota(ALL_TRAINING, 20), quota(ALL_ENDPOINTS, 40))
 
 
 def page(
@@ -45,6 +54,8 @@ def test_quotas_that_suffice_are_ok(aws: Aws, settings: Settings, stub: Stub) ->
     assert list(quotas(aws, settings)) == [
         Finding(Verdict.OK, f"quota {TRAINING!r} is 1; needed: 1"),
         Finding(Verdict.OK, f"quota {ENDPOINT!r} is 2; needed: 2"),
+        Finding(Verdict.OK, f"quota {TRANSFORM!r} is 2; needed: 1"),
+        Finding(Verdict.OK, f"quota {ALL_TRANSFORM!r} is 30; needed: 1"),
         Finding(Verdict.OK, f"quota {ALL_TRAINING!r} is 20; needed: 1"),
         Finding(Verdict.OK, f"quota {ALL_ENDPOINTS!r} is 40; needed: 2"),
     ]
@@ -68,7 +79,7 @@ def test_what_is_found_is_told_before_the_rest_is_read(
     found = quotas(aws, settings)
     assert next(found).verdict is Verdict.PROBLEM
     page(service_quotas, quota(ENDPOINT, 2), *OF_ALL_TYPES, token="2")
-    assert [finding.verdict for finding in found] == [Verdict.OK] * 3
+    assert [finding.verdict for finding in found] == [Verdict.OK] * 5
 
 
 def test_a_quota_of_zero_comes_with_the_request(aws: Aws, settings: Settings, stub: Stub) -> None:
@@ -132,8 +143,9 @@ def test_spot_training_has_quotas_of_its_own(aws: Aws, stub: Stub) -> None:
         stub("service-quotas"),
         *(quota(TRAINING, 4), quota(ALL_TRAINING, 4)),
         *(quota(SPOT_TRAINING, 0), quota(ALL_SPOT_TRAINING, 1)),
+        *TRANSFORMS,
     )
-    of_type, of_all = quotas(aws, settings)
+    of_type, of_all, *_ = quotas(aws, settings)
     assert of_type.verdict is Verdict.PROBLEM
     assert SPOT_TRAINING in of_type.what
     assert of_all == Finding(Verdict.OK, f"quota {ALL_SPOT_TRAINING!r} is 1; needed: 1")
@@ -142,7 +154,7 @@ def test_spot_training_has_quotas_of_its_own(aws: Aws, stub: Stub) -> None:
 def test_the_quota_of_all_types_can_be_what_is_short(
     aws: Aws, settings: Settings, stub: Stub
 ) -> None:
-    of_all = (quota(ALL_TRAINING, 20), quota(ALL_ENDPOINTS, 0, Adjustable=False))
+    of_all = (*TRANSFORMS, quota(ALL_TRAINING, 20), quota(ALL_ENDPOINTS, 0, Adjustable=False))
     page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 2), *of_all)
     *_, endpoints = quotas(aws, settings)
     assert endpoints.verdict is Verdict.PROBLEM
@@ -152,7 +164,8 @@ def test_the_quota_of_all_types_can_be_what_is_short(
 def test_a_quota_of_all_types_that_is_not_listed_was_not_checked(
     aws: Aws, settings: Settings, stub: Stub
 ) -> None:
-    page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 2), quota(ALL_TRAINING, 20))
+    of_types = (quota(TRAINING, 1), quota(ENDPOINT, 2), *TRANSFORMS)
+    page(stub("service-quotas"), *of_types, quota(ALL_TRAINING, 20))
     page(stub("service-quotas"), operation="list_aws_default_service_quotas")
     *_, endpoints = quotas(aws, settings)
     assert endpoints == Finding(Verdict.NOT_CHECKED, f"eu-west-1 lists no quota {ALL_ENDPOINTS!r}")
@@ -204,17 +217,35 @@ def test_a_quota_without_a_value_was_not_checked(aws: Aws, settings: Settings, s
 def test_a_given_model_needs_no_training_instance(aws: Aws, stub: Stub) -> None:
     settings = settings_with(training={"model_data_url": "s3://bucket/model.tar.gz"})
     page(stub("service-quotas"), quota(ENDPOINT, 2), *OF_ALL_TYPES)
-    endpoint, of_all = quotas(aws, settings)
+    endpoint, *_, of_all = quotas(aws, settings)
     assert ENDPOINT in endpoint.what
     assert ALL_ENDPOINTS in of_all.what
 
 
-def test_nothing_is_asked_where_nothing_is_needed(aws: Aws) -> None:
+def test_without_training_and_endpoint_transform_jobs_need_theirs(aws: Aws, stub: Stub) -> None:
     settings = settings_with(
-        training={"model_data_url": "s3://bucket/model.tar.gz"}, endpoint={"enabled": False}
+        training={"model_data_url": "s3://bucket/model.tar.gz"},
+        endpoint={"enabled": False},
+        batch_transform={"instance_type": "ml.g4dn.xlarge", "instance_count": 3},
     )
-    (finding,) = quotas(aws, settings)
-    assert finding.verdict is Verdict.OK
+    gpus = "ml.g4dn.xlarge for transform job usage"
+    page(stub("service-quotas"), quota(gpus, 2), quota(ALL_TRANSFORM, 3))
+    of_type, of_all = quotas(aws, settings)
+    assert of_type.verdict is Verdict.NOTE
+    assert "is 2, enough to deploy; a batch transform would wait" in of_type.what
+    assert "--desired-value 3 " in of_type.remedy
+    assert of_all == Finding(Verdict.OK, f"quota {ALL_TRANSFORM!r} is 3; needed: 3")
+
+
+def test_a_type_for_transform_jobs_only_that_is_not_offered_is_a_note(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    of_all = [each for each in OF_ALL_TYPES if each["QuotaName"] != TRANSFORM]
+    page(stub("service-quotas"), quota(TRAINING, 1), quota(ENDPOINT, 2), *of_all)
+    page(stub("service-quotas"), operation="list_aws_default_service_quotas")
+    *_, transform = quotas(aws, settings)
+    assert transform.verdict is Verdict.NOTE
+    assert "another batch_transform.instance_type" in transform.remedy
 
 
 def test_a_refusal_is_no_answer(aws: Aws, settings: Settings, stub: Stub) -> None:

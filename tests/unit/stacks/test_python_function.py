@@ -13,7 +13,12 @@ from stacks.constructs.python_function import LAMBDA_SRC, PythonFunction
     ("folder", "module", "handler", "below"),
     [
         ("serialize_image", None, "handler.lambda_handler", ""),
-        ("drift_detector", "handler", "drift_detector.handler.lambda_handler", "drift_detector"),
+        (
+            "drift_detector",
+            "handler",
+            "lambda_src.drift_detector.handler.lambda_handler",
+            "lambda_src/drift_detector",
+        ),
     ],
 )
 def test_the_asset_has_the_sources_of_one_folder(

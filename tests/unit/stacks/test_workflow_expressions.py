@@ -6,15 +6,7 @@ from typing import Any
 import pytest
 
 from stacks.constructs import workflow_expressions as expressions
-
-jsonata = pytest.importorskip("jsonata", reason="comes with the local cloud")
-
-
-def evaluate(expression: str, states: dict[str, Any]) -> Any:
-    """Value of an expression with its `{% %}`."""
-    compiled = jsonata.Jsonata(expression.removeprefix("{%").removesuffix("%}"))
-    compiled.assign("states", states)
-    return compiled.evaluate(None)
+from tests.unit.stacks.evaluation import evaluate
 
 
 def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
@@ -65,3 +57,12 @@ def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
     states = states_with(20, key="x" * 3000)
 
     assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.LONGEST_CAUSE
+
+
+def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
+    states: dict[str, Any] = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
+
+    assert evaluate(expressions.INPUT_IS_USABLE, states) is False
+    said = evaluate(expressions.INVALID_INPUT, states)
+    assert said.startswith("501 images; an execution takes at most 500: ")
+    assert said.endswith("python -m classify")

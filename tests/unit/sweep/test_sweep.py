@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from settings import load
 from sweep.__main__ import EXIT_LEFT, EXIT_REFUSED, main
-from sweep.remains import TRAINING_LOGS, find
+from sweep.remains import TRAINING_LOGS, TRANSFORM_LOGS, find
 from tests.unit.sweep.conftest import Answers
 
 ROLE = "arn:aws:iam::123456789012:role/any"
@@ -49,7 +49,8 @@ def left() -> None:
         make_log_group(f"/aws/lambda/Scones-{environment}-Storage-Handler")
         make_log_group(f"Scones-{environment}-Workflow-Logs")
         boto3.client("s3").create_bucket(Bucket=f"scones-{environment}-storage-databucket")
-    make_log_group(TRAINING_LOGS, "scones-dev-0123/algo-1", "scones-dev2-0123/algo-1", "other/a")
+    for group in (TRAINING_LOGS, TRANSFORM_LOGS):
+        make_log_group(group, "scones-dev-0123/algo-1", "scones-dev2-0123/algo-1", "other/a")
 
 
 DEVS = [
@@ -60,6 +61,7 @@ DEVS = [
     ("log group", "/aws/lambda/Scones-dev-Storage-Handler"),
     ("log group", "Scones-dev-Workflow-Logs"),
     (f"log stream of {TRAINING_LOGS}", "scones-dev-0123/algo-1"),
+    (f"log stream of {TRANSFORM_LOGS}", "scones-dev-0123/algo-1"),
     ("bucket", "scones-dev-storage-databucket"),
 ]
 
@@ -91,9 +93,11 @@ def test_delete_removes_all_but_buckets(capsys: pytest.CaptureFixture[str]) -> N
     assert found() == [DEVS[-1]]
     assert "aws s3 rb s3://scones-dev-storage-databucket --force" in capsys.readouterr().out
     logs = boto3.client("logs")
-    streams = logs.describe_log_streams(logGroupName=TRAINING_LOGS)["logStreams"]
-    assert {stream["logStreamName"] for stream in streams} == {"scones-dev2-0123/algo-1", "other/a"}
-    assert len(logs.describe_log_groups()["logGroups"]) == 4
+    for group in (TRAINING_LOGS, TRANSFORM_LOGS):
+        streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
+        names = {stream["logStreamName"] for stream in streams}
+        assert names == {"scones-dev2-0123/algo-1", "other/a"}
+    assert len(logs.describe_log_groups()["logGroups"]) == 5
     assert len(boto3.client("sagemaker").list_models()["Models"]) == 1
 
 
@@ -107,12 +111,13 @@ def test_logs_that_were_retained_are_kept() -> None:
     assert remains["/aws/sagemaker/Endpoints/scones-prod"] is not None
 
 
-def test_a_running_training_job_is_stopped(answers: Answers) -> None:
+@pytest.mark.parametrize("kind", ["Training", "Transform"])
+def test_a_running_job_is_stopped(answers: Answers, kind: str) -> None:
     stopped: list[str] = []
-    answers["ListTrainingJobs"] = lambda asked: {
-        "TrainingJobSummaries": [{"TrainingJobName": f"scones-dev-{asked['StatusEquals']}"}]
+    answers[f"List{kind}Jobs"] = lambda asked: {
+        f"{kind}JobSummaries": [{f"{kind}JobName": f"scones-dev-{asked['StatusEquals']}"}]
     }
-    answers["StopTrainingJob"] = lambda asked: stopped.append(asked["TrainingJobName"])
+    answers[f"Stop{kind}Job"] = lambda asked: stopped.append(asked[f"{kind}JobName"])
 
     assert main(["--delete"]) == 0
 

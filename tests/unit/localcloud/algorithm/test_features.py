@@ -1,33 +1,17 @@
 """Pictures of every kind become rows of one length; anything else is refused."""
 
-import io
-import struct
-import zlib
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from localcloud.algorithm.errors import PictureError
 from localcloud.algorithm.features import MAX_PIXELS, decode, describe, working_size
+from tests import odd_pictures
+from tests.odd_pictures import encoded, png_that_claims
 
 SIZE = (32, 32)
+ACCEPTED = odd_pictures.accepted()
 NOISE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-
-
-def encoded(image: Image.Image, image_format: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, image_format)
-    return buffer.getvalue()
-
-
-def png_that_claims(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        checksum = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
 def test_png_of_the_working_size_is_decoded_exactly() -> None:
@@ -40,10 +24,15 @@ def test_transparency_is_dropped() -> None:
     assert np.array_equal(decode(encoded(picture), SIZE), NOISE)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "1", "I;16", "LA"])
-def test_png_of_any_mode_is_read(mode: str) -> None:
-    picture = Image.fromarray(NOISE).convert("L").convert(mode)
-    assert decode(encoded(picture), SIZE).shape == (32, 32, 3)
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_picture_of_any_kind_is_what_pillow_shows(name: str) -> None:
+    content, rgb = ACCEPTED[name]
+    assert np.array_equal(decode(content, SIZE), np.asarray(rgb))
+
+
+def test_of_16_bits_of_grey_the_upper_8_are_seen() -> None:
+    pixels = decode(ACCEPTED["16 bits grey.png"].content, SIZE)
+    assert np.array_equal(pixels[..., 0], np.asarray(odd_pictures.photo())[..., 0])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (640, 480)])

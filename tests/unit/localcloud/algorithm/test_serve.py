@@ -52,6 +52,18 @@ def test_ping(client: Client) -> None:
     assert client.getresponse().status == 200
 
 
+def test_json_lines_are_sent_to_who_accepts_them(client: Client, picture: MakePicture) -> None:
+    headers = {"Content-Type": "application/x-image", "Accept": "application/jsonlines"}
+    client.request("POST", "/invocations", picture(0), headers)
+    response = client.getresponse()
+
+    assert response.getheader("Content-Type") == "application/jsonlines"
+    (line,) = response.read().decode().splitlines()
+    ((name, probabilities),) = json.loads(line).items()
+    assert name == "prediction"
+    assert probabilities[0] > probabilities[1]
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_picture_gets_a_json_list_of_probabilities_in_class_order(
     client: Client, picture: MakePicture, label: int

@@ -1,0 +1,1 @@
+"""`python -m classify`: thousands of pictures through the deployed bulk state machine."""

@@ -1,0 +1,169 @@
+"""One run of the bulk state machine: started or resumed, followed, and its summary read."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from settings import Settings
+from training.deployed import aws_errors_in_words, stack_output
+from training.errors import StagingError
+
+POLL_SECONDS = 1.0
+
+Progress = Callable[[int, int], None]
+"""Told how many pictures are done, and how many there are."""
+
+
+class ClassificationError(RuntimeError):
+    """The run cannot be started, or did not come to its end; the message has the remedy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution. The run that it finishes, if any, has its results in the same folder."""
+
+    name: str
+    """Name of the run: that of its first execution, and of the folder of its results."""
+    execution_arn: str
+    results: str
+    """S3 URI of the folder."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `summary.json` says of a run that came to its end."""
+
+    counts: Mapping[str, int]
+    """By images, accepted, rejected, failed."""
+    location: str
+    """S3 URI of the results, one line a picture."""
+    seconds: float
+
+
+def start(settings: Settings, source: Mapping[str, str]) -> Run:
+    """Starts a run over `{"prefix": uri}` or `{"manifest": uri}`.
+
+    Raises:
+        ClassificationError: there is no endpoint, nothing is deployed, or AWS refuses.
+    """
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    with _refusals_in_words():
+        return _start(_state_machine(settings), name, name, source, _results(settings, name))
+
+
+def resume(settings: Settings, name: str) -> Run:
+    """Starts another execution over the pictures of the run `name`; what is finished stays so.
+
+    Raises:
+        ClassificationError: as `start`, or there is no such run.
+    """
+    with _refusals_in_words():
+        state_machine = _state_machine(settings)
+        client = boto3.client("stepfunctions")
+        first = f"{state_machine.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            described = client.describe_execution(executionArn=first)
+        except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn) as error:
+            raise ClassificationError(
+                f"there is no run {name!r}; a run has the name of its first execution, and Step "
+                f"Functions remembers it for 90 days. {_listing(settings)}"
+            ) from error
+        if described["status"] == "RUNNING":
+            raise ClassificationError(
+                f"run {name} is still running: wait for it, or stop it with: {stop_command(first)}"
+            )
+        results = _results(settings, name)
+        source = {**json.loads(described["input"]), "results": results}
+        again = f"{name[:60]}-again-{secrets.token_hex(2)}"
+        return _start(state_machine, name, again, source, results)
+
+
+def follow(run: Run, on_progress: Progress) -> Summary:
+    """Waits for the end of the execution.
+
+    Raises:
+        ClassificationError: it ended without results, with its error and cause.
+    """
+    with _refusals_in_words():
+        client = boto3.client("stepfunctions")
+        while True:
+            state = client.describe_execution(executionArn=run.execution_arn)
+            _tell(client, run, on_progress)
+            if state["status"] != "RUNNING":
+                break
+            time.sleep(POLL_SECONDS)
+        summary = _summary(run)
+    if summary is None:
+        raise ClassificationError(
+            f"{run.execution_arn} is {state['status']}: {state.get('error', 'no error name')}: "
+            f"{state.get('cause', 'no cause')}\nWhat is finished stays so: "
+            f"python -m classify --resume {run.name}"
+        )
+    seconds = (state["stopDate"] - state["startDate"]).total_seconds()
+    return Summary(summary["counts"], summary["location"], seconds)
+
+
+def stop_command(execution_arn: str) -> str:
+    """The command that stops an execution."""
+    return f"aws stepfunctions stop-execution --execution-arn {execution_arn}"
+
+
+def _state_machine(settings: Settings) -> str:
+    if not settings.endpoint.enabled:
+        raise ClassificationError(
+            f"endpoint.enabled = false in settings/{settings.environment}.toml: there is no "
+            'endpoint to ask. Deploy it, or use batch transform, which needs none (README, "Batch '
+            'transform")'
+        )
+    return stack_output(settings, "Batch", "BulkStateMachineArn")
+
+
+def _results(settings: Settings, name: str) -> str:
+    return f"{stack_output(settings, 'Batch', 'BulkResultsUri')}/{name}"
+
+
+def _listing(settings: Settings) -> str:
+    return f"aws s3 ls {stack_output(settings, 'Batch', 'BulkResultsUri')}/ lists them"
+
+
+def _start(
+    state_machine: str, name: str, execution: str, source: Mapping[str, str], results: str
+) -> Run:
+    arn = boto3.client("stepfunctions").start_execution(
+        stateMachineArn=state_machine, name=execution, input=json.dumps(source)
+    )["executionArn"]
+    return Run(name, arn, results)
+
+
+def _tell(client: Any, run: Run, on_progress: Progress) -> None:
+    for map_run in client.list_map_runs(executionArn=run.execution_arn)["mapRuns"]:
+        counts = client.describe_map_run(mapRunArn=map_run["mapRunArn"])["itemCounts"]
+        on_progress(counts["succeeded"] + counts["failed"], counts["total"])
+
+
+def _summary(run: Run) -> dict[str, Any] | None:
+    """None if there is none, or one that another execution wrote."""
+    s3 = boto3.client("s3")
+    bucket, _, folder = run.results.removeprefix("s3://").partition("/")
+    try:
+        body = s3.get_object(Bucket=bucket, Key=f"{folder}/summary.json")["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return None
+    summary: dict[str, Any] = json.loads(body)
+    return summary if summary["execution"] == run.execution_arn else None
+
+
+@contextmanager
+def _refusals_in_words() -> Iterator[None]:
+    try:
+        with aws_errors_in_words():
+            yield
+    except StagingError as error:
+        raise ClassificationError(str(error)) from error

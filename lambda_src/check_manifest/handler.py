@@ -1,0 +1,127 @@
+"""First step of a batch transform: what of a manifest the model may be given.
+
+A manifest is what SageMaker calls ManifestFile:
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformS3DataSource.html
+"""
+
+import json
+from collections import Counter
+from itertools import takewhile
+from typing import Any
+
+import boto3
+
+# As many as write_predictions can read the predictions of, in the 15 minutes of a function.
+MAX_PICTURES = 100_000
+MAX_MANIFEST_BYTES = 32 * 1024 * 1024
+
+# MaxPayloadInMB of the transform job; the endpoint takes no more, either.
+MAX_PICTURE_BYTES = 6 * 1024 * 1024
+
+FORM = '[{"prefix": "s3://BUCKET/..."}, "picture", ...]'
+
+s3 = boto3.client("s3")
+
+
+class InvalidManifest(Exception):
+    """The object is no manifest, or not one that can be transformed."""
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Splits the pictures of the manifest `event["key"]` into usable and failed ones.
+
+    Looks at what S3 knows of them, without reading any: a picture that is not there, empty or too
+    large fails here, and does not fail the transform job. Writes below `event["output"]`
+    `manifest.json`, a manifest of the usable ones by their whole keys, so that each has an output
+    of its own, and `failed.jsonl`. Returns how many of each there are: `usable`, `failed`.
+
+    Raises:
+        InvalidManifest: it says what is wrong, and what was expected.
+    """
+    bucket, key, output = event["bucket"], event["key"], event["output"]
+    keys = _keys(bucket, key)
+    sizes = _sizes(bucket, set(keys))
+    faults = [_fault(name, sizes.get(name)) for name in keys]
+    usable = [name for name, fault in zip(keys, faults, strict=True) if fault is None]
+    failed = [fault for fault in faults if fault is not None]
+    manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *usable])
+    _put(bucket, f"{output}/manifest.json", manifest)
+    _put(bucket, f"{output}/failed.jsonl", "".join(f"{json.dumps(each)}\n" for each in failed))
+    return {"usable": len(usable), "failed": len(failed)}
+
+
+def _put(bucket: str, key: str, text: str) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
+
+
+def _keys(bucket: str, key: str) -> list[str]:
+    """Whole keys of the pictures, in the order of the manifest."""
+    where = f"s3://{bucket}/{key}"
+    match _content(bucket, key):
+        case [{"prefix": str(prefix), **more}, *names] if not more:
+            pass
+        case _:
+            raise InvalidManifest(f"{where} is not of the form {FORM}")
+    if not all(isinstance(name, str) and name for name in names):
+        raise InvalidManifest(f"{where}: every picture is a text, as in {FORM}")
+    if not names:
+        raise InvalidManifest(f"{where} names no picture; expected {FORM}")
+    if len(names) > MAX_PICTURES:
+        raise InvalidManifest(
+            f"{where} names {len(names):,} pictures; a manifest takes at most {MAX_PICTURES:,}: "
+            "split it"
+        )
+    base = f"s3://{bucket}/"
+    for name in names:
+        if not f"{prefix}{name}".startswith(base):
+            raise InvalidManifest(
+                f"{where} names {prefix}{name}; pictures have to be in the data bucket, {base}"
+            )
+    keys = [f"{prefix}{name}".removeprefix(base) for name in names]
+    ((name, times),) = Counter(keys).most_common(1)
+    if times > 1:
+        raise InvalidManifest(f"{where} names {name} {times} times; name each picture once")
+    return keys
+
+
+def _content(bucket: str, key: str) -> Any:
+    found = s3.get_object(Bucket=bucket, Key=key)
+    if found["ContentLength"] > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(
+            f"s3://{bucket}/{key} has {found['ContentLength']:,} bytes; a manifest has at most "
+            f"{MAX_MANIFEST_BYTES:,}: split it"
+        )
+    try:
+        return json.load(found["Body"])
+    except ValueError as error:
+        raise InvalidManifest(
+            f"s3://{bucket}/{key} is no JSON: {error}; expected {FORM}"
+        ) from error
+
+
+def _sizes(bucket: str, wanted: set[str]) -> dict[str, int]:
+    """Bytes of those objects that are there; a request for each 1,000 keys that begin alike."""
+    first, last = min(wanted), max(wanted)
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    prefix = "".join(letter for letter, _ in alike)
+    sizes: dict[str, int] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for found in page.get("Contents", []):
+            if found["Key"] in wanted:
+                sizes[found["Key"]] = found["Size"]
+            if found["Key"] >= last:  # S3 lists by UTF-8, which is the order of Python's texts
+                return sizes
+    return sizes
+
+
+def _fault(key: str, size: int | None) -> dict[str, str] | None:
+    if size is None:
+        error, reason = "ImageNotFound", "there is no such object"
+    elif size == 0:
+        error, reason = "NotAnImage", "it is empty; expected a PNG or JPEG picture"
+    elif size > MAX_PICTURE_BYTES:
+        error = "ImageTooLarge"
+        reason = f"it has {size:,} bytes; the model takes at most {MAX_PICTURE_BYTES:,}"
+    else:
+        return None
+    return {"key": key, "error": error, "reason": reason}

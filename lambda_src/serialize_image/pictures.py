@@ -1,0 +1,154 @@
+"""Is this a whole PNG or JPEG picture that a model server can decode?
+
+Read is the structure alone, nothing is decompressed: a picture that would swell costs nothing
+here. What is wrong inside the compressed pixels, the endpoint finds out.
+
+Formats: https://www.w3.org/TR/png-3/ (5: chunks, 11.2.1: IHDR) and
+https://www.w3.org/Graphics/JPEG/itu-t81.pdf (annex B: markers).
+"""
+
+import re
+import struct
+
+# Decoded to 8-bit RGB, what a camera of 24 megapixels takes has 75 MB.
+MAX_PIXELS = 25_000_000
+
+# Every scan is another walk over all pixels. Progressive pictures have about ten; tens of thousands
+# fit into a few megabytes, and keep a decoder busy for minutes.
+# https://bugzilla.redhat.com/show_bug.cgi?id=1344214
+MAX_SCANS = 100
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+
+# How many bytes of an SVG's prologue are looked through.
+_HEAD = 1024
+
+_OTHER_FORMATS = {
+    "GIF": rb"GIF8[79]a",
+    "WebP": rb"RIFF....WEBP",
+    "BMP": rb"BM.{4}\0{4}",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "HEIC": rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)",
+    "AVIF": rb".{4}ftypavi[fs]",
+    "JPEG 2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    "JPEG XL": rb"\0\0\0\x0cJXL |\xff\x0a",
+    "SVG": rb"(\xef\xbb\xbf)?\s*<(svg\b|(\?xml|!).*<svg\b)",
+}
+
+# A JPEG marker that begins a segment or ends the picture: not the FF 00 that stands for a byte FF
+# among the pixels, nor a restart marker among them, nor a fill byte.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+_END_OF_IMAGE = 0xD9
+_START_OF_SCAN = 0xDA
+_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+class ImageEmpty(Exception):
+    """The object has no bytes."""
+
+
+class NotAnImage(Exception):
+    """The object is no picture in a format that is known here."""
+
+
+class UnsupportedImageFormat(Exception):
+    """The object is a picture, but neither PNG nor JPEG."""
+
+
+class ImageTruncated(Exception):
+    """The picture ends before its end."""
+
+
+class ImageDamaged(Exception):
+    """The picture's structure is not that of its format."""
+
+
+class TooManyPixels(Exception):
+    """The picture would be huge once decoded, however small its file is."""
+
+
+class TooManyScans(Exception):
+    """The picture would take minutes to decode, however small its file is."""
+
+
+def check(content: bytes, source: str) -> str:
+    """Media type of a picture, "image/png" or "image/jpeg", that is whole and not too large.
+
+    Args:
+        content: the file's bytes. What follows the end of the picture is not looked at: phones
+            append previews and films.
+        source: what the errors call it, such as its S3 URI.
+
+    Raises:
+        ImageEmpty, NotAnImage, UnsupportedImageFormat, ImageTruncated, ImageDamaged,
+        TooManyPixels, TooManyScans: the message names the source, what was found, and the remedy.
+    """
+    if content.startswith(_PNG):
+        _check_png(content, source)
+        return "image/png"
+    if content.startswith(_JPEG):
+        _check_jpeg(content, source)
+        return "image/jpeg"
+    if not content:
+        raise ImageEmpty(f"{source} has 0 bytes: upload it again")
+    for name, beginning in _OTHER_FORMATS.items():
+        if re.match(beginning, content[:_HEAD], re.DOTALL):
+            raise UnsupportedImageFormat(f"{source} is a {name} picture: save it as PNG or JPEG")
+    raise NotAnImage(f"{source} begins with {content[:8]!r}; expected a PNG or JPEG picture")
+
+
+def _check_png(content: bytes, source: str) -> None:
+    kind, position = b"", len(_PNG)
+    while kind != b"IEND":
+        if position + 8 > len(content):
+            raise _truncated(content, source, "before its IEND chunk")
+        length, kind = struct.unpack_from(">I4s", content, position)
+        end = position + 8 + length + 4
+        if end > len(content):
+            raise _truncated(content, source, f"within a chunk {kind!r} of {length:,} bytes")
+        if position == len(_PNG):
+            if (kind, length) != (b"IHDR", 13):
+                raise ImageDamaged(
+                    f"{source}: PNG whose first chunk is {kind!r} of {length:,} bytes, expected "
+                    "IHDR of 13: save it again"
+                )
+            width, height = struct.unpack_from(">II", content, position + 8)
+            _check_size(width, height, source)
+        position = end
+
+
+def _check_jpeg(content: bytes, source: str) -> None:
+    scans = 0
+    position = 2
+    while marker := _MARKER.search(content, position):
+        kind, position = marker[1][0], marker.end()
+        if kind == _END_OF_IMAGE:
+            if not scans:
+                raise ImageDamaged(f"{source}: JPEG without pixels: save it again")
+            return
+        length = int.from_bytes(content[position : position + 2])
+        if position + max(length, 2) > len(content):
+            raise _truncated(content, source, f"within a segment FF {kind:02X}")
+        if kind in _START_OF_FRAME and length >= 7:
+            height, width = struct.unpack_from(">HH", content, position + 3)
+            _check_size(width, height, source)
+        scans += kind == _START_OF_SCAN
+        if scans > MAX_SCANS:
+            raise TooManyScans(f"{source}: JPEG of more than {MAX_SCANS} scans: save it again")
+        position += length
+    raise _truncated(content, source, "before its end-of-image marker")
+
+
+def _check_size(width: int, height: int, source: str) -> None:
+    if not width or not height:
+        raise ImageDamaged(f"{source} declares {width} x {height} pixels: save it again")
+    if width * height > MAX_PIXELS:
+        raise TooManyPixels(
+            f"{source} declares {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
+            "decoded: scale the picture down"
+        )
+
+
+def _truncated(content: bytes, source: str, where: str) -> ImageTruncated:
+    return ImageTruncated(f"{source} ends after {len(content):,} bytes, {where}: upload it again")

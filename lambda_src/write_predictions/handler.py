@@ -1,0 +1,152 @@
+"""Last step of a batch transform: predictions by picture, held against the threshold.
+
+What the algorithm answers in a transform job, "Inference with the Image Format Algorithm":
+https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryFile
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from lambda_src.filter_confidence.handler import lambda_handler as filter_confidence
+
+# Outputs that are read at the same time. More do not help one processor.
+THREADS = 32
+READ_AHEAD = 1000
+
+# Pictures that the message names, of each kind: as workflow_expressions.MAX_NAMED, and no more.
+MAX_NAMED = 20
+
+# Letters of a reason that the state machine carries.
+MAX_REASON = 250
+
+COLUMNS = ("key", "label", "confidence", "status", "error", "reason")
+LOG_GROUP = "/aws/sagemaker/TransformJobs"
+
+Line = dict[str, Any]
+
+s3 = boto3.client("s3", config=Config(max_pool_connections=THREADS))
+
+
+class PredictionsIncomplete(Exception):
+    """Not every picture of the manifest has exactly one line."""
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Writes `predictions.jsonl`, `predictions.csv` and `summary.json` below `event["output"]`.
+
+    A line for each picture of check_manifest's two files: key, label, confidence, status
+    (accepted, rejected, failed), error and reason. The `.out` objects are in `raw/`; a picture
+    without one failed, and `event["failure"]`, if it is there, is what SageMaker said.
+
+    Returns `counts` and `results` as the workflow's Map does, the latter for at most 20 pictures
+    of each kind that is not accepted, and the `location` of all.
+
+    Raises:
+        PredictionsIncomplete: there are not as many lines as check_manifest counted pictures.
+        ClassCountMismatch: the model knows another number of classes than the deployment.
+    """
+    bucket, output = event["bucket"], event["output"]
+    counts: Counter[str] = Counter()
+    named: list[Line] = []
+    with TemporaryFile() as lines, TemporaryFile() as table:
+        text = io.TextIOWrapper(table, encoding="utf-8", newline="")
+        rows = csv.DictWriter(text, COLUMNS)
+        rows.writeheader()
+        for line in _lines(event):
+            lines.write(json.dumps(line).encode() + b"\n")
+            rows.writerow(line)
+            counts[line["status"]] += 1
+            if line["status"] != "accepted" and counts[line["status"]] <= MAX_NAMED:
+                named.append(_as_in_the_workflow(bucket, line))
+        text.flush()
+        if counts.total() != event["usable"] + event["failed"]:
+            raise PredictionsIncomplete(
+                f"{counts.total()} lines for {event['usable']} usable and {event['failed']} "
+                f"failed pictures of s3://{bucket}/{output}/"
+            )
+        for file, name in ((lines, "predictions.jsonl"), (table, "predictions.csv")):
+            file.seek(0)
+            s3.upload_fileobj(file, bucket, f"{output}/{name}")
+    summary = {
+        "counts": {"images": counts.total()}
+        | {status: counts[status] for status in ("accepted", "rejected", "failed")},
+        "location": f"s3://{bucket}/{output}/predictions.csv",
+    }
+    s3.put_object(
+        Bucket=bucket,
+        Key=f"{output}/summary.json",
+        Body=json.dumps({**summary, "job": event["job"]}, indent=2).encode(),
+    )
+    return {**summary, "results": named}
+
+
+def _lines(event: dict[str, Any]) -> Iterator[Line]:
+    bucket, output = event["bucket"], event["output"]
+    _, *keys = json.load(_open(bucket, f"{output}/manifest.json"))
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(keys), READ_AHEAD):
+            yield from pool.map(lambda key: _line(event, key), keys[start : start + READ_AHEAD])
+    for fault in _open(bucket, f"{output}/failed.jsonl").iter_lines():
+        yield _failed(**json.loads(fault))
+
+
+def _open(bucket: str, key: str) -> Any:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"]
+
+
+def _line(event: dict[str, Any], key: str) -> Line:
+    bucket = event["bucket"]
+    try:
+        prediction = _open(bucket, f"{event['output']}/raw/{key}.out").read()
+    except s3.exceptions.NoSuchKey:
+        said = event.get("failure") or "nothing of it"
+        reason = f"no result; of the job SageMaker says: {said}; see {LOG_GROUP}, {event['job']}/"
+        return _failed(key, "NoPrediction", reason)
+    inferences = _inferences(prediction)
+    if inferences is None:
+        reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}'
+        return _failed(key, "InvalidPrediction", reason)
+    picture = {"s3_bucket": bucket, "s3_key": key, "inferences": inferences}
+    verdict = filter_confidence(picture, None)
+    body = verdict["body"]
+    return {
+        "key": key,
+        "label": body["label"],
+        "confidence": body["confidence"],
+        "status": "accepted" if verdict["statusCode"] == 200 else "rejected",
+        "error": None,
+        "reason": body.get("reason"),
+    }
+
+
+def _inferences(prediction: bytes) -> list[float] | None:
+    try:
+        match json.loads(prediction):
+            case {"prediction": [*inferences]}:
+                return inferences
+    except ValueError:  # no JSON: as little a prediction as any other JSON
+        pass
+    return None
+
+
+def _failed(key: str, error: str, reason: str) -> Line:
+    nothing = {"label": None, "confidence": None}
+    return {"key": key, **nothing, "status": "failed", "error": error, "reason": reason}
+
+
+def _as_in_the_workflow(bucket: str, line: Line) -> dict[str, Any]:
+    """The picture as the workflow's results have it, so that one message fits both."""
+    body = {"s3_bucket": bucket, "s3_key": line["key"]}
+    reason = line["reason"][:MAX_REASON]
+    if line["status"] == "rejected":
+        return {"verdict": "rejected", "body": {**body, "reason": reason}}
+    return {"verdict": "failed", "error": line["error"], "cause": reason, "body": body}

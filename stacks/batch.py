@@ -1,0 +1,73 @@
+"""Bulk work: thousands of pictures through the endpoint, or without one."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.batch_transform import BatchTransform
+from stacks.constructs.bulk_classification import BulkClassification
+from stacks.constructs.dead_execution_notice import DeadExecutionNotice
+from stacks.constructs.notification_topic import NotificationTopic
+
+
+class BatchStack(cdk.Stack):
+    """What classifies more pictures than one execution of the workflow takes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        topic: NotificationTopic,
+        encryption_key: kms.IKey | None,
+        env: cdk.Environment | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            description="Scones Unlimited: state machines that classify thousands of pictures",
+        )
+        transform = BatchTransform(
+            self,
+            "BatchTransform",
+            settings=settings,
+            data_bucket=data_bucket,
+            topic=topic,
+            encryption_key=encryption_key,
+        )
+        state_machines: list[sfn.IStateMachine] = [transform.state_machine]
+        cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
+        cdk.CfnOutput(
+            self,
+            "BatchTransformStateMachineArn",
+            value=transform.state_machine.state_machine_arn,
+        )
+        if settings.endpoint.enabled:
+            bulk = BulkClassification(
+                self,
+                "BulkClassification",
+                settings=settings,
+                data_bucket=data_bucket,
+                # Results are made here, as models are; in the data bucket a run over all of it
+                # would list them as pictures.
+                results_bucket=artifact_bucket,
+                topic=topic,
+                encryption_key=encryption_key,
+            )
+            state_machines.append(bulk.state_machine)
+            cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
+            cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
+        DeadExecutionNotice(
+            self,
+            "NoticeOfDeadExecution",
+            settings=settings,
+            topic=topic,
+            state_machines=state_machines,
+        )

@@ -1,0 +1,174 @@
+"""The batch transform: what starts it, what it asks of SageMaker, and what it may do."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from stacks.constructs import workflow_expressions
+from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
+from tests.infrastructure.test_variants import as_list, statements, templates_with
+
+MINUTE = 60
+
+
+def transform_of(template: Template) -> dict[str, Any]:
+    transform: dict[str, Any] = states(template, notice="BatchTransform")["Transform"]
+    return transform
+
+
+def constant(folder: str, name: str) -> int:
+    """The value of a constant of a handler that is a product of numbers."""
+    (line,) = (
+        line
+        for line in (ROOT / "lambda_src" / folder / "handler.py").read_text().splitlines()
+        if line.startswith(f"{name} = ")
+    )
+    numbers = [int(number) for number in line.partition(" = ")[2].split(" * ")]
+    return math.prod(numbers)
+
+
+def test_a_manifest_in_the_data_bucket_starts_it(templates: Templates, environment: str) -> None:
+    stacks = templates(environment)
+
+    (rule,) = (
+        rule["Properties"]
+        for rule in stacks["Batch"].find_resources("AWS::Events::Rule").values()
+        if rule["Properties"]["EventPattern"]["source"] == ["aws.s3"]
+    )
+    pattern = rule["EventPattern"]
+    assert pattern["detail-type"] == ["Object Created"]
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "batch/input/"}]}
+    (bucket,) = pattern["detail"]["bucket"]["name"]
+    assert "DataBucket" in bucket["Fn::ImportValue"]
+    (target,) = rule["Targets"]
+    assert target["Arn"]["Ref"].startswith("BatchTransformStateMachine")
+    assert target["InputPath"] == "$.detail"
+
+
+def test_only_the_data_bucket_sends_events(templates: Templates, environment: str) -> None:
+    buckets = templates(environment)["Storage"].find_resources("AWS::S3::Bucket")
+
+    sending = {
+        name: bucket["Properties"]["NotificationConfiguration"]
+        for name, bucket in buckets.items()
+        if "NotificationConfiguration" in bucket["Properties"]
+    }
+    ((name, configuration),) = sending.items()
+    assert name.startswith("DataBucket")
+    assert configuration == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+@pytest.mark.parametrize("endpoint", [{"enabled": True}, {"enabled": False}], ids=str)
+def test_the_models_name_is_read_when_a_job_starts(endpoint: dict[str, Any]) -> None:
+    templates = templates_with(endpoint=endpoint)
+
+    (parameter,) = templates["Inference"].find_resources("AWS::SSM::Parameter").values()
+    assert parameter["Properties"]["Name"] == "/scones/test/model/name"
+    model, attribute = parameter["Properties"]["Value"]["Fn::GetAtt"]
+    assert model.startswith("ImageEndpointModel") and attribute == "ModelName"
+    by_name = states(templates["Batch"], notice="BatchTransform")
+    assert by_name["Read model name"]["Arguments"] == {"Name": "/scones/test/model/name"}
+
+
+def test_the_request_is_for_one_picture_each(templates: Templates) -> None:
+    request = transform_of(templates("dev")["Batch"])["Arguments"]
+
+    assert request["BatchStrategy"] == "SingleRecord"
+    source = request["TransformInput"]
+    assert source["ContentType"] == "application/x-image"
+    assert (source["SplitType"], source["CompressionType"]) == ("None", "None")
+    assert source["DataSource"]["S3DataSource"]["S3DataType"] == "ManifestFile"
+    assert request["TransformOutput"]["Accept"] == "application/jsonlines"
+    assert request["MaxPayloadInMB"] << 20 == constant("check_manifest", "MAX_PICTURE_BYTES")
+    assert {"Key": "environment", "Value": "dev"} in request["Tags"]
+    assert "KmsKeyId" not in request["TransformOutput"]
+
+
+def test_the_results_are_encrypted_with_the_key_there_is(templates: Templates) -> None:
+    request = transform_of(templates("prod")["Batch"])["Arguments"]
+
+    assert "KmsKeyId" in request["TransformOutput"]
+
+
+def test_the_settings_choose_the_instances_and_how_long_they_run() -> None:
+    batch = templates_with(
+        batch_transform={
+            "instance_type": "ml.g5.xlarge",
+            "instance_count": 3,
+            "max_runtime_minutes": 30,
+        }
+    )["Batch"]
+
+    transform = transform_of(batch)
+    assert transform["Arguments"]["TransformResources"] == {
+        "InstanceType": "ml.g5.xlarge",
+        "InstanceCount": 3,
+    }
+    assert transform["TimeoutSeconds"] == 30 * MINUTE
+    waits = sum(
+        retry["IntervalSeconds"] * retry["MaxAttempts"]
+        for retry in transform["Retry"]
+        if retry["BackoffRate"] == 1
+    )
+    definition = "".join(
+        part
+        for part in state_machine(batch, notice="BatchTransform")["DefinitionString"]["Fn::Join"][1]
+        if isinstance(part, str)
+    )
+    assert json.loads(definition)["TimeoutSeconds"] > 30 * MINUTE + waits
+
+
+def test_a_job_that_fails_goes_on_to_its_results(templates: Templates) -> None:
+    by_name = states(templates("dev")["Batch"], notice="BatchTransform")
+
+    (catch,) = by_name["Transform"]["Catch"]
+    assert catch["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
+    choice = by_name[by_name[catch["Next"]]["Next"]]
+    assert choice["Choices"][0]["Next"] == "Write predictions"
+    assert by_name[choice["Default"]]["Type"] == "Fail"
+    assert by_name["Write predictions"]["Next"] == "All accepted?"
+
+
+def test_it_may_run_the_jobs_of_its_environment_only(
+    templates: Templates, environment: str
+) -> None:
+    granted = {
+        str(action): json.dumps(statement["Resource"])
+        for statement in statements(
+            templates(environment)["Batch"], "BatchTransformStateMachineRole"
+        )
+        for action in as_list(statement["Action"])
+    }
+
+    jobs = {
+        action for action, arn in granted.items() if f":transform-job/scones-{environment}-*" in arn
+    }
+    assert jobs == {
+        "sagemaker:AddTags",
+        "sagemaker:CreateTransformJob",
+        "sagemaker:DescribeTransformJob",
+        "sagemaker:StopTransformJob",
+    }
+    rule = ":rule/StepFunctionsGetEventsForSageMakerTransformJobsRule"
+    assert {action for action, arn in granted.items() if rule in arn} == {
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+    }
+    assert f":parameter/scones/{environment}/model/name" in granted["ssm:GetParameter"]
+    assert "iam:PassRole" not in granted
+
+
+def test_the_model_may_log_as_transform_job_too(templates: Templates, environment: str) -> None:
+    granted = statements(templates(environment)["Inference"], "ImageEndpointModelRole")
+
+    logs = json.dumps([each for each in granted if "logs:PutLogEvents" in as_list(each["Action"])])
+    assert ":/aws/sagemaker/TransformJobs:log-stream:*" in logs
+    assert f":/aws/sagemaker/Endpoints/scones-{environment}:log-stream:*" in logs
+
+
+def test_handler_and_message_name_as_many_pictures() -> None:
+    assert constant("write_predictions", "MAX_NAMED") == workflow_expressions.MAX_NAMED

@@ -1,0 +1,156 @@
+"""The bulk state machine: how it lists, batches, retries and writes, and what it may do."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from settings import load
+from stacks.constructs.bulk_classification import TRANSIENT_ERRORS
+from stacks.constructs.dead_execution_notice import NOTIFIED_ERROR
+from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
+from tests.infrastructure.test_variants import statements, templates_with
+
+NAME = "BulkClassification"
+READERS = {
+    "Prefix": ("listObjectsV2", None),
+    "Csv": ("getObject", "CSV"),
+    "JsonLines": ("getObject", "JSONL"),
+}
+
+
+def bulk(templates: Templates, environment: str = "dev") -> dict[str, Any]:
+    return states(templates(environment)["Batch"], notice=NAME)
+
+
+@pytest.mark.parametrize("label", READERS)
+def test_every_listing_goes_the_same_way(
+    templates: Templates, environment: str, label: str
+) -> None:
+    settings = load(environment).bulk
+    pictures = bulk(templates, environment)[f"Classify pictures ({label})"]
+
+    api, type_ = READERS[label]
+    assert pictures["ItemReader"]["Resource"].endswith(f":s3:{api}")
+    assert pictures["ItemReader"].get("ReaderConfig", {}).get("InputType") == type_
+    assert pictures["ItemBatcher"]["MaxItemsPerBatch"] == settings.batch_size
+    assert pictures["ItemBatcher"]["MaxInputBytesPerBatch"] < 256 * 1024
+    assert pictures["MaxConcurrency"] == settings.max_concurrency
+    assert pictures["ToleratedFailurePercentage"] == settings.tolerated_failure_percentage
+    assert pictures["ResultWriter"]["WriterConfig"] == {
+        "OutputType": "JSONL",
+        "Transformation": "COMPACT",
+    }
+    processor = pictures["ItemProcessor"]
+    # Express ends after five minutes, which a throttled endpoint may take.
+    assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    (task,) = processor["States"].values()
+    (retry,) = task["Retry"]
+    assert (retry["ErrorEquals"], retry["JitterStrategy"]) == (TRANSIENT_ERRORS, "FULL")
+    assert pictures["Next"] == "Summarize"
+
+
+def test_the_input_decides_how_pictures_are_listed(templates: Templates) -> None:
+    choice = bulk(templates)["How are the pictures listed?"]
+
+    assert {one["Next"] for one in choice["Choices"]} == {
+        f"Classify pictures ({label})" for label in READERS
+    }
+    # Whatever else the input says is a problem, and was refused before.
+    assert "Default" not in choice
+
+
+def test_after_the_summary_a_choice_leads_to_sns(templates: Templates) -> None:
+    by_name = bulk(templates)
+
+    choice = by_name[by_name["Summarize"]["Next"]]
+    assert by_name[choice["Choices"][0]["Next"]]["Type"] == "Succeed"
+    notify = by_name[choice["Default"]]
+    assert notify["Resource"].endswith(":states:::sns:publish")
+    assert by_name[notify["Next"]]["Type"] == "Succeed"
+
+
+def test_it_fails_after_the_message_where_the_settings_ask_for_it() -> None:
+    by_name = states(templates_with(workflow={"on_rejection": "fail"})["Batch"], notice=NAME)
+
+    end = by_name[by_name["Notify"]["Next"]]
+    assert (end["Type"], end["Error"]) == ("Fail", NOTIFIED_ERROR)
+
+
+def test_without_an_endpoint_there_is_none() -> None:
+    template = templates_with(endpoint={"enabled": False})["Batch"].to_json()
+
+    assert NAME not in json.dumps(template)
+    assert not {"BulkStateMachineArn", "BulkResultsUri"} & set(template["Outputs"])
+
+
+def test_settings_reach_the_function() -> None:
+    batch = templates_with(bulk={"threads": 7}, workflow={"rejection_style": "raise"})["Batch"]
+
+    (variables,) = (
+        function["Properties"]["Environment"]["Variables"]
+        for name, function in batch.find_resources("AWS::Lambda::Function").items()
+        if name.startswith(f"{NAME}ClassifyBatch")
+    )
+    assert variables["THREADS"] == "7"
+    assert variables["REJECTION_STYLE"] == "status"  # it becomes a line, whatever the workflow does
+    assert variables["AWS_RETRY_MODE"] == "adaptive"
+
+
+def test_dead_executions_are_told_of(templates: Templates) -> None:
+    (rule,) = (
+        resource["Properties"]["EventPattern"]["detail"]
+        for name, resource in templates("dev")["Batch"].find_resources("AWS::Events::Rule").items()
+        if name.startswith("NoticeOfDeadExecution")
+    )
+
+    assert any(each["Ref"].startswith(NAME) for each in rule["stateMachineArn"])
+
+
+def test_the_state_machine_writes_below_the_results_only(templates: Templates) -> None:
+    granted = {
+        action: statement["Resource"]
+        for statement in statements(templates("dev")["Batch"], f"{NAME}StateMachineRole")
+        for action in statement["Action"]
+        if action in ("s3:PutObject", "s3:AbortMultipartUpload")
+    }
+
+    assert set(granted) == {"s3:PutObject", "s3:AbortMultipartUpload"}
+    for resource in granted.values():
+        assert resource["Fn::Join"][1][-1] == "/bulk/*"
+
+
+def test_the_log_has_no_pictures(templates: Templates) -> None:
+    logging = state_machine(templates("dev")["Batch"], notice=NAME)["LoggingConfiguration"]
+
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
+
+
+@pytest.mark.parametrize("folder", ["classify_batch", "summarize_bulk"])
+def test_a_function_has_the_folders_that_it_imports_and_no_others(folder: str) -> None:
+    assembly = application(load("dev")).synth(skip_validation=True)
+    template = assembly.get_stack_by_name("Scones-dev-Batch").template
+
+    (key,) = (
+        resource["Properties"]["Code"]["S3Key"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and f".{folder}." in resource["Properties"]["Handler"]
+    )
+    asset = Path(assembly.directory) / f"asset.{key.removesuffix('.zip')}"
+    files = {path.relative_to(asset) for path in asset.rglob("*") if path.is_file()}
+    assert {path.parts[0] for path in files} == {"lambda_src"}
+    assert {path.parts[1] for path in files} == {folder, *imported(folder)}
+
+
+def imported(folder: str) -> set[str]:
+    """Folders of which the modules of `folder` import something."""
+    return {
+        node.module.split(".")[1]
+        for source in (ROOT / "lambda_src" / folder).glob("*.py")
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lambda_src.")
+        if node.module
+    }

@@ -1,0 +1,232 @@
+"""The command against the API of AWS, by stubs: no execution runs."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from classify import __main__ as command
+from classify import run as bulk
+from settings import Settings
+from settings.loader import validate
+
+MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Bulk"
+RESULTS = "s3://artifacts/bulk"
+OUTPUTS = {"BulkStateMachineArn": MACHINE, "BulkResultsUri": RESULTS}
+BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class StepFunctions:
+    """Executions by their ARN, and how they end."""
+
+    class exceptions:  # noqa: N801  # as a client of boto3 has it
+        class ExecutionDoesNotExist(Exception): ...
+
+        class InvalidArn(Exception): ...
+
+    def __init__(self) -> None:
+        self.executions: dict[str, dict[str, Any]] = {}
+        self.end: dict[str, Any] = {"status": "SUCCEEDED"}
+        self.counts: dict[str, int] | None = {
+            "images": 4,
+            "accepted": 4,
+            "rejected": 0,
+            "failed": 0,
+        }
+
+    def start_execution(self, *, name: str, input: str, **_: Any) -> dict[str, str]:
+        arn = f"{MACHINE.replace(':stateMachine:', ':execution:')}:{name}"
+        self.executions[arn] = {"input": input, "startDate": BEGIN, "status": "RUNNING"}
+        return {"executionArn": arn}
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        if executionArn not in self.executions:
+            raise self.exceptions.ExecutionDoesNotExist(executionArn)
+        return self.executions[executionArn]
+
+    def list_map_runs(self, *, executionArn: str) -> dict[str, Any]:
+        self.finish(executionArn)
+        return {"mapRuns": [{"mapRunArn": "arn:map"}]}
+
+    def describe_map_run(self, **_: Any) -> dict[str, Any]:
+        return {"itemCounts": {"succeeded": 2, "failed": 1, "total": 4}}
+
+    def finish(self, arn: str) -> None:
+        stopped = BEGIN + timedelta(seconds=8)
+        self.executions[arn] |= {"stopDate": stopped, **self.end}
+        if self.counts:
+            run = json.loads(self.executions[arn]["input"]).get("results", arn.rpartition(":")[2])
+            summary = {
+                "counts": self.counts,
+                "location": "s3://artifacts/bulk/results.jsonl",
+                "execution": arn,
+            }
+            key = f"bulk/{run.rpartition('/')[2]}/summary.json"
+            s3().put_object(Bucket="artifacts", Key=key, Body=json.dumps(summary).encode())
+
+
+def s3() -> Any:
+    return boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
+    fake = StepFunctions()
+    monkeypatch.setattr(bulk, "POLL_SECONDS", 0)
+    monkeypatch.setattr(bulk, "stack_output", lambda _settings, _stack, output: OUTPUTS[output])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        s3().create_bucket(Bucket="artifacts")
+        clients = {"stepfunctions": fake, "s3": s3()}
+        monkeypatch.setattr("classify.run.boto3", SimpleNamespace(client=clients.__getitem__))
+        yield fake
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        (["s3://pictures/a/"], {"prefix": "s3://pictures/a/"}),
+        (["--manifest", "s3://pictures/l.csv"], {"manifest": "s3://pictures/l.csv"}),
+    ],
+)
+def test_a_run_over_pictures_that_are_all_accepted(
+    machine: StepFunctions,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    given: dict[str, str],
+) -> None:
+    assert command.main(arguments) == 0
+
+    ((arn, execution),) = machine.executions.items()
+    assert json.loads(execution["input"]) == given
+    said = capsys.readouterr().out
+    name = arn.rpartition(":")[2]
+    assert f"Run {name}, results in {RESULTS}/{name}" in said
+    assert "s3://artifacts/bulk/results.jsonl" in said
+    assert "0.5" in said  # 4 pictures in 8 seconds
+
+
+@pytest.mark.parametrize("end", [{"status": "SUCCEEDED"}, {"status": "FAILED", "error": "X"}])
+def test_pictures_that_are_not_accepted_have_an_exit_code(
+    machine: StepFunctions, end: dict[str, str]
+) -> None:
+    """Also where the execution then fails, as `on_rejection = "fail"` asks for."""
+    machine.end = end
+    machine.counts = {"images": 4, "accepted": 3, "rejected": 0, "failed": 1}
+
+    assert command.main(["s3://pictures/a/"]) == command.EXIT_NOT_ALL_ACCEPTED
+
+
+def test_a_run_that_ended_early_says_why_and_how_to_finish_it(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.counts = None
+    machine.end = {"status": "FAILED", "error": "InvalidInput", "cause": "not in the data bucket"}
+
+    assert command.main(["s3://elsewhere/a/"]) == command.EXIT_FAILED
+
+    said = capsys.readouterr().err
+    assert "is FAILED: InvalidInput: not in the data bucket" in said
+    (arn,) = machine.executions
+    assert f"python -m classify --resume {arn.rpartition(':')[2]}" in said
+
+
+def test_a_run_is_resumed_by_its_name(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.counts, machine.end = None, {"status": "ABORTED"}
+    command.main(["s3://pictures/a/"])
+    (first,) = machine.executions
+    name = first.rpartition(":")[2]
+    machine.counts = {"images": 4, "accepted": 4, "rejected": 0, "failed": 0}
+    machine.end = {"status": "SUCCEEDED"}
+
+    assert command.main(["--resume", name]) == 0
+
+    _, second = machine.executions.values()
+    assert json.loads(second["input"]) == {
+        "prefix": "s3://pictures/a/",
+        "results": f"{RESULTS}/{name}",
+    }
+    assert f"Run {name}" in capsys.readouterr().out
+
+
+def test_the_summary_of_an_earlier_execution_is_not_that_of_this_one(
+    machine: StepFunctions,
+) -> None:
+    assert command.main(["s3://pictures/a/"]) == 0
+    (first,) = machine.executions
+    machine.counts, machine.end = None, {"status": "FAILED"}
+
+    assert command.main(["--resume", first.rpartition(":")[2]]) == command.EXIT_FAILED
+
+
+def test_an_unknown_run_is_refused(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--resume", "never"]) == command.EXIT_FAILED
+
+    assert "there is no run 'never'; a run has the name" in capsys.readouterr().err
+
+
+def test_a_run_that_is_running_is_not_resumed(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arn = machine.start_execution(name="now", input="{}")["executionArn"]
+
+    assert command.main(["--resume", "now"]) == command.EXIT_FAILED
+
+    assert f"stop-execution --execution-arn {arn}" in capsys.readouterr().err
+
+
+def test_interrupted_it_says_how_to_stop_and_how_to_finish(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine, "list_map_runs", interrupt)
+
+    assert command.main(["s3://pictures/a/"]) == command.EXIT_INTERRUPTED
+
+    (arn,) = machine.executions
+    said = capsys.readouterr().out
+    assert f"stop-execution --execution-arn {arn}" in said
+    assert f"python -m classify --resume {arn.rpartition(':')[2]}" in said
+
+
+def test_without_an_endpoint_there_is_another_path(machine: StepFunctions) -> None:
+    settings: Settings = validate(
+        {"endpoint": {"enabled": False}}, environment="test", source="test.toml"
+    )
+
+    with pytest.raises(bulk.ClassificationError, match="use batch transform, which needs none"):
+        bulk.start(settings, {"prefix": "s3://pictures/a/"})
+
+    assert machine.executions == {}
+
+
+def test_what_aws_refuses_is_said(
+    machine: StepFunctions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_: Any) -> None:
+        error = {"Error": {"Code": "AccessDeniedException", "Message": "may not"}}
+        raise ClientError(error, "StartExecution")  # type: ignore[arg-type]  # as much as is read
+
+    monkeypatch.setattr(machine, "start_execution", refuse)
+
+    assert command.main(["s3://pictures/a/"]) == command.EXIT_FAILED
+    assert "AWS: " in capsys.readouterr().err
+
+
+def test_pictures_are_named_once() -> None:
+    for arguments in ([], ["s3://pictures/a/", "--resume", "x"]):
+        with pytest.raises(SystemExit) as left:
+            command.main(arguments)
+        assert left.value.code == 2

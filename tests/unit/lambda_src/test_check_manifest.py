@@ -1,0 +1,124 @@
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+PREFIX = {"prefix": "s3://data/pictures/"}
+
+
+@pytest.fixture
+def handler(import_handler: Any) -> Iterator[ModuleType]:
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="data")
+        yield import_handler("check_manifest")
+
+
+def put(key: str, body: bytes = b"picture") -> None:
+    boto3.client("s3", region_name="us-east-1").put_object(Bucket="data", Key=key, Body=body)
+
+
+def read(key: str) -> str:
+    found = boto3.client("s3", region_name="us-east-1").get_object(Bucket="data", Key=key)
+    return found["Body"].read().decode()
+
+
+def check(handler: ModuleType, content: Any) -> dict[str, Any]:
+    put("batch/input/one.json", content if isinstance(content, bytes) else dumped(content))
+    event = {"bucket": "data", "key": "batch/input/one.json", "output": "batch/output/job"}
+    answer: dict[str, Any] = handler.lambda_handler(event, None)
+    return answer
+
+
+def dumped(content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+def test_usable_pictures_are_handed_on_by_their_whole_keys(handler: ModuleType) -> None:
+    for key in ("a/one.png", "b/ü one.png", "other.png"):
+        put(f"pictures/{key}")
+
+    answer = check(handler, [PREFIX, "b/ü one.png", "a/one.png"])
+
+    assert answer == {"usable": 2, "failed": 0}
+    assert json.loads(read("batch/output/job/manifest.json")) == [
+        {"prefix": "s3://data/"},
+        "pictures/b/ü one.png",
+        "pictures/a/one.png",
+    ]
+    assert read("batch/output/job/failed.jsonl") == ""
+
+
+def test_pictures_that_cannot_be_transformed_are_kept_from_the_job(handler: ModuleType) -> None:
+    put("pictures/good.png")
+    put("pictures/empty.png", b"")
+    put("pictures/just.png", b"." * handler.MAX_PICTURE_BYTES)
+    put("pictures/large.png", b"." * (handler.MAX_PICTURE_BYTES + 1))
+
+    names = ["gone.png", "good.png", "empty.png", "just.png", "large.png"]
+    answer = check(handler, [PREFIX, *names])
+
+    assert answer == {"usable": 2, "failed": 3}
+    assert json.loads(read("batch/output/job/manifest.json"))[1:] == [
+        "pictures/good.png",
+        "pictures/just.png",
+    ]
+    failed = [json.loads(line) for line in read("batch/output/job/failed.jsonl").splitlines()]
+    assert [(each["key"], each["error"]) for each in failed] == [
+        ("pictures/gone.png", "ImageNotFound"),
+        ("pictures/empty.png", "NotAnImage"),
+        ("pictures/large.png", "ImageTooLarge"),
+    ]
+    assert "6,291,457 bytes; the model takes at most 6,291,456" in failed[2]["reason"]
+
+
+def test_pictures_beyond_one_page_of_a_listing_are_found(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "3")
+    names = [f"{number:02}.png" for number in range(10)]
+    for name in names:
+        put(f"pictures/{name}")
+
+    assert check(handler, [PREFIX, *names[1:], "99.png"]) == {"usable": 9, "failed": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"one.png\ntwo.png", r"s3://data/batch/input/one.json is no JSON: .*; expected \[\{"),
+        (["one.png"], "is not of the form"),
+        ({"prefix": "s3://data/"}, "is not of the form"),
+        ([{"prefix": "s3://data/", "more": 1}, "one.png"], "is not of the form"),
+        ([{"prefix": 1}, "one.png"], "is not of the form"),
+        ([PREFIX], "names no picture"),
+        ([PREFIX, "one.png", 2], "every picture is a text"),
+        ([PREFIX, ""], "every picture is a text"),
+        (
+            [{"prefix": "s3://elsewhere/"}, "one.png"],
+            "names s3://elsewhere/one.png; pictures have to be in the data bucket, s3://data/",
+        ),
+        ([{"prefix": "s3://data"}, "base/one.png"], "names s3://database/one.png"),
+        ([PREFIX, "one.png", "two.png", "one.png"], "names pictures/one.png 2 times"),
+    ],
+)
+def test_what_is_no_usable_manifest_is_refused_in_words(
+    handler: ModuleType, content: Any, words: str
+) -> None:
+    with pytest.raises(handler.InvalidManifest, match=words):
+        check(handler, content)
+
+
+def test_what_is_too_much_for_one_job_is_to_be_split(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(handler, "MAX_PICTURES", 2)
+        with pytest.raises(handler.InvalidManifest, match="3 pictures; .* at most 2: split it"):
+            check(handler, [PREFIX, "1", "2", "3"])
+    monkeypatch.setattr(handler, "MAX_MANIFEST_BYTES", 10)
+    with pytest.raises(handler.InvalidManifest, match="bytes; .* at most 10: split it"):
+        check(handler, [PREFIX, "1"])

@@ -1,0 +1,199 @@
+import json
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from lambda_src.classify_batch.parts import json_lines, part_key
+from stacks.constructs.workflow_expressions import MAX_NAMED
+
+MAP_RUN = "arn:aws:states:us-east-1:111122223333:mapRun:bulk/Prefix:run"
+EVENT = {
+    "source": "s3://pictures/all/",
+    "results": "bulk/run",
+    "execution": "arn:execution",
+    "map": {
+        "MapRunArn": MAP_RUN,
+        "ResultWriterDetails": {"Bucket": "artifacts", "Key": "bulk/run/map/x/manifest.json"},
+    },
+}
+
+
+@pytest.fixture
+def handler(import_handler: Any) -> Iterator[ModuleType]:
+    with mock_aws():
+        s3().create_bucket(Bucket="artifacts")
+        yield import_handler("summarize_bulk", DATA_BUCKET="pictures", RESULTS_BUCKET="artifacts")
+
+
+def s3() -> Any:
+    return boto3.client("s3", region_name="us-east-1")
+
+
+def put(key: str, body: bytes) -> dict[str, Any]:
+    s3().put_object(Bucket="artifacts", Key=key, Body=body)
+    return {"Key": key, "Size": len(body)}
+
+
+def get(key: str) -> bytes:
+    body: bytes = s3().get_object(Bucket="artifacts", Key=key)["Body"].read()
+    return body
+
+
+def accepted(index: int) -> dict[str, Any]:
+    return {"index": index, "key": f"{index}.png", "status": "accepted", "confidence": 0.99}
+
+
+def rejected(index: int) -> dict[str, Any]:
+    return {**accepted(index), "status": "rejected", "reason": "best class ..."}
+
+
+def batch(*lines: dict[str, Any]) -> dict[str, Any]:
+    """Output of classify_batch, which has written these lines."""
+    key = part_key("bulk/run", lines)
+    put(key, json_lines(lines))
+    return {"part": key, "first": lines[0]["index"]}
+
+
+def failed_execution(indices: range, cause: str) -> dict[str, Any]:
+    items = [{"index": index, "item": f"{index}.png"} for index in indices]
+    return {
+        "Status": "FAILED",
+        "Error": "ClientError",
+        "Cause": cause,
+        "Input": json.dumps({"BatchInput": {"results": "bulk/run"}, "Items": items}),
+    }
+
+
+def write_map_run(
+    succeeded: list[list[dict[str, Any]]], failed: list[dict[str, Any]] | None = None
+) -> None:
+    """The ResultWriter's files: one for each list of outputs."""
+    files = {
+        "SUCCEEDED": [
+            put(f"bulk/run/map/x/SUCCEEDED_{number}.jsonl", json_lines(outputs))
+            for number, outputs in enumerate(succeeded)
+        ],
+        "FAILED": [put("bulk/run/map/x/FAILED_0.jsonl", json_lines(failed))] if failed else [],
+        "PENDING": [],
+    }
+    put("bulk/run/map/x/manifest.json", json.dumps({"ResultFiles": files}).encode())
+
+
+def summarize(handler: ModuleType, *, items: int) -> Any:
+    with Stubber(handler.stepfunctions) as stubber:
+        zero = dict.fromkeys(
+            ("pending", "running", "succeeded", "failed", "timedOut", "aborted", "resultsWritten"),
+            0,
+        )
+        described = {
+            "mapRunArn": MAP_RUN,
+            "executionArn": "arn:execution",
+            "status": "SUCCEEDED",
+            "startDate": 0,
+            "maxConcurrency": 1,
+            "toleratedFailurePercentage": 5,
+            "toleratedFailureCount": 0,
+            "itemCounts": {**zero, "total": items},
+            "executionCounts": {**zero, "total": 1},
+        }
+        stubber.add_response("describe_map_run", described, {"mapRunArn": MAP_RUN})
+        return handler.lambda_handler(EVENT, None)
+
+
+def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleType) -> None:
+    lines = [accepted(0), rejected(1), accepted(2), accepted(3), accepted(4)]
+    write_map_run([[batch(*lines[3:5])], [batch(*lines[:2]), batch(lines[2])]])
+
+    answer = summarize(handler, items=5)
+
+    assert get("bulk/run/results.jsonl") == json_lines(lines)
+    assert answer["counts"] == {"images": 5, "accepted": 4, "rejected": 1, "failed": 0}
+    assert answer["location"] == "s3://artifacts/bulk/run/results.jsonl"
+    assert answer["results"] == [
+        {
+            "verdict": "rejected",
+            "body": {"s3_bucket": "pictures", "s3_key": "1.png", "reason": "best class ..."},
+        }
+    ]
+    summary = json.loads(get("bulk/run/summary.json"))
+    assert summary["counts"] == answer["counts"]
+    assert (summary["source"], summary["execution"]) == ("s3://pictures/all/", "arn:execution")
+
+
+def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: ModuleType) -> None:
+    cause = json.dumps({"errorMessage": "Endpoint not found", "errorType": "ClientError"})
+    broken = failed_execution(range(1, 4), cause)
+    # What it had finished before.
+    put(part_key("bulk/run", json.loads(broken["Input"])["Items"]), json_lines([accepted(2)]))
+    write_map_run([[batch(accepted(0))]], [broken])
+
+    answer = summarize(handler, items=4)
+
+    lines = [json.loads(line) for line in get("bulk/run/results.jsonl").splitlines()]
+    fault = {"status": "failed", "error": "ClientError", "reason": "Endpoint not found"}
+    assert lines == [
+        accepted(0),
+        {"index": 1, "key": "1.png", **fault},
+        accepted(2),
+        {"index": 3, "key": "3.png", **fault},
+    ]
+    assert answer["counts"] == {"images": 4, "accepted": 2, "rejected": 0, "failed": 2}
+    assert answer["results"][0] == {
+        "verdict": "failed",
+        "error": "ClientError",
+        "cause": "Endpoint not found",
+        "body": {"s3_bucket": "pictures", "s3_key": "1.png"},
+    }
+
+
+def test_a_cause_may_be_plain_text(handler: ModuleType) -> None:
+    write_map_run([], [failed_execution(range(1), "Task timed out")])
+
+    assert summarize(handler, items=1)["results"][0]["cause"] == "Task timed out"
+
+
+def test_more_parts_than_are_read_at_a_time(handler: ModuleType) -> None:
+    pictures = 3 * handler.THREADS + 1
+    write_map_run([[batch(accepted(index)) for index in range(pictures)]])
+
+    assert summarize(handler, items=pictures)["counts"]["accepted"] == pictures
+    assert get("bulk/run/results.jsonl").count(b"\n") == pictures
+
+
+@pytest.mark.parametrize(
+    ("lines", "items", "said"),
+    [
+        ([0, 1, 2], 4, "has 3 lines for the 4 pictures"),
+        ([0, 2], 2, "the line after 1 pictures is that of picture 2"),
+        ([0, 0], 2, "the line after 1 pictures is that of picture 0"),
+    ],
+)
+def test_every_picture_has_exactly_one_line(
+    handler: ModuleType, lines: list[int], items: int, said: str
+) -> None:
+    write_map_run([[batch(accepted(index)) for index in lines]])
+
+    with pytest.raises(handler.ResultsIncomplete, match=said):
+        summarize(handler, items=items)
+
+    written = [each["Key"] for each in s3().list_objects_v2(Bucket="artifacts")["Contents"]]
+    assert "bulk/run/summary.json" not in written
+
+
+def test_no_picture_at_all_is_said(handler: ModuleType) -> None:
+    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: no picture there"):
+        summarize(handler, items=0)
+
+
+def test_the_message_names_as_many_as_the_workflows(handler: ModuleType) -> None:
+    write_map_run([[batch(*map(rejected, range(30)))]])
+
+    answer = summarize(handler, items=30)
+
+    assert len(answer["results"]) == MAX_NAMED
+    assert answer["counts"]["rejected"] == 30

@@ -1,0 +1,144 @@
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+OUTPUT = "batch/output/job"
+FAILURE = "ClientError: See job logs for more information"
+
+
+@pytest.fixture
+def handler(import_handler: Any) -> Iterator[ModuleType]:
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="data")
+        sys.modules.pop("lambda_src.filter_confidence.handler", None)  # read its settings anew
+        yield import_handler(
+            "write_predictions",
+            CONFIDENCE_THRESHOLD="0.93",
+            REJECTION_STYLE="status",
+            CLASSES="bicycle,motorcycle",
+        )
+
+
+def put(name: str, text: str) -> None:
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.put_object(Bucket="data", Key=f"{OUTPUT}/{name}", Body=text.encode())
+
+
+def read(name: str) -> str:
+    s3 = boto3.client("s3", region_name="us-east-1")
+    return s3.get_object(Bucket="data", Key=f"{OUTPUT}/{name}")["Body"].read().decode()
+
+
+def prediction(*probabilities: float) -> str:
+    return json.dumps({"prediction": probabilities}) + "\n"
+
+
+def write(
+    handler: ModuleType,
+    outputs: dict[str, str | None],
+    failed: tuple[dict[str, str], ...] = (),
+    **more: Any,
+) -> dict[str, Any]:
+    """The answer to a job that left these outputs, by key of the picture."""
+    put("manifest.json", json.dumps([{"prefix": "s3://data/"}, *outputs]))
+    put("failed.jsonl", "".join(f"{json.dumps(each)}\n" for each in failed))
+    for key, text in outputs.items():
+        if text is not None:
+            put(f"raw/{key}.out", text)
+    event = {
+        "bucket": "data",
+        "output": OUTPUT,
+        "job": "scones-test-1",
+        "usable": len(outputs),
+        "failed": len(failed),
+        **more,
+    }
+    answer: dict[str, Any] = handler.lambda_handler(event, None)
+    return answer
+
+
+MIXED: dict[str, str | None] = {
+    "a/sure.png": prediction(0.07, 0.93),
+    'b/un, "sure".png': prediction(0.6, 0.4),
+    "a/refused.png": None,
+    "a/odd.png": "[0.5, 0.5]",
+    "a/broken.png": "{",
+}
+GONE = {"key": "a/gone.png", "error": "ImageNotFound", "reason": "there is no such object"}
+
+
+def test_each_picture_gets_one_line_in_both_files(handler: ModuleType) -> None:
+    write(handler, MIXED, (GONE,), failure=FAILURE)
+
+    lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
+    assert [(line["key"], line["status"], line["error"]) for line in lines] == [
+        ("a/sure.png", "accepted", None),
+        ('b/un, "sure".png', "rejected", None),
+        ("a/refused.png", "failed", "NoPrediction"),
+        ("a/odd.png", "failed", "InvalidPrediction"),
+        ("a/broken.png", "failed", "InvalidPrediction"),
+        ("a/gone.png", "failed", "ImageNotFound"),
+    ]
+    assert lines[0] == {
+        "key": "a/sure.png",
+        "label": "motorcycle",
+        "confidence": 0.93,
+        "status": "accepted",
+        "error": None,
+        "reason": None,
+    }
+    assert lines[1]["reason"].startswith("best class bicycle has confidence 0.600")
+    assert FAILURE in lines[2]["reason"]
+    assert "/aws/sagemaker/TransformJobs, scones-test-1/" in lines[2]["reason"]
+    rows = list(csv.DictReader(read("predictions.csv").splitlines()))
+    assert rows == [
+        {name: "" if value is None else str(value) for name, value in line.items()}
+        for line in lines
+    ]
+
+
+def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleType) -> None:
+    answer = write(handler, MIXED, (GONE,))
+
+    assert answer["counts"] == {"images": 6, "accepted": 1, "rejected": 1, "failed": 4}
+    assert answer["location"] == f"s3://data/{OUTPUT}/predictions.csv"
+    rejected, *failed = answer["results"]
+    assert rejected["verdict"] == "rejected"
+    assert rejected["body"]["s3_key"] == 'b/un, "sure".png'
+    assert "0.600" in rejected["body"]["reason"]
+    assert {each["verdict"] for each in failed} == {"failed"}
+    assert failed[-1]["error"] == "ImageNotFound"
+    assert failed[-1]["cause"] == "there is no such object"
+    summary = json.loads(read("summary.json"))
+    assert (summary["counts"], summary["job"]) == (answer["counts"], "scones-test-1")
+
+
+def test_of_many_pictures_a_few_are_named_and_all_are_written(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "READ_AHEAD", 10)
+    unsure: dict[str, str | None] = {f"{n}.png": prediction(0.5, 0.5) for n in range(25)}
+
+    answer = write(handler, unsure)
+
+    assert answer["counts"] == {"images": 25, "accepted": 0, "rejected": 25, "failed": 0}
+    assert len(answer["results"]) == handler.MAX_NAMED
+    keys = [json.loads(line)["key"] for line in read("predictions.jsonl").splitlines()]
+    assert keys == list(unsure)
+
+
+def test_lines_that_do_not_add_up_are_an_error(handler: ModuleType) -> None:
+    with pytest.raises(handler.PredictionsIncomplete, match="1 lines for 2 usable and 0 failed"):
+        write(handler, {"one.png": prediction(0.5, 0.5)}, usable=2)
+
+
+def test_a_model_of_other_classes_is_refused(handler: ModuleType) -> None:
+    with pytest.raises(Exception, match="3 probabilities for 2 classes"):
+        write(handler, {"one.png": prediction(0.2, 0.3, 0.5)})
