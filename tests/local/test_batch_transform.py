@@ -148,6 +148,20 @@ def test_bad_pictures_do_not_harm_the_others(
     assert "odd/gone.png\n    ImageNotFound: there is no such object" in message["Message"]
 
 
+def test_pictures_that_are_not_there_start_no_job(
+    deployment: Deployment, messages: Messages
+) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    before = sagemaker.list_transform_jobs(MaxResults=100)["TransformJobSummaries"]
+
+    prefix = {"prefix": f"s3://{deployment.data_bucket}/"}
+    output = output_of(deployment, put_manifest(deployment, "gone", [prefix, "odd/gone.png"]))
+
+    assert output["counts"] == {"images": 1, "accepted": 0, "rejected": 0, "failed": 1}
+    assert sagemaker.list_transform_jobs(MaxResults=100)["TransformJobSummaries"] == before
+    messages(1)
+
+
 def test_what_is_no_manifest_is_told_of(deployment: Deployment, messages: Messages) -> None:
     execution = execution_of(deployment, put_manifest(deployment, "list", b"one.png\ntwo.png"))
 
