@@ -14,6 +14,7 @@ from tests.local.inbox import Inbox, Messages
 LIFE = (
     "test_workflow",
     "test_odd_pictures",
+    "test_bulk",
     "test_notices",
     "test_dashboard",
     "test_data_updates",

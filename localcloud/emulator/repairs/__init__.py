@@ -11,11 +11,13 @@ from localcloud.emulator.repairs import (
     deleted_function_logs,
     distributed_map,
     function_workers,
+    json_lines,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
     log_group_names,
     state_size,
+    stopped_execution,
 )
 
 
@@ -35,8 +37,10 @@ def repair() -> None:
     deleted_function_logs.repair()
     distributed_map.repair()
     function_workers.repair()
+    json_lines.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
     log_group_names.repair()
     state_size.repair()
+    stopped_execution.repair()

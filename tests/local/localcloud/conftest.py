@@ -57,8 +57,10 @@ def functions(cloud: LocalCloud) -> Iterator[Functions]:
         made.client.delete_function(FunctionName=name)
 
 
+Create = Callable[[dict[str, Any]], str]
 Run = Callable[[str, Any], dict[str, Any]]
 Execute = Callable[[dict[str, Any], Any], dict[str, Any]]
+Start = Callable[[dict[str, Any], Any], str]
 
 
 @pytest.fixture
@@ -82,18 +84,37 @@ def run(cloud: LocalCloud) -> Run:
 
 
 @pytest.fixture
-def execute(cloud: LocalCloud, run: Run) -> Iterator[Execute]:
-    """Runs a state machine definition on an input; returns its described execution."""
+def create(cloud: LocalCloud) -> Iterator[Create]:
+    """Creates a state machine from its definition; returns its ARN."""
     client = cloud.client("stepfunctions")
     machines: list[str] = []
 
-    def create_and_run(definition: dict[str, Any], data: Any) -> dict[str, Any]:
+    def create_machine(definition: dict[str, Any]) -> str:
         machine = client.create_state_machine(
             name=f"m-{uuid.uuid4().hex[:12]}", definition=json.dumps(definition), roleArn=ROLE
         )["stateMachineArn"]
         machines.append(machine)
-        return run(machine, data)
+        return str(machine)
 
-    yield create_and_run
+    yield create_machine
     for machine in machines:
         client.delete_state_machine(stateMachineArn=machine)
+
+
+@pytest.fixture
+def execute(create: Create, run: Run) -> Execute:
+    """Runs a state machine definition on an input; returns its described execution."""
+    return lambda definition, data: run(create(definition), data)
+
+
+@pytest.fixture
+def start(cloud: LocalCloud, create: Create) -> Start:
+    """Starts a state machine definition on an input; returns the execution's ARN."""
+    client = cloud.client("stepfunctions")
+
+    def create_and_start(definition: dict[str, Any], data: Any) -> str:
+        machine = create(definition)
+        execution = client.start_execution(stateMachineArn=machine, input=json.dumps(data))
+        return str(execution["executionArn"])
+
+    return create_and_start

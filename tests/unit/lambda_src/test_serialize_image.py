@@ -13,7 +13,9 @@ from tests import odd_pictures
 
 
 @pytest.fixture
-def handler(import_handler: Any) -> Iterator[ModuleType]:
+def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    # Beyond 5 MB moto would write objects to files, and leave these open.
+    monkeypatch.setenv("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(16 * 1024 * 1024))
     with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="pictures")
         yield import_handler("serialize_image")

@@ -42,7 +42,7 @@ def test_captures_without_output_are_counted_apart() -> None:
     assert data.times.tolist() == [datetime(2025, 11, 20, 23, 59, 59, 500000)]
 
 
-@pytest.mark.filterwarnings("error::UserWarning")  # matplotlib's of ticks it cannot place
+@pytest.mark.filterwarnings("error::UserWarning")  # matplotlib warns of ticks it cannot place
 @pytest.mark.parametrize("count", [0, 1, 5, 200, 10_000])
 @pytest.mark.parametrize("span", [0, 2, 21 * 86400], ids="{}s".format)
 def test_a_slide_is_drawn_for_any_number_of_captures_and_any_span(

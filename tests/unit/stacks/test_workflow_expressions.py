@@ -57,3 +57,12 @@ def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
     states = states_with(20, key="x" * 3000)
 
     assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.LONGEST_CAUSE
+
+
+def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
+    states = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
+
+    assert evaluate(expressions.INPUT_IS_USABLE, states) is False
+    said = evaluate(expressions.INVALID_INPUT, states)
+    assert said.startswith("501 images; an execution takes at most 500: ")
+    assert said.endswith("python -m classify")

@@ -16,6 +16,7 @@ from localcloud.emulator.repairs.distributed_map.interpreter import Document
 from localcloud.emulator.repairs.distributed_map.map_state import MapState
 from localcloud.emulator.repairs.distributed_map.results import results_of
 from localcloud.emulator.repairs.state_size import check_size
+from localcloud.emulator.repairs.stopped_execution import PARENT, has_ended
 
 THRESHOLD_EXCEEDED = "States.ExceedToleratedFailureThreshold"
 
@@ -34,6 +35,8 @@ COUNTS = (
     "failuresNotRedrivable",
     "pendingRedrive",
 )
+
+ENDED = ("succeeded", "failed", "aborted")
 
 
 class MapRun:
@@ -61,7 +64,7 @@ class MapRun:
     @property
     def aborted(self) -> bool:
         """Whether the execution around this run was stopped."""
-        return bool(self._execution["status"] != "RUNNING")
+        return has_ended(self._execution)
 
     def run(self) -> Any:
         """Run all children; the result of the state.
@@ -81,32 +84,38 @@ class MapRun:
             thread.join()
         try:
             return self._conclude()
+        except Exception as error:
+            self._fail(error)
+            self._tell("Failed")
+            raise
         finally:
             self.record["stopDate"] = self._interpreter.now()
+            del self.record[PARENT]
 
     def _threads(self) -> int:
         most: int = min(CHILDREN_AT_ONCE, self.record["itemCounts"]["total"])
         return min(self._concurrency or most, most)
 
     def _conclude(self) -> Any:
-        self.record["status"] = "ABORTED" if self.aborted else "FAILED"
-        if self._error is None:
-            for index, batch in self._batches:
-                self._results.add_pending(index, batch.input)
+        for index, batch in self._batches:
+            self._results.add_pending(index, batch.input)
         result = self._results.finish()
+        if self._results.written:
+            self._count_written()
         if self.aborted:
+            self.record["status"] = "ABORTED"
             self._tell("Aborted")
             return result
-        if self._error is None and self._too_many_failed():
-            cause = "The specified tolerated failure threshold was exceeded"
-            self._error = self._interpreter.error(THRESHOLD_EXCEEDED, cause)
         if self._error is not None:
-            self._tell("Failed")
             raise self._error
         check_size(result, "The result of the Map Run")
         self.record["status"] = "SUCCEEDED"
         self._tell("Succeeded")
         return result
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self.record["status"] = "FAILED"
 
     def _work(self) -> None:
         while (numbered := self._next()) is not None:
@@ -117,7 +126,7 @@ class MapRun:
 
     def _next(self) -> tuple[int, Batch] | None:
         with self._lock:
-            if self.aborted or self._error is not None or self._too_many_failed():
+            if has_ended(self.record):
                 return None
             try:
                 numbered = next(self._batches, None)
@@ -126,7 +135,7 @@ class MapRun:
                     self._count(numbered[1], "pending", "running")
             except Exception as error:
                 # Of the state, not of a child; raised again by the state's own thread.
-                self._error = error
+                self._fail(error)
                 return None
             return numbered
 
@@ -150,8 +159,8 @@ class MapRun:
             # Whatever a child raises is that child's outcome.
             name = getattr(error, "error", "States.Runtime")
             child.update(status="FAILED", error=name, cause=getattr(error, "cause", str(error)))
-        if self.aborted:
-            child.update(status="ABORTED", output=None)
+        if has_ended(self.record):
+            child.update(status="ABORTED", output=None, error=None, cause=None)
 
     def _start(self, batch: Batch) -> Document:
         name = str(uuid.uuid4())
@@ -168,15 +177,20 @@ class MapRun:
             "events": [],
             "testCase": self._execution.get("testCase"),
             "mockAttempts": {},
+            PARENT: self.record,
         }
         self._interpreter.executions[child["executionArn"]] = child
         return child
 
     def _end(self, index: int, child: Document, batch: Batch) -> None:
         child["stopDate"] = self._interpreter.now()
+        del child[PARENT]
         with self._lock:
             self._results.add(index, child)
             self._count(batch, "running", child["status"].lower())
+            if self._too_many_failed():
+                cause = "The specified tolerated failure threshold was exceeded"
+                self._fail(self._interpreter.error(THRESHOLD_EXCEEDED, cause))
         if self._processor["ProcessorConfig"].get("ExecutionType") == "EXPRESS":
             _forget(child)
 
@@ -189,6 +203,10 @@ class MapRun:
         executions[after] += 1
         items[before] -= batch.items
         items[after] += batch.items
+
+    def _count_written(self) -> None:
+        for counts in (self.record["executionCounts"], self.record["itemCounts"]):
+            counts["resultsWritten"] = sum(counts[end] for end in ENDED)
 
     def _too_many_failed(self) -> bool:
         items = self.record["itemCounts"]
@@ -213,6 +231,7 @@ class MapRun:
             "executionCounts": zero,
             "redriveCount": 0,
             "_stateMachineArn": self._arn("stateMachine"),
+            PARENT: self._execution,
         }
 
     def _arn(self, *resource: str) -> str:

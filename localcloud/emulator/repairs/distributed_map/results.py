@@ -13,6 +13,9 @@ FILES = ("FAILED", "PENDING", "SUCCEEDED")
 class Results(Protocol):
     """Where the results of the children go."""
 
+    written: bool
+    """Whether that is S3."""
+
     def add(self, index: int, child: Document) -> None:
         """Take the ended execution `child`, the `index`-th of the run."""
 
@@ -43,6 +46,8 @@ def results_of(state: MapState, map_run_arn: str) -> Results:
 class ReturnedResults:
     """The results as one list, in the order of the items."""
 
+    written = False
+
     def __init__(self, transformation: str) -> None:
         self._transformation = transformation
         self._values: dict[int, list[Any]] = {}
@@ -65,6 +70,8 @@ class WrittenResults:
     The order in a file is that of the items here, and not promised on AWS, where there are also
     several files of a status when they grow large: consumers read the manifest.
     """
+
+    written = True
 
     def __init__(
         self,

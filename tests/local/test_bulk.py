@@ -1,0 +1,257 @@
+"""Hundreds of pictures through the bulk state machine, by the functions of `python -m classify`."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from classify.run import ClassificationError, Run, Summary, follow, resume, start
+from tests.local.deployment import Deployment
+from tests.local.inbox import Messages
+from tests.local.test_workflow import captures_since
+
+BAD = {"note.txt": b"hello", "empty.png": b"", "cut.png": b"\x89PNG\r\n\x1a\n" + b"?" * 50}
+PREFIX = "many"
+
+
+@pytest.fixture(scope="module")
+def pictures(deployment: Deployment) -> list[str]:
+    """Keys of 230 pictures below `many/`, bad ones among them, in the order of a listing."""
+    s3 = deployment.cloud.client("s3")
+    good = list(deployment.dataset.truth)
+    for number in range(230 - len(BAD)):
+        s3.copy_object(
+            Bucket=deployment.data_bucket,
+            Key=f"{PREFIX}/{number:04}.png",
+            CopySource={"Bucket": deployment.data_bucket, "Key": good[number % len(good)]},
+        )
+    for name, body in BAD.items():
+        s3.put_object(Bucket=deployment.data_bucket, Key=f"{PREFIX}/{name}", Body=body)
+    listed = s3.list_objects_v2(Bucket=deployment.data_bucket, Prefix=f"{PREFIX}/")["Contents"]
+    return sorted(each["Key"] for each in listed)
+
+
+def classify(deployment: Deployment, **source: str) -> tuple[Run, Summary]:
+    run = start(deployment.settings, source)
+    return run, follow(run, lambda *_: None)
+
+
+def lines(deployment: Deployment, summary: Summary) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read(deployment, summary.location).splitlines()]
+
+
+def read(deployment: Deployment, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    body: bytes = deployment.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return body
+
+
+def finished(deployment: Deployment, run: Run) -> int:
+    """Pictures that need not be classified again, once no function writes parts any more."""
+    s3 = deployment.cloud.client("s3")
+    bucket, _, folder = run.results.removeprefix("s3://").partition("/")
+    before = -1
+    while True:
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/parts/").get("Contents", [])
+        bodies = [read(deployment, f"s3://{bucket}/{each['Key']}") for each in listed]
+        statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
+        if len(statuses) == before:
+            return sum(status != "failed" for status in statuses)
+        before = len(statuses)
+        time.sleep(2)
+
+
+@contextmanager
+def calls(deployment: Deployment, expected: int) -> Iterator[None]:
+    """Expects so many calls of the endpoint, by what it captured."""
+    time.sleep(1 - time.time() % 1)  # captures tell whole seconds
+    since = datetime.now(UTC).replace(microsecond=0)
+    yield
+    deadline = time.monotonic() + 30
+    while len(captures_since(since, deployment)) < expected and time.monotonic() < deadline:
+        time.sleep(0.5)
+    time.sleep(1)  # in which there might come more
+    assert len(captures_since(since, deployment)) == expected
+
+
+def test_every_picture_gets_one_line_and_a_person_is_told(
+    deployment: Deployment, pictures: list[str], messages: Messages
+) -> None:
+    with calls(deployment, len(pictures) - len(BAD)):
+        _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/{PREFIX}/")
+
+    results = lines(deployment, summary)
+    assert [line["key"] for line in results] == pictures
+    assert [line["index"] for line in results] == list(range(len(pictures)))
+    counts = Counter(line["status"] for line in results)
+    assert summary.counts == {"images": len(pictures), **counts}
+    assert counts["failed"] == len(BAD)
+    assert min(counts["accepted"], counts["rejected"]) > 0
+    errors = {line["key"].rpartition("/")[2]: line["error"] for line in results if "error" in line}
+    assert errors.keys() == BAD.keys()
+    (message,) = messages(1)
+    assert f"{counts['failed']} failed of {len(pictures)} images." in message["Message"]
+    assert (
+        f"- s3://{deployment.data_bucket}/{PREFIX}/note.txt\n    NotAnImage" in message["Message"]
+    )
+    assert f"... and {counts['rejected'] - 20} more" in message["Message"]
+    assert f"All results are in {summary.location}" in message["Message"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_manifest_names_the_pictures(
+    deployment: Deployment, pictures: list[str], suffix: str
+) -> None:
+    chosen = [*pictures[:120:-1], pictures[0], pictures[0]]
+    rows = (
+        ["label,key", *(f"?,{key}" for key in chosen), "?,"]
+        if suffix == "csv"
+        else [*(json.dumps({"key": key, "label": "?"}) for key in chosen), '{"name": "x"}']
+    )
+    key = f"lists/some.{suffix}"
+    deployment.cloud.client("s3").put_object(
+        Bucket=deployment.data_bucket, Key=key, Body="\n".join(rows).encode()
+    )
+
+    _, summary = classify(deployment, manifest=f"s3://{deployment.data_bucket}/{key}")
+
+    results = lines(deployment, summary)
+    assert [line["key"] for line in results] == [*chosen, None]
+    assert results[-1]["error"] == "InvalidImageReference"
+    assert f"row {len(chosen) + 1} of the manifest" in results[-1]["reason"]
+
+
+def test_stopped_and_started_again_it_pays_for_no_picture_twice(
+    deployment: Deployment, pictures: list[str]
+) -> None:
+    stepfunctions = deployment.cloud.client("stepfunctions")
+    run = start(deployment.settings, {"prefix": f"s3://{deployment.data_bucket}/{PREFIX}/"})
+    while not stepfunctions.list_map_runs(executionArn=run.execution_arn)["mapRuns"]:
+        time.sleep(0.05)
+    stepfunctions.stop_execution(executionArn=run.execution_arn)
+    with pytest.raises(ClassificationError, match=f"ABORTED.*\n.*--resume {run.name}"):
+        follow(run, lambda *_: None)
+    done = finished(deployment, run)
+
+    with calls(deployment, len(pictures) - len(BAD) - done):
+        again = resume(deployment.settings, run.name)
+        summary = follow(again, lambda *_: None)
+
+    assert again.results == run.results
+    assert [line["key"] for line in lines(deployment, summary)] == pictures
+    with calls(deployment, 0):
+        follow(resume(deployment.settings, run.name), lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            {"prefix": "s3://elsewhere/pictures/"},
+            "InvalidInput: s3://elsewhere/pictures/ is not in",
+        ),
+        ({"prefix": "s3://{bucket}/none/"}, "NothingToClassify: .*no picture there"),
+        ({"manifest": "s3://{bucket}/lists/gone.csv"}, "States.ItemReaderFailed"),
+    ],
+)
+def test_what_cannot_be_classified_is_said_and_told_of(
+    deployment: Deployment, messages: Messages, source: dict[str, str], said: str
+) -> None:
+    given = {name: uri.format(bucket=deployment.data_bucket) for name, uri in source.items()}
+
+    with pytest.raises(ClassificationError, match=said):
+        classify(deployment, **given)
+
+    (message,) = messages(1)
+    assert message["Subject"] == "Scones dev: an execution failed"
+
+
+@dataclass
+class Throttle:
+    """An endpoint that refuses its first calls, and then passes them on to the real one."""
+
+    url: str
+    refusals: int
+    refused: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+
+@contextmanager
+def throttled(deployment: Deployment, refusals: int) -> Iterator[Throttle]:
+    """Lets the function call such an endpoint."""
+    throttle = Throttle(deployment.cloud.endpoint_url, refusals)
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with lock:
+                throttle.at_once += 1
+                throttle.most_at_once = max(throttle.most_at_once, throttle.at_once)
+                refuse = throttle.refused < throttle.refusals
+                throttle.refused += refuse
+            if refuse:
+                status, answer = 400, b'{"message": "Rate exceeded"}'
+            else:
+                request = urllib.request.Request(
+                    throttle.url + self.path, body, dict(self.headers.items())
+                )
+                with urllib.request.urlopen(request) as response:
+                    status, answer = response.status, response.read()
+            with lock:
+                throttle.at_once -= 1
+            self.send_response(status)
+            if refuse:
+                self.send_header("x-amzn-ErrorType", "ThrottlingException")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    client = deployment.cloud.client("lambda")
+    (function,) = (
+        each
+        for each in client.list_functions(MaxItems=50)["Functions"]
+        if "ClassifyBatch" in each["FunctionName"]
+    )
+    variables = function["Environment"]["Variables"]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def configure(values: dict[str, str]) -> None:
+        client.update_function_configuration(
+            FunctionName=function["FunctionName"], Environment={"Variables": values}
+        )
+
+    name = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
+    try:
+        configure({**variables, name: f"http://127.0.0.1:{server.server_port}"})
+        yield throttle
+    finally:
+        configure(variables)
+        server.shutdown()
+
+
+def test_throttling_slows_it_down_and_fails_nothing(
+    deployment: Deployment, pictures: list[str]
+) -> None:
+    with throttled(deployment, refusals=60) as throttle:
+        _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/{PREFIX}/00")
+
+    chosen = [key for key in pictures if key.startswith(f"{PREFIX}/00")]
+    assert summary.counts["images"] == len(chosen) == 100
+    assert summary.counts["failed"] == 0
+    assert throttle.refused == 60
+    bulk = deployment.settings.bulk
+    assert 1 < throttle.most_at_once <= bulk.max_concurrency * bulk.threads
