@@ -139,7 +139,7 @@ def test_bad_pictures_do_not_harm_the_others(
     assert lines[good]["status"] == "accepted"
     assert {name: line["error"] for name, line in lines.items() if name != good} == {
         "odd/text.png": "NoPrediction",
-        "odd/empty.png": "NotAnImage",
+        "odd/empty.png": "ImageEmpty",
         "odd/gone.png": "ImageNotFound",
     }
     assert "Failed: ClientError: See job logs" in lines["odd/text.png"]["reason"]
