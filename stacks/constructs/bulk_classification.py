@@ -8,7 +8,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -20,23 +19,19 @@ from stacks.constructs.acknowledge import (
     acknowledge_inline_policy,
     acknowledge_wildcard,
 )
+from stacks.constructs.bulk_functions import classify_batch, summarize_bulk
 from stacks.constructs.classification_workflow import LAMBDA_ERRORS
 from stacks.constructs.encryption_key import allow_writing
-from stacks.constructs.grants import allow
 from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rejection_report import report_rejections
-from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
 
 # Room for the rest of a child's input below 256 KiB.
 MAX_BATCH_BYTES = 200_000
-
-# The steps of the workflow, which a batch takes each picture through.
-STEPS = ("serialize_image", "classify_image", "filter_confidence")
 
 LABELS = {"prefix": "Prefix", "csv": "Csv", "jsonl": "JsonLines"}
 
@@ -59,10 +54,17 @@ class BulkClassification(Construct):
         self._settings = settings
         self._data_bucket = data_bucket
         self._results_bucket = results_bucket
-        self._encryption_key = encryption_key
         self.results_uri = results_bucket.s3_url_for_object(expressions.RESULTS)
-        self._classify_batch = self._classify_batch_function()
-        self._summarize = self._summarize_function()
+        self._classify_batch, self._summarize = (
+            make(
+                self,
+                settings=settings,
+                data_bucket=data_bucket,
+                results_bucket=results_bucket,
+                encryption_key=encryption_key,
+            )
+            for make in (classify_batch, summarize_bulk)
+        )
         self.functions = {"batch": self._classify_batch, "summary": self._summarize}
         self.state_machine = JsonataStateMachine(
             self,
@@ -173,82 +175,7 @@ class BulkClassification(Construct):
         )
         return task
 
-    # --- functions -------------------------------------------------------------------------------
-
-    def _classify_batch_function(self) -> PythonFunction:
-        settings = self._settings
-        function = PythonFunction(
-            self,
-            "ClassifyBatch",
-            settings=settings,
-            folder="classify_batch",
-            package_module="handler",
-            imports=STEPS,
-            environment={
-                # One thread that is throttled slows down all of its function.
-                "AWS_RETRY_MODE": "adaptive",
-                "AWS_MAX_ATTEMPTS": "5",
-                "CLASSES": ssm.StringParameter.value_for_string_parameter(
-                    self, settings.model_classes_parameter
-                ),
-                "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
-                "DATA_BUCKET": self._data_bucket.bucket_name,
-                "ENDPOINT_NAME": settings.endpoint_name,
-                "REJECTION_STYLE": "status",  # each becomes a line of the results
-                "PICTURE_FAULTS": ",".join(STATUS_OF_ERROR),
-                "RESULTS_BUCKET": self._results_bucket.bucket_name,
-                "THREADS": str(settings.bulk.threads),
-            },
-            timeout=cdk.Duration.minutes(5),
-            memory_size=512,
-        )
-        allow(
-            function,
-            "s3:GetObject",
-            self._data_bucket.arn_for_objects("*"),
-            why_wildcard="Any picture of the data bucket may be classified.",
-        )
-        endpoint_arn = cdk.Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=settings.endpoint_name
-        )
-        allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
-        self._allow_results(function, "s3:GetObject", "s3:PutObject")
-        # Lets S3 answer 404 instead of 403 for a picture, or a part, that is not there.
-        for bucket in (self._data_bucket, self._results_bucket):
-            allow(function, "s3:ListBucket", bucket.bucket_arn)
-        return function
-
-    def _summarize_function(self) -> PythonFunction:
-        function = PythonFunction(
-            self,
-            "SummarizeBulk",
-            settings=self._settings,
-            folder="summarize_bulk",
-            package_module="handler",
-            imports=("classify_batch",),
-            environment={
-                "DATA_BUCKET": self._data_bucket.bucket_name,
-                "RESULTS_BUCKET": self._results_bucket.bucket_name,
-            },
-            timeout=cdk.Duration.minutes(15),
-            memory_size=1024,
-        )
-        # Its upload is in several parts, and given up if a line is missing.
-        self._allow_results(function, "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
-        allow(function, "s3:ListBucket", self._results_bucket.bucket_arn)
-        return function
-
     # --- grants ----------------------------------------------------------------------------------
-
-    def _allow_results(self, function: PythonFunction, *actions: str) -> None:
-        for action in actions:
-            allow(
-                function,
-                action,
-                self._results_bucket.arn_for_objects(f"{expressions.RESULTS}/*"),
-                why_wildcard="Each run has a folder of its own there.",
-            )
-        allow_writing(function, self._encryption_key)
 
     def _allow_reading_map_runs(self) -> None:
         # Not in the role's own policy: the function waits for that, and the state machine for the

@@ -60,7 +60,7 @@ def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
 
 
 def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
-    states = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
+    states: dict[str, Any] = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
 
     assert evaluate(expressions.INPUT_IS_USABLE, states) is False
     said = evaluate(expressions.INVALID_INPUT, states)
