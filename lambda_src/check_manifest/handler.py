@@ -118,7 +118,7 @@ def _fault(key: str, size: int | None) -> dict[str, str] | None:
     if size is None:
         error, reason = "ImageNotFound", "there is no such object"
     elif size == 0:
-        error, reason = "NotAnImage", "it is empty; expected a PNG or JPEG picture"
+        error, reason = "ImageEmpty", "it has no bytes; expected a PNG or JPEG picture"
     elif size > MAX_PICTURE_BYTES:
         error = "ImageTooLarge"
         reason = f"it has {size:,} bytes; the model takes at most {MAX_PICTURE_BYTES:,}"

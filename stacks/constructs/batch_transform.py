@@ -1,10 +1,4 @@
-"""The state machine of the batch transform: a manifest in S3 -> transform job -> predictions.
-
-What Step Functions needs to run such a job and wait for it:
-https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
-"""
-
-from typing import Any
+"""The state machine of the batch transform: a manifest in S3 -> transform job -> predictions."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -19,26 +13,16 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs import transform_expressions as expressions
 from stacks.constructs.acknowledge import acknowledge, acknowledge_wildcard
-from stacks.constructs.encryption_key import (
-    allow_reading,
-    allow_volumes,
-    allow_writing,
-    volume_key,
-)
+from stacks.constructs.classification_workflow import LAMBDA_ERRORS
+from stacks.constructs.encryption_key import allow_reading, allow_writing
 from stacks.constructs.grants import allow
 from stacks.constructs.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notification_topic import NotificationTopic
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.rejection_report import report_rejections
-from stacks.constructs.tags import tag_list
-
-# Another job may have all instances of the quota; so long it is waited for.
-QUOTA_RETRY_MINUTES = 5
-QUOTA_RETRIES = 12
+from stacks.constructs.transform_task import QUOTA_WAIT_MINUTES, TransformTask
 
 FUNCTION_MINUTES = 15  # the most there are
-
-MAX_PAYLOAD_MB = 6  # as check_manifest.MAX_PICTURE_BYTES
 
 
 class BatchTransform(Construct):
@@ -58,7 +42,9 @@ class BatchTransform(Construct):
         self._settings = settings
         self._data_bucket = data_bucket
         self._encryption_key = encryption_key
-        self._volume_key = volume_key(encryption_key, settings.batch_transform.instance_type)
+        self._transform = TransformTask(
+            self, "Transform", settings=settings, encryption_key=encryption_key
+        )
         self.input_uri = data_bucket.s3_url_for_object(f"{expressions.INPUT}/")
         self.functions = {
             "manifest": self._check_manifest_function(),
@@ -71,12 +57,12 @@ class BatchTransform(Construct):
             definition=self._definition(topic),
             timeout=cdk.Duration.minutes(
                 settings.batch_transform.max_runtime_minutes
-                + QUOTA_RETRIES * QUOTA_RETRY_MINUTES
+                + QUOTA_WAIT_MINUTES
                 + 3 * FUNCTION_MINUTES
             ),
         )
         topic.allow_key(self.state_machine)
-        self._allow_transform_jobs()
+        self._transform.allow_jobs(self.state_machine)
         self._acknowledge_calls()
         self._start_by_manifest()
 
@@ -102,12 +88,11 @@ class BatchTransform(Construct):
                 self, settings=self._settings, topic=topic, message=expressions.MESSAGE
             )
         )
-        transform = self._transform(write)
         check.next(
             sfn.Choice.jsonata(self, "Any usable picture?")
             .when(
                 sfn.Condition.jsonata(expressions.ANY_USABLE),
-                self._read_model_name().next(transform).next(write),
+                self._read_model_name().next(self._run_job(write)).next(write),
             )
             .otherwise(write)
         )
@@ -121,13 +106,22 @@ class BatchTransform(Construct):
         )
 
     def _invoke(self, name: str, function: str, *, outputs: str) -> tasks.LambdaInvoke:
-        return tasks.LambdaInvoke.jsonata(
+        task = tasks.LambdaInvoke.jsonata(
             self,
             name,
             lambda_function=self.functions[function],
             payload=sfn.TaskInput.from_text(expressions.AS_BEFORE),
             outputs=outputs,
+            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
         )
+        task.add_retry(
+            errors=LAMBDA_ERRORS,
+            interval=cdk.Duration.seconds(2),
+            max_attempts=6,
+            backoff_rate=2,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return task
 
     def _read_model_name(self) -> tasks.CallAwsService:
         # When a job starts, not at deployment: the model may have been replaced since.
@@ -146,38 +140,13 @@ class BatchTransform(Construct):
             assign={"run": expressions.WITH_MODEL},
         )
 
-    def _transform(self, write: sfn.IChainable) -> sfn.CustomState:
+    def _run_job(self, write: sfn.IChainable) -> TransformTask:
         """The transform job. One that fails has results, too: those of its other pictures."""
         minutes = self._settings.batch_transform.max_runtime_minutes
-        # Not CDK's own task: it grants any transform job of the account.
-        transform = sfn.CustomState(
-            self,
-            "Transform",
-            state_json={
-                "Type": "Task",
-                "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",
-                "Arguments": self._request(),
-                "TimeoutSeconds": minutes * 60,
-                "Output": expressions.AS_BEFORE,
-            },
-        )
-        transform.add_retry(
-            errors=["SageMaker.ResourceLimitExceededException"],
-            interval=cdk.Duration.minutes(QUOTA_RETRY_MINUTES),
-            max_attempts=QUOTA_RETRIES,
-            backoff_rate=1,
-        )
-        transform.add_retry(
-            errors=["SageMaker.AmazonSageMakerException", "ThrottlingException"],
-            interval=cdk.Duration.seconds(5),
-            max_attempts=3,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
         failed = sfn.Pass.jsonata(
             self, "Transform failed", outputs=expressions.why_it_failed(minutes)
         )
-        transform.add_catch(failed, errors=["States.TaskFailed", "States.Timeout"])
+        self._transform.add_catch(failed, errors=["States.TaskFailed", "States.Timeout"])
         failed.next(
             sfn.Choice.jsonata(self, "Did the job run?")
             .when(sfn.Condition.jsonata(expressions.JOB_RAN), write)
@@ -185,40 +154,7 @@ class BatchTransform(Construct):
                 sfn.Fail.jsonata(self, "No job", error=expressions.ERROR, cause=expressions.CAUSE)
             )
         )
-        return transform
-
-    def _request(self) -> dict[str, Any]:
-        batch = self._settings.batch_transform
-        key, key_of_volumes = self._encryption_key, self._volume_key
-        return {
-            "TransformJobName": expressions.JOB,
-            "ModelName": expressions.MODEL,
-            "BatchStrategy": "SingleRecord",
-            "MaxPayloadInMB": MAX_PAYLOAD_MB,
-            "TransformInput": {
-                "DataSource": {
-                    "S3DataSource": {
-                        "S3DataType": "ManifestFile",
-                        "S3Uri": expressions.MANIFEST,
-                    }
-                },
-                "ContentType": "application/x-image",
-                "CompressionType": "None",
-                "SplitType": "None",
-            },
-            "TransformOutput": {
-                "S3OutputPath": expressions.RAW_OUTPUT,
-                "Accept": "application/jsonlines",
-                "AssembleWith": "None",
-                **({"KmsKeyId": key.key_arn} if key else {}),
-            },
-            "TransformResources": {
-                "InstanceType": batch.instance_type,
-                "InstanceCount": batch.instance_count,
-                **({"VolumeKmsKeyId": key_of_volumes.key_arn} if key_of_volumes else {}),
-            },
-            "Tags": tag_list(self._settings),
-        }
+        return self._transform
 
     # --- functions -------------------------------------------------------------------------------
 
@@ -277,37 +213,6 @@ class BatchTransform(Construct):
         # Also lets S3 answer 404 instead of 403 for what is not there.
         allow(function, "s3:ListBucket", self._data_bucket.bucket_arn)
         allow_writing(function, self._encryption_key)
-
-    def _allow_transform_jobs(self) -> None:
-        stack = cdk.Stack.of(self)
-        jobs = stack.format_arn(
-            service="sagemaker",
-            resource="transform-job",
-            resource_name=f"{self._settings.resource_prefix}-*",
-        )
-        for action in ("Create", "Describe", "Stop"):
-            allow(
-                self.state_machine,
-                f"sagemaker:{action}TransformJob",
-                jobs,
-                why_wildcard="A job's name ends in the hash of its event.",
-            )
-        allow(
-            self.state_machine,
-            "sagemaker:AddTags",
-            jobs,
-            why_wildcard="A job's name ends in the hash of its event.",
-        )
-        # By this rule Step Functions learns of the job's end.
-        rule = stack.format_arn(
-            service="events",
-            resource="rule",
-            resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",
-        )
-        for action in ("DescribeRule", "PutRule", "PutTargets"):
-            allow(self.state_machine, f"events:{action}", rule)
-        # SageMaker makes the volumes with the rights of who starts the job.
-        allow_volumes(self.state_machine, self._volume_key)
 
     def _acknowledge_calls(self) -> None:
         for function in self.functions.values():

@@ -132,6 +132,15 @@ def test_a_job_that_fails_goes_on_to_its_results(templates: Templates) -> None:
     assert by_name["Write predictions"]["Next"] == "All accepted?"
 
 
+def test_faults_of_lambda_are_retried(templates: Templates) -> None:
+    by_name = states(templates("dev")["Batch"], notice="BatchTransform")
+
+    for name in ("Check manifest", "Write predictions"):
+        (retry,) = by_name[name]["Retry"]
+        assert "Lambda.TooManyRequestsException" in retry["ErrorEquals"]
+        assert retry["JitterStrategy"] == "FULL"
+
+
 def test_it_may_run_the_jobs_of_its_environment_only(
     templates: Templates, environment: str
 ) -> None:

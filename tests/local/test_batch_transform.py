@@ -139,13 +139,27 @@ def test_bad_pictures_do_not_harm_the_others(
     assert lines[good]["status"] == "accepted"
     assert {name: line["error"] for name, line in lines.items() if name != good} == {
         "odd/text.png": "NoPrediction",
-        "odd/empty.png": "NotAnImage",
+        "odd/empty.png": "ImageEmpty",
         "odd/gone.png": "ImageNotFound",
     }
     assert "Failed: ClientError: See job logs" in lines["odd/text.png"]["reason"]
     (message,) = messages(1)
     assert "1 accepted, 0 rejected, 3 failed of 4 images." in message["Message"]
     assert "odd/gone.png\n    ImageNotFound: there is no such object" in message["Message"]
+
+
+def test_pictures_that_are_not_there_start_no_job(
+    deployment: Deployment, messages: Messages
+) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    before = sagemaker.list_transform_jobs(MaxResults=100)["TransformJobSummaries"]
+
+    prefix = {"prefix": f"s3://{deployment.data_bucket}/"}
+    output = output_of(deployment, put_manifest(deployment, "gone", [prefix, "odd/gone.png"]))
+
+    assert output["counts"] == {"images": 1, "accepted": 0, "rejected": 0, "failed": 1}
+    assert sagemaker.list_transform_jobs(MaxResults=100)["TransformJobSummaries"] == before
+    messages(1)
 
 
 def test_what_is_no_manifest_is_told_of(deployment: Deployment, messages: Messages) -> None:

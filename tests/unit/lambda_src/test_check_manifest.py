@@ -69,7 +69,7 @@ def test_pictures_that_cannot_be_transformed_are_kept_from_the_job(handler: Modu
     failed = [json.loads(line) for line in read("batch/output/job/failed.jsonl").splitlines()]
     assert [(each["key"], each["error"]) for each in failed] == [
         ("pictures/gone.png", "ImageNotFound"),
-        ("pictures/empty.png", "NotAnImage"),
+        ("pictures/empty.png", "ImageEmpty"),
         ("pictures/large.png", "ImageTooLarge"),
     ]
     assert "6,291,457 bytes; the model takes at most 6,291,456" in failed[2]["reason"]

@@ -99,3 +99,24 @@ def _never(*_: Any) -> tuple[str, dict[str, Any]]:
 def test_outside_a_request_account_and_region_are_the_defaults() -> None:
     assert emulator.current_account() == "000000000000"
     assert emulator.current_region() == "us-east-1"
+
+
+def test_step_functions_runs_a_task_and_takes_its_error() -> None:
+    resource = "arn:aws:states:::robots:build"
+
+    def build(whole_resource: str, arguments: Any) -> Any:
+        if "name" not in arguments:
+            raise emulator.TaskError("Robots.NameMissing", "a robot needs a name")
+        return {"resource": whole_resource, **arguments}
+
+    emulator.add_task(resource, build)
+
+    invoke = private("ministack.services.stepfunctions:_invoke_resource")
+    waiting = f"{resource}.sync"
+    assert invoke(waiting, {"name": "one"}) == {"resource": waiting, "name": "one"}
+    with pytest.raises(private("ministack.services.stepfunctions:_ExecutionError")) as failed:
+        invoke(resource, {})
+    assert (failed.value.error, failed.value.cause) == (
+        "Robots.NameMissing",
+        "a robot needs a name",
+    )
