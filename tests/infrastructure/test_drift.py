@@ -31,7 +31,8 @@ def detector(template: Template) -> dict[str, Any]:
     (properties,) = (
         plain(resource["Properties"])
         for resource in template.find_resources("AWS::Lambda::Function").values()
-        if resource["Properties"].get("Handler") == "lambda_src.drift_detector.handler.lambda_handler"
+        if resource["Properties"].get("Handler")
+        == "lambda_src.drift_detector.handler.lambda_handler"
     )
     found: dict[str, Any] = properties
     return found

@@ -21,7 +21,7 @@ def test_deploying_again_changes_and_trains_nothing(deployment: Deployment) -> N
 
     output = deployment.cdk(*DEPLOY, "--all")
 
-    assert output.count("(no changes)") == 5
+    assert output.count("(no changes)") == 6
     assert deployment.training_jobs() == jobs
 
 
