@@ -10,6 +10,7 @@ from localcloud.emulator.repairs import (
     delete_during_update,
     deleted_function_logs,
     function_workers,
+    lambda_log,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
@@ -33,6 +34,7 @@ def repair() -> None:
     delete_during_update.repair()
     deleted_function_logs.repair()
     function_workers.repair()
+    lambda_log.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
