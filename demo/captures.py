@@ -8,6 +8,7 @@ import boto3
 
 from demo.steps import Say
 from monitoring import read
+from monitoring.records import BASELINE_PREFIX
 
 POLL_SECONDS = 0.5
 APPEAR_SECONDS = 15.0
@@ -15,10 +16,16 @@ APPEAR_SECONDS = 15.0
 
 
 def wait_for(location: str, *, expected: int, say: Say) -> int:
-    """Number of capture records at `s3://...`, as soon as there are `expected`, or at the end."""
+    """Number of capture records at `s3://...`, as soon as there are `expected`, or at the end.
+
+    The calls by which the deployment measures its baseline are captured, too; they do not count.
+    """
     deadline = time.monotonic() + APPEAR_SECONDS
     while True:
-        records = sum(1 for _ in read(location, s3_client=boto3.client("s3")))
+        captured = read(location, s3_client=boto3.client("s3"))
+        records = sum(
+            not (each.inference_id or "").startswith(BASELINE_PREFIX) for each in captured
+        )
         if records >= expected or time.monotonic() > deadline:
             return records
         say(f"{records} of {expected}")

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from settings.drift import Drift
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
 from settings.monitoring import Monitoring
@@ -98,6 +99,7 @@ class Settings(Section):
     training: Training = Training()
     endpoint: Endpoint = Endpoint()
     capture: Capture = Capture()
+    drift: Drift = Drift()
     workflow: Workflow = Workflow()
     notifications: Notifications = Notifications()
     monitoring: Monitoring = Monitoring()
@@ -121,6 +123,12 @@ class Settings(Section):
                 f"{pictures}, the training pictures of {classes} classes"
             )
         return self
+
+    @property
+    def detects_drift(self) -> bool:
+        """Whether there is a drift detector: there must be replies to look at."""
+        captures = self.capture.enabled and self.capture.mode != "input"
+        return self.drift.enabled and self.endpoint.enabled and captures
 
     def stack_name(self, stack: str) -> str:
         """Name of the CloudFormation stack, e.g. `Scones-dev-Storage` for `Storage`."""

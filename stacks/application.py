@@ -49,14 +49,18 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
-    MonitoringStack(
+    monitoring = MonitoringStack(
         scope,
         settings.stack_name("Monitoring"),
         settings=settings,
         workflow=workflow.classification,
+        data_bucket=storage.data_bucket,
+        artifact_bucket=storage.artifact_bucket,
         capture_bucket=storage.capture_bucket,
+        encryption_key=storage.encryption_key,
         env=env,
     )
+    monitoring.add_stack_dependency(inference, "asks the endpoint what its baseline is")
 
     _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
     _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)

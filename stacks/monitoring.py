@@ -1,11 +1,20 @@
 """Alarms and the dashboard of an environment in operation."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.classification_workflow import ClassificationWorkflow
+from stacks.constructs.drift_alarms import DriftAlarms
+from stacks.constructs.drift_detector import DriftDetector
+from stacks.constructs.drift_metrics import DriftMetrics
+from stacks.constructs.drift_widgets import drift_widgets
+from stacks.constructs.image_endpoint import CAPTURES
+from stacks.constructs.model_baseline import ModelBaseline
 from stacks.constructs.operational_alarm import OperationalAlarm
 from stacks.constructs.operations_dashboard import OperationsDashboard
 from stacks.constructs.serving_alarms import ServingAlarms
@@ -23,20 +32,47 @@ class MonitoringStack(cdk.Stack):
         *,
         settings: Settings,
         workflow: ClassificationWorkflow,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             env=env,
-            description="Scones Unlimited: alarms and dashboard",
+            description="Scones Unlimited: drift detector, alarms and dashboard",
         )
+        self._settings = settings
         alarms: list[OperationalAlarm] = []
+        widgets: list[cloudwatch.IWidget] = []
         if settings.endpoint.enabled:
             alarms += ServingAlarms(self, "Endpoint", settings=settings).alarms
         alarms += WorkflowAlarms(self, "Workflow", settings=settings, workflow=workflow).alarms
         verdicts = VerdictMetrics(self, "Verdicts", settings=settings, workflow=workflow)
+        if settings.detects_drift:
+            metrics = DriftMetrics(settings)
+            baseline = self._baseline(metrics, data_bucket, artifact_bucket, encryption_key)
+            detector = DriftDetector(
+                self,
+                "DriftDetector",
+                settings=settings,
+                metrics=metrics,
+                baseline=baseline,
+                capture_bucket=capture_bucket,
+                artifact_bucket=artifact_bucket,
+                encryption_key=encryption_key,
+            )
+            alarms += DriftAlarms(
+                self,
+                "Drift",
+                settings=settings,
+                metrics=metrics,
+                detector=detector,
+                capture_uri=capture_bucket.s3_url_for_object(CAPTURES),
+            ).alarms
+            widgets = drift_widgets(metrics)
         if settings.monitoring.dashboard:
             OperationsDashboard(
                 self,
@@ -46,4 +82,28 @@ class MonitoringStack(cdk.Stack):
                 verdicts=verdicts,
                 capture_bucket=capture_bucket,
                 alarms=alarms,
+                drift=widgets,
             )
+
+    def _baseline(
+        self,
+        metrics: DriftMetrics,
+        data_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
+    ) -> ModelBaseline:
+        settings, parameter = self._settings, ssm.StringParameter.value_for_string_parameter
+        baseline = ModelBaseline(
+            self,
+            "ModelBaseline",
+            settings=settings,
+            # Both are read at deployment, so that another model has another baseline.
+            model_data_url=parameter(self, settings.model_data_url_parameter),
+            dataset_prefix=parameter(self, settings.dataset_parameter),
+            data_bucket=data_bucket,
+            artifact_bucket=artifact_bucket,
+            encryption_key=encryption_key,
+            namespace=metrics.namespace,
+        )
+        cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
+        return baseline

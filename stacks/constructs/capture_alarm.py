@@ -29,8 +29,10 @@ class CaptureAlarm(OperationalAlarm):
         silent = cloudwatch.MathExpression(
             expression=f"IF(calls >= {calls} AND FILL(records, 0) == 0, 1, 0)",
             using_metrics={
-                "calls": EndpointMetrics(settings).of_calls("Invocations", cloudwatch.Stats.SUM),
-                "records": records.with_(statistic=cloudwatch.Stats.SUM),
+                "calls": EndpointMetrics(settings)
+                .of_calls("Invocations", cloudwatch.Stats.SUM)
+                .with_(period=hour),
+                "records": records.with_(statistic=cloudwatch.Stats.SUM, period=hour),
             },
             period=hour,
             label="Calls and no captures",

@@ -11,12 +11,10 @@ from settings import Settings
 from settings.instances import has_gpu
 from stacks.constructs.classification_workflow import VERDICTS, ClassificationWorkflow
 from stacks.constructs.endpoint_metrics import EndpointMetrics
+from stacks.constructs.graph import COLUMNS, graph
 from stacks.constructs.image_endpoint import CAPTURES
 from stacks.constructs.verdict_metrics import VerdictMetrics
 
-COLUMNS = 24
-THIRD = COLUMNS // 3
-HEIGHT = 6
 PERCENTILES = (50, 90, 99)
 FIVE_MINUTES = cdk.Duration.minutes(5)
 
@@ -88,11 +86,11 @@ class OperationsDashboard(Construct):
 
     def _invocations(self) -> cloudwatch.GraphWidget:
         calls = self._metrics.of_calls("Invocations", cloudwatch.Stats.SUM, label="Calls")
-        return _graph("Endpoint: calls", "calls", calls)
+        return graph("Endpoint: calls", "calls", calls)
 
     def _latency(self, title: str, metric: str) -> cloudwatch.GraphWidget:
         limit = self._settings.monitoring.max_latency_ms
-        return _graph(
+        return graph(
             f"Endpoint: {title.lower()}",
             "ms",
             *(self._metrics.latency_ms(metric, percentile) for percentile in PERCENTILES),
@@ -115,7 +113,7 @@ class OperationsDashboard(Construct):
             )
             for kind, name, colour in (("4XX", "refused", ORANGE), ("5XX", "failed", RED))
         )
-        return _graph(
+        return graph(
             "Endpoint: errors",
             "% of the calls",
             *shares,
@@ -123,13 +121,13 @@ class OperationsDashboard(Construct):
         )
 
     def _instances(self) -> cloudwatch.GraphWidget:
-        return _graph("Endpoint: instances", "instances", self._metrics.instances())
+        return graph("Endpoint: instances", "instances", self._metrics.instances())
 
     def _utilisation(self) -> cloudwatch.GraphWidget:
         names = {"CPU": "CPUUtilization", "Memory": "MemoryUtilization"}
         if has_gpu(self._settings.endpoint.instance_type):
             names |= {"GPU": "GPUUtilization", "GPU memory": "GPUMemoryUtilization"}
-        return _graph(
+        return graph(
             "Endpoint: utilisation",
             "% (100 for each core or GPU)",
             *(
@@ -140,7 +138,7 @@ class OperationsDashboard(Construct):
 
     def _executions(self) -> cloudwatch.GraphWidget:
         machine = self._workflow.state_machine
-        return _graph(
+        return graph(
             "Workflow: executions",
             "executions",
             machine.metric_started(label="Started", period=FIVE_MINUTES),
@@ -163,11 +161,11 @@ class OperationsDashboard(Construct):
                 period=FIVE_MINUTES,
             )
 
-        return _graph("Workflow: duration of an execution", "s", *map(seconds, PERCENTILES))
+        return graph("Workflow: duration of an execution", "s", *map(seconds, PERCENTILES))
 
     def _pictures(self, verdicts: VerdictMetrics) -> cloudwatch.GraphWidget:
         metrics = (verdicts.metric(each).with_(color=VERDICT_COLOURS[each]) for each in VERDICTS)
-        return _graph("Workflow: pictures", "pictures", *metrics, stacked=True)
+        return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
         functions = self._workflow.functions.items()
@@ -181,25 +179,7 @@ class OperationsDashboard(Construct):
             for name, each in functions
         ]
         return [
-            _graph("Functions: errors, bad pictures included", "errors", *errors),
-            _graph("Functions: throttled calls", "calls", *throttles),
-            _graph("Functions: duration, p90", "ms", *durations),
+            graph("Functions: errors, bad pictures included", "errors", *errors),
+            graph("Functions: throttled calls", "calls", *throttles),
+            graph("Functions: duration, p90", "ms", *durations),
         ]
-
-
-def _graph(
-    title: str,
-    unit: str,
-    *metrics: cloudwatch.IMetric,
-    threshold: cloudwatch.HorizontalAnnotation | None = None,
-    stacked: bool = False,
-) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(metrics),
-        left_y_axis=cloudwatch.YAxisProps(label=unit, min=0, show_units=False),
-        left_annotations=[threshold] if threshold else None,
-        stacked=stacked,
-        width=THIRD,
-        height=HEIGHT,
-    )

@@ -26,11 +26,16 @@ class PythonFunction(lambda_.Function):
         settings: Settings,
         folder: str,
         handler: str = "lambda_handler",
+        package_module: str | None = None,
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
         memory_size: int = 256,
     ) -> None:
-        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it."""
+        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
+
+        With `package_module`, the folder is a package, whose modules import each other as
+        `from .other import ...`, and `handler` is in that module of it.
+        """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(
             scope,
@@ -44,10 +49,10 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=lambda_.Code.from_asset(
-                str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"]
-            ),
-            handler=f"handler.{handler}",
+            code=_package(folder) if package_module else _modules(folder),
+            handler=f"{folder}.{package_module}.{handler}"
+            if package_module
+            else f"handler.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
             memory_size=memory_size,
@@ -56,6 +61,18 @@ class PythonFunction(lambda_.Function):
             logging_format=lambda_.LoggingFormat.JSON,
         )
         acknowledge_shared_network_and_concurrency(self)
+
+
+def _modules(folder: str) -> lambda_.AssetCode:
+    return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
+
+
+def _package(folder: str) -> lambda_.AssetCode:
+    return lambda_.Code.from_asset(
+        str(LAMBDA_SRC),
+        exclude=["/*", f"!/{folder}", "__pycache__"],
+        ignore_mode=cdk.IgnoreMode.GIT,
+    )
 
 
 def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
@@ -69,7 +86,7 @@ def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
     acknowledge(
         construct,
         "NIST.800.53.R5-LambdaConcurrency",
-        reason="Its callers bound it: the Map by workflow.max_concurrency, CloudFormation by one "
-        "call at a time. A reservation would be taken from the account's other functions, and a "
-        "new account has too few to reserve any.",
+        reason="Its callers bound it: the Map by workflow.max_concurrency, CloudFormation and a "
+        "schedule by one call at a time. A reservation would be taken from the account's other "
+        "functions, and a new account has too few to reserve any.",
     )

@@ -11,20 +11,15 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources
 from constructs import Construct
 
 from settings import Settings
 from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
-from stacks.constructs.acknowledge import (
-    acknowledge,
-    acknowledge_inline_policy,
-    acknowledge_wildcard,
-)
+from stacks.constructs.acknowledge import acknowledge
 from stacks.constructs.algorithm_image import AlgorithmImage
+from stacks.constructs.custom_resource_provider import provider
 from stacks.constructs.encryption_key import (
     allow_reading,
     allow_training,
@@ -32,11 +27,7 @@ from stacks.constructs.encryption_key import (
     volume_key,
 )
 from stacks.constructs.grants import allow
-from stacks.constructs.log_group import log_group
-from stacks.constructs.python_function import (
-    PythonFunction,
-    acknowledge_shared_network_and_concurrency,
-)
+from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.sagemaker_role import SageMakerRole
 from stacks.constructs.tags import tag_list
 
@@ -203,54 +194,14 @@ class TrainingJob(Construct):
                 conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
             )
         )
-        provider_logs = log_group(self, "ProviderLogs", settings)
         limit = _longest_job_minutes(settings) + TRAINING_START_AND_UPLOAD_MINUTES
-        provider = custom_resources.Provider(
+        return provider(
             self,
-            "Provider",
-            on_event_handler=on_event,
-            is_complete_handler=is_complete,
+            settings=settings,
+            on_event=on_event,
+            is_complete=is_complete,
             query_interval=cdk.Duration.seconds(5),
             total_timeout=cdk.Duration.minutes(limit),
-            log_group=provider_logs,
-            framework_on_event_role=self._framework_role("OnEventFrameworkRole", provider_logs),
-            framework_complete_and_timeout_role=self._framework_role(
-                "IsCompleteFrameworkRole", provider_logs
-            ),
-        )
-        self._acknowledge_what_the_framework_is(provider, functions)
-        return provider
-
-    def _acknowledge_what_the_framework_is(
-        self, provider: custom_resources.Provider, functions: list[PythonFunction]
-    ) -> None:
-        framework = [
-            provider.node.find_child(f"framework-{name}") for name in ("isComplete", "onTimeout")
-        ]
-        for function in (*functions, *framework):
-            assert isinstance(function, lambda_.Function)
-            acknowledge_wildcard(
-                self,
-                f"{function.function_arn}:*",
-                reason="The provider framework may call every version of its functions; CDK has no "
-                "property for less.",
-            )
-        acknowledge_inline_policy(provider)
-        acknowledge_shared_network_and_concurrency(provider)
-        acknowledge(
-            self,
-            "NIST.800.53.R5-LambdaDLQ",
-            reason="Nothing gets lost: the framework waits for its two functions and tells "
-            "CloudFormation of every failure, and CloudFormation waits for the framework.",
-        )
-        acknowledge(
-            provider,
-            "AwsSolutions-SF1",
-            reason="Each poll is in the functions' logs already, and Step Functions keeps the "
-            "history for 90 days; logs of its own would need grants on every log group.",
-        )
-        acknowledge(
-            provider, "AwsSolutions-SF2", reason="The provider framework cannot switch X-Ray on."
         )
 
     def _alarm_on_errors(self, function: PythonFunction, settings: Settings) -> None:
@@ -272,14 +223,6 @@ class TrainingJob(Construct):
             "NIST.800.53.R5-CloudWatchAlarmAction",
             reason="A rule of the workflow stack tells of every alarm of the environment.",
         )
-
-    def _framework_role(self, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:
-        # CDK's own role may create log groups: a call that outlives the log group during
-        # `cdk destroy` (the framework answers CloudFormation before it returns) makes it anew.
-        role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        acknowledge_inline_policy(role)
-        return role
 
 
 def _optional_properties(settings: Settings, artifact_bucket: s3.IBucket) -> dict[str, Any]:

@@ -28,6 +28,7 @@ PHYSICAL_NAMES = (
 
 # Actions for which AWS offers nothing narrower than "*".
 WITHOUT_RESOURCES = {
+    "cloudwatch:GetMetricStatistics",
     "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
@@ -86,6 +87,9 @@ def only_the_endpoint_has_a_physical_name(stacks: Stacks, settings: Settings) ->
     }
     if settings.notifications.topic == "fifo":
         expected.add(("AWS::SNS::Topic", "TopicName"))
+    if settings.detects_drift:
+        expected.add(("AWS::Lambda::EventInvokeConfig", "FunctionName"))  # a reference
+        expected.add(("AWS::Lambda::Permission", "FunctionName"))  # a reference
     if settings.endpoint.enabled:
         expected.add(("AWS::SageMaker::Endpoint", "EndpointConfigName"))  # a reference
         if settings.endpoint.autoscaling.enabled:

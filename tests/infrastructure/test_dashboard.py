@@ -63,6 +63,10 @@ def of_functions(metric: str, statistic: str) -> list[Shown]:
     return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in order]
 
 
+def of_drift(statistic: str, *names: str) -> list[Shown]:
+    return [("Scones/test", name, {"EndpointName": "scones-test"}, statistic) for name in names]
+
+
 PERCENTILES = ("p50", "p90", "p99")
 GRAPHS: dict[str, list[Shown]] = {
     "Endpoint: calls": [("AWS/SageMaker", "Invocations", ENDPOINT, "Sum")],
@@ -102,6 +106,19 @@ GRAPHS: dict[str, list[Shown]] = {
     "Functions: errors, bad pictures included": of_functions("Errors", "Sum"),
     "Functions: throttled calls": of_functions("Throttles", "Sum"),
     "Functions: duration, p90": of_functions("Duration", "p90"),
+    "Drift: captures that were read": of_drift(
+        "Sum", "Records", "RecordsUnreadable", "PicturesNotMeasured"
+    ),
+    "Drift: replies": of_drift(
+        "Maximum",
+        "MeanConfidenceDrift",
+        "ShareBelowThresholdDrift",
+        "ConfidenceStabilityIndexDrift",
+        "ClassStabilityIndexDrift",
+    ),
+    "Drift: pictures": of_drift(
+        "Maximum", "MeanBrightnessDrift", "MeanContrastDrift", "MeanSharpnessDrift"
+    ),
 }
 
 
@@ -146,6 +163,8 @@ def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:
         "Endpoint: model latency": 250,
         "Endpoint: overhead latency": 250,
         "Endpoint: errors": 2,
+        "Drift: replies": 1,
+        "Drift: pictures": 1,
     }
 
 

@@ -30,6 +30,8 @@ USERS = {
     "ClassificationStateMachineRole": PUBLISH,
     "NoticeOfDeadExecutionStateMachineRole": PUBLISH,
     "NoticeOfAlarmStateMachineRole": PUBLISH,
+    "ModelBaselineOnEventRole": WRITE,
+    "DriftDetectorFunctionRole": WRITE,
 }
 
 

@@ -54,8 +54,10 @@ def test_captures_are_written_below_their_prefix_only(
         if "s3:PutObject" in as_list(statement["Action"])
     ]
 
-    assert sorted("captures/*" in resource for resource in written) == [False, True]
-    assert sorted("models/*" in resource for resource in written) == [False, True]
+    for folder in ("captures", "models", "baselines"):
+        assert sum(f"/{folder}/*" in resource for resource in written) == 1
+    assert sum(f"/drift/scones-{environment}.json" in resource for resource in written) == 1
+    assert len(written) == 4
 
 
 def test_captures_expire(templates: Templates, environment: str) -> None:

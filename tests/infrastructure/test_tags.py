@@ -12,11 +12,13 @@ from tests.infrastructure.synthesis import synthesize
 WITHOUT_TAGS = {
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::IAM::Policy",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Logs::MetricFilter",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
+    "Custom::ModelBaseline",
     "Custom::S3AutoDeleteObjects",
 }
 EXPECTED = {

@@ -12,6 +12,7 @@ from tests.local.deployment import Deployment
 from tests.local.inbox import Inbox, Messages
 
 LIFE = (
+    "test_drift",
     "test_workflow",
     "test_notices",
     "test_dashboard",

@@ -19,6 +19,7 @@ def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
     endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
     return {
         "jobs": deployment.training_jobs(),
+        "baselines": baselines(deployment),
         "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
         "configurations": [
             configuration["EndpointConfigName"]
@@ -29,6 +30,14 @@ def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
             for key in ("EndpointConfigName", "EndpointStatus", "CreationTime", "LastModifiedTime")
         },
     }
+
+
+def baselines(deployment: Deployment) -> list[str]:
+    """Keys of the baselines that there are."""
+    listed = deployment.cloud.client("s3").list_objects_v2(
+        Bucket=deployment.outputs("Storage")["ArtifactBucketName"], Prefix="baselines/"
+    )
+    return [item["Key"] for item in listed.get("Contents", [])]
 
 
 @dataclass
@@ -90,6 +99,10 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         "[~]",
         "[-]",
         "[+]",
+        "[~] Custom::ModelBaseline ModelBaseline/Resource ModelBaseline017A1A0A may be",
+        "[~] Threshold (may cause",
+        "[-]",
+        "[+]",
     ]
     assert [change.rpartition(" ")[2] for change in changes[1:]] == [
         "Environment",
@@ -97,10 +110,15 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
         ".CONFIDENCE_THRESHOLD:",
         "0.93",
         "0.5",
+        "replaced",
+        "replacement)",
+        "0.93",
+        "0.5",
     ]
-    assert "Number of stacks with differences: 1\n" in diff
-    assert deployed.count("(no changes)") == 4
+    assert "Number of stacks with differences: 2\n" in diff
+    assert deployed.count("(no changes)") == 3
     assert threshold["threshold"] == 0.5
+    assert after.pop("baselines") != before.pop("baselines")
     assert after == before
 
 
@@ -131,8 +149,8 @@ def test_changed_data_replaces_the_model_without_a_failed_request(deployment: De
 
 
 def assert_replaced_in_place(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """One model and one configuration replaced what was; the endpoint is the same one."""
-    for kind in ("models", "configurations"):
+    """One model, configuration and baseline replaced what was; the endpoint is the same one."""
+    for kind in ("models", "configurations", "baselines"):
         assert len(new[kind]) == len(old[kind]) == 1
         assert new[kind] != old[kind]
     assert new["endpoint"]["EndpointConfigName"] == new["configurations"][0]

@@ -136,7 +136,8 @@ def notify_of(
     (rule,) = (
         rule
         for rule in events.list_rules()["Rules"]
-        if events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))[
+        if "EventPattern" in rule
+        and events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))[
             "Result"
         ]
     )

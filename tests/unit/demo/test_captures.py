@@ -40,6 +40,22 @@ def test_nothing_captured_is_nothing_to_copy(aws: None, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_baselines_own_calls_are_not_waited_for(location: str) -> None:
+    metadata = {
+        "eventId": "two",
+        "inferenceId": "baseline-1",
+        "inferenceTime": "2024-10-15T14:05:12Z",
+    }
+    own = {**RECORD, "eventMetadata": metadata}
+    boto3.client("s3").put_object(
+        Bucket="bucket",
+        Key="captures/scones/blue/2024/10/15/14/b.jsonl",
+        Body=json.dumps(own).encode(),
+    )
+
+    assert captures.wait_for(location, expected=1, say=print) == 1
+
+
 def test_waiting_ends_with_the_last_capture_or_with_the_time(
     location: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ ImportHandler = Callable[..., ModuleType]
 def import_handler(monkeypatch: pytest.MonkeyPatch) -> ImportHandler:
     """`import_handler("serialize_image", NAME="value")`: the module, with this environment."""
 
-    def import_fresh(folder: str, **environment: str) -> ModuleType:
+    def import_fresh(folder: str, *, module: str = "handler", **environment: str) -> ModuleType:
         values = {
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -25,8 +25,8 @@ def import_handler(monkeypatch: pytest.MonkeyPatch) -> ImportHandler:
             monkeypatch.setenv(name, value)
         for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL"):
             monkeypatch.delenv(name, raising=False)
-        module = f"lambda_src.{folder}.handler"
-        sys.modules.pop(module, None)
-        return importlib.import_module(module)
+        name = f"lambda_src.{folder}.{module}"
+        sys.modules.pop(name, None)
+        return importlib.import_module(name)
 
     return import_fresh

@@ -1,0 +1,213 @@
+"""How far the detector has read, kept so that no record is lost or counted twice.
+
+The state is one small JSON object. It says up to which upload all files are done (`Cursor`), and
+which figures are on their way to CloudWatch (`Pending`). A batch of files goes like this:
+
+1. its figures, and the cursor as it will be after them, are written into the state as pending;
+2. the figures go to CloudWatch in one call, which takes all of them or none;
+3. the cursor takes the place of the pending batch.
+
+A run that ends before 1 has changed nothing. If it ends later, the next run finds the pending
+batch, asks CloudWatch whether it arrived, sends it if it did not, and goes on with 3. Each batch
+has a minute of its own, by which CloudWatch can tell. Every write names the version that it
+replaces, so of two runs at the same time one stops at its first write.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+OVERLAP = timedelta(minutes=15)
+"""Files that were uploaded so long before the latest one are looked at again: S3 dates an object
+by the beginning of its upload, and shows it at the end. Captures take seconds."""
+LOOKBACK = timedelta(days=30)
+"""A listing begins at the folder of this long before the latest upload: SageMaker puts a file into
+the folder of the hour of its records, and uploads it soon after, but others may copy captures from
+elsewhere. At 10,000 files a day it is some 300 requests."""
+MINUTES_KEPT = timedelta(days=1)
+
+CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
+
+
+class OvertakenError(Exception):
+    """Another run has written the state meanwhile."""
+
+
+class CaptureFile(NamedTuple):
+    """One capture file in S3."""
+
+    uploaded: datetime
+    """To the second; first, so that files are sorted by it."""
+    key: str
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """What is done, and what the next comparison needs of it."""
+
+    uploaded: datetime | None = None
+    """Upload of the latest file that is done."""
+    done: tuple[CaptureFile, ...] = ()
+    """Files that are done, of the last `OVERLAP`."""
+    baseline: str = ""
+    """The baseline that `window` belongs to."""
+    window: tuple[tuple[Any, ...], ...] = ()
+    """The latest observations, oldest first."""
+
+    def after(self, files: Iterable[CaptureFile]) -> Self:
+        """The cursor once these files are done, too."""
+        done = {*self.done, *files}
+        if not done:
+            return self
+        latest = max(file.uploaded for file in done)
+        recent = sorted(file for file in done if file.uploaded >= latest - OVERLAP)
+        return replace(self, uploaded=latest, done=tuple(recent))
+
+    def is_new(self, file: CaptureFile) -> bool:
+        """Whether the file is not done yet."""
+        if self.uploaded and file.uploaded < self.uploaded - OVERLAP:
+            return False
+        return file not in self.done
+
+    def new_files(self, s3: Any, *, bucket: str, prefix: str, now: datetime) -> list[CaptureFile]:
+        """Files below `prefix` that are not done, in the order of their upload.
+
+        `prefix` ends in a slash, and the folders of hours, yyyy/mm/dd/hh/, are below it. The first
+        run of all begins `LOOKBACK` ago.
+        """
+        oldest = min(now, self.uploaded or now) - LOOKBACK
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, StartAfter=f"{prefix}{oldest.astimezone(UTC):%Y/%m/%d/%H}"
+        )
+        listed = (
+            CaptureFile(item["LastModified"], item["Key"])
+            for page in pages
+            for item in page.get("Contents", ())
+        )
+        return sorted(filter(self.is_new, listed))
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `_plain` made of a cursor."""
+        uploaded = value["uploaded"]
+        return cls(
+            uploaded=datetime.fromisoformat(uploaded) if uploaded else None,
+            done=tuple(
+                CaptureFile(datetime.fromisoformat(time), key) for time, key in value["done"]
+            ),
+            baseline=value["baseline"],
+            window=tuple(tuple(row) for row in value["window"]),
+        )
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A batch whose figures may be in CloudWatch or not."""
+
+    begun: datetime
+    """When a run last set about sending them."""
+    minutes: tuple[datetime, ...]
+    """Under which they were, or are to be, sent: one for each attempt, the latest last."""
+    figures: dict[str, float]
+    """By name of the metric."""
+    then: Cursor
+    """The cursor once they are sent."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `_plain` made of a pending batch."""
+        return cls(
+            begun=datetime.fromisoformat(value["begun"]),
+            minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
+            figures=value["figures"],
+            then=Cursor.from_json(value["then"]),
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """What one version of the object in S3 says."""
+
+    cursor: Cursor = Cursor()
+    minutes: tuple[datetime, ...] = ()
+    """Of the batches that were sent in the last `MINUTES_KEPT`."""
+    pending: Pending | None = None
+    version: str | None = None
+    """ETag; None if there is no object yet."""
+
+    def free_minute(self, now: datetime) -> datetime:
+        """The present minute, or the last before it that no batch has.
+
+        Not one to come: alarms would not see it yet.
+        """
+        used = {*self.minutes, *(self.pending.minutes if self.pending else ())}
+        minute = now.replace(second=0, microsecond=0)
+        while minute in used:
+            minute -= timedelta(minutes=1)
+        return minute
+
+    def committed(self, pending: Pending) -> "State":
+        """The state once the pending batch is sent."""
+        minutes = (*self.minutes, *pending.minutes)
+        oldest = pending.begun - MINUTES_KEPT
+        return replace(
+            self,
+            cursor=pending.then,
+            minutes=tuple(minute for minute in minutes if minute >= oldest),
+            pending=None,
+        )
+
+
+class StateStore:
+    """The object in S3."""
+
+    def __init__(self, s3: Any, *, bucket: str, key: str) -> None:
+        """Nothing is read yet."""
+        self._s3, self._bucket, self._key = s3, bucket, key
+
+    def load(self) -> State:
+        """The latest state; an empty one if there is none."""
+        try:
+            found = self._s3.get_object(Bucket=self._bucket, Key=self._key)
+        except self._s3.exceptions.NoSuchKey:
+            return State()
+        value = json.load(found["Body"])
+        return State(
+            cursor=Cursor.from_json(value["cursor"]),
+            minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
+            pending=Pending.from_json(value["pending"]) if value["pending"] else None,
+            version=found["ETag"],
+        )
+
+    def save(self, state: State) -> State:
+        """Replace the version that `state` was made of; gives it with the new version.
+
+        Raises:
+            OvertakenError: another run has replaced that version.
+        """
+        value = asdict(state)
+        del value["version"]
+        condition: Any = {"IfMatch": state.version} if state.version else {"IfNoneMatch": "*"}
+        try:
+            written = self._s3.put_object(
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=json.dumps(value, default=_plain).encode(),
+                ContentType="application/json",
+                **condition,
+            )
+        except self._s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in CONFLICTS:
+                raise OvertakenError(
+                    f"s3://{self._bucket}/{self._key} was written by another run"
+                ) from error
+            raise
+        return replace(state, version=written["ETag"])
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{value!r} is not JSON")

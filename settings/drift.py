@@ -1,0 +1,17 @@
+"""The drift detector."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.section import Section
+
+
+class Drift(Section):
+    """The scheduled comparison of the traffic with the validation pictures."""
+
+    enabled: bool = True
+    """Whether captures are compared with the model's validation pictures. Needs staged pictures,
+    the endpoint, and captured replies; without these two there is none."""
+    interval_minutes: Annotated[int, Field(ge=15, le=60)] = 60
+    """Time between two looks at the captures."""

@@ -1,0 +1,61 @@
+"""The drift detector's metrics; lambda_src/drift_detector says how each is computed."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from settings import Settings
+
+RECORDS = "Records"
+UNREADABLE = "RecordsUnreadable"
+NOT_MEASURED = "PicturesNotMeasured"
+DRIFT = "Drift"
+
+OF_REPLIES = {
+    "MeanConfidence": "the mean confidence of the replies",
+    "ShareBelowThreshold": "the share of pictures below the confidence threshold",
+    "ConfidenceStabilityIndex": "the distribution of the confidence",
+    "ClassStabilityIndex": "the shares of the classes",
+}
+OF_PICTURES = {
+    "MeanBrightness": "the mean brightness of the pictures",
+    "MeanContrast": "the mean contrast of the pictures",
+    "MeanSharpness": "the mean sharpness of the pictures",
+}
+OF_MODELS = {
+    "ModelMeanConfidence": "the mean confidence",
+    "ModelAccuracy": "the accuracy",
+}
+
+
+class DriftMetrics:
+    """Metrics of the environment's endpoint, once in every interval of the detector."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.namespace = f"Scones/{settings.environment}"
+        self.period = cdk.Duration.minutes(settings.drift.interval_minutes)
+        self._dimensions = {"EndpointName": settings.endpoint_name}
+        self.has_pictures = settings.capture.mode != "output"
+        """Whether there are pictures in the captures."""
+        self.compared = OF_REPLIES | (OF_PICTURES if self.has_pictures else {})
+        """What is compared with the baseline, in words, by metric."""
+
+    def count(self, name: str) -> cloudwatch.Metric:
+        """`RECORDS`, `UNREADABLE` or `NOT_MEASURED`."""
+        return self._metric(name, cloudwatch.Stats.SUM)
+
+    def value(self, name: str) -> cloudwatch.Metric:
+        """A mean, share or index of the latest pictures, or of a new model."""
+        return self._metric(name, cloudwatch.Stats.AVERAGE)
+
+    def drift(self, name: str) -> cloudwatch.Metric:
+        """Its distance from what is expected, over the limit: above 1, it has moved."""
+        return self._metric(f"{name}{DRIFT}", cloudwatch.Stats.MAXIMUM)
+
+    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map=self._dimensions,
+            statistic=statistic,
+            period=self.period,
+        )

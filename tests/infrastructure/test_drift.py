@@ -1,0 +1,198 @@
+"""The drift detector: when there is one, what makes it look again, and what it may do."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from lambda_src.drift_detector import figures
+from lambda_src.drift_detector.drift import COMPARISONS
+from stacks.constructs import drift_metrics
+from tests.infrastructure.test_monitoring import alarms_of, dimensions_of, monitoring_with, plain
+from tests.infrastructure.test_variants import as_list, statements, templates_with
+
+OFF: dict[str, Any] = {"drift": {"enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    """The stack with the default settings."""
+    return monitoring_with()
+
+
+def the_only(template: Template, type_: str) -> dict[str, Any]:
+    (resource,) = template.find_resources(type_).values()
+    properties: dict[str, Any] = plain(resource["Properties"])
+    return properties
+
+
+def detector(template: Template) -> dict[str, Any]:
+    (properties,) = (
+        plain(resource["Properties"])
+        for resource in template.find_resources("AWS::Lambda::Function").values()
+        if resource["Properties"].get("Handler") == "drift_detector.handler.lambda_handler"
+    )
+    found: dict[str, Any] = properties
+    return found
+
+
+def test_it_looks_every_hour_and_a_failed_look_is_not_repeated(template: Template) -> None:
+    rule = the_only(template, "AWS::Events::Rule")
+
+    assert rule["ScheduleExpression"] == "rate(1 hour)"
+    assert rule["Targets"][0]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    assert the_only(template, "AWS::Lambda::EventInvokeConfig")["MaximumRetryAttempts"] == 0
+
+
+def test_alarms_follow_the_interval() -> None:
+    template = monitoring_with(drift={"interval_minutes": 15})
+
+    assert the_only(template, "AWS::Events::Rule")["ScheduleExpression"] == "rate(15 minutes)"
+    assert alarms_of(template)["DriftMeanBrightness"]["Period"] == 15 * 60
+    assert detector(template)["Timeout"] < 15 * 60
+
+
+def test_it_knows_where_captures_baseline_and_state_are(template: Template) -> None:
+    variables = detector(template)["Environment"]["Variables"]
+
+    assert variables.pop("CAPTURE_BUCKET").startswith("CaptureBucket")
+    assert variables.pop("STATE_BUCKET").startswith("ArtifactBucket")
+    assert variables.pop("BASELINE_KEY").startswith("ModelBaseline")
+    assert variables == {
+        "CAPTURE_PREFIX": "captures/scones-test/AllTraffic/",
+        "STATE_KEY": "drift/scones-test.json",
+        "METRIC_NAMESPACE": "Scones/test",
+        "ENDPOINT_NAME": "scones-test",
+    }
+
+
+def test_another_model_dataset_or_threshold_is_another_baseline(template: Template) -> None:
+    baseline = the_only(template, "Custom::ModelBaseline")
+    parameters = template.to_json()["Parameters"]
+
+    for name, path in (("ModelDataUrl", "model/data-url"), ("DatasetPrefix", "dataset")):
+        parameter = parameters[baseline[name]]
+        assert parameter["Type"] == "AWS::SSM::Parameter::Value<String>"
+        assert parameter["Default"] == f"/scones/test/{path}"
+    assert baseline["Threshold"] == "0.93"
+    assert baseline["Classes"] == ["bicycle", "motorcycle"]
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (
+            "DriftDetectorFunctionRole",
+            {
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:PutMetricData",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "s3:PutObject",
+            },
+        ),
+        (
+            "ModelBaselineOnEventRole",
+            {
+                "cloudwatch:PutMetricData",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListBucket",
+                "s3:PutObject",
+                "sagemaker:InvokeEndpoint",
+            },
+        ),
+    ],
+)
+def test_each_function_may_do_what_it_needs(
+    template: Template, role: str, expected: set[str]
+) -> None:
+    granted = statements(template, role)
+
+    actions = {action for each in granted for action in as_list(each["Action"])}
+    assert {each for each in actions if not each.startswith("logs:")} == expected
+    (metrics,) = (each for each in granted if "cloudwatch:PutMetricData" in as_list(each["Action"]))
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Scones/test"}}
+    written = [each["Resource"] for each in granted if "s3:PutObject" in as_list(each["Action"])]
+    assert len(written) == 1
+    assert (
+        json.dumps(written).count(
+            "/drift/scones-test.json" if "Detector" in role else "/baselines/*"
+        )
+        == 1
+    )
+
+
+# --- alarms --------------------------------------------------------------------------------------
+
+
+def test_the_metrics_are_those_that_the_function_publishes() -> None:
+    compared = drift_metrics.OF_REPLIES | drift_metrics.OF_PICTURES
+
+    assert sorted(compared) == sorted(COMPARISONS)
+    assert drift_metrics.DRIFT == figures.DRIFT
+    assert (drift_metrics.RECORDS, drift_metrics.UNREADABLE, drift_metrics.NOT_MEASURED) == (
+        figures.COUNTS
+    )
+    assert list(drift_metrics.OF_MODELS) == [
+        f"{figures.MODEL}{name}" for name in ("MeanConfidence", "Accuracy")
+    ]
+
+
+@pytest.mark.parametrize("name", [*drift_metrics.OF_REPLIES, *drift_metrics.OF_PICTURES])
+def test_each_comparison_has_an_alarm(template: Template, name: str) -> None:
+    alarm = alarms_of(template)[f"Drift{name}"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("Scones/test", f"{name}Drift")
+    assert dimensions_of(alarm) == {"EndpointName": "scones-test"}
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Maximum", 1, 3600)
+    assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (1, 2)
+    assert "python -m monitoring.report s3://CaptureBucket" in alarm["AlarmDescription"]
+    assert "DriftDetectorFunctionLogs" in alarm["AlarmDescription"]
+
+
+@pytest.mark.parametrize("name", drift_metrics.OF_MODELS)
+def test_a_worse_model_is_an_alarm(template: Template, name: str) -> None:
+    alarm = alarms_of(template)[f"Drift{name}"]
+
+    assert (alarm["MetricName"], alarm["Threshold"]) == (f"{name}Drift", 1)
+
+
+# --- when there is none ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        OFF,
+        {"endpoint": {"enabled": False}},
+        {"capture": {"enabled": False}},
+        {"capture": {"mode": "input"}},
+    ],
+    ids=str,
+)
+def test_there_is_no_detector_without_something_to_look_at(values: dict[str, Any]) -> None:
+    template = monitoring_with(**values)
+
+    template.resource_count_is("AWS::Lambda::Function", 0)
+    template.resource_count_is("AWS::Events::Rule", 0)
+    assert "Drift" not in json.dumps(template.to_json())
+
+
+def test_switching_it_off_takes_no_export_away_that_it_imports() -> None:
+    # Storage is deployed first, and CloudFormation keeps an export that is in use.
+    given = {"training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"}}
+
+    def exports(**values: Any) -> set[str]:
+        outputs = templates_with(**given, **values)["Storage"].to_json()["Outputs"]
+        return {name for name, output in outputs.items() if "Export" in output}
+
+    assert exports(**OFF) == exports()
+
+
+def test_without_captured_pictures_there_are_no_alarms_on_them() -> None:
+    alarms = alarms_of(monitoring_with(capture={"mode": "output"}))
+
+    assert "DriftMeanConfidence" in alarms
+    assert not {f"Drift{name}" for name in drift_metrics.OF_PICTURES} & alarms.keys()

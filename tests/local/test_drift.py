@@ -1,0 +1,185 @@
+"""The deployed drift detector: quiet on ordinary traffic, loud in the dark, exact when killed."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.local.deployment import Deployment
+from tests.local.inbox import Messages
+
+CLOSED = "http://127.0.0.1:9"
+HANDLER = "drift_detector.handler.lambda_handler"
+PICTURES = 60
+
+
+@pytest.fixture(scope="module")
+def function(deployment: Deployment) -> str:
+    """Name of the detector's function."""
+    functions = deployment.cloud.client("lambda").get_paginator("list_functions").paginate()
+    (name,) = (
+        str(each["FunctionName"])
+        for page in functions
+        for each in page["Functions"]
+        if each["Handler"] == HANDLER
+    )
+    return name
+
+
+@pytest.fixture(scope="module")
+def look(deployment: Deployment, function: str) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Let the detector look at what was captured so far; gives its answer."""
+    client = deployment.cloud.client("lambda")
+
+    def invoke() -> dict[str, Any]:
+        response = client.invoke(FunctionName=function)
+        answer: dict[str, Any] = json.load(response["Payload"])
+        return answer
+
+    yield invoke
+    client.close()
+
+
+def pictures(deployment: Deployment, change: Callable[[Image.Image], Image.Image]) -> list[bytes]:
+    """The first validation pictures of each class, changed."""
+    s3, truth = deployment.cloud.client("s3"), deployment.dataset.truth
+    keys = [
+        key
+        for label in sorted(set(truth.values()))
+        for key in [key for key in sorted(truth) if truth[key] == label][: PICTURES // 2]
+    ]
+    changed = []
+    for key in keys:
+        content = s3.get_object(Bucket=deployment.data_bucket, Key=key)["Body"].read()
+        file = io.BytesIO()
+        change(Image.open(io.BytesIO(content))).save(file, "PNG")
+        changed.append(file.getvalue())
+    return changed
+
+
+def call(deployment: Deployment, contents: list[bytes]) -> None:
+    """Send the pictures to the endpoint, and wait until they are captured."""
+    runtime = deployment.cloud.client("sagemaker-runtime")
+    before = captured(deployment)
+    for content in contents:
+        runtime.invoke_endpoint(
+            EndpointName=deployment.settings.endpoint_name,
+            ContentType="application/x-image",
+            Body=content,
+        )
+    deadline = time.monotonic() + 20
+    while captured(deployment) < before + len(contents):
+        assert time.monotonic() < deadline, "the calls were not captured within 20 s"
+        time.sleep(0.2)
+
+
+def captured(deployment: Deployment) -> int:
+    """Number of capture records there are, without those of the baseline's own calls."""
+    s3, bucket = deployment.cloud.client("s3"), deployment.outputs("Storage")["CaptureBucketName"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    contents: list[bytes] = [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+    everything = b"".join(contents)
+    own = everything.count(b'"inferenceId":"baseline-')
+    assert own == len(deployment.dataset.truth)
+    return everything.count(b'"eventId"') - own
+
+
+def raised(deployment: Deployment) -> set[str]:
+    """Metrics of the drift alarms that are up."""
+    alarms = deployment.cloud.client("cloudwatch").describe_alarms(
+        AlarmNamePrefix=deployment.settings.stack_name("Monitoring"), StateValue="ALARM"
+    )["MetricAlarms"]
+    return {each["MetricName"] for each in alarms if each.get("Namespace") == "Scones/dev"}
+
+
+def records(deployment: Deployment) -> float:
+    """All records that were ever counted."""
+    now = datetime.now(UTC)
+    points = deployment.cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="Scones/dev",
+        MetricName="Records",
+        Dimensions=[{"Name": "EndpointName", "Value": deployment.settings.endpoint_name}],
+        StartTime=now - timedelta(days=1),
+        EndTime=now + timedelta(hours=1),
+        Period=60,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
+
+
+def test_the_baseline_is_made_with_the_deployment_and_its_calls_are_no_traffic(
+    deployment: Deployment, look: Callable[[], dict[str, Any]]
+) -> None:
+    s3, bucket = deployment.cloud.client("s3"), deployment.outputs("Storage")["ArtifactBucketName"]
+    (found,) = s3.list_objects_v2(Bucket=bucket, Prefix="baselines/")["Contents"]
+    stored = json.load(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"])
+
+    assert stored["dataset"] == deployment.staged_prefix()
+    assert stored["baseline"]["count"] == len(deployment.dataset.truth)
+    accuracy = deployment.outputs("Monitoring")["BaselineAccuracy"]
+    assert float(accuracy) == pytest.approx(stored["baseline"]["accuracy"], abs=1e-4)
+    look()
+    assert records(deployment) == captured(deployment)
+
+
+def test_ordinary_pictures_raise_no_alarm_and_dark_ones_do(
+    deployment: Deployment, look: Callable[[], dict[str, Any]], messages: Messages
+) -> None:
+    call(deployment, pictures(deployment, lambda picture: picture))
+    assert look()["records"] == PICTURES
+    assert raised(deployment) == set()
+
+    dark = pictures(deployment, lambda picture: picture.point(lambda value: value // 4))
+    call(deployment, dark)
+    call(deployment, dark)
+    look()
+
+    up = raised(deployment)
+    assert "MeanBrightnessDrift" in up
+    told = [message["Message"] for message in messages(len(up))]
+    (brightness,) = (each for each in told if "mean brightness of the pictures moved" in each)
+    assert "python -m monitoring.report s3://" in brightness
+    assert "Threshold Crossed" in brightness
+
+
+def test_killed_half_way_it_neither_loses_nor_doubles(
+    deployment: Deployment, function: str, look: Callable[[], dict[str, Any]]
+) -> None:
+    client = deployment.cloud.client("lambda")
+    look()
+    before = records(deployment)
+    call(deployment, pictures(deployment, lambda picture: picture)[:10])
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    unreachable = {**variables, "AWS_ENDPOINT_URL_CLOUDWATCH": CLOSED}
+    client.update_function_configuration(
+        FunctionName=function, Environment={"Variables": unreachable}
+    )
+    try:
+        # After it wrote down what it is about to send, before it sent it.
+        assert look()["errorType"] == "EndpointConnectionError"
+    finally:
+        client.update_function_configuration(
+            FunctionName=function, Environment={"Variables": variables}
+        )
+    assert records(deployment) == before
+
+    long_ago(deployment)
+    look()
+    look()
+
+    assert records(deployment) == before + 10
+
+
+def long_ago(deployment: Deployment) -> None:
+    """Age the pending batch, which the next run would otherwise give 45 s."""
+    s3, bucket = deployment.cloud.client("s3"), deployment.outputs("Storage")["ArtifactBucketName"]
+    key = f"drift/{deployment.settings.endpoint_name}.json"
+    state = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+    state["pending"]["begun"] = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(state).encode())

@@ -1,0 +1,243 @@
+"""The baseline is made, compared with the one before it, and removed."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambda_src.drift_detector.stored_baseline import StoredBaseline
+from tests.unit.lambda_src.conftest import ImportHandler
+from tests.unit.lambda_src.drift_detector.conftest import png
+
+CLASSES = ["bicycle", "motorcycle"]
+PROPERTIES = {
+    "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:provider",
+    "EndpointName": "scones-dev",
+    "ModelDataUrl": "s3://artifacts/models/one/model.tar.gz",
+    "DataBucket": "data",
+    "DatasetPrefix": "datasets/one",
+    "ArtifactBucket": "artifacts",
+    "Classes": CLASSES,
+    "Threshold": "0.93",
+    "Namespace": "Scones/dev",
+}
+PER_CLASS = 40
+
+
+class Endpoint:
+    """Answers class 0 for dark pictures, and is wrong as often as it is told to."""
+
+    def __init__(self, exceptions: Any) -> None:
+        self.exceptions = exceptions
+        self.ids: list[str] = []
+        self.wrong_every = 0
+        self.reply: bytes | None = None
+        self.error: Exception | None = None
+
+    def invoke_endpoint(
+        self, *, EndpointName: str, ContentType: str, Body: bytes, InferenceId: str
+    ) -> dict[str, Any]:
+        assert (EndpointName, ContentType) == ("scones-dev", "application/x-image")
+        if self.error:
+            raise self.error
+        self.ids.append(InferenceId)
+        right = not (self.wrong_every and len(self.ids) % self.wrong_every == 0)
+        dark = Body == png(60)
+        reply = [0.97, 0.03] if dark == right else [0.03, 0.97]
+        return {"Body": io.BytesIO(self.reply or json.dumps(reply).encode())}
+
+
+class Cloud:
+    """The resource's function, with an endpoint and a staged dataset."""
+
+    def __init__(self, resource: ModuleType, patch: pytest.MonkeyPatch) -> None:
+        self.resource, self.patch = resource, patch
+        self.s3 = boto3.client("s3")
+        self.endpoint = Endpoint(resource.runtime.exceptions)
+        patch.setattr(resource, "runtime", self.endpoint)
+
+    def stage(self, per_class: int = PER_CLASS, classes: list[str] = CLASSES) -> None:
+        lines = []
+        for index in range(2 * per_class):
+            label = index // per_class
+            lines.append(f"{index}\t{label}\tpicture_{index}.png\n")
+            self.put(f"validation/picture_{index}.png", png(60 if label == 0 else 180))
+        self.put("validation.lst", "".join(lines).encode())
+        self.put("manifest.json", json.dumps({"classes": classes}).encode())
+
+    def put(self, path: str, content: bytes) -> None:
+        self.s3.put_object(Bucket="data", Key=f"datasets/one/{path}", Body=content)
+
+    def send(self, kind: str, physical_id: str = "", **properties: Any) -> dict[str, Any]:
+        event = {
+            "RequestType": kind,
+            "PhysicalResourceId": physical_id,
+            "ResourceProperties": {**PROPERTIES, **properties},
+        }
+        answer: dict[str, Any] = self.resource.on_event(event, None)
+        return answer
+
+    def stored(self, key: str) -> StoredBaseline:
+        return StoredBaseline.load(self.s3, bucket="artifacts", key=key)
+
+    def keys(self) -> list[str]:
+        found = self.s3.list_objects_v2(Bucket="artifacts")
+        return [item["Key"] for item in found.get("Contents", [])]
+
+    def figure(self, name: str) -> float | None:
+        now = datetime.now(UTC)
+        found = boto3.client("cloudwatch").get_metric_statistics(
+            Namespace="Scones/dev",
+            MetricName=name,
+            Dimensions=[{"Name": "EndpointName", "Value": "scones-dev"}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        return found[0]["Maximum"] if found else None
+
+
+@pytest.fixture
+def cloud(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with mock_aws():
+        resource = import_handler("drift_detector", module="baseline_resource")
+        s3 = boto3.client("s3")
+        for bucket in ("data", "artifacts"):
+            s3.create_bucket(Bucket=bucket)
+        yield Cloud(resource, monkeypatch)
+
+
+def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
+    cloud.stage()
+    cloud.endpoint.wrong_every = 4
+
+    answer = cloud.send("Create")
+
+    key = answer["PhysicalResourceId"]
+    assert answer["Data"] == {"Key": key, "Accuracy": "0.7500"}
+    stored = cloud.stored(key)
+    assert stored.classes == ("bicycle", "motorcycle")
+    assert stored.model_data_url == PROPERTIES["ModelDataUrl"]
+    assert (stored.baseline.count, stored.baseline.threshold) == (2 * PER_CLASS, 0.93)
+    assert stored.baseline.quantities["brightness"].mean == pytest.approx(120, abs=5)
+    assert all(each.startswith("baseline-") and len(each) <= 64 for each in cloud.endpoint.ids)
+
+
+def test_pictures_are_taken_evenly_over_the_classes(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.stage()
+    monkeypatch.setattr(cloud.resource, "PICTURES", 50)
+
+    stored = cloud.stored(cloud.send("Create")["PhysicalResourceId"])
+
+    assert stored.baseline.class_counts == [25, 25]
+
+
+def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> None:
+    cloud.stage()
+    keys = [
+        cloud.send("Create", **properties)["PhysicalResourceId"]
+        for properties in (
+            {},
+            {"ServiceToken": "arn:another"},
+            {"ModelDataUrl": "s3://artifacts/models/two/model.tar.gz"},
+            {"Threshold": "0.9"},
+        )
+    ]
+
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_a_model_that_does_worse_than_the_one_before_shows(cloud: Cloud) -> None:
+    cloud.stage()
+    old = cloud.send("Create")["PhysicalResourceId"]
+    assert cloud.figure("ModelAccuracyDrift") is None
+    cloud.endpoint.wrong_every = 3
+
+    cloud.send("Update", old, ModelDataUrl="s3://artifacts/models/two/model.tar.gz")
+
+    accuracy, drift = cloud.figure("ModelAccuracy"), cloud.figure("ModelAccuracyDrift")
+    assert accuracy == pytest.approx(2 / 3, abs=0.02)
+    assert drift is not None and drift > 1
+    assert cloud.figure("ModelMeanConfidenceDrift") == 0
+
+
+def test_models_of_other_classes_are_not_compared(cloud: Cloud) -> None:
+    cloud.stage()
+    old = cloud.send("Create")["PhysicalResourceId"]
+    cloud.stage(classes=["scooter", "motorcycle"])
+
+    cloud.send("Update", old, Classes=["scooter", "motorcycle"])
+
+    assert cloud.figure("ModelAccuracy") is None
+
+
+def test_a_lost_old_baseline_does_not_stop_the_new_one(cloud: Cloud) -> None:
+    cloud.stage()
+
+    answer = cloud.send("Update", "baselines/gone.json")
+
+    assert cloud.keys() == [answer["PhysicalResourceId"]]
+
+
+def test_delete_removes_the_baseline_and_nothing_else(cloud: Cloud) -> None:
+    cloud.stage()
+    key = cloud.send("Create")["PhysicalResourceId"]
+    cloud.s3.put_object(Bucket="artifacts", Key="models/one", Body=b"")
+
+    cloud.send("Delete", "AWSCDK::CustomResourceProviderFramework::CREATE_FAILED")
+    cloud.send("Delete", "models/one")
+    assert cloud.keys() == [key, "models/one"]
+    cloud.send("Delete", key)
+    cloud.send("Delete", key)
+
+    assert cloud.keys() == ["models/one"]
+
+
+def test_without_staged_pictures_it_says_what_to_do(cloud: Cloud) -> None:
+    with pytest.raises(cloud.resource.NotStaged, match=r"(?s)manifest.*training.stage.*drift"):
+        cloud.send("Create")
+
+
+def test_pictures_of_other_classes_are_refused(cloud: Cloud) -> None:
+    cloud.stage(classes=["bicycle", "pickup_truck"])
+
+    with pytest.raises(cloud.resource.NotStaged, match="pickup_truck"):
+        cloud.send("Create")
+
+
+def test_too_few_pictures_are_refused_and_none_is_stored(cloud: Cloud) -> None:
+    cloud.stage(per_class=10)
+
+    with pytest.raises(ValueError, match="20 pictures; at least 50"):
+        cloud.send("Create")
+    assert cloud.keys() == []
+
+
+@pytest.mark.parametrize("reply", [b"[0.2, 0.3, 0.5]", b"no JSON", b"5", b'["a", "b"]'])
+def test_an_endpoint_that_answers_something_else_is_refused(cloud: Cloud, reply: bytes) -> None:
+    cloud.stage()
+    cloud.endpoint.reply = reply
+
+    with pytest.raises(cloud.resource.EndpointNotUsable, match="endpoint scones-dev"):
+        cloud.send("Create")
+
+
+def test_an_endpoint_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
+    cloud.stage()
+    cloud.endpoint.error = cloud.endpoint.exceptions.ClientError(
+        {"Error": {"Code": "ValidationError", "Message": "Endpoint scones-dev not found"}},
+        "InvokeEndpoint",
+    )
+
+    with pytest.raises(cloud.resource.EndpointNotUsable, match=r"picture_\d+.png.*not found"):
+        cloud.send("Create")
