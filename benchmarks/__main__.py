@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import report, staging, workflow
+from benchmarks import algorithm, costs, growth, report, staging, suite, synth, workflow
 from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
 from benchmarks.machine import machine
 from benchmarks.rows import Findings, table
@@ -34,6 +34,11 @@ class Bench:
     stack: ExitStack
     console: Console
 
+    @property
+    def classes(self) -> Sequence[str]:
+        """Those of the settings."""
+        return load(ENVIRONMENT).dataset.classes
+
     @cached_property
     def cloud(self) -> Cloud:
         """The deployed application."""
@@ -41,16 +46,43 @@ class Bench:
 
 
 def _staging(bench: Bench) -> Findings:
-    classes = bench.cloud.settings.dataset.classes
-    return staging.run(bench.pictures, classes, repeats=bench.options.repeats)
+    return staging.run(bench.cloud, bench.pictures, repeats=bench.options.repeats)
 
 
 def _workflow(bench: Bench) -> Findings:
     return workflow.run(bench.cloud, pictures=bench.options.pictures, repeats=bench.options.repeats)
 
 
-PARTS: Mapping[str, Callable[[Bench], Findings]] = {"staging": _staging, "workflow": _workflow}
-BY_DEFAULT = tuple(PARTS)
+def _growth(bench: Bench) -> Findings:
+    return growth.run(bench.cloud, pictures=bench.options.growth)
+
+
+def _costs(_: Bench) -> Findings:
+    return costs.run()
+
+
+def _synth(bench: Bench) -> Findings:
+    return synth.run(bench.options.repeats)
+
+
+def _algorithm(bench: Bench) -> Findings:
+    return algorithm.run(bench.pictures, bench.classes, seeds=range(bench.options.repeats))
+
+
+def _suite(_: Bench) -> Findings:
+    return suite.run()
+
+
+PARTS: Mapping[str, Callable[[Bench], Findings]] = {
+    "staging": _staging,
+    "workflow": _workflow,
+    "growth": _growth,
+    "costs": _costs,
+    "synth": _synth,
+    "algorithm": _algorithm,
+    "suite": _suite,
+}
+BY_DEFAULT = tuple(name for name in PARTS if name != "suite")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_parts,
         default=BY_DEFAULT,
         metavar="PART,...",
-        help=f"of {', '.join(PARTS)} (default: {','.join(BY_DEFAULT)})",
+        help=f"of {', '.join(PARTS)} (default: all but suite, which runs every test)",
     )
     parser.add_argument("--repeats", type=_positive, default=3, help="of each (default: 3)")
     parser.add_argument(
@@ -113,6 +145,14 @@ def _parser() -> argparse.ArgumentParser:
         default=workflow.PICTURES,
         metavar="N",
         help=f"of a workflow's run (default: {' '.join(map(str, workflow.PICTURES))})",
+    )
+    parser.add_argument(
+        "--growth",
+        type=_positive,
+        nargs="+",
+        default=growth.PICTURES,
+        metavar="N",
+        help=f"pictures of the growth part (default: {' '.join(map(str, growth.PICTURES))})",
     )
     parser.add_argument(
         "--archive",

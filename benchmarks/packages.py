@@ -59,6 +59,8 @@ def rows(ours: Sequence[str], theirs: Sequence[str], *, repeats: int) -> list[Ro
                 theirs=import_ms(f"import {STEPS[step]}", folder=HANDLERS, repeats=repeats),
             )
         )
+    alone = import_ms("import boto3", folder=HANDLERS, repeats=repeats)
+    result.append(Row(what="import of boto3 alone", unit="ms", ours=alone, theirs=alone))
     return result + sdk_rows(repeats=repeats)
 
 

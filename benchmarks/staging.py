@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import boto3
 import numpy as np
@@ -19,6 +20,7 @@ from matplotlib import pyplot as plt
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.cloud import Cloud
 from benchmarks.rows import Findings, Row
 from training import dataset, upload
 from training.cifar100 import CHANNELS, SIDE
@@ -61,14 +63,19 @@ WAYS: Mapping[str, Stage] = {OURS: stage, THEIRS: stage_as_notebooks_do}
 
 
 def measure(
-    source: Source, classes: Sequence[str], *, repeats: int, ways: Mapping[str, Stage] = WAYS
+    s3: Any,
+    source: Source,
+    classes: Sequence[str],
+    *,
+    repeats: int,
+    ways: Mapping[str, Stage] = WAYS,
 ) -> dict[str, list[float]]:
     """Pictures a second of each way, in turns; a first round warms up and is not kept."""
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     for round_ in track(range(repeats + 1), "Staging"):
         for name, way in ways.items():
             bucket = f"benchmark-{uuid.uuid4()}"
-            boto3.client("s3").create_bucket(Bucket=bucket)
+            s3.create_bucket(Bucket=bucket)
             start = time.perf_counter()
             pictures = way(source, classes, bucket)
             if round_:
@@ -76,9 +83,10 @@ def measure(
     return speeds
 
 
-def run(source: Source, classes: Sequence[str], *, repeats: int) -> Findings:
-    """Measure, on the S3 that the environment points at."""
-    speeds = measure(source, classes, repeats=repeats)
+def run(cloud: Cloud, source: Source, *, repeats: int) -> Findings:
+    """Measure, with the classes of the cloud's settings."""
+    classes = cloud.settings.dataset.classes
+    speeds = measure(cloud.local.client("s3"), source, classes, repeats=repeats)
     row = Row(
         what="staging, upload included",
         unit="pictures/s",

@@ -1,3 +1,4 @@
+from importlib.metadata import distribution
 from pathlib import Path
 
 from benchmarks import packages
@@ -13,11 +14,8 @@ def test_an_import_is_timed_in_a_process_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_distribution_weighs_what_it_needs_too() -> None:
-    alone = sum(
-        Path(str(file.locate())).stat().st_size
-        for file in packages.importlib.metadata.distribution("rich").files or ()
-        if Path(str(file.locate())).is_file()
-    )
+    files = [Path(str(file.locate())) for file in distribution("rich").files or ()]
+    alone = sum(file.stat().st_size for file in files if file.is_file())
 
     assert packages.installed_bytes("rich") > alone  # pygments, markdown-it-py
     assert packages.installed_bytes("boto3") == 0  # the runtime has it
