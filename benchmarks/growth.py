@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 import boto3
 from botocore.config import Config
@@ -84,8 +83,14 @@ def _paths(cloud: Cloud, bucket: str) -> dict[str, Classify]:
     def batch(keys: Sequence[str]) -> None:
         manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *keys])
         place, _, prefix = outputs["BatchInputUri"].removeprefix("s3://").partition("/")
+        state_machine = outputs["BatchTransformStateMachineArn"]
+        before = _ended(state_machine)
         _put(place, f"{prefix.rstrip('/')}/{uuid.uuid4()}.json", manifest)
-        _await_another_execution(outputs["BatchTransformStateMachineArn"])
+        while not (ended := _ended(state_machine) - before):
+            time.sleep(POLL_SECONDS)
+        for arn, status in ended:
+            if status != "SUCCEEDED":
+                raise ExecutionFailedError(f"{arn}, which the manifest started, is {status}")
 
     return {INLINE: inline, BULK: bulk, BATCH: batch}
 
@@ -98,21 +103,19 @@ def _succeed(state_machine: str, event: object) -> None:
         )
 
 
-def _await_another_execution(state_machine: str) -> None:
-    """Wait for the end of the execution that an event is about to start; ours is the latest."""
-    client = boto3.client("stepfunctions")
-
-    def executions(status: Literal["SUCCEEDED", "FAILED"]) -> int:
-        pages = client.get_paginator("list_executions").paginate(
-            stateMachineArn=state_machine, statusFilter=status
-        )
-        return sum(len(page["executions"]) for page in pages)
-
-    before = executions("SUCCEEDED")
-    while executions("SUCCEEDED") == before:
-        if executions("FAILED"):
-            raise ExecutionFailedError(f"an execution of {state_machine} failed")
-        time.sleep(POLL_SECONDS)
+def _ended(state_machine: str) -> set[tuple[str, str]]:
+    """ARN and status of every execution that does not run any more."""
+    pages = (
+        boto3.client("stepfunctions")
+        .get_paginator("list_executions")
+        .paginate(stateMachineArn=state_machine)
+    )
+    return {
+        (execution["executionArn"], execution["status"])
+        for page in pages
+        for execution in page["executions"]
+        if execution["status"] != "RUNNING"
+    }
 
 
 def _upload(cloud: Cloud, bucket: str, count: int) -> list[str]:

@@ -108,7 +108,13 @@ def transitions_a_picture(machine: Mapping[str, Any]) -> int:
     )
 
 
-def run(cloud: Cloud, *, pictures: Sequence[int], repeats: int) -> Findings:
+def run(
+    cloud: Cloud,
+    *,
+    pictures: Sequence[int],
+    repeats: int,
+    cold_pictures: Sequence[int] = COLD_PICTURES,
+) -> Findings:
     """Measure; both take turns, so that what else the machine does hits both."""
     session = boto3.Session()
     with (
@@ -131,7 +137,7 @@ def run(cloud: Cloud, *, pictures: Sequence[int], repeats: int) -> Findings:
                 holds=1,
             )
         )
-        cold = _time(ours, theirs, COLD_PICTURES, repeats=repeats, cold=True)
+        cold = _time(ours, theirs, cold_pictures, repeats=repeats, cold=True)
         warm = _time(ours, theirs, pictures, repeats=repeats, cold=False)
         rows = [
             *_speed_rows(warm, theirs),
