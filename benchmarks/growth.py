@@ -22,7 +22,7 @@ from rich.progress import track
 
 from benchmarks.cloud import POLL_SECONDS, Cloud, execute
 from benchmarks.rows import Findings, Row
-from benchmarks.workflow import ExecutionFailedError, portions
+from benchmarks.ways import ExecutionFailedError, portions
 from stacks.constructs.workflow_expressions import MAX_IMAGES
 
 PICTURES = (100, 1_000)

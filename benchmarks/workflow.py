@@ -7,25 +7,16 @@ threshold is 0 here, for otherwise its first unsure picture would end the execut
 """
 
 import json
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import boto3
-from rich.progress import track
 
 from benchmarks import packages
-from benchmarks.cloud import (
-    Cloud,
-    Execution,
-    definition,
-    execute,
-    forget_workers,
-    map_output_bytes,
-)
+from benchmarks.cloud import Cloud, definition, execute, map_output_bytes
 from benchmarks.comparator import workflow as comparator
 from benchmarks.rows import Findings, Row
+from benchmarks.ways import Timed, Way, portions, time_both
 from stacks.constructs.workflow_expressions import MAX_IMAGES
 
 PICTURES = (1, 40, 200, 1000)
@@ -35,60 +26,6 @@ STATE_LIMIT = 262_144
 
 AIM_SPEED = 3.0
 AIM_STATE = 10.0
-
-Event = Callable[[int], Any]
-
-
-class ExecutionFailedError(RuntimeError):
-    """An execution that was to be measured failed; the message holds its error and cause."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """One of the two workflows."""
-
-    state_machine: str
-    functions: Sequence[str]
-    event: Event
-    """Input of an execution over so many pictures."""
-    holds: int
-    """Pictures that one execution can take."""
-
-    def run(self, pictures: int) -> list[Execution]:
-        """Classify, in as few executions as it takes, one after the other.
-
-        Raises:
-            ExecutionFailedError: one of them failed.
-        """
-        executions = []
-        for count in portions(pictures, at_most=self.holds):
-            execution = execute(self.state_machine, self.event(count))
-            if execution.status != "SUCCEEDED":
-                raise ExecutionFailedError(
-                    f"{execution.arn} over {count} pictures is {execution.status}: "
-                    f"{execution.error}: {execution.cause}"
-                )
-            executions.append(execution)
-        return executions
-
-    def seconds(self, pictures: int) -> float:
-        """Seconds that `run` takes."""
-        return sum(execution.seconds for execution in self.run(pictures))
-
-
-@dataclass
-class Timed:
-    """Seconds of both, by number of pictures."""
-
-    ours: dict[int, list[float]] = field(default_factory=dict)
-    theirs: dict[int, list[float]] = field(default_factory=dict)
-
-
-def portions(pictures: int, *, at_most: int) -> list[int]:
-    """Sizes of as few executions as hold the pictures, about equal."""
-    executions = math.ceil(pictures / at_most)
-    share, rest = divmod(pictures, executions)
-    return [share + (number < rest) for number in range(executions)]
 
 
 def transitions(states: Mapping[str, Any], start: str) -> int:
@@ -137,10 +74,12 @@ def run(
                 holds=1,
             )
         )
-        cold = _time(ours, theirs, cold_pictures, repeats=repeats, cold=True)
-        warm = _time(ours, theirs, pictures, repeats=repeats, cold=False)
+        group = cloud.local.pid() or 0
+        cold = time_both(ours, theirs, cold_pictures, repeats=repeats, group=group, cold=True)
+        warm = time_both(ours, theirs, pictures, repeats=repeats, group=group, cold=False)
         rows = [
             *_speed_rows(warm, theirs),
+            *_processor_rows(warm),
             *_cold_rows(cold),
             *_state_rows(ours, theirs),
             *packages.rows(ours.functions, theirs.functions, repeats=repeats),
@@ -158,32 +97,39 @@ def _what_it_holds(way: Way) -> Way:
     return Way(way.state_machine, way.functions, way.event, holds)
 
 
-def _time(ours: Way, theirs: Way, pictures: Sequence[int], *, repeats: int, cold: bool) -> Timed:
-    timed = Timed()
-    title = "Cold executions" if cold else "Warm executions"
-    turns = [(count, repeat) for count in pictures for repeat in range(repeats)]
-    if not cold:
-        for way in (ours, theirs):
-            way.run(min(way.holds, max(pictures)))
-    for count, _ in track(turns, title):
-        for way, seconds in ((ours, timed.ours), (theirs, timed.theirs)):
-            if cold:
-                forget_workers(way.functions)
-            seconds.setdefault(count, []).append(way.seconds(count))
-    return timed
-
-
 def _speed_rows(warm: Timed, theirs: Way) -> list[Row]:
     return [
         Row(
             what=f"warm, {_pictures(count)}{_executions(count, theirs)}",
             unit="pictures/s",
-            ours=[count / value for value in warm.ours[count]],
-            theirs=[count / value for value in warm.theirs[count]],
+            ours=[count / value for value in warm.ours.wall[count]],
+            theirs=[count / value for value in warm.theirs.wall[count]],
             better="more",
             aim=AIM_SPEED if count > 1 else None,
         )
-        for count in warm.ours
+        for count in warm.ours.wall
+    ]
+
+
+def _processor_rows(warm: Timed) -> list[Row]:
+    """What the processors did for the largest run: where the limit is."""
+    count = max(warm.ours.wall)
+
+    def a_picture(seconds: Mapping[int, Sequence[float]]) -> list[float]:
+        return [1000 * value / count for value in seconds[count]]
+
+    return [
+        Row(
+            what=f"warm, {_pictures(count)}: {what}",
+            unit="ms/picture",
+            ours=a_picture(ours),
+            theirs=a_picture(theirs),
+        )
+        for what, ours, theirs in (
+            ("all", warm.ours.wall, warm.theirs.wall),
+            ("emulator's processor time", warm.ours.emulator, warm.theirs.emulator),
+            ("workers' and model server's", warm.ours.others, warm.theirs.others),
+        )
     ]
 
 
@@ -203,10 +149,10 @@ def _cold_rows(cold: Timed) -> list[Row]:
         Row(
             what=f"cold, {_pictures(count)}",
             unit="s",
-            ours=cold.ours[count],
-            theirs=cold.theirs[count],
+            ours=cold.ours.wall[count],
+            theirs=cold.theirs.wall[count],
         )
-        for count in cold.ours
+        for count in cold.ours.wall
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import workflow
+from benchmarks import ways, workflow
 from benchmarks.comparator import workflow as comparator
 
 
@@ -13,7 +13,7 @@ from benchmarks.comparator import workflow as comparator
 def test_as_few_executions_as_hold_the_pictures(
     pictures: int, at_most: int, portions: list[int]
 ) -> None:
-    assert workflow.portions(pictures, at_most=at_most) == portions
+    assert ways.portions(pictures, at_most=at_most) == portions
 
 
 def test_transitions_follow_the_longest_way() -> None:
