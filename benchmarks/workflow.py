@@ -7,7 +7,8 @@ threshold is 0 here, for otherwise its first unsure picture would end the execut
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -53,27 +54,13 @@ def run(
     cold_pictures: Sequence[int] = COLD_PICTURES,
 ) -> Findings:
     """Measure; both take turns, so that what else the machine does hits both."""
-    session = boto3.Session()
-    with (
-        comparator.functions(session, threshold=0.0) as functions,
-        comparator.state_machine(session, comparator.three_maps(functions)) as machine,
-    ):
-        ours = Way(
-            state_machine=cloud.state_machine,
-            functions=cloud.functions(),
-            event=lambda count: {"images": cloud.images(count)},
-            holds=MAX_IMAGES,
-        )
-        theirs = _what_it_holds(
-            Way(
-                state_machine=machine,
-                functions=functions.names,
-                event=lambda count: [
-                    {"image_data": "", "inferences": [], **image} for image in cloud.images(count)
-                ],
-                holds=1,
-            )
-        )
+    ours = Way(
+        state_machine=cloud.state_machine,
+        functions=cloud.functions(),
+        event=lambda count: {"images": cloud.images(count)},
+        holds=MAX_IMAGES,
+    )
+    with comparator_way(cloud) as theirs:
         group = cloud.local.pid() or 0
         cold = time_both(ours, theirs, cold_pictures, repeats=repeats, group=group, cold=True)
         warm = time_both(ours, theirs, pictures, repeats=repeats, group=group, cold=False)
@@ -85,6 +72,26 @@ def run(
             *packages.rows(ours.functions, theirs.functions, repeats=repeats),
         ]
         return Findings("Workflow", rows, _remarks(ours, theirs, pictures))
+
+
+@contextmanager
+def comparator_way(cloud: Cloud) -> Iterator[Way]:
+    """The comparator on the same cloud, for the length of the block."""
+    session = boto3.Session()
+    with (
+        comparator.functions(session, threshold=0.0) as functions,
+        comparator.state_machine(session, comparator.three_maps(functions)) as machine,
+    ):
+        yield _what_it_holds(
+            Way(
+                state_machine=machine,
+                functions=functions.names,
+                event=lambda count: [
+                    {"image_data": "", "inferences": [], **image} for image in cloud.images(count)
+                ],
+                holds=1,
+            )
+        )
 
 
 def _what_it_holds(way: Way) -> Way:

@@ -22,7 +22,7 @@ def test_the_exponent_is_of_the_two_largest(seconds: dict[int, float], exponent:
 
 def test_memory_is_that_of_the_process_group() -> None:
     assert growth.resident_bytes(os.getpgrp()) > 10_000_000
-    assert growth.resident_bytes(None) == 0
+    assert growth.resident_bytes(-1) == 0
 
 
 def test_the_peak_outlives_what_was_freed() -> None:
