@@ -28,6 +28,7 @@ from benchmarks.drift_traffic import (
     ORDINARY,
     RETRAINED_SHARE,
     STEP,
+    THRESHOLD,
     VARIANTS,
     Deck,
     Described,
@@ -36,7 +37,8 @@ from benchmarks.drift_traffic import (
     Pictures,
 )
 from lambda_src.drift_detector import drift
-from lambda_src.drift_detector.drift import WINDOW, Baseline, Observation
+from lambda_src.drift_detector.baseline import METRICS, Baseline, Observation
+from lambda_src.drift_detector.drift import WINDOW
 from training.errors import StagingError
 from training.source import ARCHIVE_VARIABLE, Source, drawing, from_archive
 
@@ -87,7 +89,8 @@ class Detectors:
 
     def alarms(self, window: Sequence[Observation]) -> set[str]:
         """Names of the detectors that find the window moved."""
-        deployed = {c.name for c in drift.compare(self.baseline, window) if c.ratio > 1}
+        compared = drift.compare(self.baseline, window, threshold=THRESHOLD)
+        deployed = {c.name for c in compared if c.ratio > 1}
         indices = (
             drift.stability_index(self.baseline, window, quantity)
             for quantity in ("brightness", "contrast", "sharpness")
@@ -95,7 +98,7 @@ class Detectors:
         tried = {index.name for index in indices if index.ratio > 1}
         tried |= {
             f"{quantity.capitalize()}KolmogorovSmirnov"
-            for quantity in drift.METRICS
+            for quantity in METRICS
             if self.kolmogorov_smirnov(window, quantity) > 1
         }
         return deployed | tried | ({TOGETHER} if deployed else set())

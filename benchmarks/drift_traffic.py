@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from lambda_src.drift_detector.drift import WINDOW, Baseline, Observation
+from lambda_src.drift_detector.baseline import Baseline, Observation
+from lambda_src.drift_detector.drift import WINDOW
 from lambda_src.drift_detector.pictures import PictureStatistics, measure
 from localcloud.algorithm.features import Floats, Pixels, describe
 from localcloud.algorithm.fitting import fit
@@ -151,13 +152,11 @@ class Fleet:
         )
 
     def baseline(self, observed: Sequence[Observation], rows: Sequence[int]) -> Baseline:
-        """Of the pictures `rows`, with accuracy, as after a training."""
-        right = [observed[row].best_class == self.labels[row] for row in rows]
+        """Of the pictures `rows`, with their classes, as after a training."""
         return Baseline.of(
             [observed[row] for row in rows],
             class_count=len(CLASSES),
-            threshold=THRESHOLD,
-            accuracy=sum(right) / len(right),
+            labels=self.labels[rows].tolist(),
         )
 
 

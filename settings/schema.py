@@ -1,5 +1,6 @@
 """What can be set, its default, and what is allowed; each fact once, where it is declared."""
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -123,6 +124,22 @@ class Settings(Section):
                 f"{pictures}, the training pictures of {classes} classes"
             )
         return self
+
+    @model_validator(mode="after")
+    def _class_shares_are_of_the_classes(self) -> Self:
+        shares, classes = self.drift.class_shares, self.dataset.classes
+        if shares and (len(shares) != len(classes) or not math.isclose(sum(shares), 1)):
+            raise ValueError(
+                f"drift.class_shares = {list(shares)}: allowed: {len(classes)} shares, one for "
+                "each of dataset.classes, whose sum is 1"
+            )
+        return self
+
+    @property
+    def traffic_shares(self) -> tuple[float, ...]:
+        """Expected share of each of `dataset.classes` in the traffic."""
+        classes = len(self.dataset.classes)
+        return self.drift.class_shares or (1 / classes,) * classes
 
     @property
     def detects_drift(self) -> bool:

@@ -18,15 +18,17 @@ import boto3
 from botocore.config import Config
 
 from . import figures
+from .baseline import Baseline, Observation
 from .captures import BASELINE_PREFIX
-from .drift import Baseline, Observation, compare_models
+from .drift import compare_models
 from .figures import Metrics
 from .pictures import NotMeasuredError, measure
 from .stored_baseline import StoredBaseline
 
 FOLDER = "baselines/"
 PICTURES = 400
-"""At most so many are classified, evenly over the classes."""
+"""About so many are classified, of each class its share of the traffic; fewer where there are fewer
+of a class."""
 WORKERS = 8
 CONTENT_TYPE = "application/x-image"  # PNG and JPEG
 
@@ -92,13 +94,10 @@ def _key(properties: Properties) -> str:
 
 def _make(properties: Properties) -> StoredBaseline:
     created = datetime.now(UTC).replace(microsecond=0)
-    rows = _chosen(_rows(properties), PICTURES)
+    rows = _chosen(_rows(properties), [float(share) for share in properties["ClassShares"]])
     classify = _classifier(properties)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(pool.map(classify, rows))
-    right = sum(
-        observed.best_class == row.label for row, observed in zip(rows, observations, strict=True)
-    )
     return StoredBaseline(
         created=created,
         model_data_url=properties["ModelDataUrl"],
@@ -107,8 +106,7 @@ def _make(properties: Properties) -> StoredBaseline:
         baseline=Baseline.of(
             observations,
             class_count=len(properties["Classes"]),
-            threshold=float(properties["Threshold"]),
-            accuracy=right / len(rows) if rows else None,
+            labels=[row.label for row in rows],
         ),
     )
 
@@ -128,13 +126,15 @@ def _rows(properties: Properties) -> list[_Row]:
     return [_Row(int(float(label)), path) for _, label, path in fields]
 
 
-def _chosen(rows: list[_Row], count: int) -> list[_Row]:
-    """The first rows of each class, as many of each as there are of the smallest part."""
+def _chosen(rows: list[_Row], shares: list[float]) -> list[_Row]:
+    """The first rows of each class, as many as its share."""
     by_label: defaultdict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         by_label[row.label].append(row)
-    each = count // max(len(by_label), 1)
-    return [row for label in sorted(by_label) for row in by_label[label][:each]]
+    count = min(PICTURES, *(len(by_label[label]) / share for label, share in enumerate(shares)))
+    return [
+        row for label, share in enumerate(shares) for row in by_label[label][: round(count * share)]
+    ]
 
 
 def _classifier(properties: Properties) -> Callable[[_Row], Observation]:

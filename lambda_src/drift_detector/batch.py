@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from . import captures, figures
+from .baseline import Observation
 from .captures import Record, UnreadableError
-from .drift import Observation
 from .pictures import NotMeasuredError, measure
 from .stored_baseline import StoredBaseline
 

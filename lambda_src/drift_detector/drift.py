@@ -1,8 +1,8 @@
 """Has what the endpoint sees, or says, moved away from the validation pictures?
 
-    baseline = Baseline.of(observations of the validation pictures, class_count=2, threshold=0.93)
+    baseline = Baseline.of(validation pictures, class_count=2, labels=their classes)
     window = window_of(observations of the traffic, oldest first)
-    moved = [c for c in compare(baseline, window) if c.ratio > 1]
+    moved = [c for c in compare(baseline, window, threshold=0.93) if c.ratio > 1]
 
 Every comparison has a distance and a limit. The limit is the larger of two: what chance alone
 exceeds once in 1 / FALSE_ALARM_RATE windows, all comparisons together, for the number of pictures
@@ -12,35 +12,34 @@ significant. docs/drift.md has the evidence for the choice of comparisons, windo
 
 import math
 import statistics
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
 
-from .quantiles import chi_square_quantile, normal_quantile, student_quantile
+from .baseline import (
+    METRICS,
+    MINIMUM,
+    Baseline,
+    Observation,
+    count_classes,
+    histogram,
+    known,
+)
+from .design_effect import LEFT_TO_CHANCE, DesignEffect
+from .quantiles import normal_quantile, student_quantile
 
 WINDOW = 200
 """Pictures that are compared: the latest so many; more if one run has more."""
-MINIMUM = 50
-"""Fewer pictures give no comparison: chance would hide anything but a catastrophe."""
 FALSE_ALARM_RATE = 0.0005
 """Windows without drift in which some comparison exceeds its limit: half of what is aimed at, 1 in
 1,000, as the limits are approximations. Baselines share it unevenly: an unlucky one alarms often,
 most never."""
-BINS = 10
-"""Of a population stability index: as many parts of the baseline, each with as many pictures."""
 
 SMALLEST_INDEX = 0.1  # the customary reading: below 0.1 stable, above 0.25 moved
 SMALLEST_SHARE = 0.05
 SMALLEST_ACCURACY = 0.02
 SMALLEST_SHIFT = {"confidence": 0.02, "brightness": 5.0, "contrast": 3.0, "sharpness": 0.05}
 
-METRICS = {
-    "confidence": "MeanConfidence",
-    "brightness": "MeanBrightness",
-    "contrast": "MeanContrast",
-    "sharpness": "MeanSharpness",
-}
 COMPARISONS = (
     *METRICS.values(),
     "ShareBelowThreshold",
@@ -48,96 +47,6 @@ COMPARISONS = (
     "ClassStabilityIndex",
 )
 """Names of all comparisons of a window."""
-
-
-class Observation(NamedTuple):
-    """One picture and what the model said of it; JSON turns it into a list, `Observation(*row)`
-    back."""
-
-    confidence: float
-    """Probability of the best class."""
-    best_class: int
-    brightness: float | None = None
-    """As `pictures.measure`; None, like the next two, where the picture could not be measured."""
-    contrast: float | None = None
-    sharpness: float | None = None
-
-
-@dataclass(frozen=True)
-class Reference:
-    """One quantity of the baseline's pictures."""
-
-    count: int
-    mean: float
-    deviation: float
-    """Standard deviation."""
-    edges: list[float]
-    """Between the bins, ascending and all different; a value on an edge is above it."""
-    counts: list[int]
-    """Pictures in each bin; one more than edges."""
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What the model did with pictures that it should do well with: the validation pictures."""
-
-    count: int
-    threshold: float
-    below_threshold: int
-    class_counts: list[int]
-    quantities: dict[str, Reference]
-    """confidence, and those of brightness, contrast, sharpness that were measured often enough."""
-    accuracy: float | None = None
-    """Share of the pictures that the model got right, where the truth is known."""
-
-    @classmethod
-    def of(
-        cls,
-        observations: Sequence[Observation],
-        *,
-        class_count: int,
-        threshold: float,
-        accuracy: float | None = None,
-    ) -> Self:
-        """Reduce observations to what comparisons need.
-
-        Args:
-            class_count: classes of the model, seen or not.
-            threshold: confidence below which the workflow rejects a picture.
-
-        Raises:
-            ValueError: there are fewer than `MINIMUM` observations, fewer than two classes, or a
-                best class that is none of them.
-        """
-        if len(observations) < MINIMUM:
-            raise ValueError(
-                f"a baseline of {len(observations)} pictures; at least {MINIMUM} are needed: "
-                "stage more validation pictures"
-            )
-        if class_count < 2:
-            raise ValueError(f"class_count = {class_count}: a model has two classes or more")
-        return cls(
-            count=len(observations),
-            threshold=threshold,
-            below_threshold=_below(observations, threshold),
-            class_counts=_class_counts(observations, class_count),
-            quantities={
-                name: _reference(values)
-                for name in METRICS
-                if len(values := _known(observations, name)) >= MINIMUM
-            },
-            accuracy=accuracy,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """For json.dumps; about 1.5 KB, however many pictures."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `to_json` gave."""
-        quantities = {name: Reference(**fields) for name, fields in value["quantities"].items()}
-        return cls(**{**value, "quantities": quantities})
 
 
 @dataclass(frozen=True)
@@ -175,8 +84,12 @@ def window_of(observations: Sequence[Observation], *, latest_run: int = 0) -> li
     return list(observations[-max(WINDOW, latest_run) :])
 
 
-def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Comparison]:
+def compare(
+    baseline: Baseline, window: Sequence[Observation], *, threshold: float
+) -> list[Comparison]:
     """Comparisons of the window, in the order of `COMPARISONS`.
+
+    `threshold` is the confidence below which the workflow rejects a picture.
 
     Left out is what has fewer than `MINIMUM` pictures, in the window or in the baseline; all of
     them, if the window has fewer.
@@ -189,11 +102,11 @@ def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Compariso
     shifts = [
         mean_shift(baseline, window, name)
         for name in baseline.quantities
-        if len(_known(window, name)) >= MINIMUM
+        if len(known(window, name)) >= MINIMUM
     ]
     return [
         *shifts,
-        share_below_threshold(baseline, window),
+        share_below_threshold(baseline, window, threshold),
         stability_index(baseline, window, "confidence"),
         class_stability_index(baseline, window),
     ]
@@ -231,7 +144,7 @@ def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
 
 def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str) -> Comparison:
     """Mean of a quantity; the limit is that of a t-test with the baseline's deviation."""
-    reference, values = baseline.quantities[quantity], _known(window, quantity)
+    reference, values = baseline.quantities[quantity], known(window, quantity)
     t = student_quantile(1 - _rate_each() / 2, reference.count - 1)
     spread = reference.deviation * math.sqrt(1 / reference.count + 1 / len(values))
     return Comparison(
@@ -242,16 +155,19 @@ def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str)
     )
 
 
-def share_below_threshold(baseline: Baseline, window: Sequence[Observation]) -> Comparison:
+def share_below_threshold(
+    baseline: Baseline, window: Sequence[Observation], threshold: float
+) -> Comparison:
     """Share of pictures below the confidence threshold; the limit is that of two proportions."""
-    below, count = _below(window, baseline.threshold), len(window)
-    pooled = (below + baseline.below_threshold) / (count + baseline.count)
+    expected = bisect_left(baseline.confidences, threshold)
+    below, count = sum(each.confidence < threshold for each in window), len(window)
+    pooled = (below + expected) / (count + baseline.count)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / baseline.count + 1 / count))
     z = normal_quantile(1 - _rate_each() / 2)
     return Comparison(
         name="ShareBelowThreshold",
         value=below / count,
-        expected=baseline.below_threshold / baseline.count,
+        expected=expected / baseline.count,
         limit=max(SMALLEST_SHARE, z * spread),
     )
 
@@ -259,20 +175,22 @@ def share_below_threshold(baseline: Baseline, window: Sequence[Observation]) -> 
 def stability_index(baseline: Baseline, window: Sequence[Observation], quantity: str) -> Comparison:
     """Population stability index of a quantity over the baseline's bins."""
     reference = baseline.quantities[quantity]
-    counts = _histogram(_known(window, quantity), reference.edges)
+    counts = histogram(known(window, quantity), reference.edges)
     return _stability(f"{quantity.capitalize()}StabilityIndex", reference.counts, counts)
 
 
 def class_stability_index(baseline: Baseline, window: Sequence[Observation]) -> Comparison:
     """Population stability index of the shares of the best classes."""
-    counts = _class_counts(window, len(baseline.class_counts))
-    return _stability("ClassStabilityIndex", baseline.class_counts, counts)
+    counts = count_classes(window, len(baseline.class_counts))
+    return _stability("ClassStabilityIndex", baseline.class_counts, counts, baseline.class_design)
 
 
-def _stability(name: str, expected: Sequence[int], found: Sequence[int]) -> Comparison:
-    """Without drift, the index over 1/n + 1/m is nearly a chi-square of as many degrees of freedom
-    as there are bins less one (B. Yurdakul, Statistical Properties of Population Stability Index,
-    2018)."""
+def _stability(
+    name: str,
+    expected: Sequence[int],
+    found: Sequence[int],
+    design: DesignEffect = LEFT_TO_CHANCE,
+) -> Comparison:
     # Half a picture more in each bin: the logarithm of an empty one would be infinite.
     before, after = ([count + 0.5 for count in counts] for counts in (expected, found))
     old, new = sum(before), sum(after)
@@ -280,49 +198,15 @@ def _stability(name: str, expected: Sequence[int], found: Sequence[int]) -> Comp
         (b / new - a / old) * math.log((b / new) / (a / old))
         for a, b in zip(before, after, strict=True)
     )
-    by_chance = chi_square_quantile(1 - _rate_each(), len(expected) - 1)
-    limit = max(SMALLEST_INDEX, by_chance * (1 / sum(expected) + 1 / sum(found)))
+    by_chance = design.index_by_chance(
+        1 - _rate_each(),
+        degrees=len(expected) - 1,
+        baseline_count=sum(expected),
+        window_count=sum(found),
+    )
+    limit = max(SMALLEST_INDEX, by_chance)
     return Comparison(name=name, value=index, expected=0.0, limit=limit)
 
 
 def _rate_each() -> float:
     return FALSE_ALARM_RATE / len(COMPARISONS)
-
-
-def _known(observations: Sequence[Observation], quantity: str) -> list[float]:
-    values = (getattr(observation, quantity) for observation in observations)
-    return [value for value in values if value is not None]
-
-
-def _class_counts(observations: Sequence[Observation], class_count: int) -> list[int]:
-    counts = [0] * class_count
-    for observation in observations:
-        if not 0 <= observation.best_class < class_count:
-            raise ValueError(
-                f"best class {observation.best_class} of a model with {class_count} classes; "
-                "leave out what another model said"
-            )
-        counts[observation.best_class] += 1
-    return counts
-
-
-def _below(observations: Sequence[Observation], threshold: float) -> int:
-    return sum(observation.confidence < threshold for observation in observations)
-
-
-def _reference(values: Sequence[float]) -> Reference:
-    edges = sorted(set(statistics.quantiles(values, n=BINS)))
-    return Reference(
-        count=len(values),
-        mean=statistics.fmean(values),
-        deviation=statistics.stdev(values),
-        edges=edges,
-        counts=_histogram(values, edges),
-    )
-
-
-def _histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
-    counts = [0] * (len(edges) + 1)
-    for value in values:
-        counts[bisect_right(edges, value)] += 1
-    return counts

@@ -16,9 +16,10 @@ import boto3
 from botocore.config import Config
 
 from . import figures
+from .baseline import Observation
 from .batch import Batch
 from .cursor import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
-from .drift import WINDOW, Observation, compare, window_of
+from .drift import WINDOW, compare, window_of
 from .figures import Metrics
 from .stored_baseline import StoredBaseline
 
@@ -27,6 +28,7 @@ PREFIX = os.environ["CAPTURE_PREFIX"]  # of the endpoint's variant, ends in a sl
 STATE_BUCKET = os.environ["STATE_BUCKET"]  # of the state and of the baseline
 STATE_KEY = os.environ["STATE_KEY"]
 BASELINE_KEY = os.environ["BASELINE_KEY"]
+THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
 
 MAX_RECORDS = 20_000
 """Of a batch, rounded up to a whole file: what fits into the function's memory many times."""
@@ -106,7 +108,8 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
     observations = batch.observations
     earlier = _window(state.cursor)
     window = window_of([*earlier, *observations], latest_run=len(observations))
-    comparisons = compare(batch.baseline.baseline, window) if observations else []
+    baseline = batch.baseline.baseline
+    comparisons = compare(baseline, window, threshold=THRESHOLD) if observations else []
     for each in comparisons:
         if each.ratio > 1:
             logger.warning("%s", each)

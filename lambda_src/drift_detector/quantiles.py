@@ -9,9 +9,10 @@ def normal_quantile(probability: float) -> float:
     return statistics.NormalDist().inv_cdf(probability)
 
 
-def chi_square_quantile(probability: float, degrees: int) -> float:
-    """Exact for 1 degree, else Wilson and Hilferty's: at 0.9999 4% too high for 2, 1% for 9."""
-    if degrees == 1:
+def chi_square_quantile(probability: float, degrees: float) -> float:
+    """Exact for 1 degree, else Wilson and Hilferty's: at 0.9999 7% too high just above 1, 4% for 2,
+    1% for 9."""
+    if math.isclose(degrees, 1):
         return normal_quantile((1 + probability) / 2) ** 2
     z = normal_quantile(probability)
     part = 2 / (9 * degrees)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from .drift import Baseline
+from .baseline import Baseline
 
 
 @dataclass(frozen=True)

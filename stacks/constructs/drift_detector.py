@@ -54,6 +54,7 @@ class DriftDetector(Construct):
                 "STATE_BUCKET": artifact_bucket.bucket_name,
                 "STATE_KEY": state,
                 "BASELINE_KEY": baseline.key,
+                "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
                 "METRIC_NAMESPACE": metrics.namespace,
                 "ENDPOINT_NAME": settings.endpoint_name,
             },

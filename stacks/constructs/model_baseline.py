@@ -17,7 +17,7 @@ DATASETS = "datasets/*"
 
 
 class ModelBaseline(Construct):
-    """Made anew whenever the model, the pictures, the classes or the threshold change.
+    """Made anew when the model, the pictures, the classes or their shares change.
 
     How: lambda_src/drift_detector/baseline_resource.py. It calls the endpoint, so the stack has to
     come after that of the endpoint.
@@ -62,7 +62,7 @@ class ModelBaseline(Construct):
                 "DatasetPrefix": dataset_prefix,
                 "ArtifactBucket": artifact_bucket.bucket_name,
                 "Classes": list(settings.dataset.classes),
-                "Threshold": str(settings.workflow.confidence_threshold),
+                "ClassShares": [str(share) for share in settings.traffic_shares],
                 "Namespace": namespace,
             },
         )

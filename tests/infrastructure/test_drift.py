@@ -62,12 +62,13 @@ def test_it_knows_where_captures_baseline_and_state_are(template: Template) -> N
     assert variables == {
         "CAPTURE_PREFIX": "captures/scones-test/AllTraffic/",
         "STATE_KEY": "drift/scones-test.json",
+        "CONFIDENCE_THRESHOLD": "0.93",
         "METRIC_NAMESPACE": "Scones/test",
         "ENDPOINT_NAME": "scones-test",
     }
 
 
-def test_another_model_dataset_or_threshold_is_another_baseline(template: Template) -> None:
+def test_another_model_or_dataset_is_another_baseline(template: Template) -> None:
     baseline = the_only(template, "Custom::ModelBaseline")
     parameters = template.to_json()["Parameters"]
 
@@ -75,8 +76,15 @@ def test_another_model_dataset_or_threshold_is_another_baseline(template: Templa
         parameter = parameters[baseline[name]]
         assert parameter["Type"] == "AWS::SSM::Parameter::Value<String>"
         assert parameter["Default"] == f"/scones/test/{path}"
-    assert baseline["Threshold"] == "0.93"
+    assert "Threshold" not in baseline  # for that, no picture has to be classified again
     assert baseline["Classes"] == ["bicycle", "motorcycle"]
+    assert baseline["ClassShares"] == ["0.5", "0.5"]
+
+
+def test_the_baseline_has_the_class_shares_of_the_traffic() -> None:
+    template = monitoring_with(drift={"class_shares": [0.7, 0.3]})
+
+    assert the_only(template, "Custom::ModelBaseline")["ClassShares"] == ["0.7", "0.3"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from benchmarks.drift_traffic import (
     Fleet,
     Pictures,
 )
-from lambda_src.drift_detector.drift import FALSE_ALARM_RATE, METRICS, WINDOW, Observation
+from lambda_src.drift_detector.baseline import METRICS, Observation
+from lambda_src.drift_detector.drift import FALSE_ALARM_RATE, WINDOW
 from training.cifar100 import Cifar100
 from training.drawn import draw
 from training.source import Source

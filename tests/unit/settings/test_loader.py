@@ -248,3 +248,23 @@ def test_every_wrong_setting_is_named_at_once() -> None:
 
     assert "workflow.max_concurrency = 0" in message
     assert "capture.expire_days = 'many'" in message
+
+
+def test_traffic_has_the_classes_evenly_unless_told_otherwise() -> None:
+    classes = ["bicycle", "motorcycle", "bus", "tank"]
+
+    assert accept(dataset={"classes": classes}).traffic_shares == (0.25,) * 4
+    told = accept(dataset={"classes": classes}, drift={"class_shares": [0.4, 0.3, 0.2, 0.1]})
+    assert told.traffic_shares == (0.4, 0.3, 0.2, 0.1)
+
+
+@pytest.mark.parametrize("shares", [[0.7, 0.2], [0.5, 0.3, 0.2], [0.9]])
+def test_class_shares_are_of_all_classes_and_sum_to_1(shares: list[float]) -> None:
+    message = refusal(drift={"class_shares": shares})
+
+    assert f"drift.class_shares = {shares}: allowed: 2 shares" in message
+    assert "whose sum is 1" in message
+
+
+def test_a_class_share_is_between_0_and_1() -> None:
+    assert "drift.class_shares" in refusal(drift={"class_shares": [0.0, 1.0]})

@@ -24,7 +24,7 @@ PROPERTIES = {
     "DatasetPrefix": "datasets/one",
     "ArtifactBucket": "artifacts",
     "Classes": CLASSES,
-    "Threshold": "0.93",
+    "ClassShares": ["0.5", "0.5"],
     "Namespace": "Scones/dev",
 }
 PER_CLASS = 40
@@ -125,8 +125,9 @@ def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
     stored = cloud.stored(key)
     assert stored.classes == ("bicycle", "motorcycle")
     assert stored.model_data_url == PROPERTIES["ModelDataUrl"]
-    assert (stored.baseline.count, stored.baseline.threshold) == (2 * PER_CLASS, 0.93)
+    assert stored.baseline.count == 2 * PER_CLASS
     assert stored.baseline.quantities["brightness"].mean == pytest.approx(120, abs=5)
+    assert stored.baseline.class_design.mean == pytest.approx(4 * 0.75 * 0.25, abs=0.05)
     assert all(each.startswith("baseline-") and len(each) <= 64 for each in cloud.endpoint.ids)
 
 
@@ -141,6 +142,19 @@ def test_pictures_are_taken_evenly_over_the_classes(
     assert stored.baseline.class_counts == [25, 25]
 
 
+@pytest.mark.parametrize(
+    ("shares", "counts"), [(["0.8", "0.2"], [40, 10]), (["0.3", "0.7"], [17, 40])]
+)
+def test_pictures_are_taken_by_the_classes_shares_of_the_traffic(
+    cloud: Cloud, shares: list[str], counts: list[int]
+) -> None:
+    cloud.stage()
+
+    stored = cloud.stored(cloud.send("Create", ClassShares=shares)["PhysicalResourceId"])
+
+    assert stored.baseline.class_counts == counts
+
+
 def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> None:
     cloud.stage()
     keys = [
@@ -149,7 +163,7 @@ def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> N
             {},
             {"ServiceToken": "arn:another"},
             {"ModelDataUrl": "s3://artifacts/models/two/model.tar.gz"},
-            {"Threshold": "0.9"},
+            {"ClassShares": ["0.6", "0.4"]},
         )
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm, t
 
 from lambda_src.drift_detector import drift
-from lambda_src.drift_detector.drift import Baseline, Comparison, Observation
+from lambda_src.drift_detector.baseline import MINIMUM, Baseline, Observation
+from lambda_src.drift_detector.design_effect import LEFT_TO_CHANCE
+from lambda_src.drift_detector.drift import Comparison
 
 EACH = drift.FALSE_ALARM_RATE / len(drift.COMPARISONS)
 Counts = NDArray[np.int64]
@@ -40,10 +43,14 @@ def observations(
 
 
 def baseline(
-    rows: Sequence[Observation] | None = None, *, accuracy: float | None = None
+    rows: Sequence[Observation] | None = None, *, labels: Sequence[int] | None = None
 ) -> Baseline:
     rows = rows or observations(seed=1)
-    return Baseline.of(rows, class_count=2, threshold=0.93, accuracy=accuracy)
+    return Baseline.of(rows, class_count=2, labels=labels)
+
+
+def compare(baseline: Baseline, window: Sequence[Observation]) -> list[Comparison]:
+    return drift.compare(baseline, window, threshold=0.93)
 
 
 def by_name(comparisons: Sequence[Comparison]) -> dict[str, Comparison]:
@@ -60,9 +67,37 @@ def smoothed_index(before: Counts, after: Counts) -> float:
 
 
 def test_a_baseline_survives_json() -> None:
-    made = baseline(accuracy=0.9)
+    made = baseline(labels=[0, 1] * 100)
 
     assert Baseline.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+def test_json_without_a_design_effect_is_of_pictures_left_to_chance() -> None:
+    value = baseline(labels=[0, 1] * 100).to_json()
+    del value["class_design"]
+
+    assert Baseline.from_json(value).class_design == LEFT_TO_CHANCE
+
+
+def test_a_baseline_knows_how_often_the_model_was_right() -> None:
+    rows = observations(60)
+    labels = [1 - row.best_class if i < 6 else row.best_class for i, row in enumerate(rows)]
+
+    assert baseline(rows, labels=labels).accuracy == 0.9
+    assert baseline(rows).accuracy is None
+
+
+def test_known_classes_narrow_the_limit_of_the_class_shares_alone() -> None:
+    rows, window = observations(seed=1), observations(100, seed=2)
+    labels = [row.best_class for row in rows]
+
+    left_to_chance = by_name(compare(baseline(rows), window))
+    chosen = by_name(compare(baseline(rows, labels=labels), window))
+
+    index = chosen.pop("ClassStabilityIndex")
+    assert index.limit == pytest.approx(chi2.isf(EACH, 1) / 100)
+    assert index.limit < left_to_chance.pop("ClassStabilityIndex").limit
+    assert chosen == left_to_chance
 
 
 def test_an_observation_survives_json() -> None:
@@ -72,7 +107,7 @@ def test_an_observation_survives_json() -> None:
 
 
 def test_every_comparison_is_made_and_ordinary_pictures_move_none() -> None:
-    comparisons = drift.compare(baseline(), observations(seed=2))
+    comparisons = compare(baseline(), observations(seed=2))
 
     assert tuple(comparison.name for comparison in comparisons) == drift.COMPARISONS
     assert moved(comparisons) == []
@@ -91,12 +126,12 @@ def test_every_comparison_is_made_and_ordinary_pictures_move_none() -> None:
     ],
 )
 def test_each_drift_moves_its_own_figures(window: list[Observation], names: set[str]) -> None:
-    assert set(moved(drift.compare(baseline(), window))) == names
+    assert set(moved(compare(baseline(), window))) == names
 
 
 def test_the_figures_agree_with_numpy_and_scipy() -> None:
     before, after = observations(150, seed=3), observations(90, seed=4, confidence=0.05)
-    found = by_name(drift.compare(baseline(before), after))
+    found = by_name(compare(baseline(before), after))
     old, new = (np.array([row.confidence for row in rows]) for rows in (before, after))
     spread = 1 / len(old) + 1 / len(new)
 
@@ -127,8 +162,8 @@ def test_the_figures_agree_with_numpy_and_scipy() -> None:
 def test_limits_shrink_with_more_pictures_but_not_below_what_is_worth_a_message() -> None:
     rows = observations(100_000, seed=5)
     windows = [rows[:50], rows[:200], rows[:1000], rows]
-    small = [by_name(drift.compare(baseline(), window)) for window in windows]
-    large = by_name(drift.compare(baseline(rows), rows))
+    small = [by_name(compare(baseline(), window)) for window in windows]
+    large = by_name(compare(baseline(rows), rows))
 
     for name in drift.COMPARISONS:
         limits = [comparisons[name].limit for comparisons in small]
@@ -145,9 +180,9 @@ def test_limits_shrink_with_more_pictures_but_not_below_what_is_worth_a_message(
 
 
 def test_too_few_pictures_give_no_value() -> None:
-    assert drift.compare(baseline(), observations(drift.MINIMUM - 1)) == []
-    assert drift.compare(baseline(), []) == []
-    assert len(drift.compare(baseline(), observations(drift.MINIMUM))) == len(drift.COMPARISONS)
+    assert compare(baseline(), observations(MINIMUM - 1)) == []
+    assert compare(baseline(), []) == []
+    assert len(compare(baseline(), observations(MINIMUM))) == len(drift.COMPARISONS)
 
 
 def test_pictures_that_were_not_measured_leave_the_others_figures_alone() -> None:
@@ -155,16 +190,16 @@ def test_pictures_that_were_not_measured_leave_the_others_figures_alone() -> Non
     blind = [row._replace(brightness=None, contrast=None, sharpness=None) for row in rows]
     mixed = [*blind[:100], *rows[100:]]
 
-    assert list(by_name(drift.compare(baseline(), blind))) == [
+    assert list(by_name(compare(baseline(), blind))) == [
         "MeanConfidence",
         "ShareBelowThreshold",
         "ConfidenceStabilityIndex",
         "ClassStabilityIndex",
     ]
-    assert by_name(drift.compare(baseline(), mixed))["MeanBrightness"].value == pytest.approx(
+    assert by_name(compare(baseline(), mixed))["MeanBrightness"].value == pytest.approx(
         np.mean([row.brightness for row in rows[100:]])
     )
-    assert "MeanBrightness" not in by_name(drift.compare(baseline(blind), rows))
+    assert "MeanBrightness" not in by_name(compare(baseline(blind), rows))
 
 
 @pytest.mark.parametrize("confidence", [1.0, 0.5])
@@ -172,8 +207,8 @@ def test_a_baseline_without_any_variety(confidence: float) -> None:
     same = [Observation(confidence, 0, 255.0, 0.0, 0.0)] * 60
     other = [Observation(0.75, 1, 100.0, 50.0, 2.0)] * 60
 
-    assert [c.distance for c in drift.compare(baseline(same), same)] == [0.0] * 7
-    assert set(moved(drift.compare(baseline(same), other))) >= {
+    assert [c.distance for c in compare(baseline(same), same)] == [0.0] * 7
+    assert set(moved(compare(baseline(same), other))) >= {
         "MeanConfidence",
         "MeanBrightness",
         "MeanContrast",
@@ -187,9 +222,9 @@ def test_impossible_input_is_named() -> None:
     with pytest.raises(ValueError, match="a baseline of 49 pictures; at least 50"):
         baseline(rows[:49])
     with pytest.raises(ValueError, match="class_count = 1"):
-        Baseline.of(rows, class_count=1, threshold=0.9)
+        Baseline.of(rows, class_count=1)
     with pytest.raises(ValueError, match="best class 2 of a model with 2 classes"):
-        drift.compare(baseline(), [*rows, Observation(0.9, 2)])
+        compare(baseline(), [*rows, Observation(0.9, 2)])
 
 
 def test_the_window_is_the_latest_pictures_or_the_whole_of_a_longer_run() -> None:
@@ -202,13 +237,13 @@ def test_the_window_is_the_latest_pictures_or_the_whole_of_a_longer_run() -> Non
 
 
 def test_a_worse_model_is_seen_in_its_baseline_and_a_better_one_is_no_alarm() -> None:
-    good = baseline(accuracy=0.9)
-    bad = baseline(observations(seed=1, confidence=0.2), accuracy=0.7)
+    good = replace(baseline(), accuracy=0.9)
+    bad = replace(baseline(observations(seed=1, confidence=0.2)), accuracy=0.7)
 
     assert moved(drift.compare_models(good, bad)) == ["MeanConfidence", "Accuracy"]
     assert moved(drift.compare_models(bad, good)) == []
     assert moved(drift.compare_models(good, good)) == []
-    assert moved(drift.compare_models(good, baseline(accuracy=0.85))) == []
+    assert moved(drift.compare_models(good, replace(good, accuracy=0.85))) == []
     assert [c.name for c in drift.compare_models(good, baseline())] == ["MeanConfidence"]
 
 
@@ -220,16 +255,21 @@ def test_a_comparison_says_what_moved_and_by_how_much() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "window"), [(drift.MINIMUM, 600), (200, drift.WINDOW), (200, drift.MINIMUM)]
+    ("reference", "window"), [(MINIMUM, 600), (200, drift.WINDOW), (200, MINIMUM)]
 )
 def test_false_alarms_are_rare(reference: int, window: int) -> None:
-    """1,000 windows, each with a baseline of its own: half a false alarm is expected at most."""
+    """1,000 windows, each with a baseline of its own, evenly over the classes of a model that is
+    right in 9 of 10: half a false alarm is expected at most."""
     pictures = observations(20_000, seed=6)
     rng = np.random.default_rng(7)
+    best_classes = np.array([row.best_class for row in pictures])
+    labels = np.where(rng.random(len(pictures)) < 0.9, best_classes, 1 - best_classes)
+    by_label = [np.flatnonzero(labels == label) for label in (0, 1)]
     alarms = 0
     for _ in range(1000):
-        chosen = [pictures[i] for i in rng.integers(len(pictures), size=reference + window)]
-        comparisons = drift.compare(baseline(chosen[:reference]), chosen[reference:])
-        alarms += bool(moved(comparisons))
+        chosen = np.concatenate([rng.choice(rows, reference // 2) for rows in by_label])
+        made = baseline([pictures[i] for i in chosen], labels=labels[chosen].tolist())
+        traffic = [pictures[i] for i in rng.integers(len(pictures), size=window)]
+        alarms += bool(moved(compare(made, traffic)))
 
     assert alarms <= 3  # a Poisson distribution of mean 0.5 is above once in 570

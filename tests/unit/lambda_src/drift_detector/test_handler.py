@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from lambda_src.drift_detector.drift import Baseline, Observation
+from lambda_src.drift_detector.baseline import Baseline, Observation
 from lambda_src.drift_detector.stored_baseline import StoredBaseline
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "STATE_BUCKET": "artifacts",
     "STATE_KEY": "drift/state.json",
     "BASELINE_KEY": "baselines/one.json",
+    "CONFIDENCE_THRESHOLD": "0.93",
     "METRIC_NAMESPACE": "Scones/dev",
     "ENDPOINT_NAME": "scones-dev",
 }
@@ -111,7 +112,6 @@ def make_baseline(brightness: float = 100) -> Baseline:
             for number in range(200)
         ],
         class_count=2,
-        threshold=0.93,
     )
 
 

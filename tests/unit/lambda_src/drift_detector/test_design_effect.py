@@ -1,0 +1,149 @@
+"""Variances of the class shares, and the index's quantiles, against simulations with numpy."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from lambda_src.drift_detector.design_effect import LEFT_TO_CHANCE, DesignEffect
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+NINE_OF_TEN = [[0.9, 0.1], [0.1, 0.9]]
+UNEVEN = [[0.95, 0.05], [0.25, 0.75]]
+GUESSING = [[0.6, 0.4], [0.6, 0.4]]
+CONFUSED_PAIR = [[0.5, 0.49, 0.01], [0.49, 0.5, 0.01], [0.01, 0.01, 0.98]]
+"""Rows: true classes; columns: best classes."""
+
+
+def pictures(confusion: Counts) -> tuple[list[int], list[int]]:
+    """Best classes and labels of so many pictures."""
+    labels, best_classes = np.indices(confusion.shape)
+    counts = confusion.ravel()
+    return np.repeat(best_classes.ravel(), counts).tolist(), np.repeat(
+        labels.ravel(), counts
+    ).tolist()
+
+
+def exact(shares: Sequence[Sequence[float]], per_class: Sequence[int]) -> DesignEffect:
+    """Of pictures that show just these shares."""
+    confusion = np.array([np.multiply(row, m) for row, m in zip(shares, per_class, strict=True)])
+    return DesignEffect.of(*pictures(confusion.round().astype(int)))
+
+
+@pytest.mark.parametrize("per_class", [(100, 100), (140, 60)])
+@pytest.mark.parametrize("shares", [NINE_OF_TEN, UNEVEN, GUESSING])
+def test_the_effect_is_the_variance_of_simulated_baselines(
+    shares: Sequence[Sequence[float]], per_class: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(1)
+    total = sum(per_class)
+    first = sum(
+        rng.binomial(m, row[0], size=40_000) for row, m in zip(shares, per_class, strict=True)
+    )
+    share = np.mean(first) / total
+
+    effect = exact(shares, per_class)
+
+    assert effect.mean == pytest.approx(np.var(first) / (total * share * (1 - share)), rel=0.04)
+    assert effect.mean_square == pytest.approx(effect.mean**2)
+
+
+def test_the_effects_of_more_classes_are_those_of_their_covariance() -> None:
+    rng = np.random.default_rng(2)
+    per_class = 500
+    counts = sum(rng.multinomial(per_class, row, size=40_000) for row in CONFUSED_PAIR)
+    shares = np.mean(counts, axis=0)
+    scaled = np.cov(counts, rowvar=False) / np.sqrt(np.outer(shares, shares))
+    effects = np.linalg.eigvalsh(scaled)[1:]  # one is 0: the shares' sum is 1
+
+    effect = exact(CONFUSED_PAIR, [per_class] * 3)
+
+    assert effect.mean == pytest.approx(effects.mean(), rel=0.02)
+    assert effect.mean_square == pytest.approx((effects**2).mean(), rel=0.02)
+
+
+def test_the_estimate_is_unbiased_with_few_pictures() -> None:
+    rng = np.random.default_rng(3)
+    drawn = [np.stack([rng.multinomial(10, row) for row in UNEVEN]) for _ in range(4000)]
+    # Times the shares it was divided by, which are an estimate of their own.
+    variances = [
+        DesignEffect.of(*pictures(confusion)).mean * np.prod(confusion.sum(axis=0)) / 20
+        for confusion in drawn
+        if confusion.sum(axis=0).all()
+    ]
+
+    assert np.mean(variances) == pytest.approx(10 * (0.95 * 0.05 + 0.25 * 0.75), rel=0.03)
+
+
+def test_a_model_without_mistakes_leaves_nothing_to_chance() -> None:
+    assert DesignEffect.of([0, 1, 2] * 20, [0, 1, 2] * 20) == DesignEffect(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("best_classes", "labels"), [([0] * 60, [0, 1] * 30), ([0, 1] * 30, range(60))]
+)
+def test_where_nothing_can_be_estimated_chance_is_assumed(
+    best_classes: Sequence[int], labels: Sequence[int]
+) -> None:
+    assert DesignEffect.of(best_classes, labels) == LEFT_TO_CHANCE
+
+
+def test_a_label_for_each_picture() -> None:
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        DesignEffect.of([0, 1], [0])
+
+
+@pytest.mark.parametrize(("degrees", "tolerance"), [(1, 1e-9), (9, 0.015)])
+def test_two_samples_left_to_chance_have_a_chi_square(degrees: int, tolerance: float) -> None:
+    found = LEFT_TO_CHANCE.index_by_chance(
+        0.9999, degrees=degrees, baseline_count=200, window_count=80
+    )
+
+    assert found == pytest.approx(chi2.isf(1e-4, degrees) * (1 / 200 + 1 / 80), rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("shares", "per_class", "window"),
+    [
+        (NINE_OF_TEN, 100, 200),
+        (UNEVEN, 100, 200),
+        (NINE_OF_TEN, 25, 600),
+        (GUESSING, 100, 200),
+        (CONFUSED_PAIR, 70, 200),
+        (CONFUSED_PAIR, 20, 800),
+    ],
+)
+def test_chance_exceeds_the_quantile_as_often_as_it_should(
+    shares: Sequence[Sequence[float]], per_class: int, window: int
+) -> None:
+    """Of 20,000 windows, each with a baseline of its own, 1% should; and not far fewer."""
+    rng = np.random.default_rng(4)
+    rows = np.array(shares)
+    runs = 20_000
+    confusions = np.stack([rng.multinomial(per_class, row, size=runs) for row in rows], axis=1)
+    windows = rng.multinomial(window, rows.mean(axis=0), size=runs)
+    indices = index(confusions.sum(axis=1), windows)
+
+    exceeded = sum(
+        found
+        > DesignEffect.of(*pictures(confusion)).index_by_chance(
+            0.99, degrees=len(rows) - 1, baseline_count=confusion.sum(), window_count=window
+        )
+        for confusion, found in zip(confusions, indices, strict=True)
+        if found > 4 / window  # no quantile is below
+    )
+
+    assert 0.0055 < exceeded / runs < 0.0135
+
+
+def index(before: Counts, after: Counts) -> Floats:
+    """Population stability indices; shapes (n, classes) give (n,)."""
+    p, q = (
+        (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (before, after)
+    )
+    stability: Floats = ((q - p) * np.log(q / p)).sum(axis=1)
+    return stability
