@@ -221,7 +221,7 @@ def _remarks(measured: Mapping[str, Measured]) -> list[str]:
         "first pays for cold starts; memory includes the idle workers of the paths before."
     ]
     for name, path in measured.items():
-        if len(path.seconds) > 1:
+        if name != COMPARATOR and len(path.seconds) > 1:
             fewer, more = sorted(path.seconds)[-2:]
             grown = exponent(path.seconds)
             remarks.append(

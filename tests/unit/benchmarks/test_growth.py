@@ -30,3 +30,21 @@ def test_the_peak_outlives_what_was_freed() -> None:
         pass
 
     assert memory.peak_bytes > 10_000_000
+
+
+def test_paths_take_turns_from_few_to_many_and_the_comparator_stops_early() -> None:
+    ran: list[tuple[str, int]] = []
+
+    def path(name: str) -> growth.Classify:
+        return lambda keys: ran.append((name, len(keys)))
+
+    paths = {name: path(name) for name in (growth.BULK, growth.COMPARATOR)}
+    keys = [str(number) for number in range(5_000)]
+    measured = growth._measure(paths, keys, [5_000, 100], group=os.getpgrp())
+    rows = {(row.what, row.unit): row for row in growth._rows(measured)}
+
+    assert ran == [("bulk", 100), ("comparator", 100), ("bulk", 5_000)]
+    assert rows["bulk, 100 pictures", "pictures/s"].ratio is not None
+    assert rows["bulk, 5,000 pictures", "pictures/s"].ratio is None
+    assert rows["bulk, 5,000 pictures: peak memory of the local cloud", "MB"].ours[0] > 10
+    assert any("time of bulk grows" in remark for remark in growth._remarks(measured))
