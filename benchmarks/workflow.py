@@ -219,12 +219,12 @@ def _where_the_time_goes(warm: Timed) -> str:
     return (
         "Where the time goes, warm: the emulator is one Python process, and takes "
         f"{ours:.1f} ms of processor time for each picture of ours and {theirs:.1f} ms for one of "
-        "the comparator's, because both call three functions, read S3 and ask the endpoint once. No order of the "
-        "states changes that: what ours gains here is that no Map waits for another and that an "
-        "execution holds more. More than that takes fewer calls, which is what the bulk path does "
-        "(see Growth). Cold: a function starts by importing boto3 and making its client, which is "
-        "all but a few milliseconds of its import, and is the same for the comparator; the "
-        "emulator starts as many workers at a time as there are cores."
+        "the comparator's, because both call three functions, read S3 and ask the endpoint once. "
+        "No order of the states changes that: what ours gains here is that no Map waits for "
+        "another and that an execution holds more. More than that takes fewer calls, which is "
+        "what the bulk path does (see Growth). Cold: a function starts by importing boto3 and "
+        "making its client, which is all but a few milliseconds of its import, and is the same "
+        "for the comparator; the emulator starts as many workers at a time as there are cores."
     )
 
 
