@@ -7,7 +7,6 @@ empty output folder. The two apps take turns, so that what else the machine does
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from benchmarks.machine import machine
+from benchmarks.rows import Findings, Row
 
 PROJECT = Path(__file__).resolve().parents[1]
 ONE_BUCKET = "one bucket"
@@ -98,16 +100,30 @@ def table(seconds: Mapping[str, Sequence[float]]) -> Table:
     return result
 
 
-def machine() -> str:
-    """What the figures depend on: cores and how busy they are, Python, Node.js, CDK."""
+def run(repeats: int) -> Findings:
+    """Measure, as a part of all benchmarks."""
+    seconds = measure(repeats)
+    row = Row(
+        what="whole app, beside an app of one bucket",
+        unit="s",
+        ours=seconds[WHOLE_APP],
+        theirs=seconds[ONE_BUCKET],
+    )
+    said = f"{aim(seconds)}, with {toolchain()}."
+    return Findings("Synthesis", [row], [f"Synthesis, whole app to one bucket: {said}"])
+
+
+def aim(seconds: Mapping[str, Sequence[float]]) -> str:
+    """The aim beside what was measured."""
+    return f"aim: a ratio of about {AIM:.0f}; measured: {ratio(seconds):.2f}"
+
+
+def toolchain() -> str:
+    """What synthesizes, beside Python: Node.js and CDK."""
     node = subprocess.run(
         ["node", "--version"], env=environment(), capture_output=True, text=True, check=True
     )
-    return (
-        f"{os.cpu_count()} cores ({platform.machine()}), load {os.getloadavg()[0]:.1f}, "
-        f"Python {platform.python_version()}, Node.js {node.stdout.strip()}, "
-        f"aws-cdk-lib {version('aws-cdk-lib')}"
-    )
+    return f"Node.js {node.stdout.strip()}, aws-cdk-lib {version('aws-cdk-lib')}"
 
 
 def main() -> None:
@@ -123,8 +139,8 @@ def main() -> None:
     except SynthesisFailedError as error:
         sys.exit(f"error: {error}")
     console.print(table(seconds))
-    console.print(machine())
-    console.print(f"aim: a ratio of about {AIM:.0f}; measured: {ratio(seconds):.2f}")
+    console.print(f"{machine()}, {toolchain()}")
+    console.print(aim(seconds))
 
 
 if __name__ == "__main__":

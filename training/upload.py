@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.handlers import add_expect_header
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -46,6 +47,8 @@ def upload(dataset: Dataset, bucket: str, *, console: Console | None = None) -> 
     """
     with aws_errors_in_words():
         s3 = boto3.client("s3", config=_CONFIG)
+        # Asking first whether S3 would take it costs a round trip, as long as the picture itself.
+        s3.meta.events.unregister("before-call.s3", add_expect_header)
         present = _sizes(s3, bucket, f"{dataset.prefix}/")
         # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
         # the right size is the right object.

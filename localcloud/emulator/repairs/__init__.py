@@ -12,6 +12,7 @@ from localcloud.emulator.repairs import (
     distributed_map,
     function_workers,
     json_lines,
+    lambda_log,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
@@ -38,6 +39,7 @@ def repair() -> None:
     distributed_map.repair()
     function_workers.repair()
     json_lines.repair()
+    lambda_log.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()

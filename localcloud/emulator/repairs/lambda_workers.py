@@ -28,6 +28,32 @@ STARTING_AT_ONCE = os.cpu_count() or 1
 LOOK_AGAIN_SECONDS = 0.5
 
 Worker = Any
+Config = dict[str, Any]
+
+
+class Changes:
+    """Wakes calls that wait for a worker, no more of them than can go on."""
+
+    def __init__(self) -> None:
+        """All methods are called under `lock`."""
+        self.lock = threading.Lock()
+        self._functions: dict[str, threading.Condition] = {}
+
+    def wait(self, config: Config) -> None:
+        """Wait until something may have changed for a call of this function."""
+        self._of(config).wait(LOOK_AGAIN_SECONDS)
+
+    def tell_one(self, config: Config) -> None:
+        """A worker of this function is free."""
+        self._of(config).notify()
+
+    def tell_all(self) -> None:
+        """Another worker, of any function, may start."""
+        for condition in self._functions.values():
+            condition.notify_all()
+
+    def _of(self, config: Config) -> threading.Condition:
+        return self._functions.setdefault(config["FunctionArn"], threading.Condition(self.lock))
 
 
 def repair() -> None:
@@ -36,27 +62,32 @@ def repair() -> None:
     release: Callable[[Worker | None], None] = private(RELEASE)
     spawn: Callable[[Worker], None] = private(SPAWN)
     depth = private(DEPTH)
-    changed = threading.Condition()
+    changed = Changes()
     starting: set[Worker] = set()
 
     def settled(worker: Worker | None) -> None:
-        with changed:
-            starting.discard(worker)
-            changed.notify_all()
+        with changed.lock:
+            if worker in starting:
+                starting.discard(worker)
+                changed.tell_all()
+            elif worker is not None:
+                changed.tell_one(worker.config)
 
     @wraps(acquire)
-    def acquire_in_turn(*arguments: Any, **options: Any) -> tuple[Worker | None, str]:
+    def acquire_in_turn(
+        name: str, config: Config, *arguments: Any, **options: Any
+    ) -> tuple[Worker | None, str]:
         # Called over the API a function is at depth 1; a state machine's task is at depth 0.
         if depth.get() > 1:
-            return acquire(*arguments, **options)
-        with changed:
+            return acquire(name, config, *arguments, **options)
+        with changed.lock:
             while True:
                 # A function's first worker always starts: none other could serve the call.
                 limit = WORKERS_PER_FUNCTION if len(starting) < STARTING_AT_ONCE else 1
-                worker, how = acquire(*arguments, **options, max_concurrency=limit)
+                worker, how = acquire(name, config, *arguments, **options, max_concurrency=limit)
                 if worker is not None:
                     break
-                changed.wait(LOOK_AGAIN_SECONDS)
+                changed.wait(config)
             if how == "spawn":
                 starting.add(worker)
             return worker, how

@@ -1,9 +1,10 @@
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from localcloud.emulator.repairs.python_handler import HANDLER_ERROR, as_on_aws
+from localcloud.emulator.repairs.python_handler import END_OF_LOG, HANDLER_ERROR, as_on_aws
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
 
@@ -46,7 +47,7 @@ def test_a_result_without_a_json_form_is_a_marshal_error(result: Any) -> None:
     assert report["errorMessage"].startswith("Unable to marshal response: ")
 
 
-def test_the_log_of_a_call_ends_with_a_blank_line(capsys: pytest.CaptureFixture[str]) -> None:
-    as_on_aws(lambda event, context: None)({}, CONTEXT)
+def test_the_log_of_a_call_ends_with_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    as_on_aws(lambda event, context: print("unfinished", end="", file=sys.stderr))({}, CONTEXT)
 
-    assert capsys.readouterr().err == "\n"
+    assert capsys.readouterr().err == f"unfinished\n{END_OF_LOG}\n"

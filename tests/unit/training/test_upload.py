@@ -51,6 +51,21 @@ def test_every_file_arrives_as_it_is(bucket: str, dataset: Dataset) -> None:
     assert types[".json"] == "application/json"
 
 
+def test_no_file_waits_for_leave_to_be_sent(
+    bucket: str, dataset: Dataset, aws: boto3.Session
+) -> None:
+    headers: list[set[str]] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        headers.append(set(params["headers"]))
+
+    aws.events.register_last("before-call.s3", record)
+    upload.upload(dataset, bucket)
+
+    assert headers
+    assert not any("Expect" in each for each in headers)
+
+
 def test_manifest_goes_up_last(bucket: str, dataset: Dataset, puts: list[str]) -> None:
     upload.upload(dataset, bucket)
     assert len(puts) == 9

@@ -1,5 +1,6 @@
 """Contract tests of the repairs of Lambda; each fails without its repair."""
 
+import base64
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,28 @@ def test_a_node_error_has_its_name(functions: Any) -> None:
     assert answer["error"] == "Unhandled"
     assert answer["payload"]["errorType"] == "NotSureEnough"
     assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
+
+
+def test_the_log_of_a_call_is_its_own_and_complete(functions: Any) -> None:
+    source = """
+import sys, time
+def handler(event, context):
+    print(event, "begins")
+    sys.stdout.flush()
+    time.sleep(0.02)
+    print(event, "ends", end="")
+"""
+    function = functions.python(source)
+
+    def log(event: str) -> list[str]:
+        answer = functions.client.invoke(
+            FunctionName=function, Payload=json.dumps(event), LogType="Tail"
+        )
+        lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+        return [line for line in lines if not line.startswith(("START", "END", "REPORT"))]
+
+    assert log("first") == ["first begins", "first ends"]
+    assert log("second") == ["second begins", "second ends"]
 
 
 def test_a_worker_survives_an_error_of_its_handler(functions: Any) -> None:

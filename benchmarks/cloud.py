@@ -1,0 +1,165 @@
+"""The whole application on a local cloud of its own, for the length of a block."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from rich.console import Console
+
+from demo.cdk import Cdk
+from demo.staged import read_staged
+from demo.steps import Steps
+from localcloud.launcher import LocalCloud, free_port
+from settings import Settings, load
+from training import stage
+from training.source import Source
+
+ENVIRONMENT = "dev"
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution of a state machine that has ended."""
+
+    arn: str
+    seconds: float
+    """From the request that started it until its end was seen."""
+    status: str
+    error: str | None
+    cause: str | None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The deployed application; boto3's default session points at its cloud."""
+
+    local: LocalCloud
+    settings: Settings
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Outputs of a stack ("Storage", ...) by name."""
+        (described,) = boto3.client("cloudformation").describe_stacks(
+            StackName=self.settings.stack_name(stack)
+        )["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+
+    @cached_property
+    def state_machine(self) -> str:
+        """ARN of the classification workflow."""
+        return self.outputs("Workflow")["StateMachineArn"]
+
+    @cached_property
+    def _images(self) -> list[dict[str, str]]:
+        bucket = self.outputs("Storage")["DataBucketName"]
+        staged = read_staged(bucket=bucket, parameter=self.settings.dataset_parameter)
+        return [{"s3_bucket": bucket, "s3_key": key} for key in staged.truth]
+
+    def images(self, count: int) -> list[dict[str, str]]:
+        """So many pictures as an execution takes them; the validation pictures take turns."""
+        return [self._images[number % len(self._images)] for number in range(count)]
+
+    def functions(self) -> list[str]:
+        """Names of the workflow's three functions, in the order of the steps."""
+        return [
+            str(state["Arguments"]["FunctionName"]).split(":function:")[-1]
+            for state in item_states(definition(self.state_machine)).values()
+            if state["Type"] == "Task"
+        ]
+
+
+@contextmanager
+def deployed(source: Source, console: Console) -> Iterator[Cloud]:
+    """Start, bootstrap, deploy the buckets, stage, deploy the rest; all is gone at the end."""
+    settings = load(ENVIRONMENT)
+    steps = Steps(console)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with (
+            LocalCloud(port=free_port(), folder=folder).running() as local,
+            patch.dict(os.environ, local.environment(), clear=True),
+        ):
+            cli = Cdk(assembly=folder / "cdk.out", logs=folder)
+            deploy = ("deploy", "--require-approval", "never", "--method", "direct")
+            with steps.step("synth") as say:
+                cli.synth(f"environment={ENVIRONMENT}", log="synth", say=say)
+            with steps.step("bootstrap") as say:
+                cli.run("bootstrap", log="bootstrap", say=say)
+            with steps.step("deploy storage") as say:
+                cli.run(*deploy, settings.stack_name("Storage"), log="storage", say=say)
+            with steps.step("stage data"):
+                stage.run(settings, source, console=Console(file=StringIO()))
+            with steps.step("deploy the rest") as say:
+                cli.run(*deploy, "--all", log="deploy", say=say)
+            yield Cloud(local, settings)
+
+
+def execute(state_machine: str, event: Any) -> Execution:
+    """Run an execution to its end, whatever that is."""
+    client = boto3.client("stepfunctions")
+    start = time.perf_counter()
+    arn = client.start_execution(stateMachineArn=state_machine, input=json.dumps(event))[
+        "executionArn"
+    ]
+    while (state := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        time.sleep(POLL_SECONDS)
+    return Execution(
+        arn=arn,
+        seconds=time.perf_counter() - start,
+        status=state["status"],
+        error=state.get("error"),
+        cause=state.get("cause"),
+    )
+
+
+def map_output_bytes(execution: str) -> list[int]:
+    """Size of what each Map of an execution put out, in their order."""
+    pages = (
+        boto3.client("stepfunctions")
+        .get_paginator("get_execution_history")
+        .paginate(executionArn=execution, PaginationConfig={"PageSize": 1000})
+    )
+    return [
+        len(event["stateExitedEventDetails"]["output"].encode())
+        for page in pages
+        for event in page["events"]
+        if event["type"] == "MapStateExited"
+    ]
+
+
+def definition(state_machine: str) -> dict[str, Any]:
+    """What a state machine was deployed with."""
+    described = boto3.client("stepfunctions").describe_state_machine(stateMachineArn=state_machine)
+    content: dict[str, Any] = json.loads(described["definition"])
+    return content
+
+
+def item_states(machine: dict[str, Any]) -> dict[str, Any]:
+    """The states of all Maps of a definition, by name."""
+    return {
+        name: state
+        for outer in machine["States"].values()
+        if outer["Type"] == "Map"
+        for name, state in outer["ItemProcessor"]["States"].items()
+    }
+
+
+def forget_workers(functions: Sequence[str]) -> None:
+    """Let the next call of each function be a cold start, as after a deployment.
+
+    Any update of a setting that an environment starts with does that, also to the same value.
+    """
+    client = boto3.client("lambda")
+    for function in functions:
+        timeout = client.get_function_configuration(FunctionName=function)["Timeout"]
+        client.update_function_configuration(FunctionName=function, Timeout=timeout)

@@ -1,0 +1,129 @@
+"""Makes the usual functions and state machines on the cloud of a boto3 session."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+HANDLERS = Path(__file__).with_name("handlers")
+STEPS = {"Serialize": "serialize", "Classify": "classify", "Filter": "filter"}
+"""Module of each step, in their order."""
+NAME = "students"
+ROLE = f"arn:aws:iam::000000000000:role/{NAME}"
+DEPLOYED_THRESHOLD = "THRESHOLD = 0.93"
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The deployed functions."""
+
+    arns: Mapping[str, str]
+    """By step."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the functions, in the order of the steps."""
+        return [arn.rsplit(":", 1)[-1] for arn in self.arns.values()]
+
+
+def package(step: str, *, threshold: float) -> bytes:
+    """Zip file of one step's function; `threshold` replaces the one in the filter's code."""
+    source = (HANDLERS / f"{STEPS[step]}.py").read_text(encoding="utf-8")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "lambda_function.py", source.replace(DEPLOYED_THRESHOLD, f"THRESHOLD = {threshold}")
+        )
+    return code.getvalue()
+
+
+def task(arn: str) -> dict[str, Any]:
+    """State that calls a function, as the console's designer writes it."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "OutputPath": "$.Payload",
+        "Parameters": {"Payload.$": "$", "FunctionName": f"{arn}:$LATEST"},
+        "Retry": [{"ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 2}],
+    }
+
+
+def chain(functions: Functions) -> dict[str, Any]:
+    """Definition of one picture's three steps: the event goes in, the filter's reply comes out."""
+    return _in_a_row({step: task(arn) for step, arn in functions.arns.items()})
+
+
+def three_maps(functions: Functions) -> dict[str, Any]:
+    """Definition for a list of events: a Map for each step, one after the other."""
+    return _in_a_row(
+        {
+            f"{step} all": {
+                "Type": "Map",
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    **_in_a_row({step: task(arn)}),
+                },
+            }
+            for step, arn in functions.arns.items()
+        }
+    )
+
+
+def _in_a_row(states: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    names = list(states)
+    following = [{"Next": name} for name in names[1:]] + [{"End": True}]
+    return {
+        "StartAt": names[0],
+        "States": {
+            name: states[name] | transition
+            for name, transition in zip(names, following, strict=True)
+        },
+    }
+
+
+@contextmanager
+def functions(session: boto3.Session, *, threshold: float) -> Iterator[Functions]:
+    """The three functions, for the length of the block."""
+    client = session.client("lambda")
+    made: dict[str, str] = {}
+    try:
+        for step, module in STEPS.items():
+            made[step] = client.create_function(
+                FunctionName=f"{NAME}-{module}",
+                Runtime="python3.13",
+                Handler="lambda_function.lambda_handler",
+                Role=ROLE,
+                Timeout=60,
+                Code={"ZipFile": package(step, threshold=threshold)},
+            )["FunctionArn"]
+        yield Functions(made)
+    finally:
+        for step in made:
+            name = f"{NAME}-{STEPS[step]}"
+            client.delete_function(FunctionName=name)
+            _delete_log_group(session, f"/aws/lambda/{name}")
+
+
+@contextmanager
+def state_machine(session: boto3.Session, definition: Mapping[str, Any]) -> Iterator[str]:
+    """ARN of a state machine, for the length of the block."""
+    client = session.client("stepfunctions")
+    arn = client.create_state_machine(name=NAME, definition=json.dumps(definition), roleArn=ROLE)[
+        "stateMachineArn"
+    ]
+    try:
+        yield arn
+    finally:
+        client.delete_state_machine(stateMachineArn=arn)
+
+
+def _delete_log_group(session: boto3.Session, name: str) -> None:
+    logs = session.client("logs")
+    if logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+        logs.delete_log_group(logGroupName=name)

@@ -1,0 +1,232 @@
+"""The workflow beside the usual one: speed, state, packages and cold starts.
+
+The comparator (`benchmarks/comparator/`) is three chained functions that carry `image_data` through
+every state, with a Map for each step, on the same local cloud and the same endpoint. It makes its
+boto3 clients once, outside of the handlers, as the better ones of its kind do. Its filter's
+threshold is 0 here, for otherwise its first unsure picture would end the execution.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+
+from benchmarks import packages
+from benchmarks.cloud import Cloud, definition, execute, map_output_bytes
+from benchmarks.comparator import workflow as comparator
+from benchmarks.rows import Findings, Row
+from benchmarks.ways import Timed, Way, portions, time_both
+from stacks.constructs.workflow_expressions import MAX_IMAGES
+
+PICTURES = (1, 40, 200, 1000)
+COLD_PICTURES = (1, 40)
+STATE_LIMIT = 262_144
+"""Bytes; https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+
+AIM_SPEED = 3.0
+AIM_STATE = 10.0
+
+
+def transitions(states: Mapping[str, Any], start: str) -> int:
+    """States that a picture goes through, from `start`, the longest way without an error."""
+    state = states[start]
+    following = [choice["Next"] for choice in state.get("Choices", ())]
+    following += [state[key] for key in ("Next", "Default") if key in state]
+    return 1 + max((transitions(states, name) for name in following), default=0)
+
+
+def transitions_a_picture(machine: Mapping[str, Any]) -> int:
+    """The same, over all Maps of a definition."""
+    return sum(
+        transitions(outer["ItemProcessor"]["States"], outer["ItemProcessor"]["StartAt"])
+        for outer in machine["States"].values()
+        if outer["Type"] == "Map"
+    )
+
+
+def run(
+    cloud: Cloud,
+    *,
+    pictures: Sequence[int],
+    repeats: int,
+    cold_pictures: Sequence[int] = COLD_PICTURES,
+) -> Findings:
+    """Measure; both take turns, so that what else the machine does hits both."""
+    ours = Way(
+        state_machine=cloud.state_machine,
+        functions=cloud.functions(),
+        event=lambda count: {"images": cloud.images(count)},
+        holds=MAX_IMAGES,
+    )
+    with comparator_way(cloud) as theirs:
+        group = cloud.local.pid() or 0
+        cold = time_both(ours, theirs, cold_pictures, repeats=repeats, group=group, cold=True)
+        warm = time_both(ours, theirs, pictures, repeats=repeats, group=group, cold=False)
+        rows = [
+            *_speed_rows(warm, theirs),
+            *_processor_rows(warm),
+            *_cold_rows(cold),
+            *_state_rows(ours, theirs),
+            *packages.rows(ours.functions, theirs.functions, repeats=repeats),
+        ]
+        remarks = [*_remarks(ours, theirs, pictures), _where_the_time_goes(warm)]
+        return Findings("Workflow", rows, remarks)
+
+
+@contextmanager
+def comparator_way(cloud: Cloud) -> Iterator[Way]:
+    """The comparator on the same cloud, for the length of the block."""
+    session = boto3.Session()
+    with (
+        comparator.functions(session, threshold=0.0) as functions,
+        comparator.state_machine(session, comparator.three_maps(functions)) as machine,
+    ):
+        yield _what_it_holds(
+            Way(
+                state_machine=machine,
+                functions=functions.names,
+                event=lambda count: [
+                    {"image_data": "", "inferences": [], **image} for image in cloud.images(count)
+                ],
+                holds=1,
+            )
+        )
+
+
+def _what_it_holds(way: Way) -> Way:
+    """The comparator, with as many pictures an execution as its state can carry.
+
+    That is found from the size of one picture, so that it is given its best.
+    """
+    (execution,) = way.run(1)
+    holds = STATE_LIMIT // max(map_output_bytes(execution.arn))
+    return Way(way.state_machine, way.functions, way.event, holds)
+
+
+def _speed_rows(warm: Timed, theirs: Way) -> list[Row]:
+    return [
+        Row(
+            what=f"warm, {_pictures(count)}{_executions(count, theirs)}",
+            unit="pictures/s",
+            ours=[count / value for value in warm.ours.wall[count]],
+            theirs=[count / value for value in warm.theirs.wall[count]],
+            better="more",
+            aim=AIM_SPEED if count > 1 else None,
+        )
+        for count in warm.ours.wall
+    ]
+
+
+def _processor_rows(warm: Timed) -> list[Row]:
+    """What the processors did for the largest run: where the limit is."""
+    count = max(warm.ours.wall)
+
+    def a_picture(seconds: Mapping[int, Sequence[float]]) -> list[float]:
+        return [1000 * value / count for value in seconds[count]]
+
+    return [
+        Row(
+            what=f"warm, {_pictures(count)}: {what}",
+            unit="ms/picture",
+            ours=a_picture(ours),
+            theirs=a_picture(theirs),
+        )
+        for what, ours, theirs in (
+            ("all", warm.ours.wall, warm.theirs.wall),
+            ("emulator's processor time", warm.ours.emulator, warm.theirs.emulator),
+            ("workers' and model server's", warm.ours.others, warm.theirs.others),
+        )
+    ]
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"
+
+
+def _executions(count: int, theirs: Way) -> str:
+    ours, comparators = (
+        len(portions(count, at_most=holds)) for holds in (MAX_IMAGES, theirs.holds)
+    )
+    return "" if comparators == 1 else f" (executions: {ours} and {comparators})"
+
+
+def _cold_rows(cold: Timed) -> list[Row]:
+    return [
+        Row(
+            what=f"cold, {_pictures(count)}",
+            unit="s",
+            ours=cold.ours.wall[count],
+            theirs=cold.theirs.wall[count],
+        )
+        for count in cold.ours.wall
+    ]
+
+
+def _state_rows(ours: Way, theirs: Way) -> list[Row]:
+    count = min(40, theirs.holds)
+    sizes = [map_output_bytes(way.run(count)[0].arn) for way in (ours, theirs)]
+    steps = [transitions_a_picture(definition(way.state_machine)) for way in (ours, theirs)]
+    return [
+        Row(
+            what="largest Map output",
+            unit="bytes/picture",
+            ours=[max(sizes[0]) / count],
+            theirs=[max(sizes[1]) / count],
+            aim=AIM_STATE,
+        ),
+        Row(
+            what="all Map outputs",
+            unit="bytes/picture",
+            ours=[sum(sizes[0]) / count],
+            theirs=[sum(sizes[1]) / count],
+        ),
+        Row(what="state transitions", unit="a picture", ours=[steps[0]], theirs=[steps[1]]),
+    ]
+
+
+def _remarks(ours: Way, theirs: Way, pictures: Sequence[int]) -> list[str]:
+    remarks = [
+        "The comparator makes its clients once and its three Maps wait for each other; the largest "
+        f"Map output of {theirs.holds} pictures is all that 256 KiB of state hold. Above that it "
+        "gets as many executions as it takes, one after the other. Each execution includes the "
+        "0.15 s that the emulator waits before it starts one.",
+        "State transitions are counted in the deployed definitions, on the longest way without an "
+        "error, because the emulator keeps no history of a Map's items. Each Map itself, and what "
+        "stands before and after it, is the same for any number of pictures and is not counted. "
+        "Ours has two more than the comparator: the Choice on the verdict, and the state of each "
+        "verdict, which the metrics are made of.",
+    ]
+    for way, name in ((theirs, "the comparator"), (ours, "ours")):
+        too_many = [count for count in pictures if count > way.holds]
+        if too_many:
+            execution = execute(way.state_machine, way.event(min(too_many)))
+            remarks.append(
+                f"{min(too_many):,} pictures in one execution: {name} ends as {execution.status}, "
+                f"{execution.error}: {_in_short(execution.cause)}."
+            )
+    return remarks
+
+
+def _where_the_time_goes(warm: Timed) -> str:
+    count = max(warm.ours.wall)
+    ours, theirs = (
+        1000 * statistics.median(times.emulator[count]) / count
+        for times in (warm.ours, warm.theirs)
+    )
+    return (
+        "Where the time goes, warm: the emulator is one Python process, and takes "
+        f"{ours:.1f} ms of processor time for each picture of ours and {theirs:.1f} ms for one of "
+        "the comparator's, because both call three functions, read S3 and ask the endpoint once. "
+        "No order of the states changes that: what ours gains here is that no Map waits for "
+        "another and that an execution holds more. More than that takes fewer calls, which is "
+        "what the bulk path does (see Growth). Cold: a function starts by importing boto3 and "
+        "making its client, which is all but a few milliseconds of its import, and is the same "
+        "for the comparator; the emulator starts as many workers at a time as there are cores."
+    )
+
+
+def _in_short(cause: str | None) -> str:
+    return json.dumps((cause or "")[:200])[1:-1].rstrip(".")

@@ -1,0 +1,77 @@
+"""The cost model: lines, knees, and the prices file."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from benchmarks import costs
+from benchmarks.costs import Line
+
+MODEL = costs.read()
+
+
+def changed(section: str, **figures: float) -> costs.Model:
+    part = getattr(MODEL, section).model_copy(update=figures)
+    return MODEL.model_copy(update={section: part})
+
+
+def test_transitions_are_what_inline_costs_most() -> None:
+    free = changed("prices", transitions_per_million=0.0)
+    a_million = (costs.inline(MODEL).each - costs.inline(free).each) * 1e6
+
+    assert a_million == pytest.approx(5 * 25)
+    assert costs.inline(free).each * 1e6 < a_million / 10
+
+
+def test_a_batch_shares_its_transitions_and_its_call() -> None:
+    larger = changed("assumptions", batch_size=MODEL.assumptions.batch_size * 2)
+
+    assert costs.bulk(larger).each < costs.bulk(MODEL).each < costs.inline(MODEL).each
+
+
+def test_an_endpoint_costs_without_a_picture() -> None:
+    assert costs.endpoint_all_month(MODEL) == Line(730 * MODEL.prices.endpoint_hour, 0)
+
+
+def test_a_switched_instance_costs_its_starts_and_its_work() -> None:
+    model = changed("assumptions", runs_a_month=10.0, start_minutes=6.0)
+    line = costs.endpoint_for_the_runs(model)
+
+    assert line.fixed == pytest.approx(model.prices.endpoint_hour)
+    an_hours_work = model.assumptions.endpoint_pictures_per_second * 3600
+    assert line.at(an_hours_work) == pytest.approx(2 * model.prices.endpoint_hour)
+
+
+def test_the_knee_is_where_both_cost_the_same() -> None:
+    lines = {"cheap start": Line(1, 0.5), "cheap picture": Line(10, 0.2)}
+    knee = costs.knee(lines, "cheap start", "cheap picture")
+
+    assert knee == pytest.approx(30)
+    assert lines["cheap start"].at(30) == pytest.approx(lines["cheap picture"].at(30))
+    assert costs.cheapest(lines, 29) == "cheap start"
+    assert costs.cheapest(lines, 31) == "cheap picture"
+
+
+@pytest.mark.parametrize("other", [Line(2, 0.5), Line(2, 0.6)], ids=["parallel", "worse in both"])
+def test_without_a_crossing_there_is_no_knee(other: Line) -> None:
+    lines = {"one": Line(1, 0.5), "other": other}
+
+    assert costs.knee(lines, "one", "other") is None
+    assert costs.cheapest(lines, 1e12) == "one"
+
+
+def test_every_volume_has_all_paths_and_a_cheapest_one() -> None:
+    findings = costs.run()
+
+    assert len(findings.rows) == len(costs.VOLUMES) * len(costs.paths(MODEL))
+    assert any("Cheapest path" in remark for remark in findings.remarks)
+    assert sum(remark.startswith("Knee") for remark in findings.remarks) == 3
+
+
+def test_a_price_that_is_missing_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(costs.FILE.read_text().replace("endpoint_hour = 0.736", ""))
+
+    with pytest.raises(ValidationError, match=r"prices\.endpoint_hour"):
+        costs.read(file)

@@ -1,0 +1,33 @@
+"""How runs are divided, and what is counted in definitions."""
+
+import pytest
+
+from benchmarks import ways, workflow
+from benchmarks.comparator import workflow as comparator
+
+
+@pytest.mark.parametrize(
+    ("pictures", "at_most", "portions"),
+    [(1, 58, [1]), (58, 58, [58]), (59, 58, [30, 29]), (1000, 500, [500, 500])],
+)
+def test_as_few_executions_as_hold_the_pictures(
+    pictures: int, at_most: int, portions: list[int]
+) -> None:
+    assert ways.portions(pictures, at_most=at_most) == portions
+
+
+def test_transitions_follow_the_longest_way() -> None:
+    states = {
+        "Start": {"Type": "Task", "Next": "Which?"},
+        "Which?": {"Type": "Choice", "Choices": [{"Next": "Long"}], "Default": "Short"},
+        "Long": {"Type": "Pass", "Next": "Short"},
+        "Short": {"Type": "Pass", "End": True},
+    }
+
+    assert workflow.transitions(states, "Start") == 4
+
+
+def test_the_comparator_has_a_map_for_each_step() -> None:
+    functions = comparator.Functions({step: f"arn:{step}" for step in comparator.STEPS})
+
+    assert workflow.transitions_a_picture(comparator.three_maps(functions)) == 3
