@@ -69,13 +69,13 @@ class Cloud:
         """So many pictures as an execution takes them; the validation pictures take turns."""
         return [self._images[number % len(self._images)] for number in range(count)]
 
-    def functions(self) -> list[str]:
-        """Names of the workflow's three functions, in the order of the steps."""
-        return [
-            str(state["Arguments"]["FunctionName"]).split(":function:")[-1]
-            for state in item_states(definition(self.state_machine)).values()
+    def functions(self) -> dict[str, str]:
+        """Names of the workflow's three functions, by the first word of the state that calls it."""
+        return {
+            name.split()[0]: str(state["Arguments"]["FunctionName"]).split(":function:")[-1]
+            for name, state in item_states(definition(self.state_machine)).items()
             if state["Type"] == "Task"
-        ]
+        }
 
 
 @contextmanager

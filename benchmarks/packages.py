@@ -1,19 +1,22 @@
 """What functions weigh, and how long their modules take to import."""
 
 import importlib.metadata
+import io
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
+import urllib3
 
-from benchmarks.comparator.workflow import HANDLERS, STEPS
 from benchmarks.rows import Row
-from localcloud.environment import PROJECT, REGION
+from localcloud.environment import REGION
 
-OURS = ("serialize_image", "classify_image", "filter_confidence")
 SDK = "sagemaker-core"
 SDK_IMPORT = "from sagemaker.core.resources import Endpoint"
 IN_THE_RUNTIME = frozenset(
@@ -29,71 +32,96 @@ start = time.perf_counter()
 print(time.perf_counter() - start)
 """
 
-ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": REGION,
-    "AWS_REGION": REGION,
-    "CLASSES": "bicycle,motorcycle",
-    "CONFIDENCE_THRESHOLD": "0.93",
-    "ENDPOINT_NAME": "scones-dev",
-    "REJECTION_STYLE": "status",
-}
+
+@dataclass(frozen=True)
+class Package:
+    """A deployed function's code, unpacked."""
+
+    folder: Path
+    zipped_bytes: int
+    module: str
+    environment: Mapping[str, str]
+
+    @property
+    def unzipped_bytes(self) -> int:
+        """Size of its files."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def import_ms(self, repeats: int) -> list[float]:
+        """Milliseconds of importing the handler's module."""
+        statement = f"import importlib; importlib.import_module({self.module!r})"
+        return import_ms(statement, self.folder, self.environment, repeats=repeats)
 
 
-def rows(ours: Sequence[str], theirs: Sequence[str], *, repeats: int) -> list[Row]:
-    """Packages and imports of the deployed functions; names in the order of the steps."""
-    result = [
-        Row(
-            what="packages of the three functions",
-            unit="bytes",
-            ours=[sum(map(code_bytes, ours))],
-            theirs=[sum(map(code_bytes, theirs))],
+def rows(ours: Mapping[str, str], theirs: Mapping[str, str], *, repeats: int) -> list[Row]:
+    """Packages and imports of the deployed functions, by step."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        our, their = (
+            {step: unpack(function, folder / way / step) for step, function in functions.items()}
+            for way, functions in (("ours", ours), ("theirs", theirs))
         )
-    ]
-    for name, step in zip(OURS, STEPS, strict=True):
-        our_folder = PROJECT / "lambda_src" / name
-        result.append(
+        alone = import_ms("import boto3", folder, {}, repeats=repeats)
+        return [
             Row(
-                what=f"import of {name}",
-                unit="ms",
-                ours=import_ms("import handler", folder=our_folder, repeats=repeats),
-                theirs=import_ms(f"import {STEPS[step]}", folder=HANDLERS, repeats=repeats),
-            )
-        )
-    alone = import_ms("import boto3", folder=HANDLERS, repeats=repeats)
-    result.append(Row(what="import of boto3 alone", unit="ms", ours=alone, theirs=alone))
-    return result + sdk_rows(repeats=repeats)
+                what="packages of the three functions",
+                unit="bytes",
+                ours=[sum(package.zipped_bytes for package in our.values())],
+                theirs=[sum(package.zipped_bytes for package in their.values())],
+            ),
+            *(
+                Row(
+                    what=f"import of the function: {step}",
+                    unit="ms",
+                    ours=our[step].import_ms(repeats),
+                    theirs=their[step].import_ms(repeats),
+                )
+                for step in our
+            ),
+            Row(what="import of boto3 alone", unit="ms", ours=alone, theirs=alone),
+            *sdk_rows(our["Classify"], repeats=repeats),
+        ]
 
 
-def sdk_rows(*, repeats: int) -> list[Row]:
+def unpack(function: str, folder: Path) -> Package:
+    """The function as it is deployed, below `folder`."""
+    described = boto3.client("lambda").get_function(FunctionName=function)
+    configuration = described["Configuration"]
+    content = urllib3.request("GET", described["Code"]["Location"]).data
+    zipfile.ZipFile(io.BytesIO(content)).extractall(folder)
+    return Package(
+        folder=folder,
+        zipped_bytes=configuration["CodeSize"],
+        module=configuration["Handler"].rpartition(".")[0].replace("/", "."),
+        environment=configuration.get("Environment", {}).get("Variables", {}),
+    )
+
+
+def sdk_rows(classify: Package, *, repeats: int) -> list[Row]:
     """The variant that calls the endpoint by the SageMaker SDK, where that is installed."""
     try:
         size = installed_bytes(SDK)
     except importlib.metadata.PackageNotFoundError:
         return []
-    folder = PROJECT / "lambda_src" / "classify_image"
     return [
         Row(
-            what=f"classify_image, with {SDK} instead: package, unzipped",
+            what=f"Classify, beside {SDK} alone: package, unzipped",
             unit="bytes",
-            ours=[sum(file.stat().st_size for file in folder.glob("*.py"))],
+            ours=[classify.unzipped_bytes],
             theirs=[size],
         ),
         Row(
-            what=f"classify_image, with {SDK} instead: import",
+            what=f"Classify, beside {SDK} alone: import",
             unit="ms",
-            ours=import_ms("import handler", folder=folder, repeats=repeats),
-            theirs=import_ms(SDK_IMPORT, folder=folder, repeats=repeats),
+            ours=classify.import_ms(repeats),
+            theirs=import_ms(SDK_IMPORT, classify.folder, {}, repeats=repeats),
         ),
     ]
 
 
-def code_bytes(function: str) -> int:
-    """Size of a deployed function's zip file."""
-    client = boto3.client("lambda")
-    return client.get_function_configuration(FunctionName=function)["CodeSize"]
-
-
-def import_ms(statement: str, *, folder: Path, repeats: int) -> list[float]:
+def import_ms(
+    statement: str, folder: Path, environment: Mapping[str, str], *, repeats: int
+) -> list[float]:
     """Milliseconds of an import in a process of its own; a first one warms the disk's cache."""
     code = IMPORT.format(folder=str(folder), statement=statement)
     measured = [
@@ -101,7 +129,7 @@ def import_ms(statement: str, *, folder: Path, repeats: int) -> list[float]:
         * float(
             subprocess.run(
                 [sys.executable, "-c", code],
-                env=ENVIRONMENT,
+                env={"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, **environment},
                 capture_output=True,
                 text=True,
                 check=True,

@@ -57,7 +57,7 @@ def run(
     """Measure; both take turns, so that what else the machine does hits both."""
     ours = Way(
         state_machine=cloud.state_machine,
-        functions=cloud.functions(),
+        functions=list(cloud.functions().values()),
         event=lambda count: {"images": cloud.images(count)},
         holds=MAX_IMAGES,
     )
@@ -70,7 +70,7 @@ def run(
             *_processor_rows(warm),
             *_cold_rows(cold),
             *_state_rows(ours, theirs),
-            *packages.rows(ours.functions, theirs.functions, repeats=repeats),
+            *packages.rows(cloud.functions(), _by_step(theirs), repeats=repeats),
         ]
         remarks = [*_remarks(ours, theirs, pictures), _where_the_time_goes(warm)]
         return Findings("Workflow", rows, remarks)
@@ -94,6 +94,10 @@ def comparator_way(cloud: Cloud) -> Iterator[Way]:
                 holds=1,
             )
         )
+
+
+def _by_step(theirs: Way) -> dict[str, str]:
+    return dict(zip(comparator.STEPS, theirs.functions, strict=True))
 
 
 def _what_it_holds(way: Way) -> Way:

@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from benchmarks import staging, workflow
+from benchmarks import costs, staging, workflow
 from benchmarks.cloud import Cloud
 from benchmarks.comparator.workflow import NAME
 from tests.local.deployment import Deployment
@@ -33,7 +33,8 @@ def test_the_workflow_is_measured_beside_the_comparator_up_to_where_that_ends(
     rows = {row.what: row for row in findings.rows}
     assert rows["largest Map output"].ratio is not None
     assert rows["largest Map output"].ratio > workflow.AIM_STATE
-    assert [*rows["state transitions"].ours, *rows["state transitions"].theirs] == [5, 3]
+    transitions = rows["state transitions"]
+    assert [*transitions.ours, *transitions.theirs] == [costs.INLINE_TRANSITIONS, costs.STEPS]
     assert all(row.ours for row in findings.rows)
     assert rows["cold, 1 picture"].ratio
     (limit,) = (remark for remark in findings.remarks if "in one execution" in remark)

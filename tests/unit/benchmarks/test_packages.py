@@ -7,7 +7,7 @@ from benchmarks import packages
 def test_an_import_is_timed_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(0.05)\n")
 
-    times = packages.import_ms("import slow", folder=tmp_path, repeats=2)
+    times = packages.import_ms("import slow", tmp_path, {}, repeats=2)
 
     assert len(times) == 2
     assert min(times) >= 50
