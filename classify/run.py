@@ -119,8 +119,7 @@ def _state_machine(settings: Settings) -> str:
     if not settings.endpoint.enabled:
         raise ClassificationError(
             f"endpoint.enabled = false in settings/{settings.environment}.toml: there is no "
-            'endpoint to ask. Deploy it, or use batch transform, which needs none (README, "Batch '
-            'transform")'
+            "endpoint to ask. Deploy it, or use batch transform, which needs none (docs/bulk.md)"
         )
     return stack_output(settings, "Batch", "BulkStateMachineArn")
 

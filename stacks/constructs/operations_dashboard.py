@@ -79,7 +79,7 @@ class OperationsDashboard(Construct):
         listed = " | ".join(f"[{title}]({console}/{path})" for title, path in links.items())
         return cloudwatch.TextWidget(
             markdown=f"# Scones {settings.environment}\n{listed}\n\n"
-            "What each alarm means and what to do: its description, and the README, *Operations*.",
+            "What each alarm means and what to do: its description, and docs/operations.md.",
             width=COLUMNS,
             height=3,
         )
