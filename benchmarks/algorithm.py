@@ -64,7 +64,7 @@ def run(source: Source, classes: Sequence[str], *, seeds: Sequence[int] = SEEDS)
         [
             f"The local algorithm stands in for SageMaker's on a laptop; nothing here says how "
             f"good that is. {FOLDS}-fold cross-validation on {len(files):,} training pictures "
-            f"({names}), {len(seeds)} seeds; accuracy of the folds from {min(accuracy):.3f} to "
+            f"({names}), seeds: {len(seeds)}; accuracy of the folds from {min(accuracy):.3f} to "
             f"{max(accuracy):.3f}, mean {np.mean(accuracy):.3f}. The calibration error is the mean "
             f"distance of confidence and accuracy over {BINS} bins of equal width, weighted by "
             "their pictures."

@@ -72,6 +72,8 @@ def _measure(
         for name in paths
         if name != COMPARATOR or count <= COMPARATOR_PICTURES
     ]
+    for path in paths.values():  # starts the workers; not kept
+        path(keys[: min(pictures)])
     for count, name in track(turns, "Growth"):
         with peak_memory(group) as memory:
             start = time.perf_counter()
@@ -217,8 +219,8 @@ def _remarks(measured: Mapping[str, Measured]) -> list[str]:
     remarks = [
         f"The inline path takes {MAX_IMAGES} pictures an execution, one execution after the other; "
         "bulk and batch get a manifest. The comparator gets no more than "
-        f"{COMPARATOR_PICTURES:,}. Each size is measured once, smaller ones first, so that the "
-        "first pays for cold starts; memory includes the idle workers of the paths before."
+        f"{COMPARATOR_PICTURES:,}. Each path first takes the smallest size once, which is "
+        "not kept, and then each size once; memory includes the idle workers of the other paths."
     ]
     for name, path in measured.items():
         if name != COMPARATOR and len(path.seconds) > 1:
