@@ -80,7 +80,16 @@ def measure(
             pictures = way(source, classes, bucket)
             if round_:
                 speeds[name].append(pictures / (time.perf_counter() - start))
+            _remove(s3, bucket)
     return speeds
+
+
+def _remove(s3: Any, bucket: str) -> None:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+        if keys:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": keys})
+    s3.delete_bucket(Bucket=bucket)
 
 
 def run(cloud: Cloud, source: Source, *, repeats: int) -> Findings:

@@ -41,10 +41,12 @@ def test_the_workflow_is_measured_beside_the_comparator_up_to_where_that_ends(
     assert "the comparator ends as FAILED, States.DataLimitExceeded" in limit
 
 
-def test_nothing_of_the_comparator_is_left(cloud: Cloud) -> None:
+def test_nothing_of_the_benchmarks_is_left(cloud: Cloud) -> None:
     functions = boto3.client("lambda").list_functions()["Functions"]
     machines = boto3.client("stepfunctions").list_state_machines()["stateMachines"]
 
     assert cloud.functions()
     assert not [each for each in functions if each["FunctionName"].startswith(NAME)]
     assert not [each for each in machines if each["name"] == NAME]
+    buckets = boto3.client("s3").list_buckets()["Buckets"]
+    assert not [bucket for bucket in buckets if bucket["Name"].startswith("benchmark-")]

@@ -14,7 +14,7 @@ from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 
 CLOSED = "http://127.0.0.1:9"
-HANDLER = "drift_detector.handler.lambda_handler"
+HANDLER = "lambda_src.drift_detector.handler.lambda_handler"
 PICTURES = 60
 
 
