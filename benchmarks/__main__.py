@@ -85,6 +85,12 @@ PARTS: Mapping[str, Callable[[Bench], Findings]] = {
 BY_DEFAULT = tuple(name for name in PARTS if name != "suite")
 
 
+def _command(given: Sequence[str], archive: Path | None) -> str:
+    """As it was given, but for the place of the archive, which is this machine's alone."""
+    shown = shlex.join(["python", "-m", "benchmarks", *given])
+    return shown.replace(shlex.quote(str(archive)), "ARCHIVE") if archive else shown
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and, where asked, write; the exit code does not judge."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -107,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = report.Run(
         machine=start,
         data=report.data(pictures),
-        command=shlex.join(["python", "-m", "benchmarks", *given]),
+        command=_command(given, options.archive),
         findings=findings,
     )
     for remark in run.remarks:

@@ -116,7 +116,7 @@ def _allowed(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
                 max_size=min(field.get("maxItems", 3), 5),
                 unique=True,
             )
-    raise NotImplementedError(f"no values for {field}")
+    raise TypeError(f"no values for {field}: give it a type that is known here")
 
 
 def _outside(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
