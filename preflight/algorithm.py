@@ -8,8 +8,8 @@ from preflight.aws import Aws
 from preflight.finding import Finding, Verdict
 from settings import Settings
 
-# The table of stacks/constructs/algorithm_image.py, which itself would import aws_cdk.
-TABLE = files("stacks.constructs") / "algorithm_registries.json"
+# The table of stacks/constructs/common/algorithm_image.py, which itself would import aws_cdk.
+TABLE = files("stacks.constructs.common") / "algorithm_registries.json"
 
 
 def algorithm(aws: Aws, _settings: Settings) -> Iterator[Finding]:

@@ -7,10 +7,10 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.batch_transform import BatchTransform
-from stacks.constructs.bulk_classification import BulkClassification
-from stacks.constructs.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notification_topic import NotificationTopic
+from stacks.constructs.batch.batch_transform import BatchTransform
+from stacks.constructs.batch.bulk_classification import BulkClassification
+from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
+from stacks.constructs.notifications.notification_topic import NotificationTopic
 
 
 class BatchStack(cdk.Stack):

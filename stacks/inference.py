@@ -7,7 +7,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.image_endpoint import ImageEndpoint
+from stacks.constructs.inference.image_endpoint import ImageEndpoint
 
 
 class InferenceStack(cdk.Stack):

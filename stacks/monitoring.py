@@ -8,18 +8,18 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.classification_workflow import ClassificationWorkflow
-from stacks.constructs.drift_alarms import DriftAlarms
-from stacks.constructs.drift_detector import DriftDetector
-from stacks.constructs.drift_metrics import DriftMetrics
-from stacks.constructs.drift_widgets import drift_widgets
-from stacks.constructs.image_endpoint import CAPTURES
-from stacks.constructs.model_baseline import ModelBaseline
-from stacks.constructs.operational_alarm import OperationalAlarm
-from stacks.constructs.operations_dashboard import OperationsDashboard
-from stacks.constructs.serving_alarms import ServingAlarms
-from stacks.constructs.verdict_metrics import VerdictMetrics
-from stacks.constructs.workflow_alarms import WorkflowAlarms
+from stacks.constructs.inference.image_endpoint import CAPTURES
+from stacks.constructs.monitoring.drift_alarms import DriftAlarms
+from stacks.constructs.monitoring.drift_detector import DriftDetector
+from stacks.constructs.monitoring.drift_metrics import DriftMetrics
+from stacks.constructs.monitoring.drift_widgets import drift_widgets
+from stacks.constructs.monitoring.model_baseline import ModelBaseline
+from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
+from stacks.constructs.monitoring.operations_dashboard import OperationsDashboard
+from stacks.constructs.monitoring.serving_alarms import ServingAlarms
+from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
+from stacks.constructs.monitoring.workflow_alarms import WorkflowAlarms
+from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
 class MonitoringStack(cdk.Stack):

@@ -7,11 +7,11 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.acknowledge import acknowledge
-from stacks.constructs.encryption_key import EncryptionKey
-from stacks.constructs.log_group import log_group
-from stacks.constructs.removal import removal_policy
-from stacks.constructs.tags import tag_list
+from stacks.constructs.common.acknowledge import acknowledge
+from stacks.constructs.common.encryption_key import EncryptionKey
+from stacks.constructs.common.log_group import log_group
+from stacks.constructs.common.removal import removal_policy
+from stacks.constructs.common.tags import tag_list
 
 NOT_STAGED = "not-staged"
 

@@ -7,7 +7,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.training_job import TrainingJob
+from stacks.constructs.training.training_job import TrainingJob
 
 
 class TrainingStack(cdk.Stack):

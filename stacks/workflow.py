@@ -7,14 +7,14 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs import workflow_expressions as expressions
-from stacks.constructs.classification_workflow import ClassificationWorkflow
-from stacks.constructs.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.encryption_key import allow_reading
-from stacks.constructs.event_notice import EventNotice
-from stacks.constructs.grants import allow
-from stacks.constructs.notification_topic import NotificationTopic
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.common.encryption_key import allow_reading
+from stacks.constructs.common.grants import allow
+from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
+from stacks.constructs.notifications.event_notice import EventNotice
+from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.workflow import workflow_expressions as expressions
+from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
 class WorkflowStack(cdk.Stack):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from stacks.constructs import workflow_expressions
+from stacks.constructs.workflow import workflow_expressions
 from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
 from tests.infrastructure.test_variants import as_list, statements, templates_with
 

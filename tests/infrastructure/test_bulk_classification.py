@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from settings import load
-from stacks.constructs.bulk_classification import TRANSIENT_ERRORS
-from stacks.constructs.dead_execution_notice import NOTIFIED_ERROR
+from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
+from stacks.constructs.notifications.dead_execution_notice import NOTIFIED_ERROR
 from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
 from tests.infrastructure.test_variants import statements, templates_with
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from stacks.constructs.classification_workflow import VERDICTS
+from stacks.constructs.workflow.classification_workflow import VERDICTS
 from tests.infrastructure.test_monitoring import (
     ENDPOINT,
     MACHINE,

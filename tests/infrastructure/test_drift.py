@@ -8,7 +8,7 @@ from aws_cdk.assertions import Template
 
 from lambda_src.drift_detector import figures
 from lambda_src.drift_detector.drift import COMPARISONS
-from stacks.constructs import drift_metrics
+from stacks.constructs.monitoring import drift_metrics
 from tests.infrastructure.test_monitoring import alarms_of, dimensions_of, monitoring_with, plain
 from tests.infrastructure.test_variants import as_list, statements, templates_with
 

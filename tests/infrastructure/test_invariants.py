@@ -9,8 +9,8 @@ import pytest
 from settings import Settings, load
 from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
-from stacks.constructs.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
-from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
+from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
+from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
 from tests.infrastructure.invariants import (
     INVARIANTS,
     Resource,

@@ -2,7 +2,7 @@
 
 NIST 800-53 R5 is the stricter pack because it is about any system; HIPAA's asks the same of these
 resources, but for patient data, which there is none of. What stays as it is has its reason beside
-the resource (stacks/constructs/acknowledge.py), or here for cfn-lint.
+the resource (stacks/constructs/common/acknowledge.py), or here for cfn-lint.
 """
 
 import json
@@ -19,8 +19,8 @@ from cfnlint.runner import Runner
 
 from settings import Settings, load
 from settings.loader import validate
-from stacks.constructs.acknowledge import acknowledge
-from stacks.constructs.grants import allow
+from stacks.constructs.common.acknowledge import acknowledge
+from stacks.constructs.common.grants import allow
 from tests.infrastructure.synthesis import STACKS, Templates, application, configuration
 
 PACKS = (AwsSolutionsChecks, NIST80053R5Checks)

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from settings.loader import validate
-from stacks.constructs.classification_workflow import REJECTION_ERROR
+from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR
 from tests.infrastructure.synthesis import states, synthesize
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from PIL import Image
 
-from stacks.constructs.workflow_expressions import STATUS_OF_ERROR
+from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
 
 ENVIRONMENT = {
     "AWS_RETRY_MODE": "adaptive",

@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from lambda_src.classify_batch.parts import json_lines, part_key
-from stacks.constructs.workflow_expressions import MAX_NAMED
+from stacks.constructs.workflow.workflow_expressions import MAX_NAMED
 
 MAP_RUN = "arn:aws:states:us-east-1:111122223333:mapRun:bulk/Prefix:run"
 EVENT = {

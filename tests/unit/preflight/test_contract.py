@@ -7,7 +7,7 @@ from aws_cdk.assertions import Template
 
 from preflight import algorithm, bootstrap, dataset, endpoint, notifications
 from settings import load
-from stacks.constructs.algorithm_image import TABLE
+from stacks.constructs.common.algorithm_image import TABLE
 from stacks.storage import NOT_STAGED
 from tests.infrastructure.synthesis import synthesize
 from training.upload import BUCKET_OUTPUT, STORAGE_STACK

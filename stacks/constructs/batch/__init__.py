@@ -1,0 +1,1 @@
+"""Batch: bulk classification through the endpoint, and batch transform without one."""

@@ -1,0 +1,264 @@
+"""The state machine for thousands of pictures: a Distributed Map of batches, then a Choice to SNS.
+
+What a Distributed Map's role needs:
+https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.batch import bulk_expressions as expressions
+from stacks.constructs.batch.bulk_functions import classify_batch, summarize_bulk
+from stacks.constructs.common.acknowledge import (
+    acknowledge,
+    acknowledge_inline_policy,
+    acknowledge_wildcard,
+)
+from stacks.constructs.common.encryption_key import allow_writing
+from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
+from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.rejection_report import report_rejections
+from stacks.constructs.workflow.classification_workflow import LAMBDA_ERRORS
+
+# What classify_batch raises for everything transient.
+TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
+
+# Room for the rest of a child's input below 256 KiB.
+MAX_BATCH_BYTES = 200_000
+
+LABELS = {"prefix": "Prefix", "csv": "Csv", "jsonl": "JsonLines"}
+
+
+class BulkClassification(Construct):
+    """Classifies all pictures below a prefix, or of a manifest; each gets one line of results."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data_bucket: s3.IBucket,
+        results_bucket: s3.IBucket,
+        topic: NotificationTopic,
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._data_bucket = data_bucket
+        self._results_bucket = results_bucket
+        self.results_uri = results_bucket.s3_url_for_object(expressions.RESULTS)
+        self._classify_batch, self._summarize = (
+            make(
+                self,
+                settings=settings,
+                data_bucket=data_bucket,
+                results_bucket=results_bucket,
+                encryption_key=encryption_key,
+            )
+            for make in (classify_batch, summarize_bulk)
+        )
+        self.functions = {"batch": self._classify_batch, "summary": self._summarize}
+        self.state_machine = JsonataStateMachine(
+            self,
+            "StateMachine",
+            settings=settings,
+            definition=self._definition(topic),
+            timeout=cdk.Duration.days(1),
+        )
+        topic.allow_key(self.state_machine)
+        allow_writing(self.state_machine, encryption_key)
+        self._allow_reading_map_runs()
+        self._acknowledge_grants()
+
+    # --- states ----------------------------------------------------------------------------------
+
+    def _definition(self, topic: NotificationTopic) -> sfn.IChainable:
+        read_input = sfn.Pass.jsonata(
+            self,
+            "Read input",
+            comment="Takes a prefix or a manifest, and where the results of an earlier run are",
+            outputs=expressions.read_input(
+                self._data_bucket.bucket_name, self._results_bucket.bucket_name
+            ),
+        )
+        invalid = sfn.Fail.jsonata(
+            self, "Invalid input", error="InvalidInput", cause=expressions.PROBLEM
+        )
+        summarize = self._invoke("Summarize", self._summarize, errors=LAMBDA_ERRORS)
+        summarize.next(
+            report_rejections(
+                self, settings=self._settings, topic=topic, message=expressions.MESSAGE
+            )
+        )
+        listing = sfn.Choice.jsonata(self, "How are the pictures listed?")
+        for name, reader in self._readers().items():
+            classify = self._classify_pictures(name, reader)
+            listing.when(
+                sfn.Condition.jsonata(expressions.is_listed_by(name)), classify.next(summarize)
+            )
+        return read_input.next(
+            sfn.Choice.jsonata(self, "Is the input usable?")
+            .when(sfn.Condition.jsonata(expressions.INPUT_IS_USABLE), listing)
+            .otherwise(invalid)
+        )
+
+    def _readers(self) -> dict[str, sfn.IItemReader]:
+        # The type of a reader is no JSONata: one Map for each.
+        bucket, key = self._data_bucket, expressions.KEY
+        return {
+            "prefix": sfn.S3ObjectsItemReader(bucket=bucket, prefix=key),
+            "csv": sfn.S3CsvItemReader(bucket=bucket, key=key),
+            "jsonl": sfn.S3JsonLItemReader(bucket=bucket, key=key),
+        }
+
+    def _classify_pictures(self, listing: str, reader: sfn.IItemReader) -> sfn.DistributedMap:
+        bulk = self._settings.bulk
+        label = LABELS[listing]
+        pictures = sfn.DistributedMap.jsonata(
+            self,
+            f"Classify pictures ({label})",
+            label=label,
+            item_reader=reader,
+            item_selector=expressions.LISTED_ITEM if listing == "prefix" else expressions.ITEM,
+            item_batcher=sfn.ItemBatcher(
+                max_items_per_batch=bulk.batch_size,
+                max_input_bytes_per_batch=MAX_BATCH_BYTES,
+                batch_input={"results": "{% $states.input.results %}"},
+            ),
+            # Express would be a little cheaper, and end after five minutes: an endpoint that is
+            # throttled until it has scaled out takes longer.
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            max_concurrency=bulk.max_concurrency,
+            tolerated_failure_percentage=bulk.tolerated_failure_percentage,
+            result_writer_v2=ResultsBelow(
+                bucket=self._results_bucket,
+                prefix=expressions.MAP_RESULTS,
+                # Without the inputs of what succeeded, and to be read line by line.
+                writer_config=sfn.WriterConfig(
+                    transformation=sfn.Transformation.COMPACT, output_type=sfn.OutputType.JSONL
+                ),
+            ),
+            outputs=expressions.WITH_MAP,
+        )
+        pictures.item_processor(
+            self._invoke(f"Classify batch ({label})", self._classify_batch, errors=TRANSIENT_ERRORS)
+        )
+        return pictures
+
+    def _invoke(
+        self, name: str, function: PythonFunction, *, errors: list[str]
+    ) -> tasks.LambdaInvoke:
+        task = tasks.LambdaInvoke.jsonata(
+            self,
+            name,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_text("{% $states.input %}"),
+            outputs="{% $states.result.Payload %}",
+            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
+        )
+        # Some ten minutes of waiting, beside what the function itself waits for.
+        task.add_retry(
+            errors=errors,
+            interval=cdk.Duration.seconds(5),
+            max_attempts=12,
+            backoff_rate=2,
+            max_delay=cdk.Duration.minutes(1),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return task
+
+    # --- grants ----------------------------------------------------------------------------------
+
+    def _allow_reading_map_runs(self) -> None:
+        # Not in the role's own policy: the function waits for that, and the state machine for the
+        # function.
+        map_runs = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="mapRun",
+            resource_name=f"{self.state_machine.state_machine_name}/*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        policy = iam.Policy(
+            self,
+            "MapRunPolicy",
+            statements=[
+                iam.PolicyStatement(actions=["states:DescribeMapRun"], resources=[map_runs])
+            ],
+        )
+        assert self._summarize.role
+        policy.attach_to_role(self._summarize.role)
+        acknowledge_inline_policy(policy)
+        acknowledge_wildcard(
+            policy, map_runs, reason="A Map Run has a name that Step Functions makes up."
+        )
+
+    def _acknowledge_grants(self) -> None:
+        machine = self.state_machine
+        acknowledge_wildcard(
+            machine,
+            self._results_bucket.arn_for_objects(f"{expressions.RESULTS}/*"),
+            reason="Each run has a folder of its own there.",
+        )
+        acknowledge_wildcard(
+            machine,
+            cdk.Stack.of(self).format_arn(
+                service="s3",
+                region="",
+                account="",
+                resource=self._data_bucket.bucket_name,
+                resource_name="*",
+            ),
+            reason="A manifest may be anywhere in the data bucket.",
+        )
+        executions = cdk.Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=cdk.Fn.select(6, cdk.Fn.split(":", machine.state_machine_arn)),
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for name in (":*", *(f"/{label}:*" for label in LABELS.values())):
+            acknowledge_wildcard(
+                machine,
+                f"{executions}{name}",
+                reason="CDK's grants on the state machine's own children, whose names Step "
+                "Functions makes up.",
+            )
+        for function in self.functions.values():
+            acknowledge_wildcard(
+                self.state_machine,
+                f"{function.function_arn}:*",
+                reason="CDK grants the versions of a function along with it; there is one.",
+            )
+            acknowledge(
+                function,
+                "NIST.800.53.R5-LambdaDLQ",
+                reason="The state machine waits for it, and retries; a dead-letter queue is for "
+                "calls that nobody waits for.",
+            )
+
+
+class ResultsBelow(sfn.ResultWriterV2):
+    """A result writer that may write below the folder of the results only."""
+
+    def provide_policy_statements(self) -> list[iam.PolicyStatement]:
+        """As CDK's, but for the resource."""
+        assert self.bucket
+        return [
+            iam.PolicyStatement(
+                actions=[
+                    "s3:AbortMultipartUpload",
+                    "s3:GetObject",
+                    "s3:ListMultipartUploadParts",
+                    "s3:PutObject",
+                ],
+                resources=[self.bucket.arn_for_objects(f"{expressions.RESULTS}/*")],
+            )
+        ]

@@ -1,0 +1,89 @@
+"""JSONata of the bulk state machine: how its input is read, and refused."""
+
+from stacks.constructs.workflow.workflow_expressions import expression, message
+
+# The folder of the results, in the bucket of the artifacts.
+RESULTS = "bulk"
+
+# How the pictures are listed, by the suffix of the manifest; without a manifest, by prefix.
+MANIFESTS = ("csv", "jsonl")
+PREFIX = "prefix"
+
+
+def read_input(data_bucket: str, results_bucket: str) -> str:
+    """Makes `{"listing", "key", "source", "results"}` of the execution's input, or `{"problem"}`.
+
+    `listing` is "prefix", "csv" or "jsonl"; `key` is the prefix or the manifest's key in the data
+    bucket; `source` is it as it was given; `results` is the prefix of the run's results.
+    """
+    return expression(
+        f"""
+        (
+          $input := $type($states.input) = "object" ? $states.input : {{}};
+          $data := "s3://{data_bucket}/";
+          $runs := "s3://{results_bucket}/{RESULTS}/";
+          $below := function($uri, $start) {{
+            $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
+          }};
+          $source := $type($input.manifest) = "string" ? $input.manifest : $input.prefix;
+          $isOne := $type($source) = "string" and $count($keys($input)[$ in ["prefix", "manifest"]])
+            = 1;
+          $key := $isOne ? $below($source, $data);
+          $suffix := $lowercase($split($isOne ? $source : "", ".")[-1]);
+          $listing := $exists($input.prefix) ? "{PREFIX}" : $suffix;
+          $run := $exists($input.results)
+            ? ($type($input.results) = "string" ? $below($input.results, $runs))
+            : $states.context.Execution.Name;
+          $name := $exists($run) ? $match($run, /^([A-Za-z0-9_-]+)\\/?$/).groups[0];
+          $isOne != true
+            ? {{"problem": "the input is " & $substring($string($states.input), 0, 300)
+                & '; expected {{"prefix": "' & $data & '..."}} or {{"manifest": "' & $data
+                & '....csv"}} (or .jsonl), and "results" of an earlier execution if its run is to '
+                & "be finished"}}
+          : $exists($key) = false
+            ? {{"problem": $source & " is not in the data bucket, and no other is read: put it "
+                & "there, e.g. aws s3 cp --recursive, and name it as " & $data & "..."}}
+          : $not($listing in {[PREFIX, *MANIFESTS]!r})
+            ? {{"problem": "manifest " & $source & " is neither .csv (with a header, and a column "
+                & "key) nor .jsonl (with a member key on each line)"}}
+          : $exists($name) = false
+            ? {{"problem": "results is " & $string($input.results) & "; expected " & $runs
+                & "RUN of an earlier execution"}}
+          : {{
+              "listing": $listing,
+              "key": $key,
+              "source": $source,
+              "results": "{RESULTS}/" & $name
+            }}
+        )
+        """
+    )
+
+
+INPUT_IS_USABLE = "{% $exists($states.input.problem) = false %}"
+PROBLEM = "{% $states.input.problem %}"
+KEY = "{% $states.input.key %}"
+MAP_RESULTS = "{% $states.input.results & '/map' %}"
+
+# A row of a manifest as it is: what is wrong with it is said in its line of the results.
+ITEM = {
+    "index": "{% $states.context.Map.Item.Index %}",
+    "item": "{% $states.context.Map.Item.Value %}",
+}
+LISTED_ITEM = {**ITEM, "item": "{% $states.context.Map.Item.Value.Key %}"}
+
+# What summarize_bulk takes.
+WITH_MAP = expression(
+    """
+    $merge([
+      $states.input, {"map": $states.result, "execution": $states.context.Execution.Id}
+    ])
+    """
+)
+
+MESSAGE = message("$states.input.location")
+
+
+def is_listed_by(listing: str) -> str:
+    """Whether the pictures are listed so."""
+    return f'{{% $states.input.listing = "{listing}" %}}'

@@ -1,0 +1,132 @@
+"""The state that runs a SageMaker transform job and waits for its end."""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.batch import transform_expressions as expressions
+from stacks.constructs.common.encryption_key import allow_volumes, volume_key
+from stacks.constructs.common.grants import allow
+from stacks.constructs.common.tags import tag_list
+
+# Another job may have all instances of the quota; so long it is waited for.
+QUOTA_RETRY_MINUTES = 5
+QUOTA_RETRIES = 12
+QUOTA_WAIT_MINUTES = QUOTA_RETRIES * QUOTA_RETRY_MINUTES
+
+MAX_PAYLOAD_MB = 6  # as check_manifest.MAX_PICTURE_BYTES
+
+
+class TransformTask(sfn.CustomState):
+    """Takes `job`, `model`, `bucket` and `output`, and passes its input on.
+
+    Not CDK's SageMakerCreateTransformJob, which grants any transform job of the account.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        self._name_prefix = settings.resource_prefix
+        self._encryption_key = encryption_key
+        self._volume_key = volume_key(encryption_key, settings.batch_transform.instance_type)
+        super().__init__(
+            scope,
+            construct_id,
+            state_json={
+                "Type": "Task",
+                "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",
+                "Arguments": self._request(settings),
+                "TimeoutSeconds": settings.batch_transform.max_runtime_minutes * 60,
+                "Output": expressions.AS_BEFORE,
+            },
+        )
+        self.add_retry(
+            errors=["SageMaker.ResourceLimitExceededException"],
+            interval=cdk.Duration.minutes(QUOTA_RETRY_MINUTES),
+            max_attempts=QUOTA_RETRIES,
+            backoff_rate=1,
+        )
+        self.add_retry(
+            errors=["SageMaker.AmazonSageMakerException", "ThrottlingException"],
+            interval=cdk.Duration.seconds(5),
+            max_attempts=3,
+            backoff_rate=2,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+
+    def allow_jobs(self, state_machine: sfn.StateMachine) -> None:
+        """Lets the state machine run the environment's jobs, and await their end.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
+        """
+        stack = cdk.Stack.of(self)
+        jobs = stack.format_arn(
+            service="sagemaker",
+            resource="transform-job",
+            resource_name=f"{self._name_prefix}-*",
+        )
+        for action in ("Create", "Describe", "Stop"):
+            allow(
+                state_machine,
+                f"sagemaker:{action}TransformJob",
+                jobs,
+                why_wildcard="A job's name ends in the hash of its event.",
+            )
+        allow(
+            state_machine,
+            "sagemaker:AddTags",
+            jobs,
+            why_wildcard="A job's name ends in the hash of its event.",
+        )
+        # By this rule Step Functions learns of the job's end.
+        rule = stack.format_arn(
+            service="events",
+            resource="rule",
+            resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",
+        )
+        for action in ("DescribeRule", "PutRule", "PutTargets"):
+            allow(state_machine, f"events:{action}", rule)
+        # SageMaker makes the volumes with the rights of who starts the job.
+        allow_volumes(state_machine, self._volume_key)
+
+    def _request(self, settings: Settings) -> dict[str, Any]:
+        batch = settings.batch_transform
+        key, key_of_volumes = self._encryption_key, self._volume_key
+        return {
+            "TransformJobName": expressions.JOB,
+            "ModelName": expressions.MODEL,
+            "BatchStrategy": "SingleRecord",
+            "MaxPayloadInMB": MAX_PAYLOAD_MB,
+            "TransformInput": {
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "ManifestFile",
+                        "S3Uri": expressions.MANIFEST,
+                    }
+                },
+                "ContentType": "application/x-image",
+                "CompressionType": "None",
+                "SplitType": "None",
+            },
+            "TransformOutput": {
+                "S3OutputPath": expressions.RAW_OUTPUT,
+                "Accept": "application/jsonlines",
+                "AssembleWith": "None",
+                **({"KmsKeyId": key.key_arn} if key else {}),
+            },
+            "TransformResources": {
+                "InstanceType": batch.instance_type,
+                "InstanceCount": batch.instance_count,
+                **({"VolumeKmsKeyId": key_of_volumes.key_arn} if key_of_volumes else {}),
+            },
+            "Tags": tag_list(settings),
+        }

@@ -1,0 +1,101 @@
+"""A Python Lambda function from its own folder of lambda_src/."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.common.acknowledge import acknowledge, acknowledge_inline_policy
+from stacks.constructs.common.log_group import log_group
+
+LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
+
+
+class PythonFunction(lambda_.Function):
+    """Function with a log group and a role of its own; the role may write these logs only."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        folder: str,
+        handler: str = "lambda_handler",
+        package_module: str | None = None,
+        imports: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        timeout: cdk.Duration,
+        memory_size: int = 256,
+    ) -> None:
+        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
+
+        With `package_module`, the folder is a package, whose modules import each other as
+        `from .other import ...`, and `handler` is in that module of it. `imports` are folders from
+        which these import as `from lambda_src.<folder>.handler import ...`.
+        """
+        logs = log_group(scope, f"{construct_id}Logs", settings)
+        role = iam.Role(
+            scope,
+            f"{construct_id}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        logs.grant_write(role)
+        acknowledge_inline_policy(role)
+        super().__init__(
+            scope,
+            construct_id,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=_packages(folder, *imports) if package_module else _modules(folder),
+            handler=f"lambda_src.{folder}.{package_module}.{handler}"
+            if package_module
+            else f"handler.{handler}",
+            environment=dict(environment or {}),
+            timeout=timeout,
+            memory_size=memory_size,
+            role=role,
+            log_group=logs,
+            logging_format=lambda_.LoggingFormat.JSON,
+        )
+        acknowledge_shared_network_and_concurrency(self)
+
+
+def _modules(folder: str) -> lambda_.AssetCode:
+    return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
+
+
+def _packages(*folders: str) -> lambda_.AssetCode:
+    # The project without all the rest, so that modules have the same names as everywhere else.
+    return lambda_.Code.from_asset(
+        str(LAMBDA_SRC.parent),
+        exclude=[
+            "/*",
+            "!/lambda_src",
+            "/lambda_src/*",
+            *(f"!/lambda_src/{folder}" for folder in folders),
+            "__pycache__",
+        ],
+        ignore_mode=cdk.IgnoreMode.GIT,
+    )
+
+
+def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
+    """Acknowledges that functions in the construct have no VPC and no reserved concurrency."""
+    acknowledge(
+        construct,
+        "NIST.800.53.R5-LambdaInsideVPC",
+        reason="Calls AWS only, by TLS and with its role. A VPC would need NAT or an interface "
+        "endpoint for each service, billed by the hour, and protect nothing more.",
+    )
+    acknowledge(
+        construct,
+        "NIST.800.53.R5-LambdaConcurrency",
+        reason="Its callers bound it: the Map by workflow.max_concurrency, CloudFormation and a "
+        "schedule by one call at a time. A reservation would be taken from the account's other "
+        "functions, and a new account has too few to reserve any.",
+    )

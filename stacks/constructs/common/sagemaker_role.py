@@ -1,0 +1,76 @@
+"""Role that SageMaker assumes to run the algorithm's container."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from stacks.constructs.common.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
+from stacks.constructs.common.algorithm_image import AlgorithmImage
+
+
+class SageMakerRole(iam.Role):
+    """Pulls the algorithm's image, writes logs and metrics; S3 is granted by the user.
+
+    The actions are those of "SageMaker roles":
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        image: AlgorithmImage,
+        log_group_names: Sequence[str],
+    ) -> None:
+        """`log_group_names` are SageMaker's own, as /aws/sagemaker/TrainingJobs."""
+        super().__init__(
+            scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
+        )
+        acknowledge_inline_policy(self)
+        image.grant_pull(self)
+        for name in log_group_names:
+            self._allow_logs(name)
+        namespaces = {each: None for name in log_group_names for each in _namespaces(name)}
+        self.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
+            )
+        )
+        acknowledge_wildcard(
+            self,
+            "*",
+            reason="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
+        )
+
+    def _allow_logs(self, log_group_name: str) -> None:
+        log_group_arn = cdk.Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=log_group_name,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        log_streams_arn = f"{log_group_arn}:log-stream:*"
+        self.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
+                resources=[log_group_arn, log_streams_arn],
+            )
+        )
+        acknowledge_wildcard(
+            self, log_streams_arn, reason="SageMaker chooses the names of the log streams."
+        )
+
+
+def _namespaces(log_group_name: str) -> list[str]:
+    # SageMaker names the namespace of instance metrics as it names the log group of the kind.
+    return ["AWS/SageMaker", "/".join(log_group_name.split("/")[:4])]

@@ -1,0 +1,1 @@
+"""Inference: the endpoint, its alarms, scaling and updates."""

@@ -1,0 +1,1 @@
+"""Monitoring: drift, metrics, alarms, the dashboard."""

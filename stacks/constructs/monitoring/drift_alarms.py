@@ -1,0 +1,94 @@
+"""Alarms on drift: what moved, what the number means, and where to look."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.monitoring.capture_alarm import CaptureAlarm
+from stacks.constructs.monitoring.drift_detector import DriftDetector
+from stacks.constructs.monitoring.drift_metrics import OF_MODELS, OF_PICTURES, RECORDS, DriftMetrics
+from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
+
+LIMIT = 1  # of a distance over its limit
+
+ADVICE_ON_PICTURES = (
+    "Look at the latest pictures: a camera that is dirty, out of focus or badly lit, or other "
+    "pictures than the model was trained with."
+)
+ADVICE_ON_REPLIES = (
+    "Look at the pictures of which the model is least sure: other objects than it was trained "
+    "with, or another camera. If the world has changed for good, train with pictures of it."
+)
+ADVICE_ON_MODELS = (
+    "Look at the labels and the pictures of the dataset that was staged last; until they are "
+    "mended, stage the earlier one and deploy again."
+)
+
+
+class DriftAlarms(Construct):
+    """One alarm for each comparison, one for the detector itself, one for silent captures."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        metrics: DriftMetrics,
+        detector: DriftDetector,
+        capture_uri: str,
+    ) -> None:
+        """`capture_uri` is the S3 URI below which the captures are."""
+        super().__init__(scope, construct_id)
+        self._settings, self._metrics = settings, metrics
+        where = (
+            f"The values are on the dashboard and in the log group "
+            f"{detector.function.log_group.log_group_name}; the pictures: "
+            f"python -m monitoring.report {capture_uri}"
+        )
+        self.alarms: list[OperationalAlarm] = [
+            *(self._moved(name, what, where) for name, what in metrics.compared.items()),
+            *(self._worse(name, what) for name, what in OF_MODELS.items()),
+            self._failed(detector),
+            CaptureAlarm(self, "Capture", settings=settings, records=metrics.count(RECORDS)),
+        ]
+
+    def _moved(self, name: str, what: str, where: str) -> OperationalAlarm:
+        advice = ADVICE_ON_PICTURES if name in OF_PICTURES else ADVICE_ON_REPLIES
+        return OperationalAlarm(
+            self,
+            name,
+            metric=self._metrics.drift(name),
+            above=LIMIT,
+            # Runs are an interval apart only by and large: a period may have none.
+            periods=1,
+            of_periods=2,
+            description=f"Drift at the endpoint {self._settings.endpoint_name}: {what} moved away "
+            "from that of the validation pictures. The number in the reason is the distance, in "
+            f"limits: above 1 is more than chance. {advice} {where}",
+        )
+
+    def _worse(self, name: str, what: str) -> OperationalAlarm:
+        return OperationalAlarm(
+            self,
+            name,
+            metric=self._metrics.drift(name),
+            above=LIMIT,
+            description=f"The new model of the endpoint {self._settings.endpoint_name} is worse "
+            f"than the one before it: {what} on the validation pictures fell. The number in the "
+            f"reason is the fall, in limits: above 1 is more than chance. {ADVICE_ON_MODELS}",
+        )
+
+    def _failed(self, detector: DriftDetector) -> OperationalAlarm:
+        return OperationalAlarm(
+            self,
+            "Errors",
+            metric=detector.function.metric_errors(
+                period=cdk.Duration.minutes(5), statistic=cloudwatch.Stats.SUM
+            ),
+            above=0,
+            description=f"The drift detector of {self._settings.environment} failed; its log "
+            f"group {detector.function.log_group.log_group_name} says why. Nothing is lost: the "
+            "next run goes on where it stopped.",
+        )

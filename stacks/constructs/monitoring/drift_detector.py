@@ -1,0 +1,103 @@
+"""The scheduled function that compares the traffic with the model's baseline."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from settings import Settings
+from stacks.constructs.common.acknowledge import acknowledge
+from stacks.constructs.common.encryption_key import allow_writing
+from stacks.constructs.common.grants import allow
+from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.inference.image_endpoint import CAPTURES, VARIANT
+from stacks.constructs.monitoring.drift_metrics import DriftMetrics
+from stacks.constructs.monitoring.model_baseline import (
+    BASELINES,
+    ModelBaseline,
+    allow_publishing_metrics,
+)
+
+
+class DriftDetector(Construct):
+    """Function and schedule; the metrics are `DriftMetrics`.
+
+    How it reads each capture exactly once: lambda_src/drift_detector/cursor.py.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        metrics: DriftMetrics,
+        baseline: ModelBaseline,
+        capture_bucket: s3.IBucket,
+        artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        captures = f"{CAPTURES}/{settings.endpoint_name}/{VARIANT}/"
+        state = f"drift/{settings.endpoint_name}.json"
+        self.function = PythonFunction(
+            self,
+            "Function",
+            settings=settings,
+            folder="drift_detector",
+            package_module="handler",
+            environment={
+                "CAPTURE_BUCKET": capture_bucket.bucket_name,
+                "CAPTURE_PREFIX": captures,
+                "STATE_BUCKET": artifact_bucket.bucket_name,
+                "STATE_KEY": state,
+                "BASELINE_KEY": baseline.key,
+                "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
+                "METRIC_NAMESPACE": metrics.namespace,
+                "ENDPOINT_NAME": settings.endpoint_name,
+            },
+            # Less than the shortest interval, so that one run follows the other.
+            timeout=cdk.Duration.minutes(10),
+            memory_size=512,
+        )
+        # The next run finishes what one has left undone.
+        self.function.configure_async_invoke(retry_attempts=0)
+        acknowledge(
+            self.function,
+            "NIST.800.53.R5-LambdaDLQ",
+            reason="An event says no more than that it is time; the next run does what a failed "
+            "one has left, and an alarm tells of the failure.",
+        )
+        allow(
+            self.function,
+            "s3:GetObject",
+            capture_bucket.arn_for_objects(f"{captures}*"),
+            why_wildcard="SageMaker names each capture by its time.",
+        )
+        allow(
+            self.function,
+            "s3:GetObject",
+            artifact_bucket.arn_for_objects(BASELINES),
+            why_wildcard="A baseline is named by the hash of its inputs.",
+        )
+        for action in ("s3:GetObject", "s3:PutObject"):
+            allow(self.function, action, artifact_bucket.arn_for_objects(state))
+        # For the listing of captures; and lets S3 answer 404 instead of 403 for what is not there.
+        for bucket in (capture_bucket, artifact_bucket):
+            allow(self.function, "s3:ListBucket", bucket.bucket_arn)
+        allow_writing(self.function, encryption_key)
+        allow_publishing_metrics(self.function, metrics.namespace)
+        allow(
+            self.function,
+            "cloudwatch:GetMetricStatistics",
+            "*",
+            why_wildcard="cloudwatch:GetMetricStatistics knows no resources and no conditions.",
+        )
+        events.Rule(
+            self,
+            "Schedule",
+            schedule=events.Schedule.rate(metrics.period),
+            targets=[targets.LambdaFunction(self.function, retry_attempts=0)],
+        )

@@ -1,0 +1,69 @@
+"""What SageMaker measures of an endpoint.
+
+Names, units and statistics: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
+"""
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+
+from settings import Settings
+from stacks.constructs.inference.image_endpoint import VARIANT
+
+INVOCATIONS = "AWS/SageMaker"
+INSTANCES = "/aws/sagemaker/Endpoints"
+
+
+class EndpointMetrics:
+    """Metrics of the environment's endpoint, by default minute by minute."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._dimensions = {"EndpointName": settings.endpoint_name, "VariantName": VARIANT}
+
+    def of_calls(self, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
+        """`Invocations`, `Invocation5XXErrors`, `ModelLatency` (microseconds) and the like."""
+        return self._metric(INVOCATIONS, name, statistic, label)
+
+    def of_instances(
+        self, name: str, statistic: str, *, label: str | None = None
+    ) -> cloudwatch.Metric:
+        """`CPUUtilization` (100 percent for each core) and the like."""
+        return self._metric(INSTANCES, name, statistic, label)
+
+    def latency_ms(self, name: str, percentile: float) -> cloudwatch.MathExpression:
+        """Percentile of `ModelLatency` or `OverheadLatency` in milliseconds."""
+        microseconds = self.of_calls(name, cloudwatch.Stats.percentile(percentile))
+        return cloudwatch.MathExpression(
+            # An id of its own: in one widget, two metrics cannot share one.
+            expression=f"p{percentile:g} / 1000",
+            using_metrics={f"p{percentile:g}": microseconds},
+            label=f"p{percentile:g}",
+            period=cdk.Duration.minutes(1),
+        )
+
+    def instances(self) -> cloudwatch.MathExpression:
+        """Instances that serve; nothing where there are no calls.
+
+        Each call counts as 1 in Invocations, and as 1 divided by the number of instances in
+        InvocationsPerInstance.
+        """
+        return cloudwatch.MathExpression(
+            expression="calls / calls_per_instance",
+            using_metrics={
+                "calls": self.of_calls("Invocations", cloudwatch.Stats.SUM),
+                "calls_per_instance": self.of_calls("InvocationsPerInstance", cloudwatch.Stats.SUM),
+            },
+            label="Instances",
+            period=cdk.Duration.minutes(1),
+        )
+
+    def _metric(
+        self, namespace: str, name: str, statistic: str, label: str | None
+    ) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=namespace,
+            metric_name=name,
+            dimensions_map=self._dimensions,
+            statistic=statistic,
+            period=cdk.Duration.minutes(1),
+            label=label,
+        )

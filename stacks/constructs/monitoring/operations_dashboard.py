@@ -1,0 +1,185 @@
+"""The dashboard of an environment: how it does, and where to look further."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from settings import Settings
+from settings.instances import has_gpu
+from stacks.constructs.inference.image_endpoint import CAPTURES
+from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
+from stacks.constructs.monitoring.graph import COLUMNS, graph
+from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
+from stacks.constructs.workflow.classification_workflow import VERDICTS, ClassificationWorkflow
+
+PERCENTILES = (50, 90, 99)
+FIVE_MINUTES = cdk.Duration.minutes(5)
+
+GREEN, ORANGE, RED = cloudwatch.Color.GREEN, cloudwatch.Color.ORANGE, cloudwatch.Color.RED
+# Not by colour alone: the legend names each line, too.
+VERDICT_COLOURS = dict(zip(VERDICTS, (GREEN, ORANGE, RED), strict=True))
+
+
+class OperationsDashboard(Construct):
+    """Links and alarms, the endpoint, the workflow, and the model's drift, from top to bottom."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        workflow: ClassificationWorkflow,
+        verdicts: VerdictMetrics,
+        capture_bucket: s3.IBucket,
+        alarms: Sequence[cloudwatch.IAlarm],
+        drift: Sequence[cloudwatch.IWidget] = (),
+    ) -> None:
+        """`drift` is the last row, widgets of 24 columns in all; no row if there are none."""
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._workflow = workflow
+        self._metrics = EndpointMetrics(settings)
+        dashboard = cloudwatch.Dashboard(self, "Resource", default_interval=cdk.Duration.days(1))
+        dashboard.add_widgets(self._links(capture_bucket))
+        dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(
+                title="Alarms", alarms=list(alarms), width=COLUMNS, height=4
+            )
+        )
+        if settings.endpoint.enabled:
+            dashboard.add_widgets(
+                self._invocations(),
+                self._latency("Model latency", "ModelLatency"),
+                self._latency("Overhead latency", "OverheadLatency"),
+            )
+            dashboard.add_widgets(self._errors(), self._instances(), self._utilisation())
+        dashboard.add_widgets(self._executions(), self._durations(), self._pictures(verdicts))
+        dashboard.add_widgets(*self._functions())
+        if drift:
+            dashboard.add_widgets(*drift)
+
+    def _links(self, capture_bucket: s3.IBucket) -> cloudwatch.TextWidget:
+        settings, region = self._settings, cdk.Stack.of(self).region
+        console = f"https://{region}.console.aws.amazon.com"
+        machine = self._workflow.state_machine.state_machine_arn
+        links = {
+            "Executions": f"states/home?region={region}#/statemachines/view/{machine}",
+            "Captures": f"s3/buckets/{capture_bucket.bucket_name}?region={region}"
+            f"&prefix={CAPTURES}/",
+            "All alarms": f"cloudwatch/home?region={region}#alarmsV2:"
+            f"?~(search~'{settings.stack_name('')})",
+        }
+        if settings.endpoint.enabled:
+            endpoint = f"sagemaker/home?region={region}#/endpoints/{settings.endpoint_name}"
+            links = {"Endpoint": endpoint, **links}
+        listed = " | ".join(f"[{title}]({console}/{path})" for title, path in links.items())
+        return cloudwatch.TextWidget(
+            markdown=f"# Scones {settings.environment}\n{listed}\n\n"
+            "What each alarm means and what to do: its description, and docs/operations.md.",
+            width=COLUMNS,
+            height=3,
+        )
+
+    def _invocations(self) -> cloudwatch.GraphWidget:
+        calls = self._metrics.of_calls("Invocations", cloudwatch.Stats.SUM, label="Calls")
+        return graph("Endpoint: calls", "calls", calls)
+
+    def _latency(self, title: str, metric: str) -> cloudwatch.GraphWidget:
+        limit = self._settings.monitoring.max_latency_ms
+        return graph(
+            f"Endpoint: {title.lower()}",
+            "ms",
+            *(self._metrics.latency_ms(metric, percentile) for percentile in PERCENTILES),
+            threshold=cloudwatch.HorizontalAnnotation(value=limit, label="alarm: p90 above"),
+        )
+
+    def _errors(self) -> cloudwatch.GraphWidget:
+        limit = self._settings.monitoring.max_error_percent
+        shares = (
+            cloudwatch.MathExpression(
+                expression=f"100 * {name}",
+                using_metrics={
+                    name: self._metrics.of_calls(
+                        f"Invocation{kind}Errors", cloudwatch.Stats.AVERAGE
+                    )
+                },
+                label=kind,
+                color=colour,
+                period=cdk.Duration.minutes(1),
+            )
+            for kind, name, colour in (("4XX", "refused", ORANGE), ("5XX", "failed", RED))
+        )
+        return graph(
+            "Endpoint: errors",
+            "% of the calls",
+            *shares,
+            threshold=cloudwatch.HorizontalAnnotation(value=limit, label="alarm: above"),
+        )
+
+    def _instances(self) -> cloudwatch.GraphWidget:
+        return graph("Endpoint: instances", "instances", self._metrics.instances())
+
+    def _utilisation(self) -> cloudwatch.GraphWidget:
+        names = {"CPU": "CPUUtilization", "Memory": "MemoryUtilization"}
+        if has_gpu(self._settings.endpoint.instance_type):
+            names |= {"GPU": "GPUUtilization", "GPU memory": "GPUMemoryUtilization"}
+        return graph(
+            "Endpoint: utilisation",
+            "% (100 for each core or GPU)",
+            *(
+                self._metrics.of_instances(name, cloudwatch.Stats.AVERAGE, label=label)
+                for label, name in names.items()
+            ),
+        )
+
+    def _executions(self) -> cloudwatch.GraphWidget:
+        machine = self._workflow.state_machine
+        return graph(
+            "Workflow: executions",
+            "executions",
+            machine.metric_started(label="Started", period=FIVE_MINUTES),
+            machine.metric_succeeded(label="Succeeded", color=GREEN, period=FIVE_MINUTES),
+            machine.metric_failed(label="Failed", color=RED, period=FIVE_MINUTES),
+            machine.metric_timed_out(label="Timed out", period=FIVE_MINUTES),
+            machine.metric_aborted(label="Aborted", period=FIVE_MINUTES),
+        )
+
+    def _durations(self) -> cloudwatch.GraphWidget:
+        def seconds(percentile: int) -> cloudwatch.MathExpression:
+            name = f"p{percentile}"
+            milliseconds = self._workflow.state_machine.metric_time(
+                statistic=cloudwatch.Stats.percentile(percentile)
+            )
+            return cloudwatch.MathExpression(
+                expression=f"{name} / 1000",
+                using_metrics={name: milliseconds},
+                label=name,
+                period=FIVE_MINUTES,
+            )
+
+        return graph("Workflow: duration of an execution", "s", *map(seconds, PERCENTILES))
+
+    def _pictures(self, verdicts: VerdictMetrics) -> cloudwatch.GraphWidget:
+        metrics = (verdicts.metric(each).with_(color=VERDICT_COLOURS[each]) for each in VERDICTS)
+        return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
+
+    def _functions(self) -> list[cloudwatch.GraphWidget]:
+        functions = self._workflow.functions.items()
+        ninety = cloudwatch.Stats.percentile(90)
+        errors = [each.metric_errors(label=name, period=FIVE_MINUTES) for name, each in functions]
+        throttles = [
+            each.metric_throttles(label=name, period=FIVE_MINUTES) for name, each in functions
+        ]
+        durations = [
+            each.metric_duration(label=name, period=FIVE_MINUTES, statistic=ninety)
+            for name, each in functions
+        ]
+        return [
+            graph("Functions: errors, bad pictures included", "errors", *errors),
+            graph("Functions: throttled calls", "calls", *throttles),
+            graph("Functions: duration, p90", "ms", *durations),
+        ]

@@ -1,0 +1,1 @@
+"""Notifications: the topic, and what the state machines and failures tell it."""

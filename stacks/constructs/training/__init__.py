@@ -1,0 +1,1 @@
+"""Training: the job as a custom resource."""

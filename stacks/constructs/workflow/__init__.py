@@ -1,0 +1,1 @@
+"""Workflow: the state machine that classifies the pictures of one request."""

@@ -1,0 +1,95 @@
+"""How the bulk state machine reads its input, as an evaluator of JSONata has it."""
+
+from typing import Any
+
+import pytest
+
+from stacks.constructs.batch import bulk_expressions as expressions
+from tests.unit.stacks.evaluation import evaluate
+
+READ_INPUT = expressions.read_input("pictures", "artifacts")
+
+
+def read(given: Any) -> Any:
+    context = {"Execution": {"Name": "this-run", "Id": "arn:this"}}
+    return evaluate(READ_INPUT, {"input": given, "context": context})
+
+
+@pytest.mark.parametrize(
+    ("given", "listing", "key", "results"),
+    [
+        ({"prefix": "s3://pictures/a/b"}, "prefix", "a/b", "bulk/this-run"),
+        ({"prefix": "s3://pictures/"}, "prefix", "", "bulk/this-run"),
+        ({"prefix": "s3://pictures/x.csv"}, "prefix", "x.csv", "bulk/this-run"),
+        ({"manifest": "s3://pictures/a/list.CSV"}, "csv", "a/list.CSV", "bulk/this-run"),
+        ({"manifest": "s3://pictures/l.jsonl"}, "jsonl", "l.jsonl", "bulk/this-run"),
+        (
+            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/earlier_1"},
+            "prefix",
+            "a",
+            "bulk/earlier_1",
+        ),
+        (
+            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/earlier_1/"},
+            "prefix",
+            "a",
+            "bulk/earlier_1",
+        ),
+    ],
+)
+def test_what_is_usable(given: dict[str, str], listing: str, key: str, results: str) -> None:
+    read_ = read(given)
+
+    assert read_ == {
+        "listing": listing,
+        "key": key,
+        "source": given.get("prefix") or given["manifest"],
+        "results": results,
+    }
+    assert evaluate(expressions.INPUT_IS_USABLE, {"input": read_}) is True
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, 'the input is {}; expected {"prefix": "s3://pictures/..."} or {"manifest"'),
+        ([], "the input is []"),
+        ("s3://pictures/", "the input is s3://pictures/; expected"),
+        ({"prefix": 7}, "expected"),
+        ({"prefix": "s3://pictures/a", "manifest": "s3://pictures/b.csv"}, "expected"),
+        ({"prefix": "s3://other/a/"}, "s3://other/a/ is not in the data bucket, and no other is"),
+        ({"prefix": "s3://pictures-2/a/"}, "is not in the data bucket"),
+        ({"manifest": "s3://other/a.csv"}, "name it as s3://pictures/..."),
+        ({"manifest": "s3://pictures/a.txt"}, "s3://pictures/a.txt is neither .csv (with a header"),
+        ({"manifest": "s3://pictures/prefix"}, "is neither .csv"),
+        (
+            {"prefix": "s3://pictures/a", "results": "s3://artifacts/models/x"},
+            "results is s3://artifacts/models/x; expected s3://artifacts/bulk/RUN",
+        ),
+        ({"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/a/b"}, "results is"),
+        ({"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/"}, "results is"),
+        ({"prefix": "s3://pictures/a", "results": 7}, "results is 7"),
+    ],
+)
+def test_what_is_not_usable_is_refused_in_words(given: Any, said: str) -> None:
+    read_ = read(given)
+
+    assert list(read_) == ["problem"]
+    assert said in read_["problem"]
+    assert evaluate(expressions.INPUT_IS_USABLE, {"input": read_}) is False
+
+
+def test_the_message_says_how_many_more_there_are_and_where_all_are() -> None:
+    one = {"verdict": "rejected", "body": {"s3_bucket": "b", "s3_key": "k", "reason": "why"}}
+    summary = {
+        "counts": {"images": 5000, "accepted": 3000, "rejected": 2000, "failed": 0},
+        "results": [one] * 20,
+        "location": "s3://artifacts/bulk/run/results.jsonl",
+    }
+
+    said = evaluate(expressions.MESSAGE, {"input": summary})
+
+    assert said.startswith("3000 accepted, 2000 rejected, 0 failed of 5000 images.")
+    assert said.count("- s3://b/k\n    why") == 20
+    assert "... and 1980 more" in said
+    assert said.endswith("All results are in s3://artifacts/bulk/run/results.jsonl\n")

@@ -1,0 +1,68 @@
+"""What the expressions say, as an evaluator of JSONata has it: that of the local cloud."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.constructs.workflow import workflow_expressions as expressions
+from tests.unit.stacks.evaluation import evaluate
+
+
+def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
+    """What the Map gives when so many images failed."""
+    result = {
+        "verdict": "failed",
+        "error": "ImageNotFound",
+        "cause": "NoSuchKey",
+        "body": {"s3_bucket": "pictures", "s3_key": key},
+    }
+    return {
+        "input": {
+            "counts": {"images": failed, "accepted": 0, "rejected": 0, "failed": failed},
+            "results": [result] * failed,
+        },
+        "context": {"Execution": {"Id": "arn:aws:states:eu-west-1:111122223333:execution:x:y"}},
+    }
+
+
+@pytest.mark.parametrize("failed", [1, 20])
+def test_phones_get_the_beginning_and_all_others_the_whole_message(failed: int) -> None:
+    states = states_with(failed)
+    whole = evaluate(expressions.MESSAGE, states)
+
+    by_protocol = json.loads(evaluate(expressions.shorter_for_phones(expressions.MESSAGE), states))
+
+    assert by_protocol == {"default": whole, "sms": whole[: expressions.MAX_SMS]}
+    assert whole.startswith(f"0 accepted, 0 rejected, {failed} failed of {failed} images.")
+    assert len(by_protocol["sms"].encode("utf-16-be")) <= 1600
+
+
+@pytest.mark.parametrize("message", [expressions.DEAD_EXECUTION_MESSAGE, expressions.ALARM_MESSAGE])
+def test_notices_have_a_form_for_phones_too(message: str) -> None:
+    dead = {"status": "TIMED_OUT", "error": None, "cause": None, "executionArn": "arn"}
+    alarm = {
+        "alarmName": "Scones-dev-alarm",
+        "configuration": {"description": None},
+        "state": {"reason": "Threshold Crossed"},
+    }
+    states = {"input": dead | alarm}
+
+    by_protocol = json.loads(evaluate(expressions.shorter_for_phones(message), states))
+
+    assert by_protocol["sms"] == by_protocol["default"] == evaluate(message, states)
+
+
+def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
+    states = states_with(20, key="x" * 3000)
+
+    assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.LONGEST_CAUSE
+
+
+def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
+    states: dict[str, Any] = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
+
+    assert evaluate(expressions.INPUT_IS_USABLE, states) is False
+    said = evaluate(expressions.INVALID_INPUT, states)
+    assert said.startswith("501 images; an execution takes at most 500: ")
+    assert said.endswith("python -m classify")
