@@ -194,3 +194,7 @@ class Settings(Section):
     def model_name_parameter(self) -> str:
         """SSM parameter with the name of the SageMaker model."""
         return f"/scones/{self.environment}/model/name"
+
+    def bulk_parameter(self, name: str) -> str:
+        """SSM parameter with an ARN of bulk classification: "state-machine", or a function's."""
+        return f"/scones/{self.environment}/bulk/{name}"

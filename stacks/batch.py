@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -34,7 +35,7 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
-        transform = BatchTransform(
+        self.transform = BatchTransform(
             self,
             "BatchTransform",
             settings=settings,
@@ -42,12 +43,12 @@ class BatchStack(cdk.Stack):
             topic=topic,
             encryption_key=encryption_key,
         )
-        state_machines: list[sfn.IStateMachine] = [transform.state_machine]
-        cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
+        state_machines: list[sfn.IStateMachine] = [self.transform.state_machine]
+        cdk.CfnOutput(self, "BatchInputUri", value=self.transform.input_uri)
         cdk.CfnOutput(
             self,
             "BatchTransformStateMachineArn",
-            value=transform.state_machine.state_machine_arn,
+            value=self.transform.state_machine.state_machine_arn,
         )
         if settings.endpoint.enabled:
             bulk = BulkClassification(
@@ -62,12 +63,26 @@ class BatchStack(cdk.Stack):
                 encryption_key=encryption_key,
             )
             state_machines.append(bulk.state_machine)
+            self._publish(settings, bulk)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
             cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
-        DeadExecutionNotice(
+        self.notice = DeadExecutionNotice(
             self,
             "NoticeOfDeadExecution",
             settings=settings,
             topic=topic,
             state_machines=state_machines,
         )
+
+    def _publish(self, settings: Settings, bulk: BulkClassification) -> None:
+        # For the monitoring stack, which must not keep it from going (picture_path.py).
+        arns = {"state-machine": bulk.state_machine.state_machine_arn} | {
+            name: function.function_arn for name, function in bulk.functions.items()
+        }
+        for name, arn in arns.items():
+            ssm.StringParameter(
+                self,
+                f"Bulk{name.title().replace('-', '')}Parameter",
+                parameter_name=settings.bulk_parameter(name),
+                string_value=arn,
+            )

@@ -10,10 +10,9 @@ from settings import Settings
 from stacks.constructs.common.encryption_key import allow_reading
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.notifications.alarm_notice import AlarmNotice
 from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notifications.event_notice import EventNotice
 from stacks.constructs.notifications.notification_topic import NotificationTopic
-from stacks.constructs.workflow import workflow_expressions as expressions
 from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
@@ -50,36 +49,18 @@ class WorkflowStack(cdk.Stack):
             topic=self.topic,
         )
         state_machine = self.classification.state_machine
-        DeadExecutionNotice(
-            self,
-            "NoticeOfDeadExecution",
-            settings=settings,
-            topic=self.topic,
-            state_machines=[state_machine],
-        )
-        self._notice_alarms(self.topic)
+        self.notices = [
+            DeadExecutionNotice(
+                self,
+                "NoticeOfDeadExecution",
+                settings=settings,
+                topic=self.topic,
+                state_machines=[state_machine],
+            ),
+            AlarmNotice(self, "NoticeOfAlarm", settings=settings, topic=self.topic),
+        ]
         cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
-
-    def _notice_alarms(self, topic: NotificationTopic) -> None:
-        # By name: CloudFormation begins an alarm's with its stack's. Not as actions of the alarms:
-        # CloudWatch has no right to the key alias/aws/sns, and Training is deployed before the
-        # topic.
-        EventNotice(
-            self,
-            "NoticeOfAlarm",
-            settings=self._settings,
-            topic=topic,
-            source="aws.cloudwatch",
-            detail_type="CloudWatch Alarm State Change",
-            detail={
-                "alarmName": [{"prefix": self._settings.stack_name("")}],
-                "state": {"value": ["ALARM"]},
-            },
-            subject=expressions.alarm_subject(self._settings.environment),
-            message=expressions.ALARM_MESSAGE,
-            about=expressions.ALARM,
-        )
 
     def _serialize_image(
         self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None

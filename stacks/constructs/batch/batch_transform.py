@@ -231,7 +231,7 @@ class BatchTransform(Construct):
     # --- event -----------------------------------------------------------------------------------
 
     def _start_by_manifest(self) -> None:
-        rule = events.Rule(
+        self.manifest_rule = events.Rule(
             self,
             "ManifestRule",
             event_pattern=events.EventPattern(
@@ -243,7 +243,7 @@ class BatchTransform(Construct):
                 },
             ),
         )
-        rule.add_target(
+        self.manifest_rule.add_target(
             targets.SfnStateMachine(
                 self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
             )

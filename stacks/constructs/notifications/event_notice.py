@@ -46,23 +46,23 @@ class EventNotice(Construct):
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )
-        state_machine = JsonataStateMachine(
+        self.state_machine = JsonataStateMachine(
             self,
             "StateMachine",
             settings=settings,
             definition=tell,
             timeout=cdk.Duration.minutes(5),
         )
-        topic.allow_key(state_machine)
-        rule = events.Rule(
+        topic.allow_key(self.state_machine)
+        self.rule = events.Rule(
             self,
             "Rule",
             event_pattern=events.EventPattern(
                 source=[source], detail_type=[detail_type], detail=dict(detail)
             ),
         )
-        rule.add_target(
+        self.rule.add_target(
             targets.SfnStateMachine(
-                state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
+                self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
             )
         )
