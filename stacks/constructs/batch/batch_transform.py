@@ -13,14 +13,13 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
-from stacks.constructs.common.acknowledge import acknowledge, acknowledge_wildcard
 from stacks.constructs.common.encryption_key import allow_reading, allow_writing
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
+from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.workflow.classification_workflow import LAMBDA_ERRORS
 
 FUNCTION_MINUTES = 15  # the most there are
 
@@ -63,7 +62,7 @@ class BatchTransform(Construct):
         )
         topic.allow_key(self.state_machine)
         self._transform.allow_jobs(self.state_machine)
-        self._acknowledge_calls()
+        acknowledge_calls(self.state_machine, self.functions.values())
         self._start_by_manifest()
 
     # --- states ----------------------------------------------------------------------------------
@@ -105,23 +104,15 @@ class BatchTransform(Construct):
             .otherwise(check)
         )
 
-    def _invoke(self, name: str, function: str, *, outputs: str) -> tasks.LambdaInvoke:
-        task = tasks.LambdaInvoke.jsonata(
+    def _invoke(self, name: str, function: str, *, outputs: str) -> LambdaTask:
+        return LambdaTask(
             self,
             name,
-            lambda_function=self.functions[function],
-            payload=sfn.TaskInput.from_text(expressions.AS_BEFORE),
+            function=self.functions[function],
             outputs=outputs,
-            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
-        )
-        task.add_retry(
-            errors=LAMBDA_ERRORS,
             interval=cdk.Duration.seconds(2),
             max_attempts=6,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
         )
-        return task
 
     def _read_model_name(self) -> tasks.CallAwsService:
         # When a job starts, not at deployment: the model may have been replaced since.
@@ -213,20 +204,6 @@ class BatchTransform(Construct):
         # Also lets S3 answer 404 instead of 403 for what is not there.
         allow(function, "s3:ListBucket", self._data_bucket.bucket_arn)
         allow_writing(function, self._encryption_key)
-
-    def _acknowledge_calls(self) -> None:
-        for function in self.functions.values():
-            acknowledge_wildcard(
-                self.state_machine,
-                f"{function.function_arn}:*",
-                reason="CDK grants the versions of a function along with it; there is one.",
-            )
-            acknowledge(
-                function,
-                "NIST.800.53.R5-LambdaDLQ",
-                reason="The state machine waits for it, and retries; a dead-letter queue is for "
-                "calls that nobody waits for.",
-            )
 
     # --- event -----------------------------------------------------------------------------------
 
