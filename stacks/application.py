@@ -57,11 +57,11 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings=settings,
         data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
-        topic=workflow.topic,
         encryption_key=storage.encryption_key,
         env=env,
     )
     batch.add_stack_dependency(inference, "calls the endpoint by its name")
+    batch.add_stack_dependency(workflow, "sends to its topic")
     monitoring = MonitoringStack(
         scope,
         settings.stack_name("Monitoring"),

@@ -11,7 +11,7 @@ from settings import Settings
 from stacks.constructs.batch.batch_transform import BatchTransform
 from stacks.constructs.batch.bulk_classification import BulkClassification
 from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 
 class BatchStack(cdk.Stack):
@@ -25,7 +25,6 @@ class BatchStack(cdk.Stack):
         settings: Settings,
         data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
-        topic: NotificationTopic,
         encryption_key: kms.IKey | None,
         env: cdk.Environment | None = None,
     ) -> None:
@@ -35,12 +34,15 @@ class BatchStack(cdk.Stack):
             env=env,
             description="Scones Unlimited: state machines that classify thousands of pictures",
         )
+        publisher = TopicPublisher.of_other_stack(
+            self, settings=settings, encryption_key=encryption_key
+        )
         self.transform = BatchTransform(
             self,
             "BatchTransform",
             settings=settings,
             data_bucket=data_bucket,
-            topic=topic,
+            publisher=publisher,
             encryption_key=encryption_key,
         )
         state_machines: list[sfn.IStateMachine] = [self.transform.state_machine]
@@ -59,7 +61,7 @@ class BatchStack(cdk.Stack):
                 # Results are made here, as models are; in the data bucket a run over all of it
                 # would list them as pictures.
                 results_bucket=artifact_bucket,
-                topic=topic,
+                publisher=publisher,
                 encryption_key=encryption_key,
             )
             state_machines.append(bulk.state_machine)
@@ -70,7 +72,7 @@ class BatchStack(cdk.Stack):
             self,
             "NoticeOfDeadExecution",
             settings=settings,
-            topic=topic,
+            publisher=publisher,
             state_machines=state_machines,
         )
 

@@ -13,6 +13,7 @@ from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.notifications.alarm_notice import AlarmNotice
 from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
@@ -36,9 +37,17 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        self.topic = NotificationTopic(
+        topic = NotificationTopic(
             self, "Notifications", settings=settings, encryption_key=encryption_key
         )
+        # For the batch stack (topic_publisher.py).
+        ssm.StringParameter(
+            self,
+            "TopicParameter",
+            parameter_name=settings.topic_parameter,
+            string_value=topic.topic_arn,
+        )
+        publisher = TopicPublisher(topic, settings=settings, encryption_key=encryption_key)
         self.classification = ClassificationWorkflow(
             self,
             "Classification",
@@ -46,7 +55,7 @@ class WorkflowStack(cdk.Stack):
             serialize_image=self._serialize_image(data_bucket, encryption_key),
             classify_image=self._classify_image(data_bucket, encryption_key),
             filter_confidence=self._filter_confidence(),
-            topic=self.topic,
+            publisher=publisher,
         )
         state_machine = self.classification.state_machine
         self.notices = [
@@ -54,13 +63,13 @@ class WorkflowStack(cdk.Stack):
                 self,
                 "NoticeOfDeadExecution",
                 settings=settings,
-                topic=self.topic,
+                publisher=publisher,
                 state_machines=[state_machine],
             ),
-            AlarmNotice(self, "NoticeOfAlarm", settings=settings, topic=self.topic),
+            AlarmNotice(self, "NoticeOfAlarm", settings=settings, publisher=publisher),
         ]
         cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
-        cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
+        cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
 
     def _serialize_image(
         self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None

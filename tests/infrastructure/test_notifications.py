@@ -137,3 +137,15 @@ def test_a_notice_goes_to_the_fifo_topic_once_too(notice: str) -> None:
 
     assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
     assert "$states.input." in arguments["MessageGroupId"]
+
+
+def test_the_topic_is_not_exported() -> None:
+    # Another kind of topic is another topic, and CloudFormation refuses to change an export that
+    # another stack imports.
+    template = workflow_with()
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+
+    exports = [output for output in template.find_outputs("*").values() if "Export" in output]
+
+    assert exports
+    assert {"Ref": topic} not in [output["Value"] for output in exports]

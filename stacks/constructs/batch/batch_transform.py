@@ -18,8 +18,8 @@ from stacks.constructs.common.grants import allow
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 FUNCTION_MINUTES = 15  # the most there are
 
@@ -34,7 +34,7 @@ class BatchTransform(Construct):
         *,
         settings: Settings,
         data_bucket: s3.IBucket,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         encryption_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -53,21 +53,21 @@ class BatchTransform(Construct):
             self,
             "StateMachine",
             settings=settings,
-            definition=self._definition(topic),
+            definition=self._definition(publisher),
             timeout=cdk.Duration.minutes(
                 settings.batch_transform.max_runtime_minutes
                 + QUOTA_WAIT_MINUTES
                 + 3 * FUNCTION_MINUTES
             ),
         )
-        topic.allow_key(self.state_machine)
+        publisher.allow_key(self.state_machine)
         self._transform.allow_jobs(self.state_machine)
         acknowledge_calls(self.state_machine, self.functions.values())
         self._start_by_manifest()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, topic: NotificationTopic) -> sfn.IChainable:
+    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
             self, "Read event", outputs=expressions.read_event(self._settings.resource_prefix)
         )
@@ -84,7 +84,7 @@ class BatchTransform(Construct):
         )
         write.next(
             report_rejections(
-                self, settings=self._settings, topic=topic, message=expressions.MESSAGE
+                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
             )
         )
         check.next(

@@ -24,8 +24,8 @@ from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
@@ -47,7 +47,7 @@ class BulkClassification(Construct):
         settings: Settings,
         data_bucket: s3.IBucket,
         results_bucket: s3.IBucket,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         encryption_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -70,17 +70,17 @@ class BulkClassification(Construct):
             self,
             "StateMachine",
             settings=settings,
-            definition=self._definition(topic),
+            definition=self._definition(publisher),
             timeout=cdk.Duration.days(1),
         )
-        topic.allow_key(self.state_machine)
+        publisher.allow_key(self.state_machine)
         allow_writing(self.state_machine, encryption_key)
         self._allow_reading_map_runs()
         self._acknowledge_grants()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, topic: NotificationTopic) -> sfn.IChainable:
+    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
         read_input = sfn.Pass.jsonata(
             self,
             "Read input",
@@ -95,7 +95,7 @@ class BulkClassification(Construct):
         summarize = self._invoke("Summarize", self._summarize)
         summarize.next(
             report_rejections(
-                self, settings=self._settings, topic=topic, message=expressions.MESSAGE
+                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
             )
         )
         listing = sfn.Choice.jsonata(self, "How are the pictures listed?")

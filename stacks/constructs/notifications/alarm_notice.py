@@ -5,7 +5,7 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from stacks.constructs.notifications.event_notice import EventNotice
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow import workflow_expressions as expressions
 
 
@@ -22,13 +22,13 @@ class AlarmNotice(EventNotice):
         construct_id: str,
         *,
         settings: Settings,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             settings=settings,
-            topic=topic,
+            publisher=publisher,
             source="aws.cloudwatch",
             detail_type="CloudWatch Alarm State Change",
             detail={

@@ -11,8 +11,8 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow import workflow_expressions as expressions
 
 # classify_image raises the last one for everything transient at the endpoint.
@@ -36,7 +36,7 @@ class ClassificationWorkflow(Construct):
         serialize_image: lambda_.IFunction,
         classify_image: lambda_.IFunction,
         filter_confidence: lambda_.IFunction,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
     ) -> None:
         super().__init__(scope, construct_id)
         read_input = sfn.Pass.jsonata(
@@ -58,7 +58,7 @@ class ClassificationWorkflow(Construct):
                 sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
                 classify_images.next(
                     report_rejections(
-                        self, settings=settings, topic=topic, message=expressions.MESSAGE
+                        self, settings=settings, publisher=publisher, message=expressions.MESSAGE
                     )
                 ),
             ).otherwise(
@@ -74,7 +74,7 @@ class ClassificationWorkflow(Construct):
             definition=definition,
             timeout=cdk.Duration.hours(1),
         )
-        topic.allow_key(self.state_machine)
+        publisher.allow_key(self.state_machine)
         acknowledge_calls(self.state_machine, functions)
 
     def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
