@@ -87,4 +87,6 @@ def cloud(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch) -> Ite
             classes=("bicycle", "motorcycle"),
             baseline=make_baseline(),
         ).save(s3, bucket="artifacts", key="baselines/one.json")
-        yield Cloud(handler, monkeypatch)
+        cloud = Cloud(handler, monkeypatch)
+        cloud.serve(ENVIRONMENT["MODEL_NAME"])
+        yield cloud

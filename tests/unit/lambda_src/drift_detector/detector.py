@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "CONFIDENCE_THRESHOLD": "0.93",
     "METRIC_NAMESPACE": "Scones/dev",
     "ENDPOINT_NAME": "scones-dev",
+    "MODEL_NAME": "model-one",
+    "MODEL_NAME_PARAMETER": "/scones/dev/model/name",
 }
 
 
@@ -49,6 +51,7 @@ class Cloud:
         self.patch = patch
         self.s3 = boto3.client("s3")
         self.cloudwatch = boto3.client("cloudwatch")
+        self.ssm = boto3.client("ssm")
         self.slept: list[float] = []
         self.late = timedelta()
         self.files = 0
@@ -88,6 +91,15 @@ class Cloud:
         )["Datapoints"]
         assert all(point["SampleCount"] == 1 for point in found)
         return [point["Sum"] for point in sorted(found, key=lambda point: point["Timestamp"])]
+
+    def serve(self, model_name: str) -> None:
+        """Name the model as the inference stack does, before it updates the endpoint."""
+        self.ssm.put_parameter(
+            Name=ENVIRONMENT["MODEL_NAME_PARAMETER"],
+            Value=model_name,
+            Type="String",
+            Overwrite=True,
+        )
 
     def metrics(self) -> set[str]:
         found = self.cloudwatch.list_metrics(Namespace="Scones/dev")["Metrics"]

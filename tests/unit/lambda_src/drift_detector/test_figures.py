@@ -58,8 +58,31 @@ def test_records_of_an_earlier_model_are_counted_and_not_compared(
 
     cloud.run()
 
-    assert cloud.figures("Records") == [60]
+    assert cloud.figures("Records") == cloud.figures("RecordsNotCompared") == [60]
     assert "MeanConfidence" not in cloud.metrics()
+
+
+def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
+    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.put(*(record() for _ in range(60)))
+    cloud.run()
+    cloud.serve("model-two")
+    cloud.put(*(record(confidence=0.5, picture=png(30)) for _ in range(60)))
+    cloud.put(*(record(output="[0.4, 0.3, 0.3]") for _ in range(60)))
+    cloud.run()
+
+    assert cloud.figures("Records") == [60, 120]
+    assert cloud.figures("RecordsNotCompared") == [0, 120]
+    assert cloud.figures("RecordsUnreadable") == [0, 0]
+    assert len(cloud.figures("MeanConfidence")) == 1
+
+    monkeypatch.setattr(cloud.handler, "MODEL_NAME", "model-two")  # its baseline is there
+    cloud.put(*(record() for _ in range(60)))
+    cloud.run()
+
+    assert cloud.figures("RecordsNotCompared") == [0, 120, 0]
+    assert len(cloud.figures("MeanConfidence")) == 2
 
 
 def test_pictures_that_cannot_be_measured_are_counted(cloud: Cloud, record: MakeRecord) -> None:

@@ -22,7 +22,12 @@ def test_silence_is_a_figure(cloud: Cloud) -> None:
     cloud.run()
 
     assert cloud.figures("Records") == [0]
-    assert cloud.metrics() == {"Records", "RecordsUnreadable", "PicturesNotMeasured"}
+    assert cloud.metrics() == {
+        "Records",
+        "RecordsUnreadable",
+        "RecordsNotCompared",
+        "PicturesNotMeasured",
+    }
 
 
 def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(
