@@ -132,7 +132,7 @@ GRAPHS: dict[str, list[Shown]] = {
         "ConcurrentExecutions", "Maximum", *BULK, *TRANSFORM
     ),
     "Drift: captures that were read": of_drift(
-        "Sum", "Records", "RecordsUnreadable", "PicturesNotMeasured"
+        "Sum", "Records", "RecordsUnreadable", "RecordsNotCompared", "PicturesNotMeasured"
     ),
     "Drift: replies": of_drift(
         "Maximum",

@@ -35,10 +35,10 @@ def monitoring_with(**values: Any) -> Template:
 def plain(value: Any) -> Any:
     """The value with each reference to another resource as what its logical id begins with.
 
-    One to a parameter in SSM is as the end of its name.
+    One to a parameter of bulk classification is as the end of the parameter's name.
     """
     match value:
-        case {"Ref": str(name)} if name.startswith("SsmParameterValue"):
+        case {"Ref": str(name)} if name.startswith("SsmParameterValuesconestestbulk"):
             return re.sub(r"^SsmParameterValuesconestest|[0-9A-F]{32}Parameter$", "", name)
         case {"Fn::Select": [6, {"Fn::Split": [":", arn]}]}:
             return plain(arn)  # a name out of an ARN
