@@ -14,6 +14,7 @@ from localcloud.emulator.repairs import (
     function_workers,
     json_lines,
     jsonata_parsing,
+    lambda_imports,
     lambda_log,
     lambda_outcome,
     lambda_tmp,
@@ -44,6 +45,7 @@ def repair() -> None:
     function_workers.repair()
     json_lines.repair()
     jsonata_parsing.repair()
+    lambda_imports.repair()
     lambda_log.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()

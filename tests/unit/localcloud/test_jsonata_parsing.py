@@ -2,7 +2,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import jsonata
 import pytest
 
 from localcloud.emulator.names import private
@@ -30,7 +29,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return parse(parser, expression, *rest)
 
     monkeypatch.setattr(Parser, "parse", parse_and_note)
-    monkeypatch.setattr(jsonata.Jsonata, "get_parser", jsonata.Jsonata.get_parser)
+    Jsonata: Any = private("jsonata.jsonata:Jsonata")  # noqa: N806 - a class
+    monkeypatch.setattr(Jsonata, "get_parser", Jsonata.get_parser)
     return expressions
 
 
