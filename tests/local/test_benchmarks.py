@@ -71,7 +71,7 @@ def test_the_workflow_is_measured_beside_the_comparators_up_to_where_these_end(
     transitions = rows["state transitions"]
     assert [*transitions.ours, *transitions.theirs] == [costs.INLINE_TRANSITIONS, costs.STEPS]
     assert rows["cold, 1 picture"].ratio
-    assert rows["beside the SDK's Predictor: warm, 100 pictures"].ratio
+    assert rows["beside the SDK's Predictor: warm, 40 pictures"].ratio
     (size,) = rows["the SDK of that Predictor, unzipped"].theirs
     assert size == len(SDK + SERIALIZERS + "from sagemaker import predictor\n")
     assert all(row.ours for row in findings.rows if "unzipped" not in row.what)
