@@ -17,6 +17,11 @@ import urllib3
 from benchmarks.rows import Row
 from localcloud.environment import REGION
 
+CLIENTS = {
+    "boto3": "import boto3; boto3.client('s3')",
+    "botocore": "import botocore.session; botocore.session.get_session().create_client('s3')",
+}
+"""Two ways to a client of S3; boto3 is made of botocore."""
 SDK = "sagemaker-core"
 SDK_IMPORT = "from sagemaker.core.resources import Endpoint"
 IN_THE_RUNTIME = frozenset(
@@ -79,6 +84,7 @@ def rows(ours: Mapping[str, str], theirs: Mapping[str, str], *, repeats: int) ->
                 for step in our
             ),
             Row(what="import of boto3 alone", unit="ms", ours=alone, theirs=alone),
+            client_row(folder, repeats=repeats),
             *sdk_rows(our["Classify"], repeats=repeats),
         ]
 
@@ -94,6 +100,20 @@ def unpack(function: str, folder: Path) -> Package:
         zipped_bytes=configuration["CodeSize"],
         module=configuration["Handler"].rpartition(".")[0].replace("/", "."),
         environment=configuration.get("Environment", {}).get("Variables", {}),
+    )
+
+
+def client_row(folder: Path, *, repeats: int) -> Row:
+    """What a function would save that did without boto3, in turns."""
+    times: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    for _ in range(repeats):
+        for name, statement in CLIENTS.items():
+            times[name] += import_ms(statement, folder, {}, repeats=1)
+    return Row(
+        what="import and client of S3: by boto3, beside botocore alone",
+        unit="ms",
+        ours=times["boto3"],
+        theirs=times["botocore"],
     )
 
 
@@ -129,7 +149,13 @@ def import_ms(
         * float(
             subprocess.run(
                 [sys.executable, "-c", code],
-                env={"AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, **environment},
+                env={
+                    "AWS_DEFAULT_REGION": REGION,
+                    "AWS_REGION": REGION,
+                    # A client looks for credentials, which a function has in its environment.
+                    "AWS_EC2_METADATA_DISABLED": "true",
+                    **environment,
+                },
                 capture_output=True,
                 text=True,
                 check=True,

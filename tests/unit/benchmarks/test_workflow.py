@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import ways, workflow
+from benchmarks import floor, ways, workflow
 from benchmarks.comparator import workflow as comparator
 
 
@@ -31,3 +31,9 @@ def test_the_comparator_has_a_map_for_each_step() -> None:
     functions = comparator.Functions({step: f"arn:{step}" for step in comparator.STEPS})
 
     assert workflow.transitions_a_picture(comparator.three_maps(functions)) == 3
+
+
+def test_the_floor_calls_a_function_as_often_as_a_picture_does() -> None:
+    assert workflow.transitions_a_picture(floor.plainest_machine("arn:any")) == len(
+        comparator.STEPS
+    )
