@@ -83,25 +83,30 @@ def stale(acknowledged: list[Acknowledged], found: set[Finding]) -> list[Acknowl
     return [one for one in acknowledged if not any(one.covers(finding) for finding in found)]
 
 
-@pytest.fixture(params=["dev", "prod", "minimal", "comprehensive"])
+@pytest.fixture(scope="module", params=["dev", "prod", "minimal", "comprehensive"])
 def settings(request: pytest.FixtureRequest) -> Settings:
     return configuration(request.param)
+
+
+@pytest.fixture(scope="module")
+def app(settings: Settings) -> cdk.App:
+    return application(settings)
 
 
 # --- cdk-nag -------------------------------------------------------------------------------------
 
 
-def test_every_finding_is_mended_or_acknowledged(settings: Settings) -> None:
-    assert findings(application(settings)) == set()
+def test_every_finding_is_mended_or_acknowledged(app: cdk.App) -> None:
+    assert findings(app) == set()
 
 
 def test_every_acknowledgment_has_a_reason_and_a_finding(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    app: cdk.App, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acknowledged = acknowledgments(application(settings))
+    acknowledged = acknowledgments(app)
     with monkeypatch.context() as patch:
         patch.setattr(cdk.Validations, "acknowledge", lambda *_: None)
-        bare = application(settings)
+        bare = application(settings, validated=False)
 
     assert acknowledged
     assert [one for one in acknowledged if len(one.reason.split()) < MIN_WORDS] == []
@@ -109,7 +114,7 @@ def test_every_acknowledgment_has_a_reason_and_a_finding(
 
 
 def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
-    app = application(load("dev"))
+    app = application(load("dev"), validated=False)
     acknowledge(app.node.find_child("Scones-dev-Storage"), "AwsSolutions-SQS3", reason="None yet.")
     bucket_rule = Finding("AwsSolutions-S1", "Scones-dev-Storage/DataBucket/Resource")
 
