@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import algorithm, costs, growth, report, staging, suite, synth, workflow
+from benchmarks import algorithm, costs, growth, predictor, report, staging, suite, synth, workflow
 from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
 from benchmarks.machine import machine
 from benchmarks.rows import Findings, table
@@ -50,7 +50,13 @@ def _staging(bench: Bench) -> Findings:
 
 
 def _workflow(bench: Bench) -> Findings:
-    return workflow.run(bench.cloud, pictures=bench.options.pictures, repeats=bench.options.repeats)
+    folder = bench.options.predictor
+    return workflow.run(
+        bench.cloud,
+        pictures=bench.options.pictures,
+        repeats=bench.options.repeats,
+        sdk=folder and predictor.installed(folder),
+    )
 
 
 def _growth(bench: Bench) -> Findings:
@@ -85,10 +91,13 @@ PARTS: Mapping[str, Callable[[Bench], Findings]] = {
 BY_DEFAULT = tuple(name for name in PARTS if name != "suite")
 
 
-def _command(given: Sequence[str], archive: Path | None) -> str:
-    """As it was given, but for the place of the archive, which is this machine's alone."""
+def _command(given: Sequence[str], **places: Path | None) -> str:
+    """As it was given, but for places by their names, which are this machine's alone."""
     shown = shlex.join(["python", "-m", "benchmarks", *given])
-    return shown.replace(shlex.quote(str(archive)), "ARCHIVE") if archive else shown
+    for name, place in places.items():
+        if place:
+            shown = shown.replace(shlex.quote(str(place)), name)
+    return shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = report.Run(
         machine=start,
         data=report.data(pictures),
-        command=_command(given, options.archive),
+        command=_command(given, ARCHIVE=options.archive, FOLDER=options.predictor),
         findings=findings,
     )
     for remark in run.remarks:
@@ -151,6 +160,13 @@ def _parser() -> argparse.ArgumentParser:
         default=workflow.PICTURES,
         metavar="N",
         help=f"of a workflow's run (default: {' '.join(map(str, workflow.PICTURES))})",
+    )
+    parser.add_argument(
+        "--predictor",
+        type=Path,
+        metavar="FOLDER",
+        help="measure the workflow beside the SageMaker SDK's Predictor, too; its version 2 is "
+        "installed into FOLDER (280 MB) if it is not there",
     )
     parser.add_argument(
         "--growth",

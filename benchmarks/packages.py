@@ -45,7 +45,7 @@ class Package:
     @property
     def unzipped_bytes(self) -> int:
         """Size of its files."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        return folder_bytes(self.folder)
 
     def import_ms(self, repeats: int) -> list[float]:
         """Milliseconds of importing the handler's module."""
@@ -138,6 +138,11 @@ def import_ms(
         for _ in range(repeats + 1)
     ]
     return measured[1:]
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of the files in a folder, at any depth."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def installed_bytes(distribution: str) -> int:

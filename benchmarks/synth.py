@@ -38,10 +38,18 @@ class SynthesisFailedError(RuntimeError):
 
 
 def environment() -> dict[str, str]:
-    """Environment of every run: no credentials' account, and the Node.js beside this Python."""
+    """Environment of every run: no credentials' account, and the Node.js beside this Python.
+
+    Python keeps the bytecode of the project, as it does unless it is told otherwise; that of the
+    packages is there since they were installed, for both apps.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     context = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("CDK_")}
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("CDK_") and key != "PYTHONDONTWRITEBYTECODE"
+    }
     return {**inherited, "PATH": path, "CDK_CONTEXT_JSON": json.dumps(context)}
 
 

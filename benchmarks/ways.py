@@ -79,6 +79,11 @@ class Timed:
     theirs: Times = field(default_factory=Times)
 
 
+def in_words(pictures: int) -> str:
+    """How many they are, as rows call it."""
+    return "1 picture" if pictures == 1 else f"{pictures:,} pictures"
+
+
 def portions(pictures: int, *, at_most: int) -> list[int]:
     """Sizes of as few executions as hold the pictures, about equal."""
     executions = math.ceil(pictures / at_most)

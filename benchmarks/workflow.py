@@ -2,23 +2,25 @@
 
 The comparator (`benchmarks/comparator/`) is three chained functions that carry `image_data` through
 every state, with a Map for each step, on the same local cloud and the same endpoint. It makes its
-boto3 clients once, outside of the handlers, as the better ones of its kind do. Its filter's
-threshold is 0 here, for otherwise its first unsure picture would end the execution.
+boto3 clients once, outside of the handlers, as the better ones of its kind do; `predictor.py` is
+about those that do not. Its filter's threshold is 0 here, for otherwise its first unsure picture
+would end the execution.
 """
 
 import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
 
-from benchmarks import packages
+from benchmarks import packages, predictor
 from benchmarks.cloud import Cloud, definition, execute, map_output_bytes
 from benchmarks.comparator import workflow as comparator
 from benchmarks.rows import Findings, Row
-from benchmarks.ways import Timed, Way, portions, time_both
+from benchmarks.ways import Timed, Way, in_words, portions, time_both
 from stacks.constructs.workflow.workflow_expressions import MAX_IMAGES
 
 PICTURES = (1, 40, 200, 1000)
@@ -53,16 +55,20 @@ def run(
     pictures: Sequence[int],
     repeats: int,
     cold_pictures: Sequence[int] = COLD_PICTURES,
+    sdk: Path | None = None,
 ) -> Findings:
-    """Measure; both take turns, so that what else the machine does hits both."""
+    """Measure; both take turns, so that what else the machine does hits both.
+
+    `sdk` is a folder with the SageMaker SDK v2, for the rows of its Predictor.
+    """
     ours = Way(
         state_machine=cloud.state_machine,
         functions=list(cloud.functions().values()),
         event=lambda count: {"images": cloud.images(count)},
         holds=MAX_IMAGES,
     )
+    group = cloud.local.pid() or 0
     with comparator_way(cloud) as theirs:
-        group = cloud.local.pid() or 0
         cold = time_both(ours, theirs, cold_pictures, repeats=repeats, group=group, cold=True)
         warm = time_both(ours, theirs, pictures, repeats=repeats, group=group, cold=False)
         rows = [
@@ -73,15 +79,20 @@ def run(
             *packages.rows(cloud.functions(), _by_step(theirs), repeats=repeats),
         ]
         remarks = [*_remarks(ours, theirs, pictures), _where_the_time_goes(warm)]
-        return Findings("Workflow", rows, remarks)
+    if sdk is not None:
+        with comparator_way(cloud, sdk=sdk) as theirs:
+            rows += predictor.rows(
+                ours, theirs, sdk=sdk, pictures=pictures, repeats=repeats, group=group
+            )
+    return Findings("Workflow", rows, [*remarks, predictor.remark(sdk)])
 
 
 @contextmanager
-def comparator_way(cloud: Cloud) -> Iterator[Way]:
-    """The comparator on the same cloud, for the length of the block."""
+def comparator_way(cloud: Cloud, *, sdk: Path | None = None) -> Iterator[Way]:
+    """The comparator on the same cloud, for the length of the block; `sdk` as in `run`."""
     session = boto3.Session()
     with (
-        comparator.functions(session, threshold=0.0) as functions,
+        comparator.functions(session, threshold=0.0, sdk=sdk) as functions,
         comparator.state_machine(session, comparator.three_maps(functions)) as machine,
     ):
         yield _what_it_holds(
@@ -113,7 +124,7 @@ def _what_it_holds(way: Way) -> Way:
 def _speed_rows(warm: Timed, theirs: Way) -> list[Row]:
     return [
         Row(
-            what=f"warm, {_pictures(count)}{_executions(count, theirs)}",
+            what=f"warm, {in_words(count)}{_executions(count, theirs)}",
             unit="pictures/s",
             ours=[count / value for value in warm.ours.wall[count]],
             theirs=[count / value for value in warm.theirs.wall[count]],
@@ -133,7 +144,7 @@ def _processor_rows(warm: Timed) -> list[Row]:
 
     return [
         Row(
-            what=f"warm, {_pictures(count)}: {what}",
+            what=f"warm, {in_words(count)}: {what}",
             unit="ms/picture",
             ours=a_picture(ours),
             theirs=a_picture(theirs),
@@ -146,10 +157,6 @@ def _processor_rows(warm: Timed) -> list[Row]:
     ]
 
 
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count:,} pictures"
-
-
 def _executions(count: int, theirs: Way) -> str:
     ours, comparators = (
         len(portions(count, at_most=holds)) for holds in (MAX_IMAGES, theirs.holds)
@@ -160,7 +167,7 @@ def _executions(count: int, theirs: Way) -> str:
 def _cold_rows(cold: Timed) -> list[Row]:
     return [
         Row(
-            what=f"cold, {_pictures(count)}",
+            what=f"cold, {in_words(count)}",
             unit="s",
             ours=cold.ours.wall[count],
             theirs=cold.theirs.wall[count],

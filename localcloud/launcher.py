@@ -88,15 +88,14 @@ class LocalCloud:
             "config_file": (None, None, os.devnull, None),
             "credentials_file": (None, None, os.devnull, None),
         }
-        session = boto3.Session(
+        session: Any = boto3.Session(  # its types know the names of services as literals only
             botocore_session=botocore.session.Session(session_vars=nobody),
             aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
         config = botocore.config.Config(proxies={}, max_pool_connections=50)
-        client: Any = session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]  # `service` is a name, not a literal
-        return client
+        return session.client(service, endpoint_url=self.endpoint_url, config=config)
 
     def command(self, verb: str) -> str:
         """The command line that does `verb` (up, status, env, down) to this local cloud."""

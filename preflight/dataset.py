@@ -7,6 +7,7 @@ from typing import Any
 from preflight.aws import Aws
 from preflight.finding import Finding, Verdict
 from settings import Settings
+from training.baseline import shortage
 from training.dataset import MANIFEST
 from training.upload import BUCKET_OUTPUT, STORAGE_STACK
 
@@ -67,6 +68,8 @@ def _judge(prefix: str, manifest: dict[str, Any], settings: Settings, stage: str
         if lacking := [name for name in classes if not pictures.get(name)]:
             what = f"{prefix} has no {split} picture of: {', '.join(lacking)}"
             return Finding(Verdict.PROBLEM, what, stage)
+    if lacking_for_drift := shortage(counts["validation"], settings):
+        return Finding(Verdict.PROBLEM, f"{prefix}: {lacking_for_drift}", stage)
     totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
     what = f"{prefix}: {totals} pictures of {', '.join(classes)}"
     if manifest["source"] == "drawn":

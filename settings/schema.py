@@ -194,3 +194,12 @@ class Settings(Section):
     def model_name_parameter(self) -> str:
         """SSM parameter with the name of the SageMaker model."""
         return f"/scones/{self.environment}/model/name"
+
+    @property
+    def topic_parameter(self) -> str:
+        """SSM parameter with the ARN of the topic."""
+        return f"/scones/{self.environment}/topic"
+
+    def bulk_parameter(self, name: str) -> str:
+        """SSM parameter with an ARN of bulk classification: "state-machine", or a function's."""
+        return f"/scones/{self.environment}/bulk/{name}"

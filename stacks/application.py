@@ -57,16 +57,18 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings=settings,
         data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
-        topic=workflow.topic,
         encryption_key=storage.encryption_key,
         env=env,
     )
     batch.add_stack_dependency(inference, "calls the endpoint by its name")
+    batch.add_stack_dependency(workflow, "sends to its topic")
     monitoring = MonitoringStack(
         scope,
         settings.stack_name("Monitoring"),
         settings=settings,
         workflow=workflow.classification,
+        transform=batch.transform,
+        notices=[*workflow.notices, batch.notice],
         data_bucket=storage.data_bucket,
         artifact_bucket=storage.artifact_bucket,
         capture_bucket=storage.capture_bucket,
@@ -74,6 +76,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         env=env,
     )
     monitoring.add_stack_dependency(inference, "asks the endpoint what its baseline is")
+    monitoring.add_stack_dependency(batch, "reads the SSM parameters of bulk classification")
 
     _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
     _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)

@@ -44,13 +44,15 @@ class InferenceStack(cdk.Stack):
             encryption_key=encryption_key,
         )
         # Not an export: the name changes with every model, and an export in use could not.
-        ssm.StringParameter(
+        model_name = ssm.StringParameter(
             self,
             "ModelNameParameter",
             parameter_name=settings.model_name_parameter,
             string_value=endpoint.model_name,
         )
-        if settings.endpoint.enabled:
+        if endpoint.resource:
+            # So that the drift detector knows of another model before that answers.
+            endpoint.resource.node.add_dependency(model_name)
             cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)
         if settings.capture.enabled:
             cdk.CfnOutput(self, "CaptureUri", value=endpoint.capture_uri)

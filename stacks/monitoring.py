@@ -1,5 +1,7 @@
 """Alarms and the dashboard of an environment in operation."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kms as kms
@@ -8,22 +10,31 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.batch.batch_transform import BatchTransform
+from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.image_endpoint import CAPTURES
+from stacks.constructs.monitoring.batch_widgets import batch_rows
+from stacks.constructs.monitoring.delivery_alarms import DeliveryAlarms
 from stacks.constructs.monitoring.drift_alarms import DriftAlarms
 from stacks.constructs.monitoring.drift_detector import DriftDetector
 from stacks.constructs.monitoring.drift_metrics import DriftMetrics
 from stacks.constructs.monitoring.drift_widgets import drift_widgets
+from stacks.constructs.monitoring.execution_alarms import ExecutionAlarms
 from stacks.constructs.monitoring.model_baseline import ModelBaseline
-from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
 from stacks.constructs.monitoring.operations_dashboard import OperationsDashboard
+from stacks.constructs.monitoring.picture_path import (
+    bulk_path,
+    transform_path,
+    workflow_path,
+)
 from stacks.constructs.monitoring.serving_alarms import ServingAlarms
 from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
-from stacks.constructs.monitoring.workflow_alarms import WorkflowAlarms
+from stacks.constructs.notifications.event_notice import EventNotice
 from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
 class MonitoringStack(cdk.Stack):
-    """Watches endpoint and workflow; it can go without them noticing."""
+    """Watches endpoint, workflow and batch; it can go without them noticing."""
 
     def __init__(
         self,
@@ -32,6 +43,8 @@ class MonitoringStack(cdk.Stack):
         *,
         settings: Settings,
         workflow: ClassificationWorkflow,
+        transform: BatchTransform,
+        notices: Sequence[EventNotice],
         data_bucket: s3.IBucket,
         artifact_bucket: s3.IBucket,
         capture_bucket: s3.IBucket,
@@ -45,11 +58,22 @@ class MonitoringStack(cdk.Stack):
             description="Scones Unlimited: drift detector, alarms and dashboard",
         )
         self._settings = settings
+        classification = workflow_path(settings, workflow)
+        transforms = transform_path(transform)
+        bulk = bulk_path(self, settings) if settings.endpoint.enabled else None
+        manifests = transform.manifest_rule
         alarms: list[OperationalAlarm] = []
-        widgets: list[cloudwatch.IWidget] = []
+        rows: list[Sequence[cloudwatch.IWidget]] = [
+            *batch_rows(transform=transforms, bulk=bulk, manifests=manifests)
+        ]
         if settings.endpoint.enabled:
             alarms += ServingAlarms(self, "Endpoint", settings=settings).alarms
-        alarms += WorkflowAlarms(self, "Workflow", settings=settings, workflow=workflow).alarms
+        for path in filter(None, (classification, transforms, bulk)):
+            construct_id = path.title.title().replace(" ", "")
+            alarms += ExecutionAlarms(self, construct_id, settings=settings, path=path).alarms
+        alarms += DeliveryAlarms(
+            self, "Undelivered", settings=settings, manifests=manifests, notices=notices
+        ).alarms
         verdicts = VerdictMetrics(self, "Verdicts", settings=settings, workflow=workflow)
         if settings.detects_drift:
             metrics = DriftMetrics(settings)
@@ -72,17 +96,18 @@ class MonitoringStack(cdk.Stack):
                 detector=detector,
                 capture_uri=capture_bucket.s3_url_for_object(CAPTURES),
             ).alarms
-            widgets = drift_widgets(metrics)
+            alarms.append(baseline.alarm)
+            rows.append(drift_widgets(metrics))
         if settings.monitoring.dashboard:
             OperationsDashboard(
                 self,
                 "Dashboard",
                 settings=settings,
-                workflow=workflow,
+                workflow=classification,
                 verdicts=verdicts,
                 capture_bucket=capture_bucket,
                 alarms=alarms,
-                drift=widgets,
+                rows=rows,
             )
 
     def _baseline(

@@ -10,10 +10,10 @@ from settings import Settings
 from stacks.constructs.common.encryption_key import allow_reading
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.notifications.alarm_notice import AlarmNotice
 from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notifications.event_notice import EventNotice
 from stacks.constructs.notifications.notification_topic import NotificationTopic
-from stacks.constructs.workflow import workflow_expressions as expressions
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
 
 
@@ -37,9 +37,17 @@ class WorkflowStack(cdk.Stack):
             description="Scones Unlimited: state machine that classifies pictures",
         )
         self._settings = settings
-        self.topic = NotificationTopic(
+        topic = NotificationTopic(
             self, "Notifications", settings=settings, encryption_key=encryption_key
         )
+        # For the batch stack (topic_publisher.py).
+        ssm.StringParameter(
+            self,
+            "TopicParameter",
+            parameter_name=settings.topic_parameter,
+            string_value=topic.topic_arn,
+        )
+        publisher = TopicPublisher(topic, settings=settings, encryption_key=encryption_key)
         self.classification = ClassificationWorkflow(
             self,
             "Classification",
@@ -47,39 +55,21 @@ class WorkflowStack(cdk.Stack):
             serialize_image=self._serialize_image(data_bucket, encryption_key),
             classify_image=self._classify_image(data_bucket, encryption_key),
             filter_confidence=self._filter_confidence(),
-            topic=self.topic,
+            publisher=publisher,
         )
         state_machine = self.classification.state_machine
-        DeadExecutionNotice(
-            self,
-            "NoticeOfDeadExecution",
-            settings=settings,
-            topic=self.topic,
-            state_machines=[state_machine],
-        )
-        self._notice_alarms(self.topic)
+        self.notices = [
+            DeadExecutionNotice(
+                self,
+                "NoticeOfDeadExecution",
+                settings=settings,
+                publisher=publisher,
+                state_machines=[state_machine],
+            ),
+            AlarmNotice(self, "NoticeOfAlarm", settings=settings, publisher=publisher),
+        ]
         cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
-        cdk.CfnOutput(self, "TopicArn", value=self.topic.topic_arn)
-
-    def _notice_alarms(self, topic: NotificationTopic) -> None:
-        # By name: CloudFormation begins an alarm's with its stack's. Not as actions of the alarms:
-        # CloudWatch has no right to the key alias/aws/sns, and Training is deployed before the
-        # topic.
-        EventNotice(
-            self,
-            "NoticeOfAlarm",
-            settings=self._settings,
-            topic=topic,
-            source="aws.cloudwatch",
-            detail_type="CloudWatch Alarm State Change",
-            detail={
-                "alarmName": [{"prefix": self._settings.stack_name("")}],
-                "state": {"value": ["ALARM"]},
-            },
-            subject=expressions.alarm_subject(self._settings.environment),
-            message=expressions.ALARM_MESSAGE,
-            about=expressions.ALARM,
-        )
+        cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
 
     def _serialize_image(
         self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None

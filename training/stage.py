@@ -21,6 +21,7 @@ from rich.table import Table
 
 from settings import Settings, SettingsError, available_environments, load
 from training import dataset, source, upload
+from training.baseline import shortage
 from training.errors import ArchiveUnavailableError, StagingError
 from training.fetch import ARCHIVE_URL, cache_folder
 
@@ -91,6 +92,8 @@ def prepare(
     selected = dataset.build(pictures, settings.dataset.classes)
     _say(console, f"Source: {_origin(pictures)}")
     console.print(summary(selected))
+    if lacking := shortage(selected.counts["validation"], settings):
+        _say(console, f"Warning: {lacking}")
     if folder:
         _say(console, f"Written to {dataset.write(selected, folder)}")
     return selected

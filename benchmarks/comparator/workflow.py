@@ -14,6 +14,8 @@ import boto3
 HANDLERS = Path(__file__).with_name("handlers")
 STEPS = {"Serialize": "serialize", "Classify": "classify", "Filter": "filter"}
 """Module of each step, in their order."""
+PREDICTOR = "classify_predictor"
+"""Module of the second step where it asks the endpoint by the SageMaker SDK's Predictor."""
 NAME = "students"
 ROLE = f"arn:aws:iam::000000000000:role/{NAME}"
 DEPLOYED_THRESHOLD = "THRESHOLD = 0.93"
@@ -32,9 +34,9 @@ class Functions:
         return [arn.rsplit(":", 1)[-1] for arn in self.arns.values()]
 
 
-def package(step: str, *, threshold: float) -> bytes:
-    """Zip file of one step's function; `threshold` replaces the one in the filter's code."""
-    source = (HANDLERS / f"{STEPS[step]}.py").read_text(encoding="utf-8")
+def package(module: str, *, threshold: float) -> bytes:
+    """Zip file of one function; `threshold` replaces the one in the filter's code."""
+    source = (HANDLERS / f"{module}.py").read_text(encoding="utf-8")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(
@@ -88,19 +90,28 @@ def _in_a_row(states: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
-def functions(session: boto3.Session, *, threshold: float) -> Iterator[Functions]:
-    """The three functions, for the length of the block."""
+def functions(
+    session: boto3.Session, *, threshold: float, sdk: Path | None = None
+) -> Iterator[Functions]:
+    """The three functions, for the length of the block.
+
+    With `sdk`, a folder that the SageMaker SDK v2 is in, the second one uses its Predictor.
+    """
     client = session.client("lambda")
+    # The SDK's warnings of its end would be many lines of log for each call.
+    environment = {"PYTHONPATH": str(sdk), "SAGEMAKER_SUPPRESS_V2_WARNING": "1"} if sdk else {}
     made: dict[str, str] = {}
     try:
         for step, module in STEPS.items():
+            code = PREDICTOR if sdk and step == "Classify" else module
             made[step] = client.create_function(
                 FunctionName=f"{NAME}-{module}",
                 Runtime="python3.13",
                 Handler="lambda_function.lambda_handler",
                 Role=ROLE,
                 Timeout=60,
-                Code={"ZipFile": package(step, threshold=threshold)},
+                Code={"ZipFile": package(code, threshold=threshold)},
+                Environment={"Variables": environment},
             )["FunctionArn"]
         yield Functions(made)
     finally:

@@ -8,6 +8,7 @@ Contract: the provider framework of aws-cdk-lib's custom_resources.
 import hashlib
 import json
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import boto3
 from botocore.config import Config
 
 from . import figures
-from .baseline import Baseline, Observation
+from .baseline import MINIMUM, Baseline, Observation
 from .captures import BASELINE_PREFIX
 from .drift import compare_models
 from .figures import Metrics
@@ -46,7 +47,7 @@ Properties = Mapping[str, Any]
 
 
 class NotStaged(Exception):
-    """There are no validation pictures of the model's classes to make a baseline from."""
+    """There are no, or too few, validation pictures of a class to make a baseline from."""
 
 
 class EndpointNotUsable(Exception):
@@ -66,9 +67,8 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     The physical id is the baseline's key; another key makes CloudFormation delete the old one.
 
     Raises:
-        NotStaged: the dataset is missing or has other classes.
+        NotStaged: the dataset is missing, has other classes, or too few pictures of one.
         EndpointNotUsable: a picture is not answered with a probability for each class.
-        ValueError: too few validation pictures.
     """
     properties = event["ResourceProperties"]
     bucket = properties["ArtifactBucket"]
@@ -94,7 +94,7 @@ def _key(properties: Properties) -> str:
 
 def _make(properties: Properties) -> StoredBaseline:
     created = datetime.now(UTC).replace(microsecond=0)
-    rows = _chosen(_rows(properties), [float(share) for share in properties["ClassShares"]])
+    rows = _chosen(_rows(properties), properties)
     classify = _classifier(properties)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(pool.map(classify, rows))
@@ -126,15 +126,25 @@ def _rows(properties: Properties) -> list[_Row]:
     return [_Row(int(float(label)), path) for _, label, path in fields]
 
 
-def _chosen(rows: list[_Row], shares: list[float]) -> list[_Row]:
+def _chosen(rows: list[_Row], properties: Properties) -> list[_Row]:
     """The first rows of each class, as many as its share."""
+    shares = [float(share) for share in properties["ClassShares"]]
     by_label: defaultdict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         by_label[row.label].append(row)
     count = min(PICTURES, *(len(by_label[label]) / share for label, share in enumerate(shares)))
-    return [
+    chosen = [
         row for label, share in enumerate(shares) for row in by_label[label][: round(count * share)]
     ]
+    if len(chosen) < MINIMUM:
+        scarce = min(range(len(shares)), key=lambda label: len(by_label[label]) / shares[label])
+        raise NotStaged(
+            f"{properties['DatasetPrefix']} has {len(by_label[scarce])} validation pictures of "
+            f"{properties['Classes'][scarce]!r}; a baseline takes {MINIMUM} or more in all, "
+            f"{math.ceil(MINIMUM * shares[scarce])} of that class; stage more of it: "
+            "python -m training.stage; or set drift.enabled = false"
+        )
+    return chosen
 
 
 def _classifier(properties: Properties) -> Callable[[_Row], Observation]:

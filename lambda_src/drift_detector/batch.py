@@ -21,10 +21,13 @@ class Batch:
     """Counts, and the observations that can be compared, oldest first."""
 
     baseline: StoredBaseline
+    model_is_served: bool = True
+    """False while another model is about to answer, or answers, than the baseline's."""
     may_measure: Callable[[], bool] = lambda: True
     """False when time is short: pictures then count as not measured."""
     records: int = 0
     unreadable: int = 0
+    not_compared: int = 0
     not_measured: int = 0
     _observed: list[tuple[Record, Observation]] = field(default_factory=list)
     _event_ids: set[str] = field(default_factory=set)
@@ -58,6 +61,7 @@ class Batch:
         return {
             figures.RECORDS: self.records,
             figures.UNREADABLE: self.unreadable,
+            figures.NOT_COMPARED: self.not_compared,
             figures.NOT_MEASURED: self.not_measured,
         }
 
@@ -67,11 +71,13 @@ class Batch:
             return
         if self._belongs_to_the_model(record):
             self._observed.append((record, self._observation(record)))
+        else:
+            self.not_compared += 1
         self._event_ids.add(record.event_id)
         self.records += 1
 
     def _belongs_to_the_model(self, record: Record) -> bool:
-        if record.time < self.baseline.created:
+        if not self.model_is_served or record.time < self.baseline.created:
             return False
         found, expected = len(record.probabilities), len(self.baseline.classes)
         if found != expected:

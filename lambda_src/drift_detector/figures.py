@@ -13,9 +13,11 @@ RECORDS = "Records"
 """Capture records that were read; sent with every batch, also 0."""
 UNREADABLE = "RecordsUnreadable"
 """Lines that are no record with a prediction of this model's classes, and damaged files."""
+NOT_COMPARED = "RecordsNotCompared"
+"""Records that were read and may be another model's than the baseline."""
 NOT_MEASURED = "PicturesNotMeasured"
 """Pictures without brightness, contrast and sharpness, as those that are not PNG."""
-COUNTS = (RECORDS, UNREADABLE, NOT_MEASURED)
+COUNTS = (RECORDS, UNREADABLE, NOT_COMPARED, NOT_MEASURED)
 MODEL = "Model"
 """Begins the names of what compares a new model with the one before it."""
 DRIFT = "Drift"

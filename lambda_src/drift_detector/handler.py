@@ -28,6 +28,8 @@ PREFIX = os.environ["CAPTURE_PREFIX"]  # of the endpoint's variant, ends in a sl
 STATE_BUCKET = os.environ["STATE_BUCKET"]  # of the state and of the baseline
 STATE_KEY = os.environ["STATE_KEY"]
 BASELINE_KEY = os.environ["BASELINE_KEY"]
+MODEL_NAME = os.environ["MODEL_NAME"]  # of the baseline
+MODEL_NAME_PARAMETER = os.environ["MODEL_NAME_PARAMETER"]  # SSM: of the model that is deployed
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
 
 MAX_RECORDS = 20_000
@@ -43,6 +45,7 @@ logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 
 s3 = boto3.client("s3")
+ssm = boto3.client("ssm")
 metrics = Metrics(
     boto3.client(
         "cloudwatch",
@@ -74,10 +77,11 @@ def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
 
 def _run(baseline: StoredBaseline, state: State, has_time: Callable[[], bool]) -> dict[str, Any]:
     new = state.cursor.new_files(s3, bucket=BUCKET, prefix=PREFIX, now=_now())
+    model_is_served = _model_is_served()  # by who answered what was listed
     files, records = deque(new), 0
     while True:
         # The first batch may be empty: that nothing was captured is a figure, too.
-        batch = Batch(baseline, may_measure=has_time)
+        batch = Batch(baseline, model_is_served, may_measure=has_time)
         done = _read(batch, files, has_time)
         state = _send(state, batch, done)
         records += batch.records
@@ -86,6 +90,19 @@ def _run(baseline: StoredBaseline, state: State, has_time: Callable[[], bool]) -
     result = {"records": records, "files": len(new) - len(files), "files_left": len(files)}
     logger.info("%s", result)
     return result
+
+
+def _model_is_served() -> bool:
+    """False from before a deployment updates the endpoint until its model has a baseline."""
+    name = ssm.get_parameter(Name=MODEL_NAME_PARAMETER)["Parameter"].get("Value")
+    if name != MODEL_NAME:
+        logger.warning(
+            "nothing is compared: the model is %s or soon will be, the baseline is of %s; "
+            "the deployment of the monitoring stack makes the new one",
+            name,
+            MODEL_NAME,
+        )
+    return name == MODEL_NAME
 
 
 def _read(

@@ -217,6 +217,62 @@ def the_state_machine_logs_all_but_the_pictures(stacks: Stacks, settings: Settin
     assert logging["IncludeExecutionData"] is False
 
 
+# --- alarms --------------------------------------------------------------------------------------
+
+
+def every_function_of_ours_has_its_errors_watched(stacks: Stacks, settings: Settings) -> None:
+    ours = {
+        logical_id
+        for logical_id, function in resources(stacks, "AWS::Lambda::Function").items()
+        if function["Properties"]["Handler"].startswith(("handler.", "lambda_src."))
+    }
+    if settings.workflow.rejection_style == "raise":  # then most of its errors are rejections
+        (raising,) = (each for each in ours if each.startswith("FilterConfidence"))
+        ours.remove(raising)
+
+    watched = {
+        _function_of(dimension["Value"], stacks)
+        for alarm in resources(stacks, "AWS::CloudWatch::Alarm").values()
+        for metric in _metrics_of(alarm["Properties"])
+        if (metric["Namespace"], metric["MetricName"]) == ("AWS/Lambda", "Errors")
+        for dimension in metric["Dimensions"]
+    }
+    assert watched == ours
+
+
+def _metrics_of(alarm: Resource) -> Iterator[Resource]:
+    if "MetricName" in alarm:
+        yield alarm
+    for each in alarm.get("Metrics", ()):
+        if "MetricStat" in each:
+            yield each["MetricStat"]["Metric"]
+
+
+def _function_of(value: Resource, stacks: Stacks) -> str:
+    """Logical id of the function whose name this is, in whichever stack."""
+    match value:
+        case {"Fn::ImportValue": name}:
+            (value,) = (
+                output["Value"]
+                for template in stacks.values()
+                for output in template.to_json().get("Outputs", {}).values()
+                if output.get("Export", {}).get("Name") == name
+            )
+        case {"Fn::Select": [6, {"Fn::Split": [":", {"Ref": parameter}]}]}:
+            (name,) = (
+                template.to_json()["Parameters"][parameter]["Default"]
+                for template in stacks.values()
+                if parameter in template.to_json().get("Parameters", {})
+            )
+            (arn,) = (
+                each["Properties"]["Value"]
+                for each in resources(stacks, "AWS::SSM::Parameter").values()
+                if each["Properties"]["Name"] == name
+            )
+            value = {"Ref": arn["Fn::GetAtt"][0]}
+    return str(value["Ref"])
+
+
 # --- numbers -------------------------------------------------------------------------------------
 
 
@@ -240,5 +296,6 @@ INVARIANTS = (
     one_switch_decides_what_outlives_the_stacks,
     every_function_writes_to_a_log_group_of_its_stack,
     the_state_machine_logs_all_but_the_pictures,
+    every_function_of_ours_has_its_errors_watched,
     numbers_are_ordinary,
 )

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from stacks.constructs.workflow.classification_workflow import VERDICTS
 from tests.infrastructure.test_monitoring import (
+    BULK,
     ENDPOINT,
-    MACHINE,
+    MACHINES,
+    TRANSFORM,
+    WORKFLOW,
     alarms_of,
     monitoring_with,
     plain,
@@ -58,9 +62,21 @@ def shown(widget: dict[str, Any]) -> list[Shown]:
     return found
 
 
-def of_functions(metric: str, statistic: str) -> list[Shown]:
-    order = ("SerializeImage", "ClassifyImage", "FilterConfidence")
-    return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in order]
+def of_functions(metric: str, statistic: str, *names: str) -> list[Shown]:
+    return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in names]
+
+
+def of_executions(title: str, machine: str) -> dict[str, list[Shown]]:
+    dimensions = {"StateMachineArn": machine}
+    return {
+        f"{title}: executions": [
+            ("AWS/States", f"Executions{end}", dimensions, "Sum")
+            for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
+        ],
+        f"{title}: duration of an execution": [
+            ("AWS/States", "ExecutionTime", dimensions, each) for each in PERCENTILES
+        ],
+    }
 
 
 def of_drift(statistic: str, *names: str) -> list[Shown]:
@@ -93,21 +109,30 @@ GRAPHS: dict[str, list[Shown]] = {
             "GPUMemoryUtilization",
         )
     ],
-    "Workflow: executions": [
-        ("AWS/States", f"Executions{end}", MACHINE, "Sum")
-        for end in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted")
-    ],
-    "Workflow: duration of an execution": [
-        ("AWS/States", "ExecutionTime", MACHINE, each) for each in PERCENTILES
-    ],
+    **of_executions("Workflow", MACHINES["Workflow"]),
     "Workflow: pictures": [
         ("Scones/test", "Pictures", {"Verdict": each}, "Sum") for each in VERDICTS
     ],
-    "Functions: errors, bad pictures included": of_functions("Errors", "Sum"),
-    "Functions: throttled calls": of_functions("Throttles", "Sum"),
-    "Functions: duration, p90": of_functions("Duration", "p90"),
+    "Workflow functions: errors, bad pictures included": of_functions("Errors", "Sum", *WORKFLOW),
+    "Workflow functions: throttled calls": of_functions("Throttles", "Sum", *WORKFLOW),
+    "Workflow functions: duration, p90": of_functions("Duration", "p90", *WORKFLOW),
+    **of_executions("Bulk classification", MACHINES["BulkClassification"]),
+    "Bulk classification: Map Runs of the whole account": [
+        ("AWS/States", name, {}, "Maximum")
+        for name in ("ApproximateOpenMapRunCount", "ApproximateMapRunBacklogSize")
+    ],
+    **of_executions("Batch transform", MACHINES["BatchTransform"]),
+    "Batch transform: manifests": [
+        ("AWS/Events", name, {"RuleName": "BatchTransformManifestRule"}, "Sum")
+        for name in ("TriggeredRules", "FailedInvocations")
+    ],
+    "Batch functions: errors": of_functions("Errors", "Sum", *BULK, *TRANSFORM),
+    "Batch functions: throttled calls": of_functions("Throttles", "Sum", *BULK, *TRANSFORM),
+    "Batch functions: calls at a time": of_functions(
+        "ConcurrentExecutions", "Maximum", *BULK, *TRANSFORM
+    ),
     "Drift: captures that were read": of_drift(
-        "Sum", "Records", "RecordsUnreadable", "PicturesNotMeasured"
+        "Sum", "Records", "RecordsUnreadable", "RecordsNotCompared", "PicturesNotMeasured"
     ),
     "Drift: replies": of_drift(
         "Maximum",
@@ -142,6 +167,8 @@ def test_latency_is_in_milliseconds_and_durations_in_seconds(widgets: list[dict[
         ("Endpoint: model latency", "ms"),
         ("Endpoint: overhead latency", "ms"),
         ("Workflow: duration of an execution", "s"),
+        ("Bulk classification: duration of an execution", "s"),
+        ("Batch transform: duration of an execution", "s"),
     ):
         widget = titled(widgets, title)
         drawn = [row[0]["expression"] for row in widget["metrics"] if "expression" in row[0]]
@@ -191,9 +218,24 @@ def test_widgets_fill_their_rows_and_nothing_overlaps(widgets: list[dict[str, An
 def test_the_state_of_every_alarm_of_the_stack_is_shown(
     template: Template, widgets: list[dict[str, Any]]
 ) -> None:
-    alarms = template.find_resources("AWS::CloudWatch::Alarm")
+    silent = {
+        logical_id: plain(alarm["Properties"]["AlarmDescription"]).startswith(SHOWN_ONLY)
+        for logical_id, alarm in template.find_resources("AWS::CloudWatch::Alarm").items()
+    }
 
-    assert sorted(titled(widgets, "Alarms")["alarms"]) == sorted(alarms)
+    for title, is_silent in (("Alarms", False), ("Alarms without a message", True)):
+        expected = [logical_id for logical_id in silent if silent[logical_id] is is_silent]
+        assert sorted(titled(widgets, title)["alarms"]) == sorted(expected)
+
+
+def test_without_an_endpoint_neither_it_nor_bulk_classification_is_shown() -> None:
+    widgets = widgets_of(monitoring_with(endpoint={"enabled": False}))
+
+    titles = [each["properties"]["title"] for each in widgets if each["type"] == "metric"]
+    assert "Batch transform: executions" in titles
+    assert not [title for title in titles if title.startswith(("Endpoint", "Bulk", "Drift"))]
+    functions = shown(titled(widgets, "Batch functions: errors"))
+    assert functions == of_functions("Errors", "Sum", *TRANSFORM)
 
 
 def test_links_lead_to_the_own_region_and_resources(widgets: list[dict[str, Any]]) -> None:

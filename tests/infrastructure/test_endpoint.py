@@ -42,6 +42,15 @@ def test_without_either_the_endpoint_is_left_to_sagemaker() -> None:
         inference.resource_count_is(type_, 0)
 
 
+def test_another_model_is_named_before_it_answers() -> None:
+    inference = inference_with()
+
+    (endpoint,) = inference.find_resources("AWS::SageMaker::Endpoint").values()
+    (waited_for,) = endpoint["DependsOn"]
+    parameter = inference.to_json()["Resources"][waited_for]["Properties"]
+    assert parameter["Name"] == "/scones/test/model/name"
+
+
 @pytest.mark.parametrize("update_policy", [{}, CANARY], ids=["alone", "with canary"])
 def test_the_number_of_instances_follows_the_load(update_policy: dict[str, Any]) -> None:
     inference = inference_with(

@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from tests.infrastructure.synthesis import states
 from tests.infrastructure.test_variants import templates_with
 
 ENDPOINT = {"EndpointName": "scones-test", "VariantName": "AllTraffic"}
-FUNCTIONS = ("ClassifyImage", "FilterConfidence", "SerializeImage")
-MACHINE = {"StateMachineArn": "ClassificationStateMachine"}
+WORKFLOW = ("SerializeImage", "ClassifyImage", "FilterConfidence")
+TRANSFORM = ("BatchTransformCheckManifest", "BatchTransformWritePredictions")
+BULK = ("bulkbatch", "bulksummary")
+MACHINES = {
+    "Workflow": "ClassificationStateMachine",
+    "BatchTransform": "BatchTransformStateMachine",
+    "BulkClassification": "bulkstatemachine",
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +33,15 @@ def monitoring_with(**values: Any) -> Template:
 
 
 def plain(value: Any) -> Any:
-    """The value with each reference to another resource as what its logical id begins with."""
+    """The value with each reference to another resource as what its logical id begins with.
+
+    One to a parameter of bulk classification is as the end of the parameter's name.
+    """
     match value:
+        case {"Ref": str(name)} if name.startswith("SsmParameterValuesconestestbulk"):
+            return re.sub(r"^SsmParameterValuesconestest|[0-9A-F]{32}Parameter$", "", name)
+        case {"Fn::Select": [6, {"Fn::Split": [":", arn]}]}:
+            return plain(arn)  # a name out of an ARN
         case {"Fn::ImportValue": str(name)}:
             return re.sub(r"^.*ExportsOutput(Ref|FnGetAtt)|[0-9A-F]{8}.*$", "", name)
         case {"Fn::GetAtt": [str(name), _]} | {"Ref": str(name)}:
@@ -60,7 +74,7 @@ def dimensions_of(metric: dict[str, Any]) -> dict[str, str]:
 def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) -> None:
     alarms = alarms_of(template)
 
-    assert len(alarms) == 24
+    assert len(alarms) == 41
     for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] == "notBreaching", name
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
@@ -97,16 +111,16 @@ def test_any_throttled_call_of_a_function_is_an_alarm(template: Template) -> Non
         alarm for alarm in alarms_of(template).values() if alarm.get("MetricName") == "Throttles"
     ]
 
-    watched = sorted(dimensions_of(alarm)["FunctionName"] for alarm in throttles)
-    assert watched == list(FUNCTIONS)
+    watched = [dimensions_of(alarm)["FunctionName"] for alarm in throttles]
+    assert watched == [*WORKFLOW, *TRANSFORM, *BULK]
     assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in throttles} == {("Sum", 0)}
 
 
-def test_many_errors_of_a_function_are_an_alarm_and_few_are_not(template: Template) -> None:
+def test_many_errors_of_calls_for_pictures_are_an_alarm_and_few_are_not(template: Template) -> None:
     alarms = [
         alarm
         for name, alarm in alarms_of(template).items()
-        if name.startswith("Workflow") and "Metrics" in alarm
+        if name.endswith("Errors") and "Metrics" in alarm
     ]
 
     watched = []
@@ -121,7 +135,17 @@ def test_many_errors_of_a_function_are_an_alarm_and_few_are_not(template: Templa
         assert {each["Stat"] for each in by_id.values()} == {"Sum"}
         (function,) = {dimensions_of(each["Metric"])["FunctionName"] for each in by_id.values()}
         watched.append(function)
-    assert sorted(watched) == list(FUNCTIONS)
+    assert watched == [*WORKFLOW, "bulkbatch"]
+
+
+def test_any_error_of_the_other_functions_is_an_alarm(template: Template) -> None:
+    alarms = [
+        alarm for alarm in alarms_of(template).values() if alarm.get("MetricName") == "Errors"
+    ]
+
+    watched = [re.sub(r"[0-9A-F]{8}$", "", dimensions_of(each)["FunctionName"]) for each in alarms]
+    assert watched == [*TRANSFORM, "bulksummary", "ModelBaselineOnEvent", "DriftDetectorFunction"]
+    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in alarms} == {("Sum", 0)}
 
 
 def test_rejections_that_are_raised_are_no_alarm() -> None:
@@ -135,17 +159,43 @@ def test_rejections_that_are_raised_are_no_alarm() -> None:
 @pytest.mark.parametrize(
     ("on_rejection", "expected"),
     [
-        ("report", {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"}),
-        ("fail", {"ExecutionsTimedOut", "ExecutionsAborted"}),
+        ("report", ["ExecutionsTimedOut", "ExecutionsAborted", "ExecutionsFailed"]),
+        ("fail", ["ExecutionsTimedOut", "ExecutionsAborted"]),
     ],
 )
-def test_executions_that_die_are_an_alarm(on_rejection: str, expected: set[str]) -> None:
+def test_executions_that_die_are_an_alarm(on_rejection: str, expected: list[str]) -> None:
     alarms = alarms_of(monitoring_with(workflow={"on_rejection": on_rejection}))
 
-    watched = [alarm for alarm in alarms.values() if alarm.get("Namespace") == "AWS/States"]
-    assert {alarm["MetricName"] for alarm in watched} == expected
-    assert all(dimensions_of(alarm) == MACHINE for alarm in watched)
-    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in watched} == {("Sum", 0)}
+    for path, machine in MACHINES.items():
+        watched = [alarm for name, alarm in alarms.items() if name.startswith(f"{path}Executions")]
+        assert [alarm["MetricName"] for alarm in watched] == expected
+        assert all(alarm["Namespace"] == "AWS/States" for alarm in watched)
+        assert all(dimensions_of(alarm) == {"StateMachineArn": machine} for alarm in watched)
+        assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in watched} == {("Sum", 0)}
+
+
+def test_a_manifest_that_starts_nothing_is_an_alarm(template: Template) -> None:
+    alarm = alarms_of(template)["UndeliveredManifests"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "FailedInvocations")
+    assert dimensions_of(alarm) == {"RuleName": "BatchTransformManifestRule"}
+    assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+def test_a_notice_that_is_not_sent_is_an_alarm(template: Template) -> None:
+    total, *metrics = alarms_of(template)["UndeliveredNotices"]["Metrics"]
+
+    assert total["Expression"] == "SUM(METRICS())"
+    stats = [each["MetricStat"] for each in metrics]
+    assert {each["Stat"] for each in stats} == {"Sum"}
+    assert [(each["Metric"]["MetricName"], dimensions_of(each["Metric"])) for each in stats] == [
+        pair
+        for notice in ("NoticeOfDeadExecution", "NoticeOfAlarm", "NoticeOfDeadExecution")
+        for pair in (
+            ("FailedInvocations", {"RuleName": f"{notice}Rule"}),
+            ("ExecutionsFailed", {"StateMachineArn": f"{notice}StateMachine"}),
+        )
+    ]
 
 
 def test_without_an_endpoint_nothing_watches_it() -> None:
@@ -153,7 +203,35 @@ def test_without_an_endpoint_nothing_watches_it() -> None:
 
     assert "SageMaker" not in json.dumps(template.to_json())
     assert "scones-test" not in json.dumps(template.to_json())
-    assert {"WorkflowClassifyThrottles", "WorkflowExecutionsFailed"} <= alarms_of(template).keys()
+    assert "bulk" not in json.dumps(template.to_json()).lower()
+    assert {
+        "WorkflowClassifyThrottles",
+        "WorkflowExecutionsFailed",
+        "BatchTransformExecutionsFailed",
+    } <= alarms_of(template).keys()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_bulk_classification_can_go_while_it_is_watched(enabled: bool) -> None:
+    """CloudFormation keeps an export, and with it the resource, that another stack imports."""
+    batch = templates_with(endpoint={"enabled": enabled})["Batch"].to_json()
+
+    exported = [name for name, each in batch["Outputs"].items() if "Export" in each]
+    assert exported
+    assert not [name for name in exported if "Bulk" in name]
+
+
+# --- who tells -----------------------------------------------------------------------------------
+
+
+def test_what_executions_tell_of_themselves_is_shown_only(template: Template) -> None:
+    alarms = alarms_of(template)
+
+    silent = {
+        name for name, each in alarms.items() if each["AlarmDescription"].startswith(SHOWN_ONLY)
+    }
+    assert silent == {name for name in alarms if name.startswith(tuple(MACHINES))}
+    assert len(silent) == 23
 
 
 # --- pictures ------------------------------------------------------------------------------------

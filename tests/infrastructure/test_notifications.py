@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from tests.infrastructure.synthesis import states
 from tests.infrastructure.test_variants import templates_with
 
@@ -109,12 +110,15 @@ def test_an_execution_that_has_sent_its_message_is_not_told_of_again() -> None:
     ]
 
 
-def test_alarms_of_the_own_environment_are_told_of() -> None:
+def test_alarms_of_the_own_environment_are_told_of_unless_executions_tell() -> None:
     templates = templates_with()
 
     assert pattern_of(templates["Workflow"], "aws.cloudwatch")["detail"] == {
         "alarmName": [{"prefix": "Scones-test-"}],
         "state": {"value": ["ALARM"]},
+        "configuration": {
+            "description": [{"exists": False}, {"anything-but": {"prefix": SHOWN_ONLY}}]
+        },
     }
     alarms = templates["Training"].find_resources("AWS::CloudWatch::Alarm").values()
     assert {alarm["Properties"]["MetricName"] for alarm in alarms} == {"Errors"}
@@ -133,3 +137,15 @@ def test_a_notice_goes_to_the_fifo_topic_once_too(notice: str) -> None:
 
     assert arguments["MessageDeduplicationId"] == arguments["MessageGroupId"]
     assert "$states.input." in arguments["MessageGroupId"]
+
+
+def test_the_topic_is_not_exported() -> None:
+    # Another kind of topic is another topic, and CloudFormation refuses to change an export that
+    # another stack imports.
+    template = workflow_with()
+    (topic,) = template.find_resources("AWS::SNS::Topic")
+
+    exports = [output for output in template.find_outputs("*").values() if "Export" in output]
+
+    assert exports
+    assert {"Ref": topic} not in [output["Value"] for output in exports]

@@ -11,10 +11,13 @@ def test_the_dashboard_shows_what_is_deployed(deployment: Deployment) -> None:
     body = cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
 
     widgets = json.loads(body)["widgets"]
-    (shown,) = (each["properties"]["alarms"] for each in widgets if each["type"] == "alarm")
+    shown = [
+        arn for each in widgets if each["type"] == "alarm" for arn in each["properties"]["alarms"]
+    ]
     prefix = deployment.settings.stack_name("Monitoring")
     alarms = cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
     assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
     assert deployment.outputs("Workflow")["StateMachineArn"] in body
+    assert deployment.outputs("Batch")["BulkStateMachineArn"] in body
     assert deployment.outputs("Storage")["CaptureBucketName"] in body
     assert "${" not in body

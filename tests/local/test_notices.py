@@ -118,6 +118,27 @@ def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Mes
     assert "0.5, 0.5, 0.5" in reason
 
 
+def test_an_alarm_on_what_executions_tell_of_is_shown_only(
+    deployment: Deployment, messages: Messages
+) -> None:
+    cloudwatch = deployment.cloud.client("cloudwatch")
+    prefix = deployment.settings.stack_name("Monitoring")
+    names = [
+        next(
+            alarm["AlarmName"]
+            for alarm in cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+            if alarm["AlarmName"].startswith(f"{prefix}-{name}")
+        )
+        for name in ("BulkClassificationExecutionsFailed", "UndeliveredManifests")
+    ]
+
+    for name in names:
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="By hand.")
+
+    (message,) = messages(1)
+    assert message["Message"].startswith(names[1])
+
+
 def notify_of(
     deployment: Deployment, source: str, detail_type: str, detail: dict[str, Any]
 ) -> None:

@@ -10,13 +10,17 @@ from localcloud.emulator.repairs import (
     delete_during_update,
     deleted_function_logs,
     distributed_map,
+    execution_start,
     function_workers,
     json_lines,
+    jsonata_parsing,
+    lambda_imports,
     lambda_log,
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
     log_group_names,
+    map_items,
     state_size,
     stopped_execution,
 )
@@ -37,12 +41,16 @@ def repair() -> None:
     delete_during_update.repair()
     deleted_function_logs.repair()
     distributed_map.repair()
+    execution_start.repair()
     function_workers.repair()
     json_lines.repair()
+    jsonata_parsing.repair()
+    lambda_imports.repair()
     lambda_log.repair()
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
     log_group_names.repair()
+    map_items.repair()
     state_size.repair()
     stopped_execution.repair()

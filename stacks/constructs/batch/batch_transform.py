@@ -13,14 +13,13 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
-from stacks.constructs.common.acknowledge import acknowledge, acknowledge_wildcard
 from stacks.constructs.common.encryption_key import allow_reading, allow_writing
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
+from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.workflow.classification_workflow import LAMBDA_ERRORS
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 FUNCTION_MINUTES = 15  # the most there are
 
@@ -35,7 +34,7 @@ class BatchTransform(Construct):
         *,
         settings: Settings,
         data_bucket: s3.IBucket,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         encryption_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -54,21 +53,21 @@ class BatchTransform(Construct):
             self,
             "StateMachine",
             settings=settings,
-            definition=self._definition(topic),
+            definition=self._definition(publisher),
             timeout=cdk.Duration.minutes(
                 settings.batch_transform.max_runtime_minutes
                 + QUOTA_WAIT_MINUTES
                 + 3 * FUNCTION_MINUTES
             ),
         )
-        topic.allow_key(self.state_machine)
+        publisher.allow_key(self.state_machine)
         self._transform.allow_jobs(self.state_machine)
-        self._acknowledge_calls()
+        acknowledge_calls(self.state_machine, self.functions.values())
         self._start_by_manifest()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, topic: NotificationTopic) -> sfn.IChainable:
+    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
             self, "Read event", outputs=expressions.read_event(self._settings.resource_prefix)
         )
@@ -85,7 +84,7 @@ class BatchTransform(Construct):
         )
         write.next(
             report_rejections(
-                self, settings=self._settings, topic=topic, message=expressions.MESSAGE
+                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
             )
         )
         check.next(
@@ -105,23 +104,15 @@ class BatchTransform(Construct):
             .otherwise(check)
         )
 
-    def _invoke(self, name: str, function: str, *, outputs: str) -> tasks.LambdaInvoke:
-        task = tasks.LambdaInvoke.jsonata(
+    def _invoke(self, name: str, function: str, *, outputs: str) -> LambdaTask:
+        return LambdaTask(
             self,
             name,
-            lambda_function=self.functions[function],
-            payload=sfn.TaskInput.from_text(expressions.AS_BEFORE),
+            function=self.functions[function],
             outputs=outputs,
-            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
-        )
-        task.add_retry(
-            errors=LAMBDA_ERRORS,
             interval=cdk.Duration.seconds(2),
             max_attempts=6,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
         )
-        return task
 
     def _read_model_name(self) -> tasks.CallAwsService:
         # When a job starts, not at deployment: the model may have been replaced since.
@@ -214,24 +205,10 @@ class BatchTransform(Construct):
         allow(function, "s3:ListBucket", self._data_bucket.bucket_arn)
         allow_writing(function, self._encryption_key)
 
-    def _acknowledge_calls(self) -> None:
-        for function in self.functions.values():
-            acknowledge_wildcard(
-                self.state_machine,
-                f"{function.function_arn}:*",
-                reason="CDK grants the versions of a function along with it; there is one.",
-            )
-            acknowledge(
-                function,
-                "NIST.800.53.R5-LambdaDLQ",
-                reason="The state machine waits for it, and retries; a dead-letter queue is for "
-                "calls that nobody waits for.",
-            )
-
     # --- event -----------------------------------------------------------------------------------
 
     def _start_by_manifest(self) -> None:
-        rule = events.Rule(
+        self.manifest_rule = events.Rule(
             self,
             "ManifestRule",
             event_pattern=events.EventPattern(
@@ -243,7 +220,7 @@ class BatchTransform(Construct):
                 },
             ),
         )
-        rule.add_target(
+        self.manifest_rule.add_target(
             targets.SfnStateMachine(
                 self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
             )

@@ -4,28 +4,28 @@ What a Distributed Map's role needs:
 https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 """
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import bulk_expressions as expressions
 from stacks.constructs.batch.bulk_functions import classify_batch, summarize_bulk
 from stacks.constructs.common.acknowledge import (
-    acknowledge,
     acknowledge_inline_policy,
     acknowledge_wildcard,
 )
 from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
+from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.workflow.classification_workflow import LAMBDA_ERRORS
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
@@ -47,7 +47,7 @@ class BulkClassification(Construct):
         settings: Settings,
         data_bucket: s3.IBucket,
         results_bucket: s3.IBucket,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         encryption_key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -70,17 +70,17 @@ class BulkClassification(Construct):
             self,
             "StateMachine",
             settings=settings,
-            definition=self._definition(topic),
+            definition=self._definition(publisher),
             timeout=cdk.Duration.days(1),
         )
-        topic.allow_key(self.state_machine)
+        publisher.allow_key(self.state_machine)
         allow_writing(self.state_machine, encryption_key)
         self._allow_reading_map_runs()
         self._acknowledge_grants()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, topic: NotificationTopic) -> sfn.IChainable:
+    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
         read_input = sfn.Pass.jsonata(
             self,
             "Read input",
@@ -92,10 +92,10 @@ class BulkClassification(Construct):
         invalid = sfn.Fail.jsonata(
             self, "Invalid input", error="InvalidInput", cause=expressions.PROBLEM
         )
-        summarize = self._invoke("Summarize", self._summarize, errors=LAMBDA_ERRORS)
+        summarize = self._invoke("Summarize", self._summarize)
         summarize.next(
             report_rejections(
-                self, settings=self._settings, topic=topic, message=expressions.MESSAGE
+                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
             )
         )
         listing = sfn.Choice.jsonata(self, "How are the pictures listed?")
@@ -154,26 +154,18 @@ class BulkClassification(Construct):
         return pictures
 
     def _invoke(
-        self, name: str, function: PythonFunction, *, errors: list[str]
-    ) -> tasks.LambdaInvoke:
-        task = tasks.LambdaInvoke.jsonata(
+        self, name: str, function: PythonFunction, *, errors: Sequence[str] = LAMBDA_ERRORS
+    ) -> LambdaTask:
+        # Some ten minutes of waiting, beside what the function itself waits for.
+        return LambdaTask(
             self,
             name,
-            lambda_function=function,
-            payload=sfn.TaskInput.from_text("{% $states.input %}"),
-            outputs="{% $states.result.Payload %}",
-            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
-        )
-        # Some ten minutes of waiting, beside what the function itself waits for.
-        task.add_retry(
+            function=function,
             errors=errors,
             interval=cdk.Duration.seconds(5),
             max_attempts=12,
-            backoff_rate=2,
             max_delay=cdk.Duration.minutes(1),
-            jitter_strategy=sfn.JitterType.FULL,
         )
-        return task
 
     # --- grants ----------------------------------------------------------------------------------
 
@@ -231,18 +223,7 @@ class BulkClassification(Construct):
                 reason="CDK's grants on the state machine's own children, whose names Step "
                 "Functions makes up.",
             )
-        for function in self.functions.values():
-            acknowledge_wildcard(
-                self.state_machine,
-                f"{function.function_arn}:*",
-                reason="CDK grants the versions of a function along with it; there is one.",
-            )
-            acknowledge(
-                function,
-                "NIST.800.53.R5-LambdaDLQ",
-                reason="The state machine waits for it, and retries; a dead-letter queue is for "
-                "calls that nobody waits for.",
-            )
+        acknowledge_calls(machine, self.functions.values())
 
 
 class ResultsBelow(sfn.ResultWriterV2):

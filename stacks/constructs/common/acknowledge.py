@@ -2,13 +2,44 @@
 
 Rules run in tests/infrastructure/test_rules.py, which also finds acknowledgments that no finding
 needs any more. They are metadata of the construct tree: the templates do not show them.
+
+A synthesis without rules does not pay for them: they are only noted, until somebody who adds rules
+has them written into the tree. For a pack of your own, in app.py:
+
+    write_acknowledgments(app)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
 """
 
 import json
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import aws_cdk as cdk
 from constructs import IConstruct
+
+
+class _Note(NamedTuple):
+    rules: Callable[[], Iterable[str]]  # a wildcard's names take long to find out
+    reason: str
+
+
+# By what they are about, as jsii names it, so that those of two apps in one process do not meet.
+_notes: defaultdict[str, list[_Note]] = defaultdict(list)
+
+
+def write_acknowledgments(scope: IConstruct) -> None:
+    """Writes what was acknowledged in `scope`, such as the app, into its construct tree.
+
+    To be called once the stacks are there and before `synth`, by whoever adds rules; without it,
+    they find everything that was acknowledged.
+    """
+    for construct in scope.node.find_all():
+        for note in _notes.pop(_name(construct), []):
+            cdk.Validations.of(construct).acknowledge(
+                *(cdk.Acknowledgment(id=rule, reason=note.reason) for rule in note.rules())
+            )
 
 
 def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
@@ -17,9 +48,7 @@ def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
     A rule is what the report calls it, as `AwsSolutions-S1`; cdk-nag 3 compares the whole name, so
     one with a detail, as `AwsSolutions-IAM5[Resource::*]`, is not covered by `AwsSolutions-IAM5`.
     """
-    cdk.Validations.of(construct).acknowledge(
-        *(cdk.Acknowledgment(id=rule, reason=reason) for rule in rules)
-    )
+    _notes[_name(construct)].append(_Note(lambda: rules, reason))
 
 
 def acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -> None:
@@ -27,13 +56,7 @@ def acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -
 
     `resource` is the ARN exactly as the policy has it, tokens and all.
     """
-    stack = cdk.Stack.of(construct)
-    forms = dict.fromkeys((resource, _imported(resource, stack)))
-    acknowledge(
-        construct,
-        *(f"AwsSolutions-IAM5[Resource::{_flat(stack.resolve(form))}]" for form in forms),
-        reason=reason,
-    )
+    _notes[_name(construct)].append(_Note(lambda: _wildcard_rules(construct, resource), reason))
 
 
 def acknowledge_inline_policy(role: IConstruct) -> None:
@@ -44,6 +67,19 @@ def acknowledge_inline_policy(role: IConstruct) -> None:
         reason="What this one role may do belongs to it and goes with it; a managed policy could "
         "be attached to others.",
     )
+
+
+def _name(construct: IConstruct) -> str:
+    # Not the Python object, which is another one each time for a construct that CDK itself made,
+    # as the role of a state machine; and not the path, which costs two calls to Node.js.
+    name: str = construct.__jsii_ref__.ref  # type: ignore[attr-defined]
+    return name
+
+
+def _wildcard_rules(construct: IConstruct, resource: str) -> list[str]:
+    stack = cdk.Stack.of(construct)
+    forms = dict.fromkeys((resource, _imported(resource, stack)))
+    return [f"AwsSolutions-IAM5[Resource::{_flat(stack.resolve(form))}]" for form in forms]
 
 
 def _imported(resource: str, stack: cdk.Stack) -> str:

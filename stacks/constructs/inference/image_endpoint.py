@@ -116,6 +116,8 @@ class ImageEndpoint(Construct):
                 "and g5 encrypt themselves and do not use it, and elsewhere it goes by "
                 "encryption.customer_managed_key. Captures are encrypted by their bucket.",
             )
+        self.resource: sagemaker.CfnEndpoint | None = None
+        """None where `endpoint.enabled` is false."""
         if settings.endpoint.enabled:
             self._serve(settings, configuration.attr_endpoint_config_name, role)
 
@@ -132,7 +134,7 @@ class ImageEndpoint(Construct):
                 config_name=config_name,
                 role=role,
             )
-        endpoint = sagemaker.CfnEndpoint(
+        self.resource = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
             endpoint_name=settings.endpoint_name,
@@ -143,7 +145,7 @@ class ImageEndpoint(Construct):
         )
         if scaling.enabled:
             EndpointScaling(
-                self, "Scaling", scaling=scaling, endpoint=endpoint, variant_name=VARIANT
+                self, "Scaling", scaling=scaling, endpoint=self.resource, variant_name=VARIANT
             )
 
     def _allow_transform_jobs(

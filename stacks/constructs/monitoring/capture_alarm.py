@@ -7,8 +7,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
-from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
 
 # What is called late in an hour is captured after the detector's run of the next: two hours in a
 # row may have calls and no records without any fault.

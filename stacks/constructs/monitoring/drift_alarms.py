@@ -1,14 +1,12 @@
 """Alarms on drift: what moved, what the number means, and where to look."""
 
-import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.common.operational_alarm import OperationalAlarm, any_error
 from stacks.constructs.monitoring.capture_alarm import CaptureAlarm
 from stacks.constructs.monitoring.drift_detector import DriftDetector
 from stacks.constructs.monitoring.drift_metrics import OF_MODELS, OF_PICTURES, RECORDS, DriftMetrics
-from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
 
 LIMIT = 1  # of a distance over its limit
 
@@ -81,13 +79,10 @@ class DriftAlarms(Construct):
         )
 
     def _failed(self, detector: DriftDetector) -> OperationalAlarm:
-        return OperationalAlarm(
+        return any_error(
             self,
             "Errors",
-            metric=detector.function.metric_errors(
-                period=cdk.Duration.minutes(5), statistic=cloudwatch.Stats.SUM
-            ),
-            above=0,
+            function=detector.function,
             description=f"The drift detector of {self._settings.environment} failed; its log "
             f"group {detector.function.log_group.log_group_name} says why. Nothing is lost: the "
             "next run goes on where it stopped.",

@@ -5,6 +5,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
@@ -42,6 +43,9 @@ class DriftDetector(Construct):
         super().__init__(scope, construct_id)
         captures = f"{CAPTURES}/{settings.endpoint_name}/{VARIANT}/"
         state = f"drift/{settings.endpoint_name}.json"
+        model = ssm.StringParameter.from_string_parameter_attributes(
+            self, "ModelName", parameter_name=settings.model_name_parameter
+        )
         self.function = PythonFunction(
             self,
             "Function",
@@ -57,6 +61,9 @@ class DriftDetector(Construct):
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
                 "METRIC_NAMESPACE": metrics.namespace,
                 "ENDPOINT_NAME": settings.endpoint_name,
+                # As it is when the baseline is made, and where to see whether it still is.
+                "MODEL_NAME": model.string_value,
+                "MODEL_NAME_PARAMETER": settings.model_name_parameter,
             },
             # Less than the shortest interval, so that one run follows the other.
             timeout=cdk.Duration.minutes(10),
@@ -84,6 +91,7 @@ class DriftDetector(Construct):
         )
         for action in ("s3:GetObject", "s3:PutObject"):
             allow(self.function, action, artifact_bucket.arn_for_objects(state))
+        allow(self.function, "ssm:GetParameter", model.parameter_arn)
         # For the listing of captures; and lets S3 answer 404 instead of 403 for what is not there.
         for bucket in (capture_bucket, artifact_bucket):
             allow(self.function, "s3:ListBucket", bucket.bucket_arn)

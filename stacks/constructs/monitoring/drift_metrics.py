@@ -7,7 +7,9 @@ from settings import Settings
 
 RECORDS = "Records"
 UNREADABLE = "RecordsUnreadable"
+NOT_COMPARED = "RecordsNotCompared"
 NOT_MEASURED = "PicturesNotMeasured"
+COUNTS = (RECORDS, UNREADABLE, NOT_COMPARED, NOT_MEASURED)
 DRIFT = "Drift"
 
 OF_REPLIES = {
@@ -40,7 +42,7 @@ class DriftMetrics:
         """What is compared with the baseline, in words, by metric."""
 
     def count(self, name: str) -> cloudwatch.Metric:
-        """`RECORDS`, `UNREADABLE` or `NOT_MEASURED`."""
+        """One of `COUNTS`."""
         return self._metric(name, cloudwatch.Stats.SUM)
 
     def value(self, name: str) -> cloudwatch.Metric:

@@ -6,11 +6,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from stacks.constructs.monitoring.drift_alarms import LIMIT
 from stacks.constructs.monitoring.drift_metrics import (
-    NOT_MEASURED,
+    COUNTS,
     OF_PICTURES,
     OF_REPLIES,
-    RECORDS,
-    UNREADABLE,
     DriftMetrics,
 )
 from stacks.constructs.monitoring.graph import graph
@@ -18,7 +16,7 @@ from stacks.constructs.monitoring.graph import graph
 
 def drift_widgets(metrics: DriftMetrics) -> list[cloudwatch.IWidget]:
     """What was read, and what moved: replies and, where they are captured, pictures."""
-    counts = (metrics.count(name).with_(label=name) for name in (RECORDS, UNREADABLE, NOT_MEASURED))
+    counts = (metrics.count(name).with_(label=name) for name in COUNTS)
     widgets = [
         graph("Drift: captures that were read", "captures", *counts),
         _drift("Drift: replies", metrics, OF_REPLIES),

@@ -6,6 +6,9 @@ COLUMNS = 24
 THIRD = COLUMNS // 3
 HEIGHT = 6
 
+# Not by colour alone: the legend names each line, too.
+GREEN, ORANGE, RED = cloudwatch.Color.GREEN, cloudwatch.Color.ORANGE, cloudwatch.Color.RED
+
 
 def graph(
     title: str,

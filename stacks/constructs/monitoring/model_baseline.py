@@ -10,6 +10,7 @@ from settings import Settings
 from stacks.constructs.common.custom_resource_provider import provider
 from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.grants import allow
+from stacks.constructs.common.operational_alarm import any_error
 from stacks.constructs.common.python_function import PythonFunction
 
 BASELINES = "baselines/*"
@@ -50,6 +51,16 @@ class ModelBaseline(Construct):
         )
         self._allow(function, settings, data_bucket, artifact_bucket, namespace)
         allow_writing(function, encryption_key)
+        self.alarm = any_error(
+            self,
+            "Errors",
+            function=function,
+            description=(
+                f"The baseline of the new model of {settings.environment} was not made, so the "
+                "deployment failed; the events of the stack and the log group "
+                f"{function.log_group.log_group_name} say why. Mend that, and deploy again."
+            ),
+        )
         self._resource = cdk.CustomResource(
             self,
             "Resource",

@@ -9,22 +9,25 @@ from constructs import Construct
 
 from settings import Settings
 from settings.instances import has_gpu
+from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.image_endpoint import CAPTURES
 from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
-from stacks.constructs.monitoring.graph import COLUMNS, graph
+from stacks.constructs.monitoring.execution_widgets import (
+    PERCENTILES,
+    durations,
+    executions,
+    of_functions,
+)
+from stacks.constructs.monitoring.graph import COLUMNS, GREEN, ORANGE, RED, graph
+from stacks.constructs.monitoring.picture_path import PicturePath
 from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
-from stacks.constructs.workflow.classification_workflow import VERDICTS, ClassificationWorkflow
+from stacks.constructs.workflow.classification_workflow import VERDICTS
 
-PERCENTILES = (50, 90, 99)
-FIVE_MINUTES = cdk.Duration.minutes(5)
-
-GREEN, ORANGE, RED = cloudwatch.Color.GREEN, cloudwatch.Color.ORANGE, cloudwatch.Color.RED
-# Not by colour alone: the legend names each line, too.
 VERDICT_COLOURS = dict(zip(VERDICTS, (GREEN, ORANGE, RED), strict=True))
 
 
 class OperationsDashboard(Construct):
-    """Links and alarms, the endpoint, the workflow, and the model's drift, from top to bottom."""
+    """Links and alarms, endpoint, workflow, batch, and the model's drift, from top to bottom."""
 
     def __init__(
         self,
@@ -32,24 +35,24 @@ class OperationsDashboard(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        workflow: ClassificationWorkflow,
+        workflow: PicturePath,
         verdicts: VerdictMetrics,
         capture_bucket: s3.IBucket,
-        alarms: Sequence[cloudwatch.IAlarm],
-        drift: Sequence[cloudwatch.IWidget] = (),
+        alarms: Sequence[OperationalAlarm],
+        rows: Sequence[Sequence[cloudwatch.IWidget]],
     ) -> None:
-        """`drift` is the last row, widgets of 24 columns in all; no row if there are none."""
+        """`rows` are the last ones, each of widgets of 24 columns in all."""
         super().__init__(scope, construct_id)
         self._settings = settings
         self._workflow = workflow
         self._metrics = EndpointMetrics(settings)
         dashboard = cloudwatch.Dashboard(self, "Resource", default_interval=cdk.Duration.days(1))
         dashboard.add_widgets(self._links(capture_bucket))
-        dashboard.add_widgets(
-            cloudwatch.AlarmStatusWidget(
-                title="Alarms", alarms=list(alarms), width=COLUMNS, height=4
+        for title, shown_only in (("Alarms", False), ("Alarms without a message", True)):
+            those = [alarm for alarm in alarms if alarm.shown_only is shown_only]
+            dashboard.add_widgets(
+                cloudwatch.AlarmStatusWidget(title=title, alarms=those, width=COLUMNS, height=4)
             )
-        )
         if settings.endpoint.enabled:
             dashboard.add_widgets(
                 self._invocations(),
@@ -57,10 +60,10 @@ class OperationsDashboard(Construct):
                 self._latency("Overhead latency", "OverheadLatency"),
             )
             dashboard.add_widgets(self._errors(), self._instances(), self._utilisation())
-        dashboard.add_widgets(self._executions(), self._durations(), self._pictures(verdicts))
+        dashboard.add_widgets(executions(workflow), durations(workflow), self._pictures(verdicts))
         dashboard.add_widgets(*self._functions())
-        if drift:
-            dashboard.add_widgets(*drift)
+        for row in rows:
+            dashboard.add_widgets(*row)
 
     def _links(self, capture_bucket: s3.IBucket) -> cloudwatch.TextWidget:
         settings, region = self._settings, cdk.Stack.of(self).region
@@ -136,50 +139,15 @@ class OperationsDashboard(Construct):
             ),
         )
 
-    def _executions(self) -> cloudwatch.GraphWidget:
-        machine = self._workflow.state_machine
-        return graph(
-            "Workflow: executions",
-            "executions",
-            machine.metric_started(label="Started", period=FIVE_MINUTES),
-            machine.metric_succeeded(label="Succeeded", color=GREEN, period=FIVE_MINUTES),
-            machine.metric_failed(label="Failed", color=RED, period=FIVE_MINUTES),
-            machine.metric_timed_out(label="Timed out", period=FIVE_MINUTES),
-            machine.metric_aborted(label="Aborted", period=FIVE_MINUTES),
-        )
-
-    def _durations(self) -> cloudwatch.GraphWidget:
-        def seconds(percentile: int) -> cloudwatch.MathExpression:
-            name = f"p{percentile}"
-            milliseconds = self._workflow.state_machine.metric_time(
-                statistic=cloudwatch.Stats.percentile(percentile)
-            )
-            return cloudwatch.MathExpression(
-                expression=f"{name} / 1000",
-                using_metrics={name: milliseconds},
-                label=name,
-                period=FIVE_MINUTES,
-            )
-
-        return graph("Workflow: duration of an execution", "s", *map(seconds, PERCENTILES))
-
     def _pictures(self, verdicts: VerdictMetrics) -> cloudwatch.GraphWidget:
         metrics = (verdicts.metric(each).with_(color=VERDICT_COLOURS[each]) for each in VERDICTS)
         return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
-        functions = self._workflow.functions.items()
         ninety = cloudwatch.Stats.percentile(90)
-        errors = [each.metric_errors(label=name, period=FIVE_MINUTES) for name, each in functions]
-        throttles = [
-            each.metric_throttles(label=name, period=FIVE_MINUTES) for name, each in functions
-        ]
-        durations = [
-            each.metric_duration(label=name, period=FIVE_MINUTES, statistic=ninety)
-            for name, each in functions
-        ]
+        title, paths = "Workflow functions", [self._workflow]
         return [
-            graph("Functions: errors, bad pictures included", "errors", *errors),
-            graph("Functions: throttled calls", "calls", *throttles),
-            graph("Functions: duration, p90", "ms", *durations),
+            of_functions(f"{title}: errors, bad pictures included", "errors", paths, "Errors"),
+            of_functions(f"{title}: throttled calls", "calls", paths, "Throttles"),
+            of_functions(f"{title}: duration, p90", "ms", paths, "Duration", ninety),
         ]

@@ -4,9 +4,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.endpoint_alarms import MICROSECONDS
 from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
-from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
 
 # One slow or failed minute is a cold start or a passing fault of the service, and is retried.
 FAULTY_MINUTES, OF_MINUTES = 3, 5

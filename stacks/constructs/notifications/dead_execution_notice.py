@@ -7,7 +7,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.notifications.event_notice import EventNotice
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow import workflow_expressions as expressions
 
 # Ends an execution that has sent its message already.
@@ -26,14 +26,14 @@ class DeadExecutionNotice(EventNotice):
         construct_id: str,
         *,
         settings: Settings,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         state_machines: Sequence[sfn.IStateMachine],
     ) -> None:
         super().__init__(
             scope,
             construct_id,
             settings=settings,
-            topic=topic,
+            publisher=publisher,
             source="aws.states",
             detail_type="Step Functions Execution Status Change",
             detail={

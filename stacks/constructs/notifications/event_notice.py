@@ -10,7 +10,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 
 class EventNotice(Construct):
@@ -26,7 +26,7 @@ class EventNotice(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
         source: str,
         detail_type: str,
         detail: Mapping[str, object],
@@ -36,33 +36,33 @@ class EventNotice(Construct):
     ) -> None:
         """`detail` is the event pattern; of `subject`, `message` and `about` it is the input.
 
-        The latter three are JSONata, as `NotificationTopic.publish` takes them.
+        The latter three are JSONata, as `TopicPublisher.publish` takes them.
         """
         super().__init__(scope, construct_id)
-        tell = topic.publish(self, "Tell", subject=subject, message=message, about=about)
+        tell = publisher.publish(self, "Tell", subject=subject, message=message, about=about)
         tell.add_retry(
             interval=cdk.Duration.seconds(2),
             max_attempts=5,
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )
-        state_machine = JsonataStateMachine(
+        self.state_machine = JsonataStateMachine(
             self,
             "StateMachine",
             settings=settings,
             definition=tell,
             timeout=cdk.Duration.minutes(5),
         )
-        topic.allow_key(state_machine)
-        rule = events.Rule(
+        publisher.allow_key(self.state_machine)
+        self.rule = events.Rule(
             self,
             "Rule",
             event_pattern=events.EventPattern(
                 source=[source], detail_type=[detail_type], detail=dict(detail)
             ),
         )
-        rule.add_target(
+        self.rule.add_target(
             targets.SfnStateMachine(
-                state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
+                self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
             )
         )

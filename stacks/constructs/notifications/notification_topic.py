@@ -8,14 +8,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from settings import Settings
 from settings.notifications import Notifications
-from stacks.constructs.common.encryption_key import allow_publishing
-from stacks.constructs.workflow.workflow_expressions import shorter_for_phones
 
 
 class NotificationTopic(sns.Topic):
@@ -47,41 +43,10 @@ class NotificationTopic(sns.Topic):
             master_key=encryption_key
             or kms.Alias.from_alias_name(scope, "SnsKey", "alias/aws/sns"),
         )
-        self._encryption_key = encryption_key
         if encryption_key and not self.fifo:
             self._take_messages_of_alarms()
-        self._tells_phones = bool(notifications.sms)
         for subscription in self._subscriptions(notifications):
             self.add_subscription(subscription)
-
-    def publish(
-        self, scope: Construct, construct_id: str, *, subject: str, message: str, about: str
-    ) -> tasks.SnsPublish:
-        """A state that sends one message and passes its input on.
-
-        `subject` and `message` are JSONata with its `{% %}`; `about` is JSONata without them, for
-        a string that says what the message is about. A FIFO topic takes that as the message's
-        group, and takes one message about it in five minutes. Phones get the beginning of it.
-        """
-        if self._tells_phones:
-            message = shorter_for_phones(message)
-        # Hashed: SNS takes at most 128 ASCII characters, an ARN is longer.
-        about = f'{{% $hash({about}, "SHA-256") %}}' if self.fifo else ""
-        return tasks.SnsPublish.jsonata(
-            scope,
-            construct_id,
-            topic=self,
-            subject=subject,
-            message=sfn.TaskInput.from_text(message),
-            message_per_subscription_type=self._tells_phones or None,
-            message_group_id=about or None,
-            message_deduplication_id=about or None,
-            outputs="{% $states.input %}",
-        )
-
-    def allow_key(self, publisher: iam.IGrantable) -> None:
-        """Lets who publishes use the account's own key; the state grants it the topic only."""
-        allow_publishing(publisher, self._encryption_key)
 
     def _take_messages_of_alarms(self) -> None:
         self.add_to_resource_policy(

@@ -5,12 +5,12 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.notifications.dead_execution_notice import NOTIFIED_ERROR
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow import workflow_expressions as expressions
 
 
 def report_rejections(
-    scope: Construct, *, settings: Settings, topic: NotificationTopic, message: str
+    scope: Construct, *, settings: Settings, publisher: TopicPublisher, message: str
 ) -> sfn.Choice:
     """Nothing to say, or one message, then the end that `workflow.on_rejection` names.
 
@@ -18,7 +18,7 @@ def report_rejections(
     `workflow_expressions.message`.
     """
     done = sfn.Succeed.jsonata(scope, "Done")
-    notify = topic.publish(
+    notify = publisher.publish(
         scope,
         "Notify",
         subject=expressions.subject(settings.environment),

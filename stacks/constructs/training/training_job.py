@@ -8,7 +8,6 @@ after one that failed.
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -17,7 +16,6 @@ from constructs import Construct
 
 from settings import Settings
 from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
-from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.algorithm_image import AlgorithmImage
 from stacks.constructs.common.custom_resource_provider import provider
 from stacks.constructs.common.encryption_key import (
@@ -27,6 +25,7 @@ from stacks.constructs.common.encryption_key import (
     volume_key,
 )
 from stacks.constructs.common.grants import allow
+from stacks.constructs.common.operational_alarm import any_error
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.sagemaker_role import SageMakerRole
 from stacks.constructs.common.tags import tag_list
@@ -166,7 +165,15 @@ class TrainingJob(Construct):
         )
         any_job = "A job's name ends in the hash of its inputs, known at deployment only."
         for function in functions:
-            self._alarm_on_errors(function, settings)
+            any_error(
+                function,
+                "Errors",
+                function=function,
+                description=(
+                    f"Scones {settings.environment}: the training job failed, or what starts and "
+                    "awaits it did; the events of the stack and the function's log say why."
+                ),
+            )
             allow(function, "sagemaker:DescribeTrainingJob", jobs, why_wildcard=any_job)
             allow(
                 function,
@@ -202,26 +209,6 @@ class TrainingJob(Construct):
             is_complete=is_complete,
             query_interval=cdk.Duration.seconds(5),
             total_timeout=cdk.Duration.minutes(limit),
-        )
-
-    def _alarm_on_errors(self, function: PythonFunction, settings: Settings) -> None:
-        # Of the workflow's functions only many errors are an alarm: an image's fault is its result.
-        alarm = function.metric_errors(period=cdk.Duration.minutes(5)).create_alarm(
-            function,
-            "Errors",
-            alarm_description=(
-                f"Scones {settings.environment}: the training job failed, or what starts and "
-                "awaits it did; the events of the stack and the function's log say why."
-            ),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        acknowledge(
-            alarm,
-            "NIST.800.53.R5-CloudWatchAlarmAction",
-            reason="A rule of the workflow stack tells of every alarm of the environment.",
         )
 
 

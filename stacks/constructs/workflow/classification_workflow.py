@@ -6,27 +6,14 @@ States are written in JSONata; the longer expressions are in workflow_expression
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.acknowledge import (
-    acknowledge,
-    acknowledge_wildcard,
-)
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
-from stacks.constructs.notifications.notification_topic import NotificationTopic
+from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
 from stacks.constructs.notifications.rejection_report import report_rejections
+from stacks.constructs.notifications.topic_publisher import TopicPublisher
 from stacks.constructs.workflow import workflow_expressions as expressions
-
-# Faults of Lambda, not of a picture.
-LAMBDA_ERRORS = [
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-]
 
 # classify_image raises the last one for everything transient at the endpoint.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "EndpointUnavailable"]
@@ -49,7 +36,7 @@ class ClassificationWorkflow(Construct):
         serialize_image: lambda_.IFunction,
         classify_image: lambda_.IFunction,
         filter_confidence: lambda_.IFunction,
-        topic: NotificationTopic,
+        publisher: TopicPublisher,
     ) -> None:
         super().__init__(scope, construct_id)
         read_input = sfn.Pass.jsonata(
@@ -71,7 +58,7 @@ class ClassificationWorkflow(Construct):
                 sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
                 classify_images.next(
                     report_rejections(
-                        self, settings=settings, topic=topic, message=expressions.MESSAGE
+                        self, settings=settings, publisher=publisher, message=expressions.MESSAGE
                     )
                 ),
             ).otherwise(
@@ -87,22 +74,8 @@ class ClassificationWorkflow(Construct):
             definition=definition,
             timeout=cdk.Duration.hours(1),
         )
-        topic.allow_key(self.state_machine)
-        self._acknowledge_calls(functions)
-
-    def _acknowledge_calls(self, functions: list[lambda_.IFunction]) -> None:
-        for function in functions:
-            acknowledge_wildcard(
-                self.state_machine,
-                f"{function.function_arn}:*",
-                reason="CDK grants the versions of a function along with it; there is one.",
-            )
-            acknowledge(
-                function,
-                "NIST.800.53.R5-LambdaDLQ",
-                reason="The state machine waits for it, retries and catches; a dead-letter queue "
-                "is for calls that nobody waits for.",
-            )
+        publisher.allow_key(self.state_machine)
+        acknowledge_calls(self.state_machine, functions)
 
     def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
         """The Map: every item ends as accepted, rejected or failed, never as an error."""
@@ -136,25 +109,17 @@ class ClassificationWorkflow(Construct):
         images.item_processor(serialize.next(classify).next(filter_).next(verdict))
         return images
 
-    def _invoke(self, name: str, function: lambda_.IFunction) -> tasks.LambdaInvoke:
+    def _invoke(self, name: str, function: lambda_.IFunction) -> LambdaTask:
         # Each function takes the body of the one before; the filter's whole answer is the result.
+        payload = "$states.result.Payload"
         is_last = name == "Filter confidence"
-        task = tasks.LambdaInvoke.jsonata(
+        return LambdaTask(
             self,
             name,
-            lambda_function=function,
-            payload=sfn.TaskInput.from_text("{% $states.input %}"),
-            outputs="{% $states.result.Payload %}"
-            if is_last
-            else "{% $states.result.Payload.body %}",
-            retry_on_service_exceptions=False,  # in TRANSIENT_ERRORS, with jitter
-        )
-        task.add_retry(
+            function=function,
+            outputs=f"{{% {payload} %}}" if is_last else f"{{% {payload}.body %}}",
             errors=TRANSIENT_ERRORS,
             interval=cdk.Duration.seconds(1),
             max_attempts=5,
-            backoff_rate=2,
             max_delay=cdk.Duration.seconds(20),
-            jitter_strategy=sfn.JitterType.FULL,
         )
-        return task

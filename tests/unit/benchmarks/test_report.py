@@ -64,6 +64,6 @@ def test_wrong_usage_is_named(
 def test_the_page_does_not_tell_where_the_archive_is() -> None:
     place = Path("/somebody/at home/cifar.tar.gz")
 
-    shown = command._command(["--archive", str(place), "--repeats", "1"], place)
+    shown = command._command(["--archive", str(place), "--repeats", "1"], ARCHIVE=place)
 
     assert shown == "python -m benchmarks --archive ARCHIVE --repeats 1"

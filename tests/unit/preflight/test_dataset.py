@@ -108,6 +108,16 @@ def test_a_class_without_pictures_is_a_problem(aws: Aws, settings: Settings, stu
     assert "no validation picture of: motorcycle" in finding.what
 
 
+def test_too_few_pictures_for_a_baseline_are_a_problem(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    counts = {**MANIFEST["counts"], "validation": {"bicycle": 100, "motorcycle": 7}}
+    staged(stub, counts=counts)
+    (finding,) = dataset(aws, settings)
+    assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
+    assert "datasets/abc: 7 validation pictures of 'motorcycle'" in finding.what
+
+
 def test_drawn_pictures_are_worth_a_note(aws: Aws, settings: Settings, stub: Stub) -> None:
     staged(stub, source="drawn")
     (finding,) = dataset(aws, settings)

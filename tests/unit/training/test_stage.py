@@ -44,6 +44,7 @@ def test_archive_is_staged_and_pointed_at(
     assert ["motorcycle", "2", "1"] in rows
     assert ["refused: file name is not safe", "1", "0"] in rows
     assert f"Uploaded 8 files to s3://{bucket}/{_pointer()}" in output
+    assert "Warning: 1 validation pictures of 'bicycle'" in output
 
 
 def test_second_run_changes_nothing_and_says_so(

@@ -138,6 +138,16 @@ def handler(event, context):
     assert "Unable to marshal response" in payload["errorMessage"]
 
 
+def test_a_function_without_boto3_starts_without_it(functions: Any) -> None:
+    source = """
+import sys
+def handler(event, context):
+    return "botocore" in sys.modules
+"""
+
+    assert functions.invoke(functions.python(source))["payload"] is False
+
+
 # --- /tmp and workers ---------------------------------------------------------------------------
 
 

@@ -1,16 +1,27 @@
-"""Pictures and capture records as an endpoint writes them."""
+"""Pictures and capture records as an endpoint writes them, and the detector that reads them."""
 
 import base64
 import io
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
+from moto import mock_aws
 from PIL import Image
+
+from lambda_src.drift_detector.stored_baseline import StoredBaseline
+from tests.unit.lambda_src.conftest import ImportHandler
+from tests.unit.lambda_src.drift_detector.detector import (
+    CREATED,
+    ENVIRONMENT,
+    Cloud,
+    make_baseline,
+)
 
 MakeRecord = Callable[..., dict[str, Any]]
 
@@ -59,3 +70,23 @@ def record() -> MakeRecord:
         return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
 
     return make
+
+
+@pytest.fixture
+def cloud(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """The detector, with a baseline and no captures yet."""
+    with mock_aws():
+        handler = import_handler("drift_detector", **ENVIRONMENT)
+        s3 = boto3.client("s3")
+        for bucket in ("captures", "artifacts"):
+            s3.create_bucket(Bucket=bucket)
+        StoredBaseline(
+            created=CREATED,
+            model_data_url="s3://artifacts/models/model.tar.gz",
+            dataset="datasets/one",
+            classes=("bicycle", "motorcycle"),
+            baseline=make_baseline(),
+        ).save(s3, bucket="artifacts", key="baselines/one.json")
+        cloud = Cloud(handler, monkeypatch)
+        cloud.serve(ENVIRONMENT["MODEL_NAME"])
+        yield cloud

@@ -232,9 +232,21 @@ def test_pictures_of_other_classes_are_refused(cloud: Cloud) -> None:
 def test_too_few_pictures_are_refused_and_none_is_stored(cloud: Cloud) -> None:
     cloud.stage(per_class=10)
 
-    with pytest.raises(ValueError, match="20 pictures; at least 50"):
+    says = "datasets/one has 10 validation pictures of 'bicycle'; .* 25 of that class"
+    with pytest.raises(cloud.resource.NotStaged, match=says):
         cloud.send("Create")
     assert cloud.keys() == []
+
+
+def test_a_class_without_pictures_is_named(cloud: Cloud) -> None:
+    cloud.stage()
+    lines = "".join(f"{index}\t0\tpicture_{index}.png\n" for index in range(PER_CLASS))
+    cloud.put("validation.lst", lines.encode())
+
+    says = "datasets/one has 0 validation pictures of 'motorcycle'; .* 25 of that class"
+    with pytest.raises(cloud.resource.NotStaged, match=says):
+        cloud.send("Create")
+    assert cloud.endpoint.ids == []
 
 
 @pytest.mark.parametrize("reply", [b"[0.2, 0.3, 0.5]", b"no JSON", b"5", b'["a", "b"]'])

@@ -1,4 +1,4 @@
-"""Alarms on the functions and the executions of the workflow."""
+"""Alarms on the executions of a state machine and on the functions that they call."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -6,8 +6,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.monitoring.operational_alarm import OperationalAlarm
-from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
+from stacks.constructs.common.operational_alarm import OperationalAlarm, any_error
+from stacks.constructs.monitoring.picture_path import PicturePath
 
 PERIOD = cdk.Duration.minutes(5)
 
@@ -15,33 +15,30 @@ PERIOD = cdk.Duration.minutes(5)
 MIN_ERRORS = 10
 
 
-class WorkflowAlarms(Construct):
-    """Watches what is wrong with the workflow, not what is wrong with a picture."""
+class ExecutionAlarms(Construct):
+    """Shows what is wrong with a path, not what is wrong with a picture.
+
+    No message: an execution tells of what its functions failed at, and a notice of its death.
+    """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        workflow: ClassificationWorkflow,
+        self, scope: Construct, construct_id: str, *, settings: Settings, path: PicturePath
     ) -> None:
         super().__init__(scope, construct_id)
-        self._settings = settings
-        functions = workflow.functions.items()
+        self._settings, self._path = settings, path
+        functions = path.functions.items()
         self.alarms = [
             *(self._throttles(name, function) for name, function in functions),
             *(
                 self._errors(name, function)
                 for name, function in functions
-                if not self._raises_rejections(name)
+                if name not in path.not_watched
             ),
-            *self._ends(workflow),
+            *self._ends(),
         ]
 
-    def _raises_rejections(self, name: str) -> bool:
-        # Then most of its errors are pictures that it was not sure of.
-        return name == "filter" and self._settings.workflow.rejection_style == "raise"
+    def _function(self, name: str) -> str:
+        return f"the {name} function of {self._settings.environment}'s {self._path.title.lower()}"
 
     def _throttles(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
         return OperationalAlarm(
@@ -50,14 +47,28 @@ class WorkflowAlarms(Construct):
             metric=function.metric_throttles(period=PERIOD, statistic=cloudwatch.Stats.SUM),
             above=0,
             description=(
-                f"Lambda throttled the {name} function of {self._settings.environment}: more calls "
-                "at a time than the account may make. They are tried again; pictures whose last "
-                "try was throttled have failed. Lower workflow.max_concurrency, start fewer "
-                "executions at a time, or ask for a higher quota of concurrent executions."
+                f"Lambda throttled {self._function(name)}: more calls at a time than the account "
+                "may make. They are tried again; what was throttled at its last try has failed. "
+                f"{self._path.less_at_a_time}, or ask for a higher quota of concurrent executions."
             ),
+            shown_only=True,
         )
 
     def _errors(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
+        if name in self._path.calls_fail_singly:
+            return self._many_errors(name, function)
+        return any_error(
+            self,
+            f"{name.title()}Errors",
+            function=function,
+            description=(
+                f"A call of {self._function(name)} failed. The execution that made it says why, "
+                "and the function's log what came before."
+            ),
+            shown_only=True,
+        )
+
+    def _many_errors(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
         percent = self._settings.monitoring.max_error_percent
         share = cloudwatch.MathExpression(
             # An error may be a bad picture's: few of them are no alarm, whatever their share.
@@ -75,16 +86,17 @@ class WorkflowAlarms(Construct):
             metric=share,
             above=percent,
             description=(
-                f"{MIN_ERRORS} or more calls of the {name} function of "
-                f"{self._settings.environment} failed within {PERIOD.to_minutes():g} minutes, more "
-                f"than {percent:g}% of all. Look at error and cause in the results of the latest "
-                "executions, then at the function's log: either many pictures of one sender are "
-                "bad, or the endpoint, a bucket or a permission is missing."
+                f"{MIN_ERRORS} or more calls of {self._function(name)} failed within "
+                f"{PERIOD.to_minutes():g} minutes, more than {percent:g}% of all. Look at error "
+                "and cause in the results of the latest executions, then at the function's log: "
+                "either many pictures of one sender are bad, or the endpoint, a bucket or a "
+                "permission is missing."
             ),
+            shown_only=True,
         )
 
-    def _ends(self, workflow: ClassificationWorkflow) -> list[OperationalAlarm]:
-        machine = workflow.state_machine
+    def _ends(self) -> list[OperationalAlarm]:
+        machine = self._path.state_machine
         sum_ = cloudwatch.Stats.SUM
         ends = {
             "TimedOut": (
@@ -109,10 +121,11 @@ class WorkflowAlarms(Construct):
                 metric=metric,
                 above=0,
                 description=(
-                    f"Executions of the state machine of {self._settings.environment} {what}. "
-                    "A message of its own names each, with its cause; its history says where it "
-                    "ended. Start it again with the same input when the cause is mended."
+                    f"Executions of {self._settings.environment}'s {self._path.title.lower()} "
+                    f"{what}. A message of its own named each, with its cause; its history says "
+                    "where it ended. Start it again with the same input when the cause is mended."
                 ),
+                shown_only=True,
             )
             for end, (metric, what) in ends.items()
         ]

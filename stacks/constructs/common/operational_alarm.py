@@ -1,16 +1,21 @@
 """An alarm on something in operation."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from stacks.constructs.common.acknowledge import acknowledge
+
+SHOWN_ONLY = "Shown only, as executions tell of it themselves. "
+"""The description of an alarm that sends no message begins so; the rule knows it by that."""
 
 
 class OperationalAlarm(cloudwatch.Alarm):
     """Rises above a threshold; time without data, as a quiet night, is in order.
 
     It has no action: a rule of the workflow stack tells of every alarm of the environment, with
-    this description.
+    this description. One on what executions tell of themselves is for the dashboard only.
     """
 
     def __init__(
@@ -23,6 +28,7 @@ class OperationalAlarm(cloudwatch.Alarm):
         periods: int = 1,
         of_periods: int | None = None,
         description: str,
+        shown_only: bool = False,
     ) -> None:
         """Rises when `periods` of the last `of_periods` (default: all of them) are above `above`.
 
@@ -37,10 +43,34 @@ class OperationalAlarm(cloudwatch.Alarm):
             evaluation_periods=of_periods or periods,
             datapoints_to_alarm=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
+            alarm_description=f"{SHOWN_ONLY if shown_only else ''}{description}",
         )
+        self.shown_only = shown_only
         acknowledge(
             self,
             "NIST.800.53.R5-CloudWatchAlarmAction",
-            reason="A rule of the workflow stack tells of every alarm of the environment.",
+            reason="Executions tell of it themselves; it is for the dashboard."
+            if shown_only
+            else "A rule of the workflow stack tells of it.",
         )
+
+
+def any_error(
+    scope: Construct,
+    construct_id: str,
+    *,
+    function: lambda_.IFunction,
+    description: str,
+    shown_only: bool = False,
+) -> OperationalAlarm:
+    """Rises when a call of the function failed within five minutes."""
+    return OperationalAlarm(
+        scope,
+        construct_id,
+        metric=function.metric_errors(
+            period=cdk.Duration.minutes(5), statistic=cloudwatch.Stats.SUM
+        ),
+        above=0,
+        description=description,
+        shown_only=shown_only,
+    )

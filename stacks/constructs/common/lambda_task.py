@@ -1,0 +1,73 @@
+"""The state that calls a function of ours and tries again what is Lambda's fault."""
+
+from collections.abc import Iterable, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from stacks.constructs.common.acknowledge import acknowledge, acknowledge_wildcard
+
+# Faults of Lambda, not of what the function was given.
+LAMBDA_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+
+
+class LambdaTask(tasks.LambdaInvoke):
+    """Calls the function with the state's input; tries again with backoff and full jitter."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: lambda_.IFunction,
+        outputs: str = "{% $states.result.Payload %}",
+        errors: Sequence[str] = LAMBDA_ERRORS,
+        interval: cdk.Duration,
+        max_attempts: int,
+        max_delay: cdk.Duration | None = None,
+    ) -> None:
+        """`outputs` is JSONata; `errors` are tried again."""
+        super().__init__(
+            scope,
+            construct_id,
+            query_language=sfn.QueryLanguage.JSONATA,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_text("{% $states.input %}"),
+            outputs=outputs,
+            retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
+        )
+        self.add_retry(
+            errors=list(errors),
+            interval=interval,
+            max_attempts=max_attempts,
+            backoff_rate=2,
+            max_delay=max_delay,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+
+
+def acknowledge_calls(
+    state_machine: sfn.IStateMachine, functions: Iterable[lambda_.IFunction]
+) -> None:
+    """Acknowledges what a state machine that calls these is granted, and that they have no DLQ."""
+    for function in functions:
+        acknowledge_wildcard(
+            state_machine,
+            f"{function.function_arn}:*",
+            reason="CDK grants the versions of a function along with it; there is one.",
+        )
+        acknowledge(
+            function,
+            "NIST.800.53.R5-LambdaDLQ",
+            reason="The state machine waits for it, and tries again; a dead-letter queue is for "
+            "calls that nobody waits for.",
+        )

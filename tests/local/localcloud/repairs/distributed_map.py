@@ -1,0 +1,52 @@
+"""Distributed Maps to try, and what came of them."""
+
+import json
+from typing import Any
+
+ECHO = {"Type": "Pass", "End": True}
+
+
+def distributed(each: dict[str, Any] = ECHO, **fields: Any) -> dict[str, Any]:
+    """A Distributed Map state, in JSONata, with `each` as the only state of its children."""
+    return {
+        "Type": "Map",
+        "QueryLanguage": "JSONata",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+            "StartAt": "Each",
+            "States": {"Each": each},
+        },
+        "End": True,
+        **fields,
+    }
+
+
+def machine(state: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
+    """A state machine that enters `state` first."""
+    return {"QueryLanguage": "JSONata", "StartAt": "All", "States": {"All": state, **others}}
+
+
+def raising_on(*names: str) -> dict[str, Any]:
+    """A Choice that fails for an input in `names`; goes with `FAIL`."""
+    condition = f"{{% $states.input in {json.dumps(names)} %}}"
+    return {
+        "Type": "Choice",
+        "Choices": [{"Condition": condition, "Next": "Fail"}],
+        "Default": "Pass",
+    }
+
+
+def failing(*names: str, **fields: Any) -> dict[str, Any]:
+    """A Distributed Map whose children fail where their input is in `names`."""
+    state = distributed(raising_on(*names), Items="{% $states.input %}", **fields)
+    state["ItemProcessor"]["States"] |= {
+        "Pass": {"Type": "Pass", "End": True},
+        "Fail": {"Type": "Fail", "Error": "Broken", "Cause": "by intent"},
+    }
+    return state
+
+
+def output(result: dict[str, Any]) -> Any:
+    """What a successful execution gave."""
+    assert result["status"] == "SUCCEEDED", result
+    return json.loads(result["output"])

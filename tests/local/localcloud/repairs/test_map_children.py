@@ -1,0 +1,81 @@
+"""Contract tests of a Map Run's children; each fails without its repair."""
+
+import time
+from typing import Any
+
+import pytest
+
+from localcloud.launcher import LocalCloud
+from tests.local.localcloud.repairs.distributed_map import distributed, failing, machine
+from tests.local.localcloud.sagemaker.support import wait
+
+
+class TestChildren:
+    @pytest.mark.parametrize("kind", ["EXPRESS", "STANDARD"])
+    def test_only_standard_children_keep_their_data(
+        self, cloud: LocalCloud, execute: Any, map_run: Any, functions: Any, kind: str
+    ) -> None:
+        function = functions.python("def handler(event, context):\n    return event\n")
+        each = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
+            "Output": "{% $states.result.Payload %}",
+            "End": True,
+        }
+        state = distributed(each, Items="{% $states.input %}")
+        state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = kind
+
+        run = map_run(execute(machine(state), ["a"]))
+
+        client = cloud.client("stepfunctions")
+        (child,) = client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+        described = client.describe_execution(executionArn=child["executionArn"])
+        history = client.get_execution_history(executionArn=child["executionArn"])["events"]
+        assert described["status"] == "SUCCEEDED"
+        assert described["inputDetails"]["included"] == (kind == "STANDARD")
+        assert ("input" in described, bool(history)) == ((kind == "STANDARD"),) * 2
+
+    def test_no_more_than_64_at_a_time(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        execution = start(
+            machine(
+                distributed(
+                    {"Type": "Wait", "Seconds": 3, "End": True},
+                    Items="{% [1..70] %}",
+                    MaxConcurrency=1000,
+                )
+            ),
+            {},
+        )
+
+        (run,) = wait(lambda: client.list_map_runs(executionArn=execution)["mapRuns"])
+        arn = run["mapRunArn"]
+
+        def running() -> int:
+            counts = client.describe_map_run(mapRunArn=arn)["executionCounts"]
+            return int(counts["running"])
+
+        wait(lambda: running() >= 64)
+        time.sleep(0.3)  # for more of them, if there were
+        assert running() == 64
+        client.stop_execution(executionArn=execution)
+
+    def test_too_many_failures_end_the_others(self, cloud: LocalCloud, start: Any) -> None:
+        client = cloud.client("stepfunctions")
+        state = failing("bad")
+        processor = state["ItemProcessor"]
+        processor["States"]["Pass"] = {"Type": "Wait", "Seconds": 1, "Next": "After"}
+        processor["States"]["After"] = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sns:publish",
+            "Arguments": {"TopicArn": "none", "Message": "never"},
+            "End": True,
+        }
+
+        execution = start(machine(state), ["good", "bad"])
+
+        wait(lambda: client.describe_execution(executionArn=execution)["status"] == "FAILED")
+        (run,) = client.list_map_runs(executionArn=execution)["mapRuns"]
+        counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+        assert (counts["failed"], counts["aborted"]) == (1, 1)

@@ -1,0 +1,121 @@
+"""The drift detector's handler, and the AWS around it."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from lambda_src.drift_detector.baseline import Baseline, Observation
+
+PREFIX = "captures/scones-dev/AllTraffic/"
+NOW = datetime.now(UTC).replace(microsecond=0)
+MINUTE = timedelta(minutes=1)
+CREATED = NOW - timedelta(hours=1)
+ENVIRONMENT = {
+    "CAPTURE_BUCKET": "captures",
+    "CAPTURE_PREFIX": PREFIX,
+    "STATE_BUCKET": "artifacts",
+    "STATE_KEY": "drift/state.json",
+    "BASELINE_KEY": "baselines/one.json",
+    "CONFIDENCE_THRESHOLD": "0.93",
+    "METRIC_NAMESPACE": "Scones/dev",
+    "ENDPOINT_NAME": "scones-dev",
+    "MODEL_NAME": "model-one",
+    "MODEL_NAME_PARAMETER": "/scones/dev/model/name",
+}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Context:
+    """Lambda's, with so many milliseconds left at each look, the last ones forever."""
+
+    def __init__(self, *left: int) -> None:
+        self.left = list(left or [900_000])
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+
+class Cloud:
+    """The handler, and what is around it."""
+
+    def __init__(self, handler: ModuleType, patch: pytest.MonkeyPatch) -> None:
+        self.handler = handler
+        self.patch = patch
+        self.s3 = boto3.client("s3")
+        self.cloudwatch = boto3.client("cloudwatch")
+        self.ssm = boto3.client("ssm")
+        self.slept: list[float] = []
+        self.late = timedelta()
+        self.files = 0
+        patch.setattr(handler.time, "sleep", self.sleep)
+        patch.setattr(handler, "_now", lambda: datetime.now(UTC) + self.late)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.late += timedelta(seconds=seconds)
+
+    def put(
+        self, *records: dict[str, Any] | bytes, hour: datetime = NOW, packed: bool = False
+    ) -> str:
+        lines = (each if isinstance(each, bytes) else json.dumps(each).encode() for each in records)
+        content = b"\n".join(lines)
+        self.files += 1
+        key = f"{PREFIX}{hour:%Y/%m/%d/%H}/{self.files:05d}.jsonl"
+        body = gzip.compress(content) if packed else content
+        self.s3.put_object(Bucket="captures", Key=key, Body=body)
+        return key
+
+    def run(self, *left: int) -> dict[str, Any]:
+        result: dict[str, Any] = self.handler.lambda_handler({}, Context(*left))
+        self.late += MINUTE
+        return result
+
+    def figures(self, name: str) -> list[float]:
+        """Sums by minute; no minute has two values."""
+        found = self.cloudwatch.get_metric_statistics(
+            Namespace="Scones/dev",
+            MetricName=name,
+            Dimensions=[{"Name": "EndpointName", "Value": "scones-dev"}],
+            StartTime=NOW - timedelta(days=1),
+            EndTime=NOW + timedelta(days=1),
+            Period=60,
+            Statistics=["Sum", "SampleCount"],
+        )["Datapoints"]
+        assert all(point["SampleCount"] == 1 for point in found)
+        return [point["Sum"] for point in sorted(found, key=lambda point: point["Timestamp"])]
+
+    def serve(self, model_name: str) -> None:
+        """Name the model as the inference stack does, before it updates the endpoint."""
+        self.ssm.put_parameter(
+            Name=ENVIRONMENT["MODEL_NAME_PARAMETER"],
+            Value=model_name,
+            Type="String",
+            Overwrite=True,
+        )
+
+    def metrics(self) -> set[str]:
+        found = self.cloudwatch.list_metrics(Namespace="Scones/dev")["Metrics"]
+        return {each["MetricName"] for each in found}
+
+    def state(self) -> dict[str, Any]:
+        body = self.s3.get_object(Bucket="artifacts", Key="drift/state.json")["Body"]
+        state: dict[str, Any] = json.load(body)
+        return state
+
+
+def make_baseline(brightness: float = 100) -> Baseline:
+    return Baseline.of(
+        [
+            Observation(0.95 + 0.0002 * number, number % 2, brightness + number % 9, 11, 1)
+            for number in range(200)
+        ],
+        class_count=2,
+    )

@@ -1,0 +1,36 @@
+"""Too few validation pictures are found before the baseline is made of them."""
+
+import re
+
+import pytest
+
+from settings import Settings
+from settings.loader import validate
+from training.baseline import shortage
+
+
+def settings_with(**drift: object) -> Settings:
+    return validate({"drift": drift}, environment="dev", source="test")
+
+
+@pytest.mark.parametrize(
+    ("shares", "motorcycles", "says"),
+    [
+        ([], 24, "24 validation pictures of 'motorcycle'.* 50 or more in all, 25 of them"),
+        ([0.9, 0.1], 4, "4 validation pictures of 'motorcycle'.* 5 of them"),
+        ([0.1, 0.9], 44, "44 validation pictures of 'motorcycle'.* 45 of them"),
+    ],
+)
+def test_the_class_that_lacks_pictures_is_named(
+    shares: list[float], motorcycles: int, says: str
+) -> None:
+    settings = settings_with(class_shares=shares)
+
+    lacking = shortage({"bicycle": 100, "motorcycle": motorcycles}, settings)
+    assert lacking is not None and re.match(says, lacking)
+    assert "stage more of it, or set drift.enabled = false" in lacking
+    assert shortage({"bicycle": 100, "motorcycle": motorcycles + 1}, settings) is None
+
+
+def test_without_a_drift_detector_any_number_is_enough() -> None:
+    assert shortage({"bicycle": 1, "motorcycle": 1}, settings_with(enabled=False)) is None
