@@ -16,7 +16,7 @@ gc.set_threshold(200_000, 50, 100)
 # not look for the smallest that fails: that takes minutes of syntheses.
 settings.register_profile(
     "default",
-    max_examples=15,
+    max_examples=8,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],

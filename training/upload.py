@@ -26,8 +26,16 @@ _CONTENT_TYPES = {
     ".lst": "text/tab-separated-values",
     ".json": "application/json",
 }
-# One connection a worker, or they would wait for each other.
-_CONFIG = Config(max_pool_connections=WORKERS, retries={"mode": "standard", "max_attempts": 5})
+_CONFIG = Config(
+    # One connection a worker, or they would wait for each other.
+    max_pool_connections=WORKERS,
+    retries={"mode": "standard", "max_attempts": 5},
+    # Small files cost what their requests cost, and these two make one cheaper: where there is no
+    # checksum, botocore signs the SHA-256 of the content instead, which S3 compares as well; and
+    # unless it is given a name, it composes a description of this machine for every request.
+    request_checksum_calculation="when_required",
+    user_agent="scones-staging",
+)
 
 
 def data_bucket(settings: Settings) -> str:

@@ -1,7 +1,5 @@
 """Templates, synthesized once for the session."""
 
-from functools import cache
-
 import pytest
 
 from tests.infrastructure.synthesis import Templates, configuration, synthesize
@@ -13,7 +11,7 @@ pytest.register_assert_rewrite("tests.infrastructure.invariants")
 @pytest.fixture(scope="session")
 def templates() -> Templates:
     """`templates("dev")["Storage"]`: the template of one stack of one configuration."""
-    return cache(lambda environment: synthesize(configuration(environment)))
+    return lambda environment: synthesize(configuration(environment))
 
 
 @pytest.fixture(params=["dev", "prod"])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +65,24 @@ Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
 CLI_CONTEXT = {"aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": True}
 
 
-def application(settings: Settings) -> cdk.App:
-    """The app, not yet synthesized, with the feature flags of cdk.json."""
-    app = cdk.App(context=_context())
+def application(settings: Settings, *, validated: bool = True) -> cdk.App:
+    """The app, not yet synthesized, with the feature flags of cdk.json.
+
+    `validated` says whether CDK's own rules for templates run when it is. Loading them takes a
+    process longer than three syntheses, so only the tests of rules do it.
+    """
+    app = cdk.App(context=_context(), builtin_cloud_formation_validation=validated)
     add_stacks(app, settings)
     return app
 
 
 def write_assembly(settings: Settings, folder: Path, *, account: str, region: str) -> None:
     """Synthesize into `folder` what `cdk synth` would, had the settings file these settings."""
-    app = cdk.App(outdir=str(folder), context={**_context(), **CLI_CONTEXT})
+    app = cdk.App(
+        outdir=str(folder),
+        context={**_context(), **CLI_CONTEXT},
+        builtin_cloud_formation_validation=False,  # it makes no difference to the assembly
+    )
     add_stacks(app, settings, env=cdk.Environment(account=account, region=region))
     app.synth()
 
@@ -83,9 +92,10 @@ def _context() -> dict[str, Any]:
     return context
 
 
+@cache
 def synthesize(settings: Settings) -> dict[str, Template]:
-    """Templates by stack."""
-    app = application(settings)
+    """Templates by stack: the same ones for the same settings, which many tests share."""
+    app = application(settings, validated=False)
     return {name: Template.from_stack(find_stack(app, settings, name)) for name in STACKS}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk.cx_api import CloudAssembly
 
 from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
@@ -128,9 +129,16 @@ def test_the_log_has_no_pictures(templates: Templates) -> None:
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
 
 
+@pytest.fixture(scope="module")
+def assembly() -> CloudAssembly:
+    """With the packages of the functions."""
+    return application(load("dev"), validated=False).synth()
+
+
 @pytest.mark.parametrize("folder", ["classify_batch", "summarize_bulk"])
-def test_a_function_has_the_folders_that_it_imports_and_no_others(folder: str) -> None:
-    assembly = application(load("dev")).synth(skip_validation=True)
+def test_a_function_has_the_folders_that_it_imports_and_no_others(
+    assembly: CloudAssembly, folder: str
+) -> None:
     template = assembly.get_stack_by_name("Scones-dev-Batch").template
 
     (key,) = (

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from settings.loader import validate
-from tests.infrastructure.synthesis import application, find_stack
+from tests.infrastructure.synthesis import synthesize
 
 AUTOSCALING = {
     "enabled": True,
@@ -22,7 +22,7 @@ CANARY = {"type": "canary", "rollback_on_alarms": True, "canary_percent": 50}
 
 def inference_with(**endpoint: Any) -> Template:
     settings = validate({"endpoint": endpoint}, environment="test", source="test.toml")
-    return Template.from_stack(find_stack(application(settings), settings, "Inference"))
+    return synthesize(settings)["Inference"]
 
 
 def the_only(template: Template, type_: str) -> tuple[str, dict[str, Any]]:

@@ -1,7 +1,5 @@
 """What the checks take for granted of the templates, which they do not import."""
 
-import functools
-
 import pytest
 from aws_cdk.assertions import Template
 
@@ -13,7 +11,6 @@ from tests.infrastructure.synthesis import synthesize
 from training.upload import BUCKET_OUTPUT, STORAGE_STACK
 
 
-@functools.cache
 def templates() -> dict[str, Template]:
     return synthesize(load("dev"))
 

@@ -1,11 +1,13 @@
 """Only what is missing goes up, the manifest last; the pointer moves only when needed."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
 from settings import Settings
 from training import source, upload
@@ -64,6 +66,25 @@ def test_no_file_waits_for_leave_to_be_sent(
 
     assert headers
     assert not any("Expect" in each for each in headers)
+
+
+def test_s3_compares_every_file_with_its_hash(
+    bucket: str, dataset: Dataset, aws: boto3.Session
+) -> None:
+    signed: dict[str, str] = {}
+
+    def record(request: AWSPreparedRequest, **_: object) -> None:
+        if request.method == "PUT":
+            value = request.headers["X-Amz-Content-SHA256"]
+            signed[request.url] = value.decode() if isinstance(value, bytes) else value
+
+    aws.events.register_first("before-send.s3", record)
+    upload.upload(dataset, bucket)
+
+    files = [*dataset.data_files(), dataset.manifest_file()]
+    assert sorted(signed.values()) == sorted(
+        hashlib.sha256(content).hexdigest() for _, content in files
+    )
 
 
 def test_manifest_goes_up_last(bucket: str, dataset: Dataset, puts: list[str]) -> None:
