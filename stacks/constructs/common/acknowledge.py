@@ -17,15 +17,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import aws_cdk as cdk
-from constructs import IConstruct
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct
 
 
 class _Note(NamedTuple):
-    rules: Callable[[], Iterable[str]]  # a wildcard's names take long to find out
+    # Both take calls to Node.js to find out: a grantee's role, the names of a wildcard.
+    about: Callable[[], IConstruct]
+    rules: Callable[[IConstruct], Iterable[str]]
     reason: str
 
 
-# By what they are about, as jsii names it, so that those of two apps in one process do not meet.
+# By a construct of the app, as jsii names it, so that those of two apps in one process do not meet.
 _notes: defaultdict[str, list[_Note]] = defaultdict(list)
 
 
@@ -37,8 +40,9 @@ def write_acknowledgments(scope: IConstruct) -> None:
     """
     for construct in scope.node.find_all():
         for note in _notes.pop(_name(construct), []):
-            cdk.Validations.of(construct).acknowledge(
-                *(cdk.Acknowledgment(id=rule, reason=note.reason) for rule in note.rules())
+            about = note.about()
+            cdk.Validations.of(about).acknowledge(
+                *(cdk.Acknowledgment(id=rule, reason=note.reason) for rule in note.rules(about))
             )
 
 
@@ -48,7 +52,7 @@ def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
     A rule is what the report calls it, as `AwsSolutions-S1`; cdk-nag 3 compares the whole name, so
     one with a detail, as `AwsSolutions-IAM5[Resource::*]`, is not covered by `AwsSolutions-IAM5`.
     """
-    _notes[_name(construct)].append(_Note(lambda: rules, reason))
+    _notes[_name(construct)].append(_Note(lambda: construct, lambda _: rules, reason))
 
 
 def acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -> None:
@@ -56,7 +60,19 @@ def acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -
 
     `resource` is the ARN exactly as the policy has it, tokens and all.
     """
-    _notes[_name(construct)].append(_Note(lambda: _wildcard_rules(construct, resource), reason))
+    _note_wildcard(construct, lambda: construct, resource, reason)
+
+
+def acknowledge_granted_wildcard(grantee: iam.IGrantable, resource: str, *, reason: str) -> None:
+    """As `acknowledge_wildcard`, for the policy of the grantee's role."""
+
+    def role() -> IConstruct:
+        principal = grantee.grant_principal
+        assert isinstance(principal, Construct)
+        return principal
+
+    assert isinstance(grantee, Construct)
+    _note_wildcard(grantee, role, resource, reason)
 
 
 def acknowledge_inline_policy(role: IConstruct) -> None:
@@ -74,6 +90,13 @@ def _name(construct: IConstruct) -> str:
     # as the role of a state machine; and not the path, which costs two calls to Node.js.
     name: str = construct.__jsii_ref__.ref  # type: ignore[attr-defined]
     return name
+
+
+def _note_wildcard(
+    construct: IConstruct, about: Callable[[], IConstruct], resource: str, reason: str
+) -> None:
+    note = _Note(about, lambda policy: _wildcard_rules(policy, resource), reason)
+    _notes[_name(construct)].append(note)
 
 
 def _wildcard_rules(construct: IConstruct, resource: str) -> list[str]:

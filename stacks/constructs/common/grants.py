@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import aws_iam as iam
-from constructs import Construct
 
-from stacks.constructs.common.acknowledge import acknowledge_wildcard
+from stacks.constructs.common.acknowledge import acknowledge_granted_wildcard
 
 
 def allow(
@@ -27,6 +26,4 @@ def allow(
     if "*" in resource:
         if not why_wildcard:
             raise ValueError(f"{action} on {resource}: say in why_wildcard why it needs the '*'")
-        role = grantee.grant_principal
-        assert isinstance(role, Construct)
-        acknowledge_wildcard(role, resource, reason=why_wildcard)
+        acknowledge_granted_wildcard(grantee, resource, reason=why_wildcard)

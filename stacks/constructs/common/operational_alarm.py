@@ -10,6 +10,8 @@ from stacks.constructs.common.acknowledge import acknowledge
 SHOWN_ONLY = "Shown only, as executions tell of it themselves. "
 """The description of an alarm that sends no message begins so; the rule knows it by that."""
 
+PERIOD = cdk.Duration.minutes(5)
+
 
 class OperationalAlarm(cloudwatch.Alarm):
     """Rises above a threshold; time without data, as a quiet night, is in order.
@@ -67,9 +69,7 @@ def any_error(
     return OperationalAlarm(
         scope,
         construct_id,
-        metric=function.metric_errors(
-            period=cdk.Duration.minutes(5), statistic=cloudwatch.Stats.SUM
-        ),
+        metric=function.metric_errors(period=PERIOD, statistic="Sum"),
         above=0,
         description=description,
         shown_only=shown_only,

@@ -43,14 +43,14 @@ class EndpointAlarms(Construct):
         errors = self._alarm(
             "Errors",
             metric="Invocation5XXErrors",
-            statistic=cloudwatch.Stats.AVERAGE,
+            statistic="Average",
             threshold=policy.max_5xx_percent / 100,
             description=f"More than {policy.max_5xx_percent:g}% of the replies are errors",
         )
         latency = self._alarm(
             "Latency",
             metric="ModelLatency",
-            statistic=cloudwatch.Stats.percentile(95),
+            statistic="p95",
             threshold=policy.max_latency_ms * MICROSECONDS,
             description=f"One of 20 replies takes more than {policy.max_latency_ms} ms",
         )

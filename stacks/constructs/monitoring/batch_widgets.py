@@ -30,7 +30,7 @@ def batch_rows(
     rows = [[executions(bulk), durations(bulk), _map_runs()]] if bulk else []
     rows.append([executions(transform), durations(transform), _manifests(manifests)])
     paths = [bulk, transform] if bulk else [transform]
-    concurrent = ("ConcurrentExecutions", cloudwatch.Stats.MAXIMUM)
+    concurrent = ("ConcurrentExecutions", "Maximum")
     rows.append(
         [
             of_functions("Batch functions: errors", "errors", paths, "Errors"),
@@ -47,7 +47,7 @@ def _map_runs() -> cloudwatch.GraphWidget:
         return cloudwatch.Metric(
             namespace="AWS/States",
             metric_name=name,
-            statistic=cloudwatch.Stats.MAXIMUM,
+            statistic="Maximum",
             period=cdk.Duration.minutes(1),
             label=label,
         )
@@ -65,7 +65,7 @@ def _manifests(rule: events.IRule) -> cloudwatch.GraphWidget:
         namespace="AWS/Events",
         metric_name="TriggeredRules",
         dimensions_map={"RuleName": rule.rule_name},
-        statistic=cloudwatch.Stats.SUM,
+        statistic="Sum",
         period=FIVE_MINUTES,
         label="Put",
     )

@@ -30,9 +30,9 @@ class CaptureAlarm(OperationalAlarm):
             expression=f"IF(calls >= {calls} AND FILL(records, 0) == 0, 1, 0)",
             using_metrics={
                 "calls": EndpointMetrics(settings)
-                .of_calls("Invocations", cloudwatch.Stats.SUM)
+                .of_calls("Invocations", "Sum")
                 .with_(period=hour),
-                "records": records.with_(statistic=cloudwatch.Stats.SUM, period=hour),
+                "records": records.with_(statistic="Sum", period=hour),
             },
             period=hour,
             label="Calls and no captures",

@@ -66,7 +66,7 @@ def undelivered(rule: events.IRule) -> cloudwatch.Metric:
         namespace="AWS/Events",
         metric_name="FailedInvocations",
         dimensions_map={"RuleName": rule.rule_name},
-        statistic=cloudwatch.Stats.SUM,
+        statistic="Sum",
         period=PERIOD,
     )
 
@@ -76,7 +76,7 @@ def _failed(notices: Sequence[EventNotice]) -> cloudwatch.MathExpression:
     for number, notice in enumerate(notices):
         machine = notice.state_machine
         metrics[f"undelivered{number}"] = undelivered(notice.rule)
-        metrics[f"failed{number}"] = machine.metric_failed(statistic=cloudwatch.Stats.SUM)
+        metrics[f"failed{number}"] = machine.metric_failed(statistic="Sum")
     return cloudwatch.MathExpression(
         # What has no data in a period counts nothing.
         expression="SUM(METRICS())",

@@ -43,15 +43,15 @@ class DriftMetrics:
 
     def count(self, name: str) -> cloudwatch.Metric:
         """One of `COUNTS`."""
-        return self._metric(name, cloudwatch.Stats.SUM)
+        return self._metric(name, "Sum")
 
     def value(self, name: str) -> cloudwatch.Metric:
         """A mean, share or index of the latest pictures, or of a new model."""
-        return self._metric(name, cloudwatch.Stats.AVERAGE)
+        return self._metric(name, "Average")
 
     def drift(self, name: str) -> cloudwatch.Metric:
         """Its distance from what is expected, over the limit: above 1, it has moved."""
-        return self._metric(f"{name}{DRIFT}", cloudwatch.Stats.MAXIMUM)
+        return self._metric(f"{name}{DRIFT}", "Maximum")
 
     def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(

@@ -12,6 +12,8 @@ from stacks.constructs.inference.image_endpoint import VARIANT
 INVOCATIONS = "AWS/SageMaker"
 INSTANCES = "/aws/sagemaker/Endpoints"
 
+PERIOD = cdk.Duration.minutes(1)
+
 
 class EndpointMetrics:
     """Metrics of the environment's endpoint, by default minute by minute."""
@@ -31,13 +33,13 @@ class EndpointMetrics:
 
     def latency_ms(self, name: str, percentile: float) -> cloudwatch.MathExpression:
         """Percentile of `ModelLatency` or `OverheadLatency` in milliseconds."""
-        microseconds = self.of_calls(name, cloudwatch.Stats.percentile(percentile))
+        microseconds = self.of_calls(name, f"p{percentile:g}")
         return cloudwatch.MathExpression(
             # An id of its own: in one widget, two metrics cannot share one.
             expression=f"p{percentile:g} / 1000",
             using_metrics={f"p{percentile:g}": microseconds},
             label=f"p{percentile:g}",
-            period=cdk.Duration.minutes(1),
+            period=PERIOD,
         )
 
     def instances(self) -> cloudwatch.MathExpression:
@@ -49,11 +51,11 @@ class EndpointMetrics:
         return cloudwatch.MathExpression(
             expression="calls / calls_per_instance",
             using_metrics={
-                "calls": self.of_calls("Invocations", cloudwatch.Stats.SUM),
-                "calls_per_instance": self.of_calls("InvocationsPerInstance", cloudwatch.Stats.SUM),
+                "calls": self.of_calls("Invocations", "Sum"),
+                "calls_per_instance": self.of_calls("InvocationsPerInstance", "Sum"),
             },
             label="Instances",
-            period=cdk.Duration.minutes(1),
+            period=PERIOD,
         )
 
     def _metric(
@@ -64,6 +66,6 @@ class EndpointMetrics:
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=statistic,
-            period=cdk.Duration.minutes(1),
+            period=PERIOD,
             label=label,
         )

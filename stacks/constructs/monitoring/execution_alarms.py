@@ -44,7 +44,7 @@ class ExecutionAlarms(Construct):
         return OperationalAlarm(
             self,
             f"{name.title()}Throttles",
-            metric=function.metric_throttles(period=PERIOD, statistic=cloudwatch.Stats.SUM),
+            metric=function.metric_throttles(period=PERIOD, statistic="Sum"),
             above=0,
             description=(
                 f"Lambda throttled {self._function(name)}: more calls at a time than the account "
@@ -74,8 +74,8 @@ class ExecutionAlarms(Construct):
             # An error may be a bad picture's: few of them are no alarm, whatever their share.
             expression=f"IF(errors >= {MIN_ERRORS}, 100 * errors / calls, 0)",
             using_metrics={
-                "errors": function.metric_errors(statistic=cloudwatch.Stats.SUM),
-                "calls": function.metric_invocations(statistic=cloudwatch.Stats.SUM),
+                "errors": function.metric_errors(statistic="Sum"),
+                "calls": function.metric_invocations(statistic="Sum"),
             },
             period=PERIOD,
             label="Errors in percent of the calls",
@@ -97,21 +97,20 @@ class ExecutionAlarms(Construct):
 
     def _ends(self) -> list[OperationalAlarm]:
         machine = self._path.state_machine
-        sum_ = cloudwatch.Stats.SUM
         ends = {
             "TimedOut": (
-                machine.metric_timed_out(period=PERIOD, statistic=sum_),
+                machine.metric_timed_out(period=PERIOD, statistic="Sum"),
                 "ran out of time",
             ),
             "Aborted": (
-                machine.metric_aborted(period=PERIOD, statistic=sum_),
+                machine.metric_aborted(period=PERIOD, statistic="Sum"),
                 "were stopped by somebody",
             ),
         }
         # With "fail", an execution with rejected pictures fails by design, and has told of it.
         if self._settings.workflow.on_rejection == "report":
             ends["Failed"] = (
-                machine.metric_failed(period=PERIOD, statistic=sum_),
+                machine.metric_failed(period=PERIOD, statistic="Sum"),
                 "failed before they could report on their images",
             )
         return [

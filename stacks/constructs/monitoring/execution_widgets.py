@@ -30,9 +30,7 @@ def durations(path: PicturePath) -> cloudwatch.GraphWidget:
 
     def seconds(percentile: int) -> cloudwatch.MathExpression:
         name = f"p{percentile}"
-        milliseconds = path.state_machine.metric_time(
-            statistic=cloudwatch.Stats.percentile(percentile)
-        )
+        milliseconds = path.state_machine.metric_time(statistic=f"p{percentile}")
         return cloudwatch.MathExpression(
             expression=f"{name} / 1000",
             using_metrics={name: milliseconds},
@@ -48,7 +46,7 @@ def of_functions(
     unit: str,
     paths: list[PicturePath],
     metric_name: str,
-    statistic: str = cloudwatch.Stats.SUM,
+    statistic: str = "Sum",
 ) -> cloudwatch.GraphWidget:
     """One of Lambda's metrics, of each function that these call."""
 

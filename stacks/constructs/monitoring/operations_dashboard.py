@@ -88,7 +88,7 @@ class OperationsDashboard(Construct):
         )
 
     def _invocations(self) -> cloudwatch.GraphWidget:
-        calls = self._metrics.of_calls("Invocations", cloudwatch.Stats.SUM, label="Calls")
+        calls = self._metrics.of_calls("Invocations", "Sum", label="Calls")
         return graph("Endpoint: calls", "calls", calls)
 
     def _latency(self, title: str, metric: str) -> cloudwatch.GraphWidget:
@@ -105,11 +105,7 @@ class OperationsDashboard(Construct):
         shares = (
             cloudwatch.MathExpression(
                 expression=f"100 * {name}",
-                using_metrics={
-                    name: self._metrics.of_calls(
-                        f"Invocation{kind}Errors", cloudwatch.Stats.AVERAGE
-                    )
-                },
+                using_metrics={name: self._metrics.of_calls(f"Invocation{kind}Errors", "Average")},
                 label=kind,
                 color=colour,
                 period=cdk.Duration.minutes(1),
@@ -134,7 +130,7 @@ class OperationsDashboard(Construct):
             "Endpoint: utilisation",
             "% (100 for each core or GPU)",
             *(
-                self._metrics.of_instances(name, cloudwatch.Stats.AVERAGE, label=label)
+                self._metrics.of_instances(name, "Average", label=label)
                 for label, name in names.items()
             ),
         )
@@ -144,7 +140,7 @@ class OperationsDashboard(Construct):
         return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
-        ninety = cloudwatch.Stats.percentile(90)
+        ninety = "p90"
         title, paths = "Workflow functions", [self._workflow]
         return [
             of_functions(f"{title}: errors, bad pictures included", "errors", paths, "Errors"),

@@ -1,6 +1,5 @@
 """Alarms on errors and latency of the endpoint in operation."""
 
-from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from settings import Settings
@@ -54,7 +53,7 @@ class ServingAlarms(Construct):
             self,
             f"Errors{kind}",
             # The average of a metric that is 1 for an error and 0 for any other reply.
-            metric=self._metrics.of_calls(f"Invocation{kind}Errors", cloudwatch.Stats.AVERAGE),
+            metric=self._metrics.of_calls(f"Invocation{kind}Errors", "Average"),
             above=percent / 100,
             periods=FAULTY_MINUTES,
             of_periods=OF_MINUTES,
@@ -66,7 +65,7 @@ class ServingAlarms(Construct):
         return OperationalAlarm(
             self,
             metric,
-            metric=self._metrics.of_calls(metric, cloudwatch.Stats.percentile(90)),
+            metric=self._metrics.of_calls(metric, "p90"),
             above=limit_ms * MICROSECONDS,
             periods=FAULTY_MINUTES,
             of_periods=OF_MINUTES,

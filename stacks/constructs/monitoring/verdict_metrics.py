@@ -52,7 +52,7 @@ class VerdictMetrics(Construct):
             namespace=self._namespace,
             metric_name=METRIC,
             dimensions_map={DIMENSION: verdict},
-            statistic=cloudwatch.Stats.SUM,
+            statistic="Sum",
             period=cdk.Duration.minutes(5),
             label=verdict,
         )
