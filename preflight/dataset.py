@@ -1,4 +1,4 @@
-"""The pictures that the training would read."""
+"""The pictures that the training and the baseline of the drift detector read."""
 
 import json
 from collections.abc import Iterator
@@ -16,10 +16,12 @@ PREFIX = "datasets/"
 
 def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
     """A dataset is staged, whole, with the classes of the settings."""
-    if settings.training.model_data_url:
-        yield Finding(Verdict.OK, "not needed: training.model_data_url names a finished model")
-        return
     stage = f"python -m training.stage --environment {settings.environment}"
+    if settings.training.model_data_url:
+        if not settings.detects_drift:
+            yield Finding(Verdict.OK, "not needed: training.model_data_url names a finished model")
+            return
+        stage += "; or drift.enabled = false"
     stack = settings.stack_name(STORAGE_STACK)
     bucket = aws.stack_outputs(stack).get(BUCKET_OUTPUT)
     if bucket is None:

@@ -125,10 +125,20 @@ def test_drawn_pictures_are_worth_a_note(aws: Aws, settings: Settings, stub: Stu
     assert "drawn" in finding.what
 
 
+GIVEN_MODEL = {"model_data_url": "s3://bucket/model.tar.gz"}
+
+
 def test_a_given_model_needs_no_data(aws: Aws) -> None:
-    settings = settings_with(training={"model_data_url": "s3://bucket/model.tar.gz"})
+    settings = settings_with(training=GIVEN_MODEL, drift={"enabled": False})
     (finding,) = dataset(aws, settings)
     assert finding.verdict is Verdict.OK
+
+
+def test_the_baseline_of_a_given_model_needs_data(aws: Aws, stub: Stub) -> None:
+    pointer(stub, "not-staged")
+    (finding,) = dataset(aws, settings_with(training=GIVEN_MODEL))
+    assert finding.verdict is Verdict.PROBLEM
+    assert finding.remedy == f"{STAGE}; or drift.enabled = false"
 
 
 @pytest.mark.parametrize("refused", ["cloudformation", "ssm", "s3"])
