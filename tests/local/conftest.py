@@ -13,6 +13,7 @@ from tests.local.inbox import Inbox, Messages
 
 LIFE = (
     "test_drift",
+    "test_benchmarks",
     "test_workflow",
     "test_odd_pictures",
     "test_bulk",
@@ -28,6 +29,7 @@ LIFE = (
 """The modules that share `deployment`, in the order in which they run, after all others.
 
 Each leaves it as it found it, except the last two: one changes its settings, one destroys it.
+The drift detector is first, while what was captured is what its test sends.
 """
 
 HERE = Path(__file__).parent
