@@ -26,13 +26,14 @@ class _Watch(MetaPathFinder):
         self,
         name: str,
         path: Sequence[str] | None = None,  # noqa: ARG002 - as importlib calls it
-        target: ModuleType | None = None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002 - the same
     ) -> ModuleSpec | None:
         if name != self._name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
+            # This one loader's, not its class's: mypy knows methods as the class's only.
             spec.loader.exec_module = self._then_do(spec.loader)  # type: ignore[assignment,method-assign]
         return spec
 
