@@ -13,6 +13,7 @@ from tests.local.inbox import Inbox, Messages
 
 LIFE = (
     "test_drift",
+    "test_existing_handlers",
     "test_benchmarks",
     "test_workflow",
     "test_odd_pictures",
@@ -29,7 +30,8 @@ LIFE = (
 """The modules that share `deployment`, in the order in which they run, after all others.
 
 Each leaves it as it found it, except the last two: one changes its settings, one destroys it.
-The drift detector is first, while what was captured is what its test sends.
+The drift detector is first, while what was captured is what its test sends: captures are written
+some time after the calls, so that those of a test before it would come in among its own.
 """
 
 HERE = Path(__file__).parent
@@ -40,8 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Bring the life of the deployment into its order, and leave the rest as it is."""
 
     def position(item: pytest.Item) -> int:
-        shares = item.path.parent == HERE and item.path.stem in LIFE
-        return LIFE.index(item.path.stem) if shares else -1
+        if "deployment" not in getattr(item, "fixturenames", ()):
+            return -1
+        if item.path.parent != HERE or item.path.stem not in LIFE:
+            raise pytest.UsageError(
+                f"{item.nodeid} shares `deployment`, but {HERE / 'conftest.py'} does not say when "
+                "it runs: name its module in LIFE"
+            )
+        return LIFE.index(item.path.stem)
 
     items.sort(key=position)
 
