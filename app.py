@@ -1,5 +1,11 @@
 """CDK entry point: settings -> stacks, nothing else."""
 
+import gc
+
+# What CDK and the stacks make lives until the process ends: Python's search for garbage among it,
+# from the imports on and once more at the exit, finds none and takes a tenth of a synthesis.
+gc.disable()
+
 import os
 import sys
 
@@ -23,3 +29,4 @@ add_stacks(
     ),
 )
 app.synth()
+gc.freeze()
