@@ -7,7 +7,7 @@ comparator take turns. Figures depend on the machine and on what else it does; t
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +30,6 @@ class Bench:
     """What the parts measure with; the cloud is started when the first part needs it."""
 
     options: argparse.Namespace
-    pictures: Source
     stack: ExitStack
     console: Console
 
@@ -38,6 +37,13 @@ class Bench:
     def classes(self) -> Sequence[str]:
         """Those of the settings."""
         return load(ENVIRONMENT).dataset.classes
+
+    @cached_property
+    def pictures(self) -> Source:
+        """Real ones unless drawn ones are asked for; raises `StagingError` where there are none."""
+        if self.options.drawn:
+            return source.drawing(self.classes)
+        return source.real(self.options.archive)
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -79,7 +85,7 @@ def _suite(_: Bench) -> Findings:
     return suite.run()
 
 
-PARTS: Mapping[str, Callable[[Bench], Findings]] = {
+PARTS: dict[str, Callable[[Bench], Findings]] = {
     "staging": _staging,
     "workflow": _workflow,
     "growth": _growth,
@@ -88,6 +94,7 @@ PARTS: Mapping[str, Callable[[Bench], Findings]] = {
     "algorithm": _algorithm,
     "suite": _suite,
 }
+WITHOUT_PICTURES = frozenset({"costs", "synth", "suite"})
 BY_DEFAULT = tuple(name for name in PARTS if name != "suite")
 
 
@@ -107,36 +114,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     start = machine()
     console.print(start, soft_wrap=True)
-    try:
-        pictures = _pictures(options)
-    except StagingError as error:
-        sys.exit(f"error: {error}")
-    findings = []
+    findings: list[Findings] = []
     with ExitStack() as stack:
-        bench = Bench(options, pictures, stack, console)
+        bench = Bench(options, stack, console)
+        run = report.Run(
+            machine=start,
+            data=_data(bench),
+            command=_command(given, ARCHIVE=options.archive, FOLDER=options.predictor),
+            findings=findings,
+        )
         for name in options.only:
             console.rule(name)
             findings.append(PARTS[name](bench))
             console.print(table(findings[-1:]))
+            if options.out:  # after each part: they take long, and the next may fail
+                options.out.write_text(report.page(run), encoding="utf-8")
     console.print(table(findings))
-    run = report.Run(
-        machine=start,
-        data=report.data(pictures),
-        command=_command(given, ARCHIVE=options.archive, FOLDER=options.predictor),
-        findings=findings,
-    )
     for remark in run.remarks:
         console.print(f"- {remark}", markup=False, soft_wrap=True)
     if options.out:
-        options.out.write_text(report.page(run), encoding="utf-8")
         console.print(f"Wrote {options.out}")
     return 0
 
 
-def _pictures(options: argparse.Namespace) -> Source:
-    if options.drawn:
-        return source.drawing(load(ENVIRONMENT).dataset.classes)
-    return source.real(options.archive)
+def _data(bench: Bench) -> str:
+    """The pictures, in words; ends the command where there are none but a part needs them."""
+    if WITHOUT_PICTURES.issuperset(bench.options.only):
+        return "none"
+    try:
+        return report.data(bench.pictures)
+    except StagingError as error:
+        sys.exit(f"error: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

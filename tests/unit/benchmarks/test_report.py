@@ -39,7 +39,28 @@ def test_data_are_named() -> None:
 def test_parts_that_need_no_cloud_run_without_one(tmp_path: Path) -> None:
     out = tmp_path / "benchmarks.md"
 
-    assert command.main(["--only", "costs", "--drawn", "--out", str(out)]) == 0
+    assert command.main(["--only", "costs", "--out", str(out)]) == 0
+
+    assert "**Cost model**" in out.read_text()
+    assert "- Data: none\n" in out.read_text()
+
+
+def test_a_part_that_needs_pictures_ends_where_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"error: .*missing\.tar\.gz"):
+        command.main(["--only", "costs,staging", "--archive", str(tmp_path / "missing.tar.gz")])
+
+
+def test_what_was_measured_is_written_even_where_the_next_part_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: command.Bench) -> Findings:
+        raise RuntimeError("no synthesis today")
+
+    monkeypatch.setitem(command.PARTS, "synth", fail)
+    out = tmp_path / "benchmarks.md"
+
+    with pytest.raises(RuntimeError, match="no synthesis today"):
+        command.main(["--only", "costs,synth", "--out", str(out)])
 
     assert "**Cost model**" in out.read_text()
 
