@@ -1,10 +1,13 @@
-"""What all tests share: how many examples the property-based ones try, and how often Python tidies.
+"""What all tests share: no access to AWS, how much the property-based try, how Python tidies.
 
 pytest tests/infrastructure/test_properties.py --hypothesis-profile=thorough
 """
 
 import gc
+import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # Python looks for garbage after every 700 new objects; service models, CDK's types and schemas are
@@ -30,3 +33,16 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_access_to_aws() -> Iterator[None]:
+    """Nothing of the shell's: no profile, no credentials, no address of a running local cloud."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("AWS_"):
+                patch.delenv(name)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield

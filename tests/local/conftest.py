@@ -1,6 +1,5 @@
 """Fixtures of the tests that run against the local cloud."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -74,9 +73,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         patch.setenv("SFN_WAIT_SCALE", "0.1")
         cloud = stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
         patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
-        for name in list(os.environ):
-            if name.startswith("AWS_"):
-                patch.delenv(name)
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         yield Deployment.deploy(cloud, folder)

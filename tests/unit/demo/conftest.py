@@ -10,7 +10,5 @@ from moto import mock_aws
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty account; clients made from the environment reach it."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
         yield

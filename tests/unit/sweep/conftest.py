@@ -31,8 +31,6 @@ def answers(stacks: list[dict[str, str]]) -> Answers:
 def aws(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> Iterator[None]:
     """An empty account; clients made from the environment reach it."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     call = vars(BaseClient)["_make_api_call"]
 
     def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
