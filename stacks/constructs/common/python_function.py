@@ -13,6 +13,8 @@ from stacks.constructs.common.acknowledge import acknowledge, acknowledge_inline
 from stacks.constructs.common.log_group import log_group
 
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
+RUNTIME = lambda_.Runtime.PYTHON_3_14
+ARCHITECTURE = lambda_.Architecture.ARM_64
 
 
 class PythonFunction(lambda_.Function):
@@ -49,8 +51,8 @@ class PythonFunction(lambda_.Function):
         super().__init__(
             scope,
             construct_id,
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
             code=_packages(folder, *imports) if package_module else _modules(folder),
             handler=f"lambda_src.{folder}.{package_module}.{handler}"
             if package_module
