@@ -14,6 +14,7 @@ from stacks.constructs.common.removal import removal_policy
 from stacks.constructs.common.tags import tag_list
 
 NOT_STAGED = "not-staged"
+UPLOAD_TIME = cdk.Duration.days(7)
 
 
 class StorageStack(cdk.Stack):
@@ -69,7 +70,7 @@ class StorageStack(cdk.Stack):
             lifecycle_rules=[
                 s3.LifecycleRule(
                     id="AbortIncompleteUploads",
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
+                    abort_incomplete_multipart_upload_after=UPLOAD_TIME,
                 ),
                 *rules,
             ],

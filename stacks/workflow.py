@@ -99,7 +99,7 @@ class WorkflowStack(cdk.Stack):
         endpoint_arn = self.format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._settings.endpoint_name
         )
-        allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
+        allow(function, "sagemaker:InvokeEndpoint", on=endpoint_arn)
         self._allow_reading_pictures(function, data_bucket, encryption_key)
         return function
 
@@ -112,11 +112,11 @@ class WorkflowStack(cdk.Stack):
         allow(
             function,
             "s3:GetObject",
-            data_bucket.arn_for_objects("*"),
+            on=data_bucket.arn_for_objects("*"),
             why_wildcard="Any picture of the data bucket may be classified.",
         )
         # Lets S3 answer 404 instead of 403 for a key that is not there.
-        allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(function, "s3:ListBucket", on=data_bucket.bucket_arn)
         allow_reading(function, encryption_key)
 
     def _filter_confidence(self) -> PythonFunction:

@@ -182,7 +182,7 @@ def test_a_wildcard_needs_its_reason() -> None:
     role = iam.Role(cdk.Stack(), "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
     with pytest.raises(ValueError, match=r"s3:GetObject on arn:aws:s3:::pictures/\*: say"):
-        allow(role, "s3:GetObject", "arn:aws:s3:::pictures/*")
+        allow(role, "s3:GetObject", on="arn:aws:s3:::pictures/*")
 
 
 # --- cfn-lint ------------------------------------------------------------------------------------

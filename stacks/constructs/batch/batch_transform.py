@@ -161,7 +161,7 @@ class BatchTransform(Construct):
         allow(
             function,
             "s3:GetObject",
-            self._data_bucket.arn_for_objects(f"{expressions.INPUT}/*"),
+            on=self._data_bucket.arn_for_objects(f"{expressions.INPUT}/*"),
             why_wildcard="A manifest may have any name there.",
         )
         self._allow_output(function, "s3:PutObject")
@@ -194,15 +194,14 @@ class BatchTransform(Construct):
     # --- grants ----------------------------------------------------------------------------------
 
     def _allow_output(self, function: PythonFunction, *actions: str) -> None:
-        for action in actions:
-            allow(
-                function,
-                action,
-                self._data_bucket.arn_for_objects(f"{expressions.OUTPUT}/*"),
-                why_wildcard="Each transform job has a folder of its own there.",
-            )
+        allow(
+            function,
+            *actions,
+            on=self._data_bucket.arn_for_objects(f"{expressions.OUTPUT}/*"),
+            why_wildcard="Each transform job has a folder of its own there.",
+        )
         # Also lets S3 answer 404 instead of 403 for what is not there.
-        allow(function, "s3:ListBucket", self._data_bucket.bucket_arn)
+        allow(function, "s3:ListBucket", on=self._data_bucket.bucket_arn)
         allow_writing(function, self._encryption_key)
 
     # --- event -----------------------------------------------------------------------------------

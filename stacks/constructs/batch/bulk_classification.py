@@ -29,6 +29,7 @@ from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
+FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(5), cdk.Duration.minutes(1)
 
 # Room for the rest of a child's input below 256 KiB.
 MAX_BATCH_BYTES = 200_000
@@ -162,9 +163,9 @@ class BulkClassification(Construct):
             name,
             function=function,
             errors=errors,
-            interval=cdk.Duration.seconds(5),
+            interval=FIRST_RETRY,
             max_attempts=12,
-            max_delay=cdk.Duration.minutes(1),
+            max_delay=LONGEST_RETRY,
         )
 
     # --- grants ----------------------------------------------------------------------------------

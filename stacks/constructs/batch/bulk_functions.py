@@ -54,17 +54,17 @@ def classify_batch(
     allow(
         function,
         "s3:GetObject",
-        data_bucket.arn_for_objects("*"),
+        on=data_bucket.arn_for_objects("*"),
         why_wildcard="Any picture of the data bucket may be classified.",
     )
     endpoint_arn = cdk.Stack.of(scope).format_arn(
         service="sagemaker", resource="endpoint", resource_name=settings.endpoint_name
     )
-    allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
+    allow(function, "sagemaker:InvokeEndpoint", on=endpoint_arn)
     _allow_results(function, results_bucket, "s3:GetObject", "s3:PutObject")
     # Lets S3 answer 404 instead of 403 for a picture, or a part, that is not there.
     for bucket in (data_bucket, results_bucket):
-        allow(function, "s3:ListBucket", bucket.bucket_arn)
+        allow(function, "s3:ListBucket", on=bucket.bucket_arn)
     allow_writing(function, encryption_key)
     return function
 
@@ -96,16 +96,15 @@ def summarize_bulk(
     _allow_results(
         function, results_bucket, "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"
     )
-    allow(function, "s3:ListBucket", results_bucket.bucket_arn)
+    allow(function, "s3:ListBucket", on=results_bucket.bucket_arn)
     allow_writing(function, encryption_key)
     return function
 
 
 def _allow_results(function: PythonFunction, bucket: s3.IBucket, *actions: str) -> None:
-    for action in actions:
-        allow(
-            function,
-            action,
-            bucket.arn_for_objects(f"{RESULTS}/*"),
-            why_wildcard="Each run has a folder of its own there.",
-        )
+    allow(
+        function,
+        *actions,
+        on=bucket.arn_for_objects(f"{RESULTS}/*"),
+        why_wildcard="Each run has a folder of its own there.",
+    )

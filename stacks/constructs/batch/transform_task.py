@@ -74,17 +74,13 @@ class TransformTask(sfn.CustomState):
             resource="transform-job",
             resource_name=f"{self._name_prefix}-*",
         )
-        for action in ("Create", "Describe", "Stop"):
-            allow(
-                state_machine,
-                f"sagemaker:{action}TransformJob",
-                jobs,
-                why_wildcard="A job's name ends in the hash of its event.",
-            )
         allow(
             state_machine,
+            "sagemaker:CreateTransformJob",
+            "sagemaker:DescribeTransformJob",
+            "sagemaker:StopTransformJob",
             "sagemaker:AddTags",
-            jobs,
+            on=jobs,
             why_wildcard="A job's name ends in the hash of its event.",
         )
         # By this rule Step Functions learns of the job's end.
@@ -93,8 +89,7 @@ class TransformTask(sfn.CustomState):
             resource="rule",
             resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",
         )
-        for action in ("DescribeRule", "PutRule", "PutTargets"):
-            allow(state_machine, f"events:{action}", rule)
+        allow(state_machine, "events:DescribeRule", "events:PutRule", "events:PutTargets", on=rule)
         # SageMaker makes the volumes with the rights of who starts the job.
         allow_volumes(state_machine, self._volume_key)
 

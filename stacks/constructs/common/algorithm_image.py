@@ -15,7 +15,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.common.acknowledge import acknowledge_wildcard
+from stacks.constructs.common.grants import allow
 
 REPOSITORY = "image-classification"
 TAG = "1"
@@ -52,20 +52,19 @@ class AlgorithmImage(Construct):
         repository = self._stack.format_arn(
             service="ecr", account=self._account, resource="repository", resource_name=REPOSITORY
         )
-        role.add_to_policy(
-            iam.PolicyStatement(
-                actions=[
-                    "ecr:BatchCheckLayerAvailability",
-                    "ecr:BatchGetImage",
-                    "ecr:GetDownloadUrlForLayer",
-                ],
-                resources=[repository],
-            )
+        allow(
+            role,
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer",
+            on=repository,
         )
-        role.add_to_policy(
-            iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+        allow(
+            role,
+            "ecr:GetAuthorizationToken",
+            on="*",
+            why_wildcard="ecr:GetAuthorizationToken knows no resources.",
         )
-        acknowledge_wildcard(role, "*", reason="ecr:GetAuthorizationToken knows no resources.")
 
 
 def _regenerate() -> None:

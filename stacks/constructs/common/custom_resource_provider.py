@@ -17,6 +17,7 @@ from stacks.constructs.common.acknowledge import (
 )
 from stacks.constructs.common.log_group import log_group
 from stacks.constructs.common.python_function import (
+    LAMBDA,
     PythonFunction,
     acknowledge_shared_network_and_concurrency,
 )
@@ -60,7 +61,7 @@ def provider(
 def _framework_role(scope: Construct, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:
     # CDK's own role may create log groups: a call that outlives the log group during `cdk destroy`
     # (the framework answers CloudFormation before it returns) makes it anew.
-    role = iam.Role(scope, construct_id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(scope, construct_id, assumed_by=LAMBDA)
     log_group.grant_write(role)
     acknowledge_inline_policy(role)
     return role

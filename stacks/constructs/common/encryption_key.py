@@ -74,7 +74,7 @@ def allow_training(grantee: iam.IGrantable, key: kms.IKey | None) -> None:
     allow_writing(grantee, key)
     if key:
         # Documented for such a job, beside what S3 needs; not said is which service calls it.
-        allow(grantee, "kms:Encrypt", key.key_arn)
+        allow(grantee, "kms:Encrypt", on=key.key_arn)
 
 
 def allow_volumes(grantee: iam.IGrantable, key: kms.IKey | None) -> None:
@@ -83,7 +83,7 @@ def allow_volumes(grantee: iam.IGrantable, key: kms.IKey | None) -> None:
         allow(
             grantee,
             "kms:CreateGrant",
-            key.key_arn,
+            on=key.key_arn,
             conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
         )
 
@@ -92,5 +92,5 @@ def _allow_by_service(grantee: iam.IGrantable, key: kms.IKey, service: str, *act
     role = grantee.grant_principal
     assert isinstance(role, Construct)
     via = f"{service}.{cdk.Stack.of(role).region}.amazonaws.com"
-    for action in actions:
-        allow(grantee, action, key.key_arn, conditions={"StringEquals": {"kms:ViaService": via}})
+    conditions = {"StringEquals": {"kms:ViaService": via}}
+    allow(grantee, *actions, on=key.key_arn, conditions=conditions)

@@ -10,20 +10,21 @@ from stacks.constructs.common.acknowledge import acknowledge_granted_wildcard
 
 def allow(
     grantee: iam.IGrantable,
-    action: str,
-    resource: str,
-    *,
+    *actions: str,
+    on: str,
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
     why_wildcard: str | None = None,
 ) -> None:
-    """Lets the grantee's role do one action on one ARN, under IAM's `conditions` if any are given.
+    """Lets the grantee's role do the actions `on` an ARN, under IAM's `conditions` if any.
 
     Raises ValueError for an ARN with a "*" that comes without its reason.
     """
     iam.Grant.add_to_principal(
-        grantee=grantee, actions=[action], resource_arns=[resource], conditions=conditions
+        grantee=grantee, actions=list(actions), resource_arns=[on], conditions=conditions
     )
-    if "*" in resource:
+    if "*" in on:
         if not why_wildcard:
-            raise ValueError(f"{action} on {resource}: say in why_wildcard why it needs the '*'")
-        acknowledge_granted_wildcard(grantee, resource, reason=why_wildcard)
+            raise ValueError(
+                f"{', '.join(actions)} on {on}: say in why_wildcard why it needs the '*'"
+            )
+        acknowledge_granted_wildcard(grantee, on, reason=why_wildcard)

@@ -19,6 +19,8 @@ LAMBDA_ERRORS = [
     "Lambda.TooManyRequestsException",
 ]
 
+INPUT = sfn.TaskInput.from_text("{% $states.input %}")
+
 
 class LambdaTask(tasks.LambdaInvoke):
     """Calls the function with the state's input; tries again with backoff and full jitter."""
@@ -41,7 +43,7 @@ class LambdaTask(tasks.LambdaInvoke):
             construct_id,
             query_language=sfn.QueryLanguage.JSONATA,
             lambda_function=function,
-            payload=sfn.TaskInput.from_text("{% $states.input %}"),
+            payload=INPUT,
             outputs=outputs,
             retry_on_service_exceptions=False,  # in LAMBDA_ERRORS, with jitter
         )

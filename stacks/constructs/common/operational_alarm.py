@@ -10,7 +10,8 @@ from stacks.constructs.common.acknowledge import acknowledge
 SHOWN_ONLY = "Shown only, as executions tell of it themselves. "
 """The description of an alarm that sends no message begins so; the rule knows it by that."""
 
-PERIOD = cdk.Duration.minutes(5)
+PERIOD_MINUTES = 5
+PERIOD = cdk.Duration.minutes(PERIOD_MINUTES)
 
 
 class OperationalAlarm(cloudwatch.Alarm):

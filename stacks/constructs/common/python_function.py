@@ -15,6 +15,7 @@ from stacks.constructs.common.log_group import log_group
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
+LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 
 class PythonFunction(lambda_.Function):
@@ -44,7 +45,7 @@ class PythonFunction(lambda_.Function):
         role = iam.Role(
             scope,
             f"{construct_id}Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            assumed_by=LAMBDA,
         )
         logs.grant_write(role)
         acknowledge_inline_policy(role)

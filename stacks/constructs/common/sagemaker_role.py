@@ -6,8 +6,16 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.constructs.common.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
+from stacks.constructs.common.acknowledge import acknowledge_inline_policy
 from stacks.constructs.common.algorithm_image import AlgorithmImage
+from stacks.constructs.common.grants import allow
+
+LOGGING = (
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+)
 
 
 class SageMakerRole(iam.Role):
@@ -34,17 +42,12 @@ class SageMakerRole(iam.Role):
         for name in log_group_names:
             self._allow_logs(name)
         namespaces = {each: None for name in log_group_names for each in _namespaces(name)}
-        self.add_to_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
-            )
-        )
-        acknowledge_wildcard(
+        allow(
             self,
-            "*",
-            reason="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
+            "cloudwatch:PutMetricData",
+            on="*",
+            conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
+            why_wildcard="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
         )
 
     def _allow_logs(self, log_group_name: str) -> None:
@@ -54,21 +57,8 @@ class SageMakerRole(iam.Role):
             resource_name=log_group_name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        log_streams_arn = f"{log_group_arn}:log-stream:*"
-        self.add_to_policy(
-            iam.PolicyStatement(
-                actions=[
-                    "logs:CreateLogGroup",
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                resources=[log_group_arn, log_streams_arn],
-            )
-        )
-        acknowledge_wildcard(
-            self, log_streams_arn, reason="SageMaker chooses the names of the log streams."
-        )
+        for arn in (log_group_arn, f"{log_group_arn}:log-stream:*"):
+            allow(self, *LOGGING, on=arn, why_wildcard="SageMaker chooses names of log streams.")
 
 
 def _namespaces(log_group_name: str) -> list[str]:

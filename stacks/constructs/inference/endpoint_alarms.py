@@ -65,7 +65,7 @@ class EndpointAlarms(Construct):
         allow(
             role,
             "cloudwatch:DescribeAlarms",
-            stack.format_arn(
+            on=stack.format_arn(
                 service="cloudwatch",
                 resource="alarm",
                 resource_name=f"{stack.stack_name}-*",

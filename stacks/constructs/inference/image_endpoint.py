@@ -65,7 +65,7 @@ class ImageEndpoint(Construct):
         allow(
             role,
             "s3:GetObject",
-            self._model_arn(settings, artifact_bucket),
+            on=self._model_arn(settings, artifact_bucket),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
         allow_volumes(role, key_of_volumes)
@@ -73,7 +73,7 @@ class ImageEndpoint(Construct):
             allow(
                 role,
                 "s3:PutObject",
-                capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
+                on=capture_bucket.arn_for_objects(f"{CAPTURES}/*"),
                 why_wildcard="SageMaker names each capture by its time.",
             )
         # Of model, pictures, captures and results of transform jobs.
@@ -156,14 +156,14 @@ class ImageEndpoint(Construct):
         allow(
             role,
             "s3:GetObject",
-            data_bucket.arn_for_objects("*"),
+            on=data_bucket.arn_for_objects("*"),
             why_wildcard="A manifest may name any picture of the data bucket.",
         )
-        allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(role, "s3:ListBucket", on=data_bucket.bucket_arn)
         allow(
             role,
             "s3:PutObject",
-            data_bucket.arn_for_objects(f"{OUTPUT}/*"),
+            on=data_bucket.arn_for_objects(f"{OUTPUT}/*"),
             why_wildcard="Each transform job has a folder of its own below batch/output/.",
         )
         allow_volumes(

@@ -9,13 +9,14 @@ from aws_cdk import aws_events as events
 
 from stacks.constructs.monitoring.delivery_alarms import undelivered
 from stacks.constructs.monitoring.execution_widgets import (
-    FIVE_MINUTES,
     durations,
     executions,
     of_functions,
 )
-from stacks.constructs.monitoring.graph import RED, graph
+from stacks.constructs.monitoring.graph import FIVE_MINUTES, RED, graph
 from stacks.constructs.monitoring.picture_path import PicturePath
+
+MINUTE = cdk.Duration.minutes(1)
 
 Row = list[cloudwatch.GraphWidget]
 
@@ -48,7 +49,7 @@ def _map_runs() -> cloudwatch.GraphWidget:
             namespace="AWS/States",
             metric_name=name,
             statistic="Maximum",
-            period=cdk.Duration.minutes(1),
+            period=MINUTE,
             label=label,
         )
 

@@ -5,17 +5,14 @@ Names of the metrics: https://docs.aws.amazon.com/eventbridge/latest/userguide/e
 
 from collections.abc import Sequence
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch.transform_expressions import INPUT
-from stacks.constructs.common.operational_alarm import OperationalAlarm
+from stacks.constructs.common.operational_alarm import PERIOD, OperationalAlarm
 from stacks.constructs.notifications.event_notice import EventNotice
-
-PERIOD = cdk.Duration.minutes(5)
 
 
 class DeliveryAlarms(Construct):

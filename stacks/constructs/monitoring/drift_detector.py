@@ -80,27 +80,27 @@ class DriftDetector(Construct):
         allow(
             self.function,
             "s3:GetObject",
-            capture_bucket.arn_for_objects(f"{captures}*"),
+            on=capture_bucket.arn_for_objects(f"{captures}*"),
             why_wildcard="SageMaker names each capture by its time.",
         )
         allow(
             self.function,
             "s3:GetObject",
-            artifact_bucket.arn_for_objects(BASELINES),
+            on=artifact_bucket.arn_for_objects(BASELINES),
             why_wildcard="A baseline is named by the hash of its inputs.",
         )
-        for action in ("s3:GetObject", "s3:PutObject"):
-            allow(self.function, action, artifact_bucket.arn_for_objects(state))
-        allow(self.function, "ssm:GetParameter", model.parameter_arn)
+        state_arn = artifact_bucket.arn_for_objects(state)
+        allow(self.function, "s3:GetObject", "s3:PutObject", on=state_arn)
+        allow(self.function, "ssm:GetParameter", on=model.parameter_arn)
         # For the listing of captures; and lets S3 answer 404 instead of 403 for what is not there.
         for bucket in (capture_bucket, artifact_bucket):
-            allow(self.function, "s3:ListBucket", bucket.bucket_arn)
+            allow(self.function, "s3:ListBucket", on=bucket.bucket_arn)
         allow_writing(self.function, encryption_key)
         allow_publishing_metrics(self.function, metrics.namespace)
         allow(
             self.function,
             "cloudwatch:GetMetricStatistics",
-            "*",
+            on="*",
             why_wildcard="cloudwatch:GetMetricStatistics knows no resources and no conditions.",
         )
         events.Rule(

@@ -41,23 +41,20 @@ class DriftMetrics:
         self.compared = OF_REPLIES | (OF_PICTURES if self.has_pictures else {})
         """What is compared with the baseline, in words, by metric."""
 
-    def count(self, name: str) -> cloudwatch.Metric:
+    def count(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
         """One of `COUNTS`."""
-        return self._metric(name, "Sum")
+        return self._metric(name, "Sum", label)
 
-    def value(self, name: str) -> cloudwatch.Metric:
-        """A mean, share or index of the latest pictures, or of a new model."""
-        return self._metric(name, "Average")
-
-    def drift(self, name: str) -> cloudwatch.Metric:
+    def drift(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
         """Its distance from what is expected, over the limit: above 1, it has moved."""
-        return self._metric(f"{name}{DRIFT}", "Maximum")
+        return self._metric(f"{name}{DRIFT}", "Maximum", label)
 
-    def _metric(self, name: str, statistic: str) -> cloudwatch.Metric:
+    def _metric(self, name: str, statistic: str, label: str | None) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=self.namespace,
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=statistic,
             period=self.period,
+            label=label,
         )

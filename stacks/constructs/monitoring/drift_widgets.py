@@ -16,7 +16,7 @@ from stacks.constructs.monitoring.graph import graph
 
 def drift_widgets(metrics: DriftMetrics) -> list[cloudwatch.IWidget]:
     """What was read, and what moved: replies and, where they are captured, pictures."""
-    counts = (metrics.count(name).with_(label=name) for name in COUNTS)
+    counts = (metrics.count(name, label=name) for name in COUNTS)
     widgets = [
         graph("Drift: captures that were read", "captures", *counts),
         _drift("Drift: replies", metrics, OF_REPLIES),
@@ -30,6 +30,6 @@ def _drift(title: str, metrics: DriftMetrics, names: Mapping[str, str]) -> cloud
     return graph(
         title,
         "distance from the baseline, in limits",
-        *(metrics.drift(name).with_(label=name) for name in names),
+        *(metrics.drift(name, label=name) for name in names),
         threshold=cloudwatch.HorizontalAnnotation(value=LIMIT, label="alarm: above"),
     )

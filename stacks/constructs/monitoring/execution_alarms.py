@@ -1,15 +1,17 @@
 """Alarms on the executions of a state machine and on the functions that they call."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.operational_alarm import OperationalAlarm, any_error
+from stacks.constructs.common.operational_alarm import (
+    PERIOD,
+    PERIOD_MINUTES,
+    OperationalAlarm,
+    any_error,
+)
 from stacks.constructs.monitoring.picture_path import PicturePath
-
-PERIOD = cdk.Duration.minutes(5)
 
 # Fewer errors than this in a period are single bad pictures, of which the execution tells.
 MIN_ERRORS = 10
@@ -87,7 +89,7 @@ class ExecutionAlarms(Construct):
             above=percent,
             description=(
                 f"{MIN_ERRORS} or more calls of {self._function(name)} failed within "
-                f"{PERIOD.to_minutes():g} minutes, more than {percent:g}% of all. Look at error "
+                f"{PERIOD_MINUTES} minutes, more than {percent:g}% of all. Look at error "
                 "and cause in the results of the latest executions, then at the function's log: "
                 "either many pictures of one sender are bad, or the endpoint, a bucket or a "
                 "permission is missing."

@@ -1,14 +1,12 @@
 """Graphs of a state machine's executions."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
-from stacks.constructs.monitoring.graph import GREEN, RED, graph
+from stacks.constructs.monitoring.graph import FIVE_MINUTES, GREEN, RED, graph
 from stacks.constructs.monitoring.picture_path import PicturePath
 
 PERCENTILES = (50, 90, 99)
-FIVE_MINUTES = cdk.Duration.minutes(5)
 
 
 def executions(path: PicturePath) -> cloudwatch.GraphWidget:
@@ -30,7 +28,7 @@ def durations(path: PicturePath) -> cloudwatch.GraphWidget:
 
     def seconds(percentile: int) -> cloudwatch.MathExpression:
         name = f"p{percentile}"
-        milliseconds = path.state_machine.metric_time(statistic=f"p{percentile}")
+        milliseconds = path.state_machine.metric_time(statistic=name)
         return cloudwatch.MathExpression(
             expression=f"{name} / 1000",
             using_metrics={name: milliseconds},

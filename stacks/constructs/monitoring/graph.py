@@ -1,7 +1,9 @@
 """Graphs of the dashboard, three in a row."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+FIVE_MINUTES = cdk.Duration.minutes(5)
 COLUMNS = 24
 THIRD = COLUMNS // 3
 HEIGHT = 6

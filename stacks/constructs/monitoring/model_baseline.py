@@ -94,23 +94,24 @@ class ModelBaseline(Construct):
         allow(
             function,
             "s3:GetObject",
-            data_bucket.arn_for_objects(DATASETS),
+            on=data_bucket.arn_for_objects(DATASETS),
             why_wildcard="Which dataset is staged is known at deployment only.",
         )
-        for action in ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"):
-            allow(
-                function,
-                action,
-                artifact_bucket.arn_for_objects(BASELINES),
-                why_wildcard="A baseline is named by the hash of its inputs.",
-            )
+        allow(
+            function,
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            on=artifact_bucket.arn_for_objects(BASELINES),
+            why_wildcard="A baseline is named by the hash of its inputs.",
+        )
         for bucket in (data_bucket, artifact_bucket):
             # Lets S3 answer 404 instead of 403 for what is not there.
-            allow(function, "s3:ListBucket", bucket.bucket_arn)
+            allow(function, "s3:ListBucket", on=bucket.bucket_arn)
         endpoint_arn = cdk.Stack.of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=settings.endpoint_name
         )
-        allow(function, "sagemaker:InvokeEndpoint", endpoint_arn)
+        allow(function, "sagemaker:InvokeEndpoint", on=endpoint_arn)
         allow_publishing_metrics(function, namespace)
 
 
@@ -119,7 +120,7 @@ def allow_publishing_metrics(grantee: iam.IGrantable, namespace: str) -> None:
     allow(
         grantee,
         "cloudwatch:PutMetricData",
-        "*",
+        on="*",
         conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
         why_wildcard="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
     )

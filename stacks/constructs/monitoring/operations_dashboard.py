@@ -11,7 +11,7 @@ from settings import Settings
 from settings.instances import has_gpu
 from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.image_endpoint import CAPTURES
-from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
+from stacks.constructs.monitoring.endpoint_metrics import PERIOD, EndpointMetrics
 from stacks.constructs.monitoring.execution_widgets import (
     PERCENTILES,
     durations,
@@ -108,7 +108,7 @@ class OperationsDashboard(Construct):
                 using_metrics={name: self._metrics.of_calls(f"Invocation{kind}Errors", "Average")},
                 label=kind,
                 color=colour,
-                period=cdk.Duration.minutes(1),
+                period=PERIOD,
             )
             for kind, name, colour in (("4XX", "refused", ORANGE), ("5XX", "failed", RED))
         )
@@ -136,7 +136,7 @@ class OperationsDashboard(Construct):
         )
 
     def _pictures(self, verdicts: VerdictMetrics) -> cloudwatch.GraphWidget:
-        metrics = (verdicts.metric(each).with_(color=VERDICT_COLOURS[each]) for each in VERDICTS)
+        metrics = (verdicts.metric(each, color=colour) for each, colour in VERDICT_COLOURS.items())
         return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:

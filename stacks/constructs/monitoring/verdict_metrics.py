@@ -1,11 +1,11 @@
 """How many pictures were accepted, rejected and failed, counted in the state machine's log."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.monitoring.graph import FIVE_MINUTES
 from stacks.constructs.workflow.classification_workflow import VERDICTS, ClassificationWorkflow
 
 METRIC = "Pictures"
@@ -46,13 +46,14 @@ class VerdictMetrics(Construct):
             dimensions={DIMENSION: "$.details.name"},
         )
 
-    def metric(self, verdict: str) -> cloudwatch.Metric:
+    def metric(self, verdict: str, *, color: str) -> cloudwatch.Metric:
         """Number of pictures of one of `VERDICTS`."""
         return cloudwatch.Metric(
             namespace=self._namespace,
             metric_name=METRIC,
             dimensions_map={DIMENSION: verdict},
             statistic="Sum",
-            period=cdk.Duration.minutes(5),
+            period=FIVE_MINUTES,
             label=verdict,
+            color=color,
         )

@@ -12,6 +12,9 @@ from settings import Settings
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
+FIRST_RETRY = cdk.Duration.seconds(2)
+TIMEOUT = cdk.Duration.minutes(5)
+
 
 class EventNotice(Construct):
     """A rule, and a state machine of one state that words the message and sends it.
@@ -41,7 +44,7 @@ class EventNotice(Construct):
         super().__init__(scope, construct_id)
         tell = publisher.publish(self, "Tell", subject=subject, message=message, about=about)
         tell.add_retry(
-            interval=cdk.Duration.seconds(2),
+            interval=FIRST_RETRY,
             max_attempts=5,
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
@@ -51,7 +54,7 @@ class EventNotice(Construct):
             "StateMachine",
             settings=settings,
             definition=tell,
-            timeout=cdk.Duration.minutes(5),
+            timeout=TIMEOUT,
         )
         publisher.allow_key(self.state_machine)
         self.rule = events.Rule(

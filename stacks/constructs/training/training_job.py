@@ -104,14 +104,14 @@ class TrainingJob(Construct):
         allow(
             role,
             "s3:GetObject",
-            data_bucket.arn_for_objects(DATASETS),
+            on=data_bucket.arn_for_objects(DATASETS),
             why_wildcard="Which dataset is staged is known at deployment only.",
         )
-        allow(role, "s3:ListBucket", data_bucket.bucket_arn)
+        allow(role, "s3:ListBucket", on=data_bucket.bucket_arn)
         allow(
             role,
             "s3:PutObject",
-            artifact_bucket.arn_for_objects(f"{MODELS}/*"),
+            on=artifact_bucket.arn_for_objects(f"{MODELS}/*"),
             why_wildcard="Each training job has a folder of its own below models/.",
         )
         if settings.training.spot.enabled:
@@ -128,19 +128,19 @@ class TrainingJob(Construct):
         return {name: key.key_arn for name, key in keys.items() if key}
 
     def _allow_checkpoints(self, role: iam.Role, artifact_bucket: s3.IBucket) -> None:
-        for action in ("s3:GetObject", "s3:PutObject"):
-            allow(
-                role,
-                action,
-                artifact_bucket.arn_for_objects(f"{CHECKPOINTS}/*"),
-                why_wildcard="Each training job has a folder of its own below checkpoints/.",
-            )
+        allow(
+            role,
+            "s3:GetObject",
+            "s3:PutObject",
+            on=artifact_bucket.arn_for_objects(f"{CHECKPOINTS}/*"),
+            why_wildcard="Each training job has a folder of its own below checkpoints/.",
+        )
         _allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
 
     def _allow_initial_model(self, role: iam.Role, url: str) -> None:
         bucket, _, key = url.removeprefix("s3://").partition("/")
         arn = cdk.Stack.of(self).format_arn(service="s3", region="", account="", resource=bucket)
-        allow(role, "s3:GetObject", f"{arn}/{key}")
+        allow(role, "s3:GetObject", on=f"{arn}/{key}")
         _allow_listing(role, arn, key)
 
     def _provider(
@@ -174,32 +174,36 @@ class TrainingJob(Construct):
                     "awaits it did; the events of the stack and the function's log say why."
                 ),
             )
-            allow(function, "sagemaker:DescribeTrainingJob", jobs, why_wildcard=any_job)
+            allow(function, "sagemaker:DescribeTrainingJob", on=jobs, why_wildcard=any_job)
             allow(
                 function,
                 "s3:GetObject",
-                data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"),
+                on=data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"),
                 why_wildcard="Which dataset is staged is known at deployment only.",
             )
             # Lets S3 answer 404 instead of 403 for what is not there.
-            allow(function, "s3:ListBucket", data_bucket.bucket_arn)
+            allow(function, "s3:ListBucket", on=data_bucket.bucket_arn)
             allow_reading(function, self._encryption_key)
-        allow(on_event, "sagemaker:CreateTrainingJob", jobs, why_wildcard=any_job)
-        allow(on_event, "sagemaker:AddTags", jobs, why_wildcard=any_job)
-        allow(on_event, "sagemaker:StopTrainingJob", jobs, why_wildcard=any_job)
+        allow(
+            on_event,
+            "sagemaker:CreateTrainingJob",
+            "sagemaker:AddTags",
+            "sagemaker:StopTrainingJob",
+            on=jobs,
+            why_wildcard=any_job,
+        )
         allow(
             on_event,
             "s3:GetObject",
-            artifact_bucket.arn_for_objects(f"{MODELS}/*"),
+            on=artifact_bucket.arn_for_objects(f"{MODELS}/*"),
             why_wildcard="It looks for the model of any earlier job, to use it again.",
         )
-        allow(on_event, "s3:ListBucket", artifact_bucket.bucket_arn)
-        on_event.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[self._role.role_arn],
-                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            )
+        allow(on_event, "s3:ListBucket", on=artifact_bucket.bucket_arn)
+        allow(
+            on_event,
+            "iam:PassRole",
+            on=self._role.role_arn,
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
         limit = _longest_job_minutes(settings) + TRAINING_START_AND_UPLOAD_MINUTES
         return provider(
@@ -231,10 +235,5 @@ def _longest_job_minutes(settings: Settings) -> int:
 
 
 def _allow_listing(role: iam.Role, bucket_arn: str, prefix: str) -> None:
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[bucket_arn],
-            conditions={"StringLike": {"s3:prefix": prefix}},
-        )
-    )
+    conditions = {"StringLike": {"s3:prefix": prefix}}
+    allow(role, "s3:ListBucket", on=bucket_arn, conditions=conditions)

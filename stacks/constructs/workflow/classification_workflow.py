@@ -17,6 +17,7 @@ from stacks.constructs.workflow import workflow_expressions as expressions
 
 # classify_image raises the last one for everything transient at the endpoint.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "EndpointUnavailable"]
+FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(1), cdk.Duration.seconds(20)
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
@@ -119,7 +120,7 @@ class ClassificationWorkflow(Construct):
             function=function,
             outputs=f"{{% {payload} %}}" if is_last else f"{{% {payload}.body %}}",
             errors=TRANSIENT_ERRORS,
-            interval=cdk.Duration.seconds(1),
+            interval=FIRST_RETRY,
             max_attempts=5,
-            max_delay=cdk.Duration.seconds(20),
+            max_delay=LONGEST_RETRY,
         )
