@@ -1,12 +1,14 @@
 """`python -m benchmarks.synth`: the whole app's synthesis beside that of a one-bucket app.
 
-Each run is a process of its own, as the CDK CLI starts it: with the context of cdk.json and an
-empty output folder. The two apps take turns, so that what else the machine does hits both.
+Each in two ways: as `cdk synth`, which is what its user waits for, and the app alone, the process
+that the CDK CLI starts for it. Every run has a process and an empty output folder of its own, and
+the context of cdk.json. All of them take turns, so that what else the machine does hits them all.
 """
 
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -30,7 +32,13 @@ APPS = {
     ONE_BUCKET: PROJECT / "benchmarks" / "one_bucket.py",
     WHOLE_APP: PROJECT / "app.py",
 }
+BY_CLI = "cdk synth"
+ALONE = "app alone"
+WAYS = (BY_CLI, ALONE)
 AIM = 2.0
+
+# By way and app.
+Seconds = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 class SynthesisFailedError(RuntimeError):
@@ -41,103 +49,129 @@ def environment() -> dict[str, str]:
     """Environment of every run: no credentials' account, and the Node.js beside this Python.
 
     Python keeps the bytecode of the project, as it does unless it is told otherwise; that of the
-    packages is there since they were installed, for both apps.
+    packages is there since they were installed, for both apps. The CLI asks nobody for news.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    context = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
     inherited = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith("CDK_") and key != "PYTHONDONTWRITEBYTECODE"
     }
-    return {**inherited, "PATH": path, "CDK_CONTEXT_JSON": json.dumps(context)}
+    return {**inherited, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
 
 
-def seconds_of(app: Path) -> float:
-    """Wall seconds of one synthesis.
+def seconds_of(app: Path, way: str) -> float:
+    """Wall seconds of one synthesis in one of `WAYS`.
 
     Raises:
         SynthesisFailedError: the app ended with an error.
     """
     with tempfile.TemporaryDirectory() as folder:
+        command, variables = _process(app, way, folder)
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, str(app)],
+            command,
             cwd=PROJECT,
-            env={**environment(), "CDK_OUTDIR": folder},
+            env={**environment(), **variables},
             capture_output=True,
             text=True,
             check=False,
         )
         seconds = time.perf_counter() - start
     if done.returncode:
-        raise SynthesisFailedError(f"{app}: exit code {done.returncode}:\n{done.stderr.strip()}")
+        raise SynthesisFailedError(
+            f"{way}, {app}: exit code {done.returncode}:\n{done.stderr.strip()}"
+        )
     return seconds
 
 
+def _process(app: Path, way: str, folder: str) -> tuple[list[str], dict[str, str]]:
+    """Command and additional variables of a synthesis into the folder."""
+    command = [sys.executable, str(app)]
+    if way == ALONE:
+        context = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
+        return command, {"CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": folder}
+    options = ["--quiet", "--no-notices", "--app", shlex.join(command), "--output", folder]
+    return ["cdk", "synth", *options], {}
+
+
 def measure(
-    repeats: int, run: Callable[[Path], float] = seconds_of, *, show_progress: bool = True
-) -> dict[str, list[float]]:
-    """Seconds of `repeats` runs of each app, in turns; a first round warms up and is not kept."""
-    seconds: dict[str, list[float]] = {name: [] for name in APPS}
+    repeats: int, run: Callable[[Path, str], float] = seconds_of, *, show_progress: bool = True
+) -> Seconds:
+    """Seconds of `repeats` runs of each app in each way; a first round is not kept: it warms up."""
+    seconds: dict[str, dict[str, list[float]]] = {way: {name: [] for name in APPS} for way in WAYS}
     for round_ in track(range(repeats + 1), "Synthesizing", disable=not show_progress):
-        for name, app in APPS.items():
-            measured = run(app)
-            if round_:
-                seconds[name].append(measured)
+        for way in WAYS:
+            for name, app in APPS.items():
+                measured = run(app, way)
+                if round_:
+                    seconds[way][name].append(measured)
     return seconds
 
 
 def ratio(seconds: Mapping[str, Sequence[float]]) -> float:
-    """Median of the whole app over the median of the one-bucket app."""
+    """Median of the whole app over the median of the one-bucket app, of one way."""
     return statistics.median(seconds[WHOLE_APP]) / statistics.median(seconds[ONE_BUCKET])
 
 
-def table(seconds: Mapping[str, Sequence[float]]) -> Table:
-    """One row for each app, the whole app's with the ratio."""
-    result = Table("app", title=f"Synthesis, wall seconds of {len(seconds[WHOLE_APP])} runs each")
+def table(seconds: Seconds) -> Table:
+    """One row for each app in each way, the whole app's with the ratio."""
+    runs = len(seconds[BY_CLI][WHOLE_APP])
+    result = Table("", "app", title=f"Synthesis, wall seconds of {runs} runs each")
     for heading in ("median", "fastest", "slowest", "ratio"):
         result.add_column(heading, justify="right")
-    for name, values in seconds.items():
-        figures = [statistics.median(values), min(values), max(values)]
-        result.add_row(
-            name,
-            *(f"{figure:.2f}" for figure in figures),
-            f"{ratio(seconds):.2f}" if name == WHOLE_APP else "1.00",
-        )
+    for way, of_apps in seconds.items():
+        result.add_section()
+        for name, values in of_apps.items():
+            figures = [statistics.median(values), min(values), max(values)]
+            result.add_row(
+                way,
+                name,
+                *(f"{figure:.2f}" for figure in figures),
+                f"{ratio(of_apps):.2f}" if name == WHOLE_APP else "1.00",
+            )
     return result
 
 
 def run(repeats: int) -> Findings:
     """Measure, as a part of all benchmarks."""
     seconds = measure(repeats)
-    row = Row(
-        what="whole app, beside an app of one bucket",
-        unit="s",
-        ours=seconds[WHOLE_APP],
-        theirs=seconds[ONE_BUCKET],
-    )
+    rows = [
+        Row(
+            what=f"{way}: whole app, beside an app of one bucket",
+            unit="s",
+            ours=of_apps[WHOLE_APP],
+            theirs=of_apps[ONE_BUCKET],
+        )
+        for way, of_apps in seconds.items()
+    ]
     said = f"{aim(seconds)}, with {toolchain()}."
-    return Findings("Synthesis", [row], [f"Synthesis, whole app to one bucket: {said}"])
+    return Findings("Synthesis", rows, [f"Synthesis, whole app to one bucket: {said}"])
 
 
-def aim(seconds: Mapping[str, Sequence[float]]) -> str:
+def aim(seconds: Seconds) -> str:
     """The aim beside what was measured."""
-    return f"aim: a ratio of about {AIM:.0f}; measured: {ratio(seconds):.2f}"
+    measured = ", ".join(f"{way} {ratio(of_apps):.2f}" for way, of_apps in seconds.items())
+    return f"aim: a ratio of about {AIM:.0f}; measured: {measured}"
 
 
 def toolchain() -> str:
-    """What synthesizes, beside Python: Node.js and CDK."""
-    node = subprocess.run(
-        ["node", "--version"], env=environment(), capture_output=True, text=True, check=True
+    """What synthesizes, beside Python: Node.js, the CDK CLI and CDK."""
+    node, cli = (
+        subprocess.run(
+            [program, "--version"], env=environment(), capture_output=True, text=True, check=True
+        ).stdout.split()[0]
+        for program in ("node", "cdk")
     )
-    return f"Node.js {node.stdout.strip()}, aws-cdk-lib {version('aws-cdk-lib')}"
+    return f"Node.js {node}, CDK CLI {cli}, aws-cdk-lib {version('aws-cdk-lib')}"
 
 
 def main() -> None:
     """Measure and print; the exit code does not judge, a busy machine is no fault of the app."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synth", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each app (default: 5)")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="runs of each app in each way (default: 5)"
+    )
     repeats = parser.parse_args().repeats
     if repeats < 1:
         parser.error(f"--repeats {repeats}: expected 1 or more")
