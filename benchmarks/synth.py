@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -46,26 +47,37 @@ class SynthesisFailedError(RuntimeError):
 
 
 def environment() -> dict[str, str]:
-    """Environment of every run: no credentials' account, and the Node.js beside this Python.
+    """Environment of every run: no credentials, no network, and the Node.js beside this Python.
 
     Python keeps the bytecode of the project, as it does unless it is told otherwise; that of the
-    packages is there since they were installed, for both apps. The CLI asks nobody for news.
+    packages is there since they were installed, for both apps.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     inherited = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith("CDK_") and key != "PYTHONDONTWRITEBYTECODE"
+        if not key.startswith(("AWS_", "CDK_")) and key != "PYTHONDONTWRITEBYTECODE"
     }
-    return {**inherited, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"}
+    return {
+        **inherited,
+        "PATH": path,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
 
 
 def seconds_of(app: Path, way: str) -> float:
     """Wall seconds of one synthesis in one of `WAYS`.
 
     Raises:
-        SynthesisFailedError: the app ended with an error.
+        SynthesisFailedError: the CDK CLI is not installed, or the app ended with an error.
     """
+    if shutil.which("cdk", path=environment()["PATH"]) is None:
+        raise SynthesisFailedError(
+            "the CDK CLI is not installed in this environment; run: make setup"
+        )
     with tempfile.TemporaryDirectory() as folder:
         command, variables = _process(app, way, folder)
         start = time.perf_counter()

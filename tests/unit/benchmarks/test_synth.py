@@ -1,5 +1,6 @@
 """The benchmark's arithmetic, and that both apps really run in both ways."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,23 @@ def test_an_app_that_fails_is_named_with_its_words(tmp_path: Path, way: str) -> 
 
     with pytest.raises(synth.SynthesisFailedError, match=r"(?s)broken\.py: exit code 1.*no such"):
         synth.seconds_of(app, way)
+
+
+def test_without_the_cli_the_remedy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(synth.SynthesisFailedError, match="run: make setup"):
+        synth.seconds_of(synth.APPS[synth.ONE_BUCKET], synth.BY_CLI)
+
+
+def test_a_shell_that_is_logged_in_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "CDK_DEFAULT_ACCOUNT"):
+        monkeypatch.setenv(name, "somebody")
+
+    assert "somebody" not in synth.environment().values()
 
 
 def test_the_toolchain_is_named() -> None:
