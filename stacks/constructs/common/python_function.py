@@ -42,11 +42,7 @@ class PythonFunction(lambda_.Function):
         which these import as `from lambda_src.<folder>.handler import ...`.
         """
         logs = log_group(scope, f"{construct_id}Logs", settings)
-        role = iam.Role(
-            scope,
-            f"{construct_id}Role",
-            assumed_by=LAMBDA,
-        )
+        role = iam.Role(scope, f"{construct_id}Role", assumed_by=LAMBDA)
         logs.grant_write(role)
         acknowledge_inline_policy(role)
         super().__init__(

@@ -57,8 +57,13 @@ class SageMakerRole(iam.Role):
             resource_name=log_group_name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        for arn in (log_group_arn, f"{log_group_arn}:log-stream:*"):
-            allow(self, *LOGGING, on=arn, why_wildcard="SageMaker chooses names of log streams.")
+        allow(self, *LOGGING, on=log_group_arn)
+        allow(
+            self,
+            *LOGGING,
+            on=f"{log_group_arn}:log-stream:*",
+            why_wildcard="SageMaker chooses the names of the log streams.",
+        )
 
 
 def _namespaces(log_group_name: str) -> list[str]:

@@ -44,7 +44,7 @@ def test_the_ratio_is_of_the_medians_of_one_way() -> None:
 
 @pytest.mark.parametrize("way", synth.WAYS)
 def test_a_synthesis_is_timed(way: str) -> None:
-    assert 0 < synth.seconds_of(synth.APPS[synth.ONE_BUCKET], way) < 60
+    assert synth.seconds_of(synth.APPS[synth.ONE_BUCKET], way) > 0
 
 
 @pytest.mark.parametrize("way", synth.WAYS)
