@@ -228,6 +228,6 @@ def _remarks(measured: Mapping[str, Measured]) -> list[str]:
             grown = exponent(path.seconds)
             remarks.append(
                 f"From {fewer:,} to {more:,} pictures the time of {name} grows with the power of "
-                f"{grown:.2f}; 1 is linear."
+                f"{grown:.2f}: {'no faster' if grown <= 1 else 'faster'} than linearly."
             )
     return remarks
