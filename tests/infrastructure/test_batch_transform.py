@@ -136,9 +136,11 @@ def test_faults_of_lambda_are_retried(templates: Templates) -> None:
     by_name = states(templates("dev")["Batch"], notice="BatchTransform")
 
     for name in ("Check manifest", "Write predictions"):
-        (retry,) = by_name[name]["Retry"]
+        retry, after_crash = by_name[name]["Retry"]
         assert "Lambda.TooManyRequestsException" in retry["ErrorEquals"]
-        assert retry["JitterStrategy"] == "FULL"
+        assert {"Lambda.Unknown", "Sandbox.Timedout"} <= set(after_crash["ErrorEquals"])
+        assert after_crash["MaxAttempts"] == 2
+        assert retry["JitterStrategy"] == after_crash["JitterStrategy"] == "FULL"
 
 
 def test_it_may_run_the_jobs_of_its_environment_only(

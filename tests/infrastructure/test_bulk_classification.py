@@ -10,6 +10,7 @@ from aws_cdk.cx_api import CloudAssembly
 
 from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
+from stacks.constructs.common.lambda_task import CRASHES
 from stacks.constructs.notifications.dead_execution_notice import NOTIFIED_ERROR
 from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
 from tests.infrastructure.test_variants import statements, templates_with
@@ -48,7 +49,8 @@ def test_every_listing_goes_the_same_way(
     # Express ends after five minutes, which a throttled endpoint may take.
     assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     (task,) = processor["States"].values()
-    (retry,) = task["Retry"]
+    retry, after_crash = task["Retry"]
+    assert after_crash["ErrorEquals"] == CRASHES
     assert (retry["ErrorEquals"], retry["JitterStrategy"]) == (TRANSIENT_ERRORS, "FULL")
     assert pictures["Next"] == "Summarize"
 

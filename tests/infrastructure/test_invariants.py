@@ -9,6 +9,7 @@ import pytest
 from settings import Settings, load
 from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
+from stacks.constructs.common.lambda_task import CRASHES
 from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
 from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
 from tests.infrastructure.invariants import (
@@ -128,8 +129,9 @@ def test_every_error_of_a_picture_is_caught_inside_the_map(
     for task in tasks:
         assert task["Catch"][0]["ErrorEquals"] == ["States.ALL"]
         assert task["Catch"][0]["Next"] == "Failed"
-        (retry,) = task["Retry"]
+        retry, after_crash = task["Retry"]
         assert retry["ErrorEquals"] == TRANSIENT_ERRORS
+        assert after_crash["ErrorEquals"] == CRASHES
         assert retry["JitterStrategy"] == "FULL"
 
 

@@ -1,5 +1,6 @@
 """JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
 
+from stacks.constructs.common.error_cause import readable, text_member
 from stacks.constructs.workflow.workflow_expressions import expression, message
 
 # Prefixes in the data bucket: of manifests, and of what becomes of each.
@@ -36,7 +37,7 @@ IS_FOLDER = expression("$contains($states.input.key, /\\/$/)")
 WITH_CHECKED = expression("$merge([$states.input, $states.result.Payload])")
 WITH_MODEL = expression('$merge([$states.input, {"model": $states.result.Parameter.Value}])')
 
-INVALID_MANIFEST = expression('{"cause": $parse($states.errorOutput.Cause).errorMessage}')
+INVALID_MANIFEST = expression(f'{{"cause": {readable("$states.errorOutput.Cause")}}}')
 CAUSE = "{% $states.input.cause %}"
 ERROR = "{% $states.input.error %}"
 
@@ -61,14 +62,14 @@ def why_it_failed(max_runtime_minutes: int) -> str:
         f"""
         (
           $caught := $states.input;
-          $job := $contains($caught.Cause, '"TransformJobStatus"') ? $parse($caught.Cause) : {{}};
+          $status := {text_member("TransformJobStatus", of="$caught.Cause")};
+          $reason := {text_member("FailureReason", of="$caught.Cause")};
           $merge([$run, $caught.Error = "States.Timeout"
             ? {{"failure": "stopped after {max_runtime_minutes} minutes, "
                 & "batch_transform.max_runtime_minutes"}}
-          : $exists($job.TransformJobStatus)
-            ? {{"failure": $job.TransformJobStatus & ($exists($job.FailureReason)
-                ? ": " & $job.FailureReason : "")}}
-          : {{"error": $caught.Error, "cause": $caught.Cause}}])
+          : $exists($status)
+            ? {{"failure": $status & ($exists($reason) ? ": " & $reason : "")}}
+          : {{"error": $caught.Error, "cause": {readable("$caught.Cause")}}}])
         )
         """
     )

@@ -19,6 +19,11 @@ LAMBDA_ERRORS = [
     "Lambda.TooManyRequestsException",
 ]
 
+# The function timed out, or its process died. The next call may fare better, but each is paid for
+# and takes as long as the function may, so it gets only a few.
+CRASHES = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"]
+CRASH_RETRIES = 2
+
 INPUT = sfn.TaskInput.from_text("{% $states.input %}")
 
 
@@ -37,7 +42,7 @@ class LambdaTask(tasks.LambdaInvoke):
         max_attempts: int,
         max_delay: cdk.Duration | None = None,
     ) -> None:
-        """`outputs` is JSONata; `errors` are tried again."""
+        """`outputs` is JSONata; `errors` are tried again `max_attempts` times, crashes twice."""
         super().__init__(
             scope,
             construct_id,
@@ -53,6 +58,13 @@ class LambdaTask(tasks.LambdaInvoke):
             max_attempts=max_attempts,
             backoff_rate=2,
             max_delay=max_delay,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        self.add_retry(
+            errors=CRASHES,
+            interval=interval,
+            max_attempts=CRASH_RETRIES,
+            backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )
 

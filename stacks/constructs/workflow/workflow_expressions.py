@@ -4,6 +4,8 @@ An expression is one object constructor on purpose: a key whose value is undefin
 out, where Step Functions would fail a template with one expression per key.
 """
 
+from stacks.constructs.common.error_cause import readable
+
 # About 21 history events and at most some 450 bytes of result a picture: this many stay clear of
 # the 25,000 events of an execution and of the 256 KiB of its state.
 MAX_IMAGES = 500
@@ -76,19 +78,16 @@ CAUGHT = expression(
     """
 )
 
-# The Cause of a failed Lambda is JSON text with errorMessage; of anything else it is plain text.
 FAILED = expression(
     f"""
     (
       $error := $states.input.error;
       $status := $lookup({{{_STATUS_TABLE}}}, $error.Error);
-      $cause := $contains($error.Cause, '"errorMessage"')
-        ? $parse($error.Cause).errorMessage : $error.Cause;
       {{
         "verdict": "failed",
         "statusCode": $exists($status) ? $status : 500,
         "error": $error.Error,
-        "cause": $substring($cause, 0, 250),
+        "cause": $substring({readable("$error.Cause")}, 0, 250),
         "body": $states.input.body
       }}
     )
@@ -97,11 +96,11 @@ FAILED = expression(
 
 # The filter that raises says the reason only; its input still has the probabilities.
 CAUGHT_REJECTION = expression(
-    """
-    {
+    f"""
+    {{
       "statusCode": 406,
-      "body": $merge([$states.input, {"reason": $parse($states.errorOutput.Cause).errorMessage}])
-    }
+      "body": $merge([$states.input, {{"reason": {readable("$states.errorOutput.Cause")}}}])
+    }}
     """
 )
 
@@ -212,7 +211,8 @@ DEAD_EXECUTION_MESSAGE = expression(
     f"""
     (
       $input := $states.input;
-      $told := $join([$input.error, $input.cause][$type($) = "string"], "\\n");
+      $cause := $type($input.cause) = "string" ? {readable("$input.cause")};
+      $told := $join([$input.error, $cause][$type($) = "string"], "\\n");
       "An execution " & {_END_OF_EXECUTION} & " before it could report on its images.\\n"
         & ($told ? "\\n" & $substring($told, 0, {MAX_CAUSE}) & "\\n" : "")
         & "\\nIts history says where it ended\\n" & $input.executionArn & "\\n"

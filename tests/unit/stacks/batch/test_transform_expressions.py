@@ -79,3 +79,31 @@ def test_what_is_no_job_fails_with_its_own_error() -> None:
     assert not evaluate(expressions.JOB_RAN, {"input": run})
     assert evaluate(expressions.ERROR, {"input": run}) == caught["Error"]
     assert evaluate(expressions.CAUSE, {"input": run}) == caught["Cause"]
+
+
+@pytest.mark.parametrize(
+    ("caught", "cause"),
+    [
+        ({"Error": "States.TaskFailed"}, "no cause was reported"),
+        (
+            {"Error": "States.TaskFailed", "Cause": 'Of {"TransformJobStatus" nothing came'},
+            'Of {"TransformJobStatus" nothing came',
+        ),
+    ],
+)
+def test_a_cause_that_is_missing_or_no_json_ends_in_words(
+    caught: dict[str, str], cause: str
+) -> None:
+    run = evaluate(expressions.why_it_failed(30), {"input": caught}, run=RUN)
+
+    assert evaluate(expressions.CAUSE, {"input": run}) == cause
+
+
+def test_a_job_whose_description_was_cut_off_ran() -> None:
+    cause = json.dumps(FAILED)[:-2]
+
+    run = evaluate(
+        expressions.why_it_failed(30), {"input": {"Error": "E", "Cause": cause}}, run=RUN
+    )
+
+    assert run["failure"] == "Failed: ClientError: See job logs"
