@@ -1,0 +1,103 @@
+"""Every state machine's definition as Step Functions gets it, in each variant of the settings."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from string import ascii_lowercase
+from typing import Any, NamedTuple
+
+from aws_cdk.assertions import Template
+
+from settings.loader import validate
+from tests.infrastructure.synthesis import configuration, synthesize
+
+# Beside the configurations of synthesis.py: each setting that changes a state machine.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "fifo": {
+        "notifications": {
+            "topic": "fifo",
+            "sqs": ["arn:aws:sqs:us-east-1:111122223333:operations.fifo"],
+        }
+    },
+    "sms": {"notifications": {"sms": ["+12025550123"]}},
+    "raise": {"workflow": {"rejection_style": "raise"}},
+    "fail": {"workflow": {"on_rejection": "fail"}},
+    "twenty": {"dataset": {"classes": [f"class_{letter}" for letter in ascii_lowercase[:20]]}},
+    "hundred": {
+        "dataset": {
+            "classes": [f"{one}_{two}" for one, two in product(ascii_lowercase[:10], repeat=2)]
+        }
+    },
+}
+CONFIGURATIONS = ("dev", "prod", "minimal", "comprehensive", *VARIANTS)
+
+ACCOUNT = "aws:{service}:us-east-1:111122223333"
+DATA_BUCKET = "databucket"
+RESULTS_BUCKET = "artifactbucket"
+
+
+class StateMachine(NamedTuple):
+    variant: str
+    stack: str
+    logical_id: str
+    definition: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.variant} {self.stack} {self.logical_id}"
+
+
+@cache
+def state_machines() -> tuple[StateMachine, ...]:
+    """Return all of them; a definition that two variants share is there twice."""
+    return tuple(
+        StateMachine(variant, stack, logical_id, _definition(template, resource))
+        for variant in CONFIGURATIONS
+        for stack, template in _templates(variant).items()
+        for logical_id, resource in template.find_resources(
+            "AWS::StepFunctions::StateMachine"
+        ).items()
+    )
+
+
+def expressions(definition: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return the path and the text of every JSONata expression."""
+    if isinstance(definition, str) and definition.startswith("{%"):
+        yield path, definition
+    elif isinstance(definition, dict | list):
+        members = definition.items() if isinstance(definition, dict) else enumerate(definition)
+        for key, value in members:
+            yield from expressions(value, f"{path}/{key}")
+
+
+def _templates(variant: str) -> dict[str, Template]:
+    if variant in VARIANTS:
+        return synthesize(validate(VARIANTS[variant], environment="test", source=__file__))
+    return synthesize(configuration(variant))
+
+
+def _definition(template: Template, resource: dict[str, Any]) -> dict[str, Any]:
+    text = resource["Properties"]["DefinitionString"]
+    types = {name: each["Type"] for name, each in template.to_json()["Resources"].items()}
+    parts = text["Fn::Join"][1] if isinstance(text, dict) else [text]
+    definition: dict[str, Any] = json.loads("".join(_resolved(part, types) for part in parts))
+    return definition
+
+
+def _resolved(part: Any, types: dict[str, str]) -> str:
+    """Return what CloudFormation could put in the part's place; ARNs end in the logical id."""
+    match part:
+        case str():
+            return part
+        case {"Ref": "AWS::Partition"}:
+            return "aws"
+        case {"Fn::GetAtt": [name, "Arn"]} if types[name] == "AWS::Lambda::Function":
+            return f"arn:{ACCOUNT.format(service='lambda')}:function:{name}"
+        case {"Ref": name} if types.get(name) == "AWS::SNS::Topic" or "topic" in name:
+            return f"arn:{ACCOUNT.format(service='sns')}:{name}"
+        case {"Fn::ImportValue": export} if "EncryptionKey" in export:
+            return f"arn:{ACCOUNT.format(service='kms')}:key/00000000-0000-0000-0000-000000000000"
+        case {"Fn::ImportValue": export} if bucket := re.search("Ref([A-Za-z]+Bucket)", export):
+            return bucket[1].lower()
+    raise ValueError(f"definition has {part}: say in _resolved what CloudFormation makes of it")

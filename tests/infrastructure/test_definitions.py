@@ -1,0 +1,57 @@
+"""State machines as AWS's own validator judges them, npm's amazon-states-language-service.
+
+It knows fields and transitions, not expressions: those are for test_expressions.py.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from tests.infrastructure.state_machines.definitions import state_machines
+from tests.infrastructure.state_machines.node import node_command
+
+
+def diagnostics(definitions: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what the validator says of those that it has anything to say of."""
+    found = subprocess.run(
+        node_command("validate_definitions.cjs", package="amazon-states-language-service"),
+        input=json.dumps(definitions),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name: said for name, said in json.loads(found.stdout).items() if said}
+
+
+def test_the_validator_has_nothing_to_say() -> None:
+    definitions = {str(machine): machine.definition for machine in state_machines()}
+
+    assert len(definitions) == len(state_machines()) > 0
+    assert diagnostics(definitions) == {}
+
+
+def test_the_validator_finds_faults_of_each_kind() -> None:
+    sound: dict[str, Any] = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "Call",
+        "States": {
+            "Call": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "End"},
+            "End": {"Type": "Succeed"},
+        },
+    }
+    call, end = sound["States"]["Call"], sound["States"]["End"]
+
+    def with_states(**states: Any) -> dict[str, Any]:
+        return {**sound, "States": states}
+
+    faulty = {
+        "sound": sound,
+        "unknown field": with_states(Call={**call, "Argument": {}}, End=end),
+        "no such state": with_states(Call={**call, "Next": "Somewhere"}, End=end),
+        "unreachable": with_states(Call={**call, "Next": "End"}, End=end, Other=end),
+        "no end": with_states(Call={**call, "Next": "Call"}),
+        "no type": with_states(Call={"Resource": call["Resource"], "Next": "End"}, End=end),
+    }
+
+    assert set(diagnostics(faulty)) == set(faulty) - {"sound"}
