@@ -14,11 +14,10 @@ from rich.progress import track
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.rows import Findings, Row
-from localcloud.algorithm.features import Floats, Pixels, decode, describe, working_size
+from localcloud.algorithm.features import Floats, Pixels, decode, describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Doubles
 from training import dataset
-from training.cifar100 import SIDE
 from training.source import Source
 
 FOLDS = 5
@@ -74,9 +73,8 @@ def run(source: Source, classes: Sequence[str], *, seeds: Sequence[int] = SEEDS)
 
 def cross_validate(files: Sequence[bytes], labels: Labels, *, seeds: Sequence[int]) -> Scores:
     """Scores of every fold; `files` are PNG or JPEG, `labels` of shape (n,)."""
-    size = working_size(SIDE, SIDE)
     start = time.perf_counter()
-    pixels = [decode(file, size) for file in files]
+    pixels = [decode(file) for file in files]
     features, flipped = _describe(pixels), _describe([picture[:, ::-1] for picture in pixels])
     describing = (time.perf_counter() - start) / len(files)
     scores = Scores()
@@ -91,14 +89,13 @@ def cross_validate(files: Sequence[bytes], labels: Labels, *, seeds: Sequence[in
             features=features[training],
             flipped=flipped[training],
             labels=labels[training],
-            size=size,
         )
         seconds = time.perf_counter() - start
         scores.training_seconds.append(seconds + describing * len(training))
         _judge(scores, model.probabilities(features[held_out]), labels[held_out])
         start = time.perf_counter()
         for row in held_out:
-            model.probabilities(describe(decode(files[row], size))[None])
+            model.probabilities(describe(decode(files[row]))[None])
         scores.milliseconds.append(1000 * (time.perf_counter() - start) / len(held_out))
     return scores
 

@@ -19,7 +19,7 @@ from lambda_src.drift_detector.pictures import PictureStatistics, measure
 from localcloud.algorithm.features import Floats, Pixels, describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model
-from training.cifar100 import SIDE, Cifar100
+from training.cifar100 import Cifar100
 from training.drawn import draw
 from training.source import Source
 
@@ -165,7 +165,6 @@ def _fit(variants: dict[str, Described], rows: Indices, labels: Indices) -> Mode
         features=variants[ORDINARY].features[rows],
         flipped=variants[MIRRORED].features[rows],
         labels=labels[rows],
-        size=(SIDE, SIDE),
     )
 
 

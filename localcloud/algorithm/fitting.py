@@ -23,16 +23,15 @@ PENALTY = 3.0
 FOLDS = 5
 
 
-def fit(*, features: Floats, flipped: Floats, labels: Labels, size: tuple[int, int]) -> Model:
+def fit(*, features: Floats, flipped: Floats, labels: Labels) -> Model:
     """Learn from pictures and their mirror images.
 
     Args:
         features, flipped: of each picture and of its mirror image, shape (n, f).
         labels: shape (n,), every class from 0 to the highest with two pictures or more.
-        size: height and width that the pictures were resized to.
     """
     calibrated = calibrate(features=features, flipped=flipped, labels=labels)
-    return _arrays(calibrated, training=np.vstack([features, flipped]), size=size)
+    return _arrays(calibrated, training=np.vstack([features, flipped]))
 
 
 def calibrate(*, features: Floats, flipped: Floats, labels: Labels) -> CalibratedClassifierCV:
@@ -56,9 +55,7 @@ def calibrate(*, features: Floats, flipped: Floats, labels: Labels) -> Calibrate
     ).fit(rows, doubled)
 
 
-def _arrays(
-    calibrated: CalibratedClassifierCV, *, training: Floats, size: tuple[int, int]
-) -> Model:
+def _arrays(calibrated: CalibratedClassifierCV, *, training: Floats) -> Model:
     """Take out of scikit-learn's objects what prediction needs."""
     (classifier,) = calibrated.calibrated_classifiers_
     scaler = classifier.estimator["scaler"]
@@ -68,7 +65,6 @@ def _arrays(
         weights[machine.support_, column] = machine.dual_coef_[0]
     used = weights.any(axis=1)
     return Model(
-        picture_size=np.array(size),
         mean=scaler.mean_.astype(np.float32),
         scale=scaler.scale_.astype(np.float32),
         support=scaler.transform(training[used]).astype(np.float32),

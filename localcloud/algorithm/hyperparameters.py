@@ -31,8 +31,8 @@ Depth = Annotated[
 class Hyperparameters(BaseModel):
     """Documented hyperparameters.
 
-    `num_classes`, `num_training_samples` and `image_shape` have an effect here. All others steer
-    a neural network that does not exist here: they are validated and otherwise ignored.
+    `num_classes` and `num_training_samples` have an effect here. All others steer a neural network
+    that does not exist here: they are validated and otherwise ignored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

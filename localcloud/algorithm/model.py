@@ -2,7 +2,7 @@
 
 Not a pickle or joblib file: those run code when they are loaded, tie the model to one release of
 scikit-learn, and make the server import it, which takes most of a second. What prediction needs
-is nine arrays and one formula; a test holds it equal to scikit-learn's own probabilities.
+is eight arrays and one formula; a test holds it equal to scikit-learn's own probabilities.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -27,8 +27,6 @@ class Model:
     f: features, s: support vectors, k: machines (one for two classes, else one a class).
     """
 
-    picture_size: npt.NDArray[np.int64]
-    """Height and width that pictures are resized to, shape (2,)."""
     mean: Floats
     """Of each feature, shape (f,)."""
     scale: Floats
@@ -45,12 +43,6 @@ class Model:
     """Platt's A, shape (k,)."""
     offsets: Doubles
     """Platt's B, shape (k,)."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width that pictures are resized to."""
-        height, width = self.picture_size.tolist()
-        return height, width
 
     @cached_property
     def _squared_support(self) -> Floats:

@@ -44,7 +44,7 @@ class ModelServer(ThreadingHTTPServer):
             PictureError: it cannot be read.
         """
         with self._one_at_a_time:
-            features = describe(decode(picture, self._model.size))
+            features = describe(decode(picture))
             probabilities: list[float] = self._model.probabilities(features[None])[0].tolist()
         return probabilities
 

@@ -21,7 +21,7 @@ from localcloud.algorithm.channels import (
     read_list,
 )
 from localcloud.algorithm.errors import ClientError, PictureError
-from localcloud.algorithm.features import Floats, Pixels, decode, describe, working_size
+from localcloud.algorithm.features import Floats, Pixels, decode, describe
 from localcloud.algorithm.hyperparameters import parse
 from localcloud.algorithm.model import Model
 
@@ -68,17 +68,16 @@ def train(root: Path) -> None:
     training = read_list(data, "train", classes=classes)
     validation = read_list(data, "validation", classes=classes)
     _check_counts(training, classes=classes, expected=hyperparameters.num_training_samples)
-    size = working_size(*hyperparameters.picture_size)
 
-    pixels = _decode_all(training, size)
+    pixels = _decode_all(training)
     features = _describe_all(pixels, "train")
     flipped = _describe_all([picture[:, ::-1] for picture in pixels], "train, mirrored")
-    validation_features = _describe_all(_decode_all(validation, size), "validation")
+    validation_features = _describe_all(_decode_all(validation), "validation")
 
     from localcloud.algorithm.fitting import fit  # slow import: not before the input is sound
 
     log.info("Fitting and calibrating on %d pictures and their mirror images", len(training))
-    model = fit(features=features, flipped=flipped, labels=_labels(training), size=size)
+    model = fit(features=features, flipped=flipped, labels=_labels(training))
     log.info("Epoch[0] Train-accuracy=%f", _accuracy(model, features, training))
     log.info("Epoch[0] Time cost=%.3f", time.monotonic() - started)
     log.info("Epoch[0] Validation-accuracy=%f", _accuracy(model, validation_features, validation))
@@ -98,13 +97,13 @@ def _check_counts(training: Sequence[LabelledPicture], *, classes: int, expected
         )
 
 
-def _decode_all(pictures: Sequence[LabelledPicture], size: tuple[int, int]) -> list[Pixels]:
-    return [_decode_file(picture.path, size) for picture in pictures]
+def _decode_all(pictures: Sequence[LabelledPicture]) -> list[Pixels]:
+    return [_decode_file(picture.path) for picture in pictures]
 
 
-def _decode_file(path: Path, size: tuple[int, int]) -> Pixels:
+def _decode_file(path: Path) -> Pixels:
     try:
-        return decode(path.read_bytes(), size)
+        return decode(path.read_bytes())
     except PictureError as error:
         raise ClientError(f"{path.name}: {error}") from error
 

@@ -9,7 +9,7 @@ import pytest
 from localcloud.algorithm.features import describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model
-from tests.unit.localcloud.algorithm.small_job import PER_CLASS, SIZE, Job, encode, stripes
+from tests.unit.localcloud.algorithm.small_job import PER_CLASS, Job, encode, stripes
 
 
 @pytest.fixture
@@ -40,5 +40,4 @@ def model() -> Model:
         features=np.stack([describe(picture) for picture in pictures]),
         flipped=np.stack([describe(picture[:, ::-1]) for picture in pictures]),
         labels=labels,
-        size=SIZE,
     )

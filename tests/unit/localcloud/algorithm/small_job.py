@@ -10,7 +10,6 @@ from PIL import Image
 
 from localcloud.algorithm.features import Pixels
 
-SIZE = (32, 32)
 PER_CLASS = 12
 
 
@@ -20,7 +19,7 @@ def stripes(label: int, seed: int) -> Pixels:
     row, column = np.mgrid[:32, :32]
     along = (row, column, row + column)[label]
     wave = np.sin(along * 0.8 + random.uniform(0, 6))
-    grey = 128 + 60 * wave + random.normal(0, 25, SIZE)
+    grey = 128 + 60 * wave + random.normal(0, 25, wave.shape)
     return np.repeat(grey[..., None], 3, axis=2).clip(0, 255).astype(np.uint8)
 
 

@@ -5,33 +5,32 @@ import pytest
 from PIL import Image
 
 from localcloud.algorithm.errors import PictureError
-from localcloud.algorithm.features import MAX_PIXELS, decode, describe, working_size
+from localcloud.algorithm.features import MAX_PIXELS, decode, describe
 from tests import odd_pictures
 from tests.odd_pictures import encoded, png_that_claims
 
-SIZE = (32, 32)
 ACCEPTED = odd_pictures.accepted()
 NOISE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 
-def test_png_of_the_working_size_is_decoded_exactly() -> None:
-    assert np.array_equal(decode(encoded(Image.fromarray(NOISE)), SIZE), NOISE)
+def test_png_of_32_pixels_is_decoded_exactly() -> None:
+    assert np.array_equal(decode(encoded(Image.fromarray(NOISE))), NOISE)
 
 
 def test_transparency_is_dropped() -> None:
     picture = Image.fromarray(NOISE).convert("RGBA")
     picture.putalpha(Image.fromarray(NOISE[..., 0]))
-    assert np.array_equal(decode(encoded(picture), SIZE), NOISE)
+    assert np.array_equal(decode(encoded(picture)), NOISE)
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_picture_of_any_kind_is_what_pillow_shows(name: str) -> None:
     content, rgb = ACCEPTED[name]
-    assert np.array_equal(decode(content, SIZE), np.asarray(rgb))
+    assert np.array_equal(decode(content), np.asarray(rgb))
 
 
 def test_of_16_bits_of_grey_the_upper_8_are_seen() -> None:
-    pixels = decode(ACCEPTED["16 bits grey.png"].content, SIZE)
+    pixels = decode(ACCEPTED["16 bits grey.png"].content)
     assert np.array_equal(pixels[..., 0], np.asarray(odd_pictures.photo())[..., 0])
 
 
@@ -39,8 +38,8 @@ def test_of_16_bits_of_grey_the_upper_8_are_seen() -> None:
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG"])
 def test_pictures_of_any_size_are_resized(size: tuple[int, int], image_format: str) -> None:
     picture = Image.new("RGB", size, (200, 100, 50))
-    pixels = decode(encoded(picture, image_format), (32, 48))
-    assert pixels.shape == (32, 48, 3)
+    pixels = decode(encoded(picture, image_format))
+    assert pixels.shape == (32, 32, 3)
     assert np.abs(pixels.astype(int) - [200, 100, 50]).max() <= 3
 
 
@@ -57,27 +56,16 @@ def test_pictures_of_any_size_are_resized(size: tuple[int, int], image_format: s
 )
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(PictureError, match="not a readable PNG or JPEG"):
-        decode(data, SIZE)
+        decode(data)
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded() -> None:
     with pytest.raises(PictureError, match=f"5001 x 5000 pixels; at most {MAX_PIXELS:,}"):
-        decode(png_that_claims(5001, 5000), SIZE)
+        decode(png_that_claims(5001, 5000))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [((32, 32), (32, 32)), ((224, 224), (64, 64)), ((8, 8), (32, 32)), ((45, 63), (44, 60))],
-)
-def test_working_size_is_whole_cells_within_limits(
-    wanted: tuple[int, int], expected: tuple[int, int]
-) -> None:
-    assert working_size(*wanted) == expected
-
-
-@pytest.mark.parametrize("size", [(32, 32), (64, 64), (44, 60)])
-def test_features_have_one_length_and_are_finite(size: tuple[int, int]) -> None:
-    row = describe(decode(encoded(Image.fromarray(NOISE)), size))
+def test_features_are_finite() -> None:
+    row = describe(NOISE)
     assert row.shape == (240,)
     assert np.isfinite(row).all()
 

@@ -39,7 +39,6 @@ def test_accuracy_and_confidence() -> None:
         features=features(pictures),
         flipped=features([picture[:, ::-1] for picture in pictures]),
         labels=labels,
-        size=(32, 32),
     )
     test_pictures, truth = read("test")
     assert (len(pictures), len(test_pictures)) == (1000, 200)
