@@ -28,6 +28,9 @@ SMALL_HEIGHT = 28
 SMALL_DEPTHS = (20, 32, 44, 56, 110)
 LARGE_DEPTHS = (18, 34, 50, 101, 152, 200)
 PRETRAINED_SIDE = 224
+# The network trains on crops of the resized picture and is asked about all of it. With more than
+# this, a crop shows less than half of the height or the width.
+RESIZE_LIMIT = 2
 
 # Documented as ignored (momentum, weight_decay), or as "for" these optimizers (the others).
 OPTIMIZERS = {
@@ -40,23 +43,29 @@ OPTIMIZERS = {
 }
 EARLY_STOPPING_MIN_EPOCHS = 10  # the algorithm's default
 
-# What a preset has in place of the defaults below, which are those of "small-from-scratch".
+# What a preset has in place of the defaults below, which are those of "pretrained". docs/model.md
+# has the figures behind both.
 PRESETS: dict[str, dict[str, Any]] = {
-    "small-from-scratch": {},
-    "pretrained": {
-        "use_pretrained_model": True,
-        "image_shape": f"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}",
-        "resize": 256,
-        "epochs": 10,
-        "learning_rate": 0.001,
+    "pretrained": {},
+    "small-from-scratch": {
+        "epochs": 60,
+        "learning_rate": 0.01,
+        "image_shape": f"3,{PICTURE_SIDE},{PICTURE_SIDE}",
+        "resize": 40,
+        "use_pretrained_model": False,
+        "lr_scheduler_step": "40,50",
     },
 }
-
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ImageShape = Annotated[str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,width", as "3,32,32"')]
-Epochs = Annotated[str, Written(r"[1-9][0-9]*(, ?[1-9][0-9]*)*", 'epochs with commas, as "10,20"')]
+Epochs = Annotated[
+    str,
+    Written(
+        r"([1-9][0-9]*(, ?[1-9][0-9]*)*)?", 'epochs with commas, such as "10,20", or "" for never'
+    ),
+]
 
 
 class Hyperparameters(Section):
@@ -64,30 +73,30 @@ class Hyperparameters(Section):
 
     num_layers: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 200] = 18
     """Depth of the ResNet. `image_shape` up to 28 high: 20, 32, 44, 56, 110; higher: 18, 34, 50,
-    101, 152, 200. That 32 is "higher" is inferred from the algorithm's public source; nobody tried
-    it on AWS yet."""
-    epochs: Count = 30
+    101, 152, 200. That 32 is "higher" is inferred from the network's public source."""
+    epochs: Count = 15
     """Passes over the training pictures."""
     mini_batch_size: Count = 32
     """Pictures a step, on each instance; at most the training pictures there are."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
     """Initial learning rate."""
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
     """How the weights are updated."""
-    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop"
+    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop_color"
     """Random changes of the training pictures."""
-    image_shape: ImageShape = f"3,{PICTURE_SIDE},{PICTURE_SIDE}"
+    image_shape: ImageShape = f"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}"
     """Channels, height and width of the network's input, as "3,32,32"."""
-    resize: Count | None = None
+    resize: Count | None = 256
     """Pixels of the shorter side to which pictures are resized before they are cropped to
     `image_shape`; needed if that is larger than 32x32."""
-    use_pretrained_model: bool = False
+    use_pretrained_model: bool = True
     """Start from weights learned on ImageNet; needs `image_shape = "3,224,224"` and `resize`
     above 224."""
     precision_dtype: Literal["float32", "float16"] | None = None
     """Precision of the weights; the algorithm's default is float32."""
-    lr_scheduler_step: Epochs | None = None
-    """Epochs after which the learning rate is reduced, as "10,20": ascending, below `epochs`."""
+    lr_scheduler_step: Epochs = "10,13"
+    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never. Of a
+    preset's, those that `epochs` does not reach are left out."""
     lr_scheduler_factor: Fraction | None = None
     """Ratio of each reduction, with `lr_scheduler_step`; the algorithm's default is 0.1."""
     momentum: Fraction | None = None
@@ -119,15 +128,16 @@ class Hyperparameters(Section):
     """How several instances update the weights; needs `training.instance_count` above 1."""
 
     def as_request(self) -> dict[str, str]:
-        """As CreateTrainingJob takes them: strings; without those that are left to the algorithm.
+        """Return the strings that CreateTrainingJob takes, without what is left to the algorithm.
 
-        A switch that is off is left out, because off is the algorithm's default for all of them.
+        A switch that is off, or a list without entries, is left out: that is the algorithm's
+        default for all of them.
         """
         written = {"use_pretrained_model": "1", "early_stopping": "True"}
         return {
             name: written.get(name, str(value))
             for name, value in self.model_dump(exclude_none=True).items()
-            if value is not False
+            if value is not False and value != ""
         }
 
     @model_validator(mode="after")
@@ -166,6 +176,13 @@ class Hyperparameters(Section):
                 f"pictures are {PICTURE_SIDE}x{PICTURE_SIDE}; allowed with image_shape = "
                 f"{self.image_shape!r}: {max(height, width)} or more",
             )
+        elif (self.resize or 0) > RESIZE_LIMIT * min(height, width):
+            yield (
+                "resize",
+                f"allowed with image_shape = {self.image_shape!r}: up to "
+                f"{RESIZE_LIMIT * min(height, width)}, so that crops of that shape show most of a "
+                'picture; training.preset = "small-from-scratch" has 40',
+            )
 
     def _optimization(self) -> Iterator[tuple[str, str]]:
         for name, optimizers in OPTIMIZERS.items():
@@ -175,16 +192,19 @@ class Hyperparameters(Section):
                     f"it has no effect with optimizer = {self.optimizer!r}; remove it, or choose "
                     f"the optimizer {' or '.join(optimizers)}",
                 )
-        if self.lr_scheduler_factor is not None and self.lr_scheduler_step is None:
+        if self.lr_scheduler_factor is not None and not self.lr_scheduler_step:
             yield (
                 "lr_scheduler_factor",
                 "it has no effect without lr_scheduler_step; remove it, or set lr_scheduler_step",
             )
 
     def _epochs(self) -> Iterator[tuple[str, str]]:
-        steps = [int(step) for step in (self.lr_scheduler_step or "").split(",") if step]
+        steps = [int(step) for step in self.lr_scheduler_step.split(",") if step]
         if steps != sorted(set(steps)) or any(step >= self.epochs for step in steps):
-            yield "lr_scheduler_step", f"allowed: ascending, each below epochs = {self.epochs}"
+            yield (
+                "lr_scheduler_step",
+                f'allowed: ascending, each below epochs = {self.epochs}, or "" for never',
+            )
         if (self.checkpoint_frequency or 0) > self.epochs:
             yield "checkpoint_frequency", f"allowed: up to epochs = {self.epochs}"
         if not self.early_stopping:
@@ -200,3 +220,11 @@ class Hyperparameters(Section):
                 f"allowed with epochs = {self.epochs}: below that (the algorithm's default is "
                 f"{EARLY_STOPPING_MIN_EPOCHS}), or nothing is ever stopped",
             )
+
+
+def reached_steps(preset: Hyperparameters, epochs: object) -> dict[str, str]:
+    """Return the preset's `lr_scheduler_step` for fewer epochs than the preset has."""
+    if not isinstance(epochs, int):
+        return {}
+    steps = [step for step in preset.lr_scheduler_step.split(",") if int(step) < epochs]
+    return {"lr_scheduler_step": ",".join(steps)}

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from settings.hyperparameters import KEY, PRESETS, Hyperparameters
+from settings.hyperparameters import KEY, PRESETS, Hyperparameters, reached_steps
 from settings.instances import TrainingInstanceType
 from settings.section import Section, Written
 
@@ -56,8 +56,9 @@ class Training(Section):
     initial_model_data_url: ModelDataUrl | None = None
     """S3 URI of a model.tar.gz that training starts from (the `model` channel): one of the built-in
     algorithm, with the same classes, `num_layers` and `image_shape`, in the stack's region."""
-    preset: Literal["small-from-scratch", "pretrained"] = "small-from-scratch"
-    """Hyperparameters to start from; those that are set below override it."""
+    preset: Literal["pretrained", "small-from-scratch"] = "pretrained"
+    """Hyperparameters to start from; those that are set below override it. docs/model.md has the
+    accuracies measured on a replica of the network; AWS has not confirmed them."""
     spot: Spot = Spot()
     hyperparameters: Hyperparameters = Hyperparameters()
 
@@ -66,10 +67,12 @@ class Training(Section):
     def _hyperparameters_from_preset(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values  # for pydantic to refuse, as what is left alone below
-        preset, given = values.get("preset"), values.get("hyperparameters", {})
+        preset = values.get("preset", cls.model_fields["preset"].default)
+        given = values.get("hyperparameters", {})
         if not isinstance(preset, str) or preset not in PRESETS or not isinstance(given, dict):
             return values
-        return {**values, "hyperparameters": {**PRESETS[preset], **given}}
+        reached = reached_steps(Hyperparameters(**PRESETS[preset]), given.get("epochs"))
+        return {**values, "hyperparameters": {**PRESETS[preset], **reached, **given}}
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:

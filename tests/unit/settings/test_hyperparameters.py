@@ -7,12 +7,13 @@ from settings.loader import validate
 
 CLASSES = ["bicycle", "motorcycle", "pickup_truck"]
 PRETRAINED = {"use_pretrained_model": True, "image_shape": "3,224,224", "resize": 256}
+SMALL = "small-from-scratch"
 
 
-def training(hyperparameters: dict[str, Any], **more: Any) -> Any:
+def training(hyperparameters: dict[str, Any], *, preset: Any = SMALL, **more: Any) -> Any:
     values = {
         "dataset": {"classes": CLASSES},
-        "training": {"hyperparameters": hyperparameters, **more},
+        "training": {"preset": preset, "hyperparameters": hyperparameters, **more},
     }
     return validate(values, environment="test", source="test.toml").training
 
@@ -31,13 +32,55 @@ def refusal(hyperparameters: dict[str, Any], **more: Any) -> str:
 def test_what_is_not_set_is_left_to_the_algorithm() -> None:
     assert request({}) == {
         "num_layers": "18",
-        "epochs": "30",
+        "epochs": "60",
         "mini_batch_size": "32",
         "learning_rate": "0.01",
         "optimizer": "sgd",
-        "augmentation_type": "crop",
+        "augmentation_type": "crop_color",
         "image_shape": "3,32,32",
+        "resize": "40",
+        "lr_scheduler_step": "40,50",
     }
+
+
+def test_the_default_is_the_pretrained_preset() -> None:
+    hyperparameters = validate({}, environment="test", source="test.toml").training.hyperparameters
+
+    assert hyperparameters.as_request() == request({}, preset="pretrained")
+    assert request({}, preset="pretrained") == {
+        "num_layers": "18",
+        "epochs": "15",
+        "mini_batch_size": "32",
+        "learning_rate": "0.005",
+        "optimizer": "sgd",
+        "augmentation_type": "crop_color",
+        "image_shape": "3,224,224",
+        "resize": "256",
+        "use_pretrained_model": "1",
+        "lr_scheduler_step": "10,13",
+    }
+
+
+def test_the_learning_rate_of_a_preset_can_be_left_as_it_is() -> None:
+    for preset in (SMALL, "pretrained"):
+        assert "lr_scheduler_step" not in request({"lr_scheduler_step": ""}, preset=preset)
+
+
+@pytest.mark.parametrize(
+    ("preset", "epochs", "steps"),
+    [
+        ("pretrained", 100, "10,13"),
+        ("pretrained", 14, "10,13"),
+        ("pretrained", 13, "10"),
+        ("pretrained", 10, None),
+        (SMALL, 45, "40"),
+        (SMALL, 1, None),
+    ],
+)
+def test_of_a_preset_the_steps_that_are_reached_count(
+    preset: str, epochs: int, steps: str | None
+) -> None:
+    assert request({"epochs": epochs}, preset=preset).get("lr_scheduler_step") == steps
 
 
 @pytest.mark.parametrize(
@@ -60,6 +103,7 @@ def test_values_are_written_as_the_algorithm_documents_them(
     "hyperparameters",
     [
         {"image_shape": "3,28,28", "num_layers": 20},
+        {"image_shape": "3,28,28", "num_layers": 20, "resize": 56},
         {"image_shape": "3, 28, 28", "num_layers": 110, "resize": 28},
         {"image_shape": "3,29,29", "num_layers": 200},
         {"image_shape": "3,64,64", "resize": 64},
@@ -74,7 +118,7 @@ def test_values_are_written_as_the_algorithm_documents_them(
             "early_stopping_patience": 3,
             "early_stopping_tolerance": 0.01,
         },
-        {"checkpoint_frequency": 30},
+        {"checkpoint_frequency": 60},
         {"mini_batch_size": 1500},
     ],
 )
@@ -91,7 +135,8 @@ def test_documented_combinations_are_accepted(hyperparameters: dict[str, Any]) -
         ({"image_shape": "32,32"}, "image_shape = '32,32': allowed: \"3,height,width\""),
         ({"image_shape": "1,32,32"}, "image_shape = '1,32,32': allowed"),
         ({"image_shape": "3,32,\N{ARABIC-INDIC DIGIT THREE}2"}, 'allowed: "3,height,width"'),
-        ({"image_shape": "3,64,64"}, "resize = None: pictures are 32x32; allowed with image_shape"),
+        ({"image_shape": "3,64,64"}, "resize = 40: pictures are 32x32; allowed with image_shape"),
+        ({"resize": 65}, "resize = 65: allowed with image_shape = '3,32,32': up to 64, so that"),
         ({"image_shape": "3,64,48", "resize": 50}, "resize = 50: pictures are 32x32; allowed with"),
         ({"image_shape": "3,48,64", "resize": 50}, "64 or more"),
         ({**PRETRAINED, "image_shape": "3,32,32"}, "image_shape = '3,32,32': allowed with use_pre"),
@@ -109,16 +154,19 @@ def test_documented_combinations_are_accepted(hyperparameters: dict[str, Any]) -
         ({"optimizer": "rmsprop", "beta_2": 0.9}, "choose the optimizer adam"),
         ({"eps": 0.1}, "choose the optimizer adam or rmsprop"),
         ({"optimizer": "adam", "gamma": 0.5}, "choose the optimizer rmsprop"),
-        ({"lr_scheduler_factor": 0.5}, "it has no effect without lr_scheduler_step"),
+        (
+            {"lr_scheduler_factor": 0.5, "lr_scheduler_step": ""},
+            "it has no effect without lr_scheduler_step",
+        ),
         ({"lr_scheduler_step": "20,10"}, "lr_scheduler_step = '20,10': allowed: ascending"),
         ({"lr_scheduler_step": "10,10"}, "ascending"),
-        ({"lr_scheduler_step": "10,30"}, "each below epochs = 30"),
+        ({"lr_scheduler_step": "10,60"}, "each below epochs = 60"),
         ({"lr_scheduler_step": "ten"}, "epochs with commas"),
         ({"early_stopping_patience": 3}, "it has no effect without early_stopping = true"),
         ({"early_stopping": "True"}, "early_stopping = 'True'"),
         ({"early_stopping": True, "epochs": 10}, "early_stopping_min_epochs = None: allowed with"),
-        ({"early_stopping": True, "early_stopping_min_epochs": 30}, "below that"),
-        ({"checkpoint_frequency": 31}, "checkpoint_frequency = 31: allowed: up to epochs = 30"),
+        ({"early_stopping": True, "early_stopping_min_epochs": 60}, "below that"),
+        ({"checkpoint_frequency": 61}, "checkpoint_frequency = 61: allowed: up to epochs = 60"),
         ({"precision_dtype": "bfloat16"}, "'float32' or 'float16'"),
         ({"top_k": 1}, "greater than or equal to 2"),
         ({"top_k": 3}, "top_k = 3: allowed: 2 or more, and below the number of dataset.classes, 3"),
@@ -137,7 +185,7 @@ def test_a_refusal_names_key_value_and_what_is_allowed(
 
 
 def test_all_that_does_not_go_together_is_named_at_once() -> None:
-    message = refusal({"num_layers": 20, "beta_1": 0.9, "checkpoint_frequency": 50})
+    message = refusal({"num_layers": 20, "beta_1": 0.9, "checkpoint_frequency": 61})
 
     for key in ("num_layers", "beta_1", "checkpoint_frequency"):
         assert f"\n  training.hyperparameters.{key} = " in message
@@ -162,4 +210,4 @@ def test_an_override_that_does_not_fit_the_preset_is_refused() -> None:
 
 @pytest.mark.parametrize("preset", ["large", ["pretrained"], 1])
 def test_an_unknown_preset_names_those_that_are_there(preset: Any) -> None:
-    assert "'small-from-scratch' or 'pretrained'" in refusal({}, preset=preset)
+    assert "'pretrained' or 'small-from-scratch'" in refusal({}, preset=preset)

@@ -20,6 +20,6 @@ def test_a_row_names_key_default_allowed_and_meaning() -> None:
 def test_presets_are_shown_side_by_side() -> None:
     rows = presets_table().splitlines()
 
-    assert rows[0] == '| hyperparameter | `"small-from-scratch"` | `"pretrained"` |'
-    assert "| `resize` | none | `256` |" in rows
+    assert rows[0] == '| hyperparameter | `"pretrained"` | `"small-from-scratch"` |'
+    assert "| `resize` | `256` | `40` |" in rows
     assert not any("`num_layers`" in row for row in rows)
