@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from demo.application import Application
 from demo.run import REPORT, Demo
 from demo.steps import Steps
 from demo.summary import Summary
@@ -66,8 +67,8 @@ def _run(cloud: LocalCloud, steps: Steps, out: Path, options: argparse.Namespace
     keep = False
     try:
         _use_only(cloud)
-        demo = Demo(load(ENVIRONMENT), steps, out, options.archive)
-        summary = demo.run(destroy=not options.keep)
+        application = Application(load(ENVIRONMENT), steps, out, options.archive)
+        summary = Demo(application).run(destroy=not options.keep)
         keep = options.keep
         return summary
     finally:

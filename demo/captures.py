@@ -11,16 +11,14 @@ from monitoring import read
 from monitoring.records import BASELINE_PREFIX
 
 POLL_SECONDS = 0.5
-APPEAR_SECONDS = 15.0
-"""How long captures may take to appear in S3, after the last reply of the endpoint."""
 
 
-def wait_for(location: str, *, expected: int, say: Say) -> int:
+def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -> int:
     """Number of capture records at `s3://...`, as soon as there are `expected`, or at the end.
 
     The calls by which the deployment measures its baseline are captured, too; they do not count.
     """
-    deadline = time.monotonic() + APPEAR_SECONDS
+    deadline = time.monotonic() + within_seconds
     while True:
         captured = read(location, s3_client=boto3.client("s3"))
         records = sum(

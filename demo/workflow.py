@@ -12,7 +12,9 @@ import boto3
 from demo.steps import Say
 
 POLL_SECONDS = 0.25
-QUEUE_NAME = "scones-demo-notifications"
+
+Notice = dict[str, Any]
+"""What SNS put into a message: `Subject`, `Message` and others."""
 
 
 class ExecutionFailedError(RuntimeError):
@@ -76,39 +78,41 @@ def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:
 
 
 @contextmanager
-def listening(topic_arn: str) -> Iterator[Callable[[], int]]:
-    """Subscribe a queue to the topic; gives a function that counts what has arrived since.
+def listening(topic_arn: str, queue_name: str) -> Iterator[Callable[[], list[Notice]]]:
+    """Subscribe a new queue to the topic; yield a function that returns what has arrived since.
 
     The queue and its subscription are gone at the end of the block.
     """
     sqs, sns = boto3.client("sqs"), boto3.client("sns")
-    url = sqs.create_queue(QueueName=QUEUE_NAME)["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    queue_arn = attributes["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(
-        QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
-    )
-    subscription = sns.subscribe(
-        TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
-    )["SubscriptionArn"]
+    url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
     try:
-        yield lambda: _count(sqs, url)
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        queue_arn = attributes["Attributes"]["QueueArn"]
+        sqs.set_queue_attributes(
+            QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
+        )
+        subscription = sns.subscribe(
+            TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
+        )["SubscriptionArn"]
+        try:
+            yield lambda: _receive(sqs, url)
+        finally:
+            sns.unsubscribe(SubscriptionArn=subscription)
     finally:
-        sns.unsubscribe(SubscriptionArn=subscription)
         sqs.delete_queue(QueueUrl=url)
 
 
-def _count(sqs: Any, url: str) -> int:
+def _receive(sqs: Any, url: str) -> list[Notice]:
     """Take messages until none comes for a second."""
-    count = 0
+    notices: list[Notice] = []
     while True:
         answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         messages = answer.get("Messages", [])
         if not messages:
-            return count
+            return notices
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        count += len(messages)
+            notices.append(json.loads(message["Body"]))
 
 
 def _policy(queue_arn: str, topic_arn: str) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""The application of one environment: deployed, used and destroyed step by step."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from demo import captures
+from demo.cdk import Cdk
+from demo.staged import StagedDataset, read_staged
+from demo.steps import Steps
+from demo.workflow import Notice, execute, listening
+from settings import Settings
+from training import source, stage
+from training.errors import ArchiveUnavailableError
+
+CAPTURES, DATASETS = "captures", "datasets"
+"""Folders that outlive the buckets: what the endpoint captured, and the pictures."""
+
+_DEPLOY = ("deploy", "--require-approval", "never")
+
+
+@dataclass(frozen=True)
+class Application:
+    """The stacks of one environment in the cloud that the environment variables point at."""
+
+    settings: Settings
+    steps: Steps
+    out: Path
+    """Folder of captures, pictures, cloud assembly and logs of the CDK CLI."""
+    archive: Path | None = None
+    """CIFAR-100 archive to take instead of $CIFAR_ARCHIVE or the download."""
+
+    @cached_property
+    def cdk(self) -> Cdk:
+        """The CDK CLI with this application's assembly."""
+        return Cdk(assembly=self.out / "cdk.out", logs=self.out)
+
+    def synth(self) -> None:
+        """Write the assembly, which the later steps read."""
+        with self.steps.step("synth") as say:
+            self.cdk.synth(f"environment={self.settings.environment}", log="synth", say=say)
+
+    def bootstrap(self) -> None:
+        """Make what the CDK needs in an account."""
+        with self.steps.step("bootstrap") as say:
+            self.cdk.run("bootstrap", log="bootstrap", say=say)
+
+    def deploy(self) -> Path:
+        """Deploy the buckets, stage the pictures, deploy the rest; return the pictures' folder."""
+        with self.steps.step("deploy storage") as say:
+            storage = self.settings.stack_name("Storage")
+            self.cdk.run(*_DEPLOY, storage, log="deploy-storage", say=say)
+        with self.steps.step("stage data"):
+            dataset = self._stage()
+        with self.steps.step("train and deploy the rest") as say:
+            self.cdk.run(*_DEPLOY, "--all", log="deploy-all", say=say)
+        return dataset
+
+    def destroy(self) -> None:
+        """Destroy every stack."""
+        with self.steps.step("destroy") as say:
+            self.cdk.run("destroy", "--all", "--force", log="destroy", say=say)
+
+    def staged(self) -> StagedDataset:
+        """Return the dataset that is staged."""
+        return read_staged(
+            bucket=self.output("Storage", "DataBucketName"),
+            parameter=self.settings.dataset_parameter,
+        )
+
+    def training_job(self) -> dict[str, Any]:
+        """Return the description of the job that trained the deployed model."""
+        return dict(
+            boto3.client("sagemaker").describe_training_job(
+                TrainingJobName=self.output("Training", "TrainingJobName")
+            )
+        )
+
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[], list[Notice]]]:
+        """Yield a function that returns the notices of the topic since it was called last."""
+        queue = f"{self.settings.resource_prefix}-notices"
+        with listening(self.output("Workflow", "TopicArn"), queue) as receive:
+            yield receive
+
+    def classify(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the output of one execution over pictures of the data bucket.
+
+        Raises:
+            ExecutionFailedError: it did not succeed.
+        """
+        bucket = self.output("Storage", "DataBucketName")
+        images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]
+        with self.steps.step("classify the pictures") as say:
+            return execute(self.output("Workflow", "StateMachineArn"), images, say)
+
+    def read_captures(self, *, expected: int, within_seconds: float) -> int:
+        """Return the number of records; copies of them are then in the folder."""
+        location = self.output("Inference", "CaptureUri")
+        with self.steps.step("read the captures") as say:
+            records = captures.wait_for(
+                location, expected=expected, within_seconds=within_seconds, say=say
+            )
+            captures.copy(location, self.out / CAPTURES)
+            return records
+
+    def output(self, stack: str, key: str) -> str:
+        """Return one output of a stack ("Storage", ...)."""
+        (described,) = boto3.client("cloudformation").describe_stacks(
+            StackName=self.settings.stack_name(stack)
+        )["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+        value: str = outputs[key]
+        return value
+
+    def _stage(self) -> Path:
+        console = self.steps.console
+        try:
+            pictures = source.real(self.archive, console=console)
+        except ArchiveUnavailableError as error:
+            console.print(f"[yellow]{error}[/]\n[bold]Using drawn stand-in pictures instead.[/]")
+            pictures = source.drawing(self.settings.dataset.classes)
+        folder = self.out / DATASETS
+        return folder / stage.run(self.settings, pictures, folder=folder, console=console).digest
