@@ -3,9 +3,15 @@
 Results are written to S3 as a part. Pictures that were accepted or rejected in a part that is
 there already are not classified again: neither when Step Functions calls once more, nor when an
 execution finishes the run of an earlier one.
+
+A model that answers 5xx, or nonsense, is the endpoint's fault, and the batch is called again;
+unless it does so for the same picture each time, and answers for another one in between. Then that
+picture is a failed line, and the batch goes on.
 """
 
+import base64
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +21,13 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from lambda_src.classify_image.handler import EndpointUnavailable
+from lambda_src.classify_image.handler import (
+    EndpointUnavailable,
+    ImageRefused,
+    InvalidPrediction,
+    classify,
+    runtime,
+)
 from lambda_src.classify_image.handler import lambda_handler as classify_image
 from lambda_src.filter_confidence.handler import lambda_handler as filter_confidence
 from lambda_src.serialize_image.handler import InvalidImageReference
@@ -33,7 +45,24 @@ MARGIN_MILLISECONDS = 150_000
 # Errors for which the picture is at fault: its line says so. Any other fails the batch.
 PICTURE_FAULTS = frozenset(os.environ["PICTURE_FAULTS"].split(","))
 
+# Name of the error in the line of a picture that the model fails for, and how often it is asked
+# again before it is said to.
+MODEL_FAILED = "ModelFailed"
+ASKED_AGAIN = 3
+
+# Seconds before each look whether the model answers: a picture may have killed its process.
+PAUSES = (0, 1, 2, 4, 8)
+
+# A grey picture of 32x32 pixels, for these looks: a batch may have no good picture of its own.
+PROBE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJklEQVR42u3NMQ0AAAwDoEqv9KrYsQQMkB6LQCAQCAQC"
+    "gUAg+BIMLd4AWwUPN68AAAAASUVORK5CYII="
+)
+
 s3 = boto3.client("s3")
+
+RemainingTime = Callable[[], int]
+Outcome = Line | Exception
 
 
 class BatchUnfinished(Exception):
@@ -59,12 +88,13 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if line["status"] != "failed"
     }
     left = [item for item in items if item["index"] not in finished]
+    remaining_time: RemainingTime = context.get_remaining_time_in_millis
     with ThreadPoolExecutor(THREADS) as pool:
-        outcomes = list(pool.map(partial(_outcome, context.get_remaining_time_in_millis), left))
-    lines = finished | {line["index"]: line for line in outcomes if isinstance(line, dict)}
-    if left and lines:
-        ordered = (lines[index] for index in sorted(lines))
-        s3.put_object(Bucket=RESULTS_BUCKET, Key=key, Body=json_lines(ordered))
+        outcomes = list(pool.map(partial(_outcome, remaining_time), left))
+    lines = _written(key, finished, outcomes)
+    if any(map(_is_model_failure, outcomes)):
+        outcomes = _asked_again(remaining_time, left, outcomes)
+        lines = _written(key, finished, outcomes)
     _raise_for([fault for fault in outcomes if isinstance(fault, Exception)], len(items))
     return {
         "part": key,
@@ -73,9 +103,19 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _outcome(remaining_milliseconds: Callable[[], int], item: dict[str, Any]) -> Line | Exception:
-    """The picture's line, or the error that left it without one."""
-    if remaining_milliseconds() < MARGIN_MILLISECONDS:
+def _written(key: str, finished: dict[int, Line], outcomes: list[Outcome]) -> dict[int, Line]:
+    """Write the part with all lines there are, if any is new; return them by index."""
+    new = {line["index"]: line for line in outcomes if isinstance(line, dict)}
+    lines = finished | new
+    if new:
+        ordered = (lines[index] for index in sorted(lines))
+        s3.put_object(Bucket=RESULTS_BUCKET, Key=key, Body=json_lines(ordered))
+    return lines
+
+
+def _outcome(remaining_time: RemainingTime, item: dict[str, Any]) -> Outcome:
+    """Return the picture's line, or the error that left it without one."""
+    if remaining_time() < MARGIN_MILLISECONDS:
         return BatchUnfinished("no time left in this call")
     line = line_of(item)
     try:
@@ -83,12 +123,71 @@ def _outcome(remaining_milliseconds: Callable[[], int], item: dict[str, Any]) ->
     except Exception as error:
         name = type(error).__name__
         if name in PICTURE_FAULTS:
-            return {**line, "status": "failed", "error": name, "reason": str(error)}
+            return _failed(item, name, str(error))
         return error
     status = "accepted" if verdict["statusCode"] == 200 else "rejected"
     told = {name: verdict["body"].get(name) for name in ("label", "confidence", "inferences")}
     reason = {"reason": verdict["body"]["reason"]} if status == "rejected" else {}
     return {**line, "status": status, **told, **reason}
+
+
+def _failed(item: dict[str, Any], error: str, reason: str) -> Line:
+    return {**line_of(item), "status": "failed", "error": error, "reason": reason}
+
+
+def _asked_again(
+    remaining_time: RemainingTime, items: list[dict[str, Any]], outcomes: list[Outcome]
+) -> list[Outcome]:
+    """Return the outcomes with those of the pictures that the model failed for found out.
+
+    One after the other: a picture that kills the model's process takes others along.
+    """
+    found_out = list(outcomes)
+    for position, fault in enumerate(outcomes):
+        if _is_model_failure(fault):
+            found_out[position] = _found_out(remaining_time, items[position], fault)
+            if _is_model_failure(found_out[position]):
+                break  # the endpoint's fault, and so are those that follow
+    return found_out
+
+
+def _found_out(remaining_time: RemainingTime, item: dict[str, Any], fault: Outcome) -> Outcome:
+    """Return the picture's line, or the fault if the model does not answer at all."""
+    for _ in range(ASKED_AGAIN):
+        if not _model_answers(remaining_time):
+            return fault
+        fault = _outcome(remaining_time, item)
+        if not _is_model_failure(fault):
+            return fault
+    if not _model_answers(remaining_time):
+        return fault
+    return _failed(
+        item,
+        MODEL_FAILED,
+        f"{fault}; so it did {1 + ASKED_AGAIN} times, and answered for another picture in between",
+    )
+
+
+def _model_answers(remaining_time: RemainingTime) -> bool:
+    for pause in PAUSES:
+        time.sleep(pause)
+        if remaining_time() < MARGIN_MILLISECONDS:
+            return False
+        try:
+            classify(PROBE, "a grey picture")
+        except (EndpointUnavailable, InvalidPrediction):
+            continue
+        except ImageRefused:
+            pass  # an answer, too
+        return True
+    return False
+
+
+def _is_model_failure(outcome: Outcome) -> bool:
+    """Tell what the model answered, 5xx or nonsense, from throttling and the network."""
+    if isinstance(outcome, EndpointUnavailable):
+        return isinstance(outcome.__cause__, runtime.exceptions.ModelError)
+    return isinstance(outcome, InvalidPrediction)
 
 
 def _classify(key: str | None, item: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -176,43 +176,51 @@ def test_what_cannot_be_classified_is_said_and_told_of(
 
 
 @dataclass
-class Throttle:
-    """An endpoint that refuses its first calls, and then passes them on to the real one."""
+class Front:
+    """Stands between the function and the real endpoint, and refuses some of the calls."""
 
     url: str
-    refusals: int
+    refusals: int = 0
+    """So many of the first calls are throttled."""
+    poison: bytes = b""
+    """The picture that the model fails for."""
     refused: int = 0
     at_once: int = 0
     most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """Return the status, the type of the error if it is one, and the body."""
+        with self.lock:
+            throttle = self.refused < self.refusals
+            self.refused += throttle
+        if throttle:
+            return 400, "ThrottlingException", b'{"message": "Rate exceeded"}'
+        if body == self.poison:
+            said = {"OriginalStatusCode": 500, "OriginalMessage": "cannot decode"}
+            return 424, "ModelError", json.dumps(said).encode()
+        request = urllib.request.Request(self.url + path, body, headers)
+        with urllib.request.urlopen(request) as response:
+            return response.status, "", response.read()
 
 
 @contextmanager
-def throttled(deployment: Deployment, refusals: int) -> Iterator[Throttle]:
-    """Lets the function call such an endpoint."""
-    throttle = Throttle(deployment.cloud.endpoint_url, refusals)
-    lock = threading.Lock()
+def in_front(deployment: Deployment, **refused: Any) -> Iterator[Front]:
+    """Lets the function call the endpoint by way of a `Front`."""
+    front = Front(deployment.cloud.endpoint_url, **refused)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            with lock:
-                throttle.at_once += 1
-                throttle.most_at_once = max(throttle.most_at_once, throttle.at_once)
-                refuse = throttle.refused < throttle.refusals
-                throttle.refused += refuse
-            if refuse:
-                status, answer = 400, b'{"message": "Rate exceeded"}'
-            else:
-                request = urllib.request.Request(
-                    throttle.url + self.path, body, dict(self.headers.items())
-                )
-                with urllib.request.urlopen(request) as response:
-                    status, answer = response.status, response.read()
-            with lock:
-                throttle.at_once -= 1
+            with front.lock:
+                front.at_once += 1
+                front.most_at_once = max(front.most_at_once, front.at_once)
+            status, error, answer = front.answer(self.path, dict(self.headers.items()), body)
+            with front.lock:
+                front.at_once -= 1
             self.send_response(status)
-            if refuse:
-                self.send_header("x-amzn-ErrorType", "ThrottlingException")
+            if error:
+                self.send_header("x-amzn-ErrorType", error)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -237,21 +245,47 @@ def throttled(deployment: Deployment, refusals: int) -> Iterator[Throttle]:
     name = "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"
     try:
         configure({**variables, name: f"http://127.0.0.1:{server.server_port}"})
-        yield throttle
+        yield front
     finally:
         configure(variables)
         server.shutdown()
 
 
+def test_a_picture_that_the_model_fails_for_is_a_failed_line_and_the_run_goes_on(
+    deployment: Deployment, pictures: list[str], messages: Messages
+) -> None:
+    bad = f"{PREFIX}/0000.png"
+    poison = read(deployment, f"s3://{deployment.data_bucket}/{bad}") + b"poison"
+    s3 = deployment.cloud.client("s3")
+    s3.put_object(Bucket=deployment.data_bucket, Key="poison/bad.png", Body=poison)
+    for number in range(20):
+        s3.copy_object(
+            Bucket=deployment.data_bucket,
+            Key=f"poison/{number:02}.png",
+            CopySource={"Bucket": deployment.data_bucket, "Key": bad},
+        )
+
+    with in_front(deployment, poison=poison):
+        _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/poison/")
+
+    results = lines(deployment, summary)
+    assert (summary.counts["images"], summary.counts["failed"]) == (21, 1)
+    (failed,) = (line for line in results if line["status"] == "failed")
+    assert (failed["key"], failed["error"]) == ("poison/bad.png", "ModelFailed")
+    assert "answered 500: cannot decode" in failed["reason"]
+    (message,) = messages(1)
+    assert "poison/bad.png\n    ModelFailed: " in message["Message"]
+
+
 def test_throttling_slows_it_down_and_fails_nothing(
     deployment: Deployment, pictures: list[str]
 ) -> None:
-    with throttled(deployment, refusals=60) as throttle:
+    with in_front(deployment, refusals=60) as front:
         _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/{PREFIX}/00")
 
     chosen = [key for key in pictures if key.startswith(f"{PREFIX}/00")]
     assert summary.counts["images"] == len(chosen) == 100
     assert summary.counts["failed"] == 0
-    assert throttle.refused == 60
+    assert front.refused == 60
     bulk = deployment.settings.bulk
-    assert 1 < throttle.most_at_once <= bulk.max_concurrency * bulk.threads
+    assert 1 < front.most_at_once <= bulk.max_concurrency * bulk.threads

@@ -1,5 +1,7 @@
 import io
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -30,6 +32,11 @@ ENOUGH = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
 Answer = Callable[[bytes], bytes]
 
 
+def red_of(picture: bytes) -> int:
+    red, *_ = Image.open(io.BytesIO(picture)).convert("RGB").tobytes()
+    return red
+
+
 class Endpoint:
     """Answers by the picture's colour, and counts."""
 
@@ -38,7 +45,7 @@ class Endpoint:
         self.answer: Answer = self.by_colour
 
     def by_colour(self, picture: bytes) -> bytes:
-        red, *_ = Image.open(io.BytesIO(picture)).convert("RGB").tobytes()
+        red = red_of(picture)
         return json.dumps([red / 255, 1 - red / 255]).encode()
 
     def invoke_endpoint(self, *, Body: bytes, **_: Any) -> dict[str, Any]:
@@ -47,14 +54,16 @@ class Endpoint:
 
 
 @pytest.fixture
-def handler(import_handler: Any) -> Iterator[ModuleType]:
+def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="pictures")
         s3.create_bucket(Bucket="artifacts")
         for step in STEPS:
             import_handler(step, **ENVIRONMENT)
-        yield import_handler("classify_batch", **ENVIRONMENT)
+        imported = import_handler("classify_batch", **ENVIRONMENT)
+        monkeypatch.setattr(imported, "PAUSES", (0,) * len(imported.PAUSES))
+        yield imported
 
 
 @pytest.fixture
@@ -218,6 +227,221 @@ def test_a_fault_of_ours_fails_the_batch_and_keeps_what_is_done(
     assert raised.value is missing
     (key,) = parts()
     assert [line["status"] for line in part(key)] == ["accepted"]
+
+
+class Poison:
+    """Lets the model fail for some pictures; what it was asked for is counted by picture."""
+
+    def __init__(self, handler: ModuleType, endpoint: Endpoint, reds: set[int]) -> None:
+        self.reds = reds
+        self.asked: Counter[int] = Counter()
+        self._fault = handler.classify_image.__globals__["runtime"].exceptions.ModelError
+        self._by_colour = endpoint.by_colour
+        self._lock = threading.Lock()
+        endpoint.answer = self.answer
+
+    def answer(self, picture: bytes) -> bytes:
+        red = red_of(picture)
+        with self._lock:
+            self.asked[red] += 1
+        if red in self.reds:
+            raise self.fault()
+        return self._by_colour(picture)
+
+    def fault(self, status: int = 500) -> ClientError:
+        error: ClientError = self._fault(
+            {
+                "Error": {"Code": "ModelError", "Message": "Received server error"},
+                "ResponseMetadata": {"HTTPStatusCode": 424},
+                "OriginalStatusCode": status,
+                "OriginalMessage": "cannot decode",
+            },
+            "InvokeEndpoint",
+        )
+        return error
+
+
+def test_one_picture_that_the_model_fails_for_is_one_failed_line_of_a_thousand(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    poison = Poison(handler, endpoint, {7})
+    put("good.png", 255)
+    put("bad.png", 7)
+    rows = ["good.png"] * 700 + ["bad.png"] + ["good.png"] * 299
+
+    answers = [
+        handler.lambda_handler(event(*rows[first : first + 100], first=first), ENOUGH)
+        for first in range(0, 1000, 100)
+    ]
+
+    assert sum((Counter(each["counts"]) for each in answers), Counter()) == {
+        "accepted": 999,
+        "failed": 1,
+    }
+    lines = [line for each in answers for line in part(each["part"])]
+    assert [line["index"] for line in lines] == list(range(1000))
+    (bad,) = (line for line in lines if line["status"] == "failed")
+    assert bad == {
+        "index": 700,
+        "key": "bad.png",
+        "status": "failed",
+        "error": "ModelFailed",
+        "reason": "s3://pictures/bad.png: model of scones-dev answered 500: cannot decode; so it "
+        "did 4 times, and answered for another picture in between",
+    }
+    assert poison.asked[7] == 4
+    assert poison.asked[255] == 999
+
+
+@pytest.mark.parametrize("finished_before", [True, False], ids=["a resume", "alone"])
+def test_a_picture_needs_no_other_of_its_batch_to_be_found_out(
+    handler: ModuleType, endpoint: Endpoint, finished_before: bool
+) -> None:
+    """Of a batch of one, or where all others were finished by an earlier call."""
+    poison = Poison(handler, endpoint, {7})
+    put("good.png", 255)
+    put("bad.png", 7)
+    rows = ["good.png", "bad.png"] if finished_before else ["bad.png"]
+
+    first = handler.lambda_handler(event(*rows), ENOUGH)
+    again = handler.lambda_handler(event(*rows), ENOUGH)
+
+    assert first == again
+    assert first["counts"]["failed"] == 1
+    assert poison.asked[255] == finished_before
+
+
+def test_the_picture_is_classified_again_by_a_later_run(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    poison = Poison(handler, endpoint, {7})
+    put("bad.png", 7)
+    handler.lambda_handler(event("bad.png"), ENOUGH)
+    poison.reds = set()
+
+    assert handler.lambda_handler(event("bad.png"), ENOUGH)["counts"] == {"accepted": 1}
+
+
+def test_a_model_that_fails_once_is_asked_again(handler: ModuleType, endpoint: Endpoint) -> None:
+    poison = Poison(handler, endpoint, set())
+    put("one.png", 255)
+
+    def answer(picture: bytes) -> bytes:
+        reply = poison.answer(picture)
+        if red_of(picture) == 255 and poison.asked[255] == 1:
+            raise poison.fault(503)
+        return reply
+
+    endpoint.answer = answer
+
+    assert handler.lambda_handler(event("one.png"), ENOUGH)["counts"] == {"accepted": 1}
+
+
+def test_a_model_that_fails_for_every_picture_is_the_endpoints_fault(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    def fail(_: bytes) -> bytes:
+        raise Poison(handler, Endpoint(), set()).fault()
+
+    endpoint.answer = fail
+    rows = [f"{number}.png" for number in range(5)]
+    for row in rows:
+        put(row, 255)
+
+    with pytest.raises(handler.BatchUnfinished, match="5 of 5 pictures are left over: .*decode"):
+        handler.lambda_handler(event(*rows), ENOUGH)
+
+    assert parts() == []
+    # Each picture once; then whether the model answers at all, and no picture more.
+    assert endpoint.calls == len(rows) + len(handler.PAUSES)
+
+
+def test_nonsense_for_one_picture_is_a_failed_line_too(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    endpoint.answer = lambda picture: (
+        b"[NaN, NaN]" if red_of(picture) == 7 else endpoint.by_colour(picture)
+    )
+    put("good.png", 255)
+    put("bad.png", 7)
+
+    _, bad = part(handler.lambda_handler(event("good.png", "bad.png"), ENOUGH)["part"])
+
+    assert bad["error"] == "ModelFailed"
+    assert "answered b'[NaN, NaN]'; expected a JSON list" in bad["reason"]
+
+
+def test_nonsense_for_every_picture_fails_the_batch(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    endpoint.answer = lambda _: b"<html>"
+    put("good.png", 255)
+
+    with pytest.raises(handler.InvalidPrediction, match="answered b'<html>'"):
+        handler.lambda_handler(event("good.png"), ENOUGH)
+
+
+def test_a_model_that_fails_from_now_on_leaves_the_rest_to_another_call(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    rows = [f"{number}.png" for number in range(6)]
+    for row in rows:
+        put(row, 255)
+    throttled_after(endpoint, 4, Poison(handler, Endpoint(), set()).fault())
+
+    with pytest.raises(handler.BatchUnfinished, match="2 of 6 pictures are left over: "):
+        handler.lambda_handler(event(*rows), ENOUGH)
+
+    (key,) = parts()
+    assert [line["status"] for line in part(key)] == ["accepted"] * 4
+
+
+def test_a_model_that_comes_back_slowly_is_waited_for(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    """A picture that kills the model's process: the others must not be blamed for it."""
+    poison = Poison(handler, endpoint, {7})
+    down = 0
+
+    def answer(picture: bytes) -> bytes:
+        nonlocal down
+        if down:
+            down -= 1
+            raise poison.fault(503)
+        if red_of(picture) == 7:
+            down = 3
+        return poison.answer(picture)
+
+    endpoint.answer = answer
+    put("bad.png", 7)
+    rows = ["bad.png"] + [f"{number}.png" for number in range(9)]
+    for row in rows[1:]:
+        put(row, 255)
+
+    lines = part(handler.lambda_handler(event(*rows), ENOUGH)["part"])
+
+    assert [line["status"] for line in lines] == ["failed"] + ["accepted"] * 9
+
+
+def test_with_little_time_left_nobody_is_blamed(handler: ModuleType, endpoint: Endpoint) -> None:
+    poison = Poison(handler, endpoint, {7})
+    put("good.png", 255)
+    put("bad.png", 7)
+    short = SimpleNamespace(get_remaining_time_in_millis=lambda: 0 if poison.asked[7] else 300_000)
+
+    with pytest.raises(handler.BatchUnfinished, match="1 of 2 pictures are left over"):
+        handler.lambda_handler(event("good.png", "bad.png"), short)
+
+    (key,) = parts()
+    assert [line["status"] for line in part(key)] == ["accepted"]
+    assert poison.asked[7] == 1
+
+
+def test_what_tells_whether_the_model_answers_is_a_picture(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    assert json.loads(endpoint.by_colour(handler.PROBE)) == [128 / 255, 127 / 255]
+    assert Image.open(io.BytesIO(handler.PROBE)).size == (32, 32)
 
 
 def test_throttling_of_one_thread_slows_down_all(handler: ModuleType) -> None:
