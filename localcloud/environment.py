@@ -12,6 +12,10 @@ REGION = "us-east-1"
 STOP_AT_END_OF_INPUT = "--stop-at-end-of-input"
 """Option of the server: end when standard input does, so with the process that started it."""
 
+# Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
+# twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.
+_WAIT_SCALE = {"SFN_WAIT_SCALE": "0.05"}
+
 # A developer's profile or metadata service must never be asked for credentials.
 _NO_OTHER_ACCESS = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -56,7 +60,7 @@ def server_environment(
 
     It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them.
     """
-    return _without_aws(environment) | {
+    return {**_WAIT_SCALE, **_without_aws(environment)} | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,
         "MINISTACK_REGION": REGION,

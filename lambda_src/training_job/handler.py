@@ -1,8 +1,9 @@
 """A SageMaker training job as a CloudFormation custom resource.
 
 The job's name holds a hash of every input, so the resource is idempotent: the same inputs find
-the job that already ran or still runs, other inputs start another one. `on_event` starts or
-finds the job, `is_complete` is asked until it ended.
+the job that already ran or still runs, other inputs start another one. `on_event` finds or starts
+the job, and the framework calls `is_complete` until that job has ended. An attempt that has to
+wait for its predecessor to stop is started by `is_complete`: `on_event` cannot wait that long.
 Contract of the two: the provider framework of aws-cdk-lib's custom_resources.
 """
 
@@ -10,10 +11,12 @@ import hashlib
 import itertools
 import json
 import logging
-from collections.abc import Iterator
-from typing import Any, cast
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 import boto3
+from botocore.exceptions import ClientError
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -21,9 +24,21 @@ logger.setLevel(logging.INFO)
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
 
-ENDED_BADLY = ("Failed", "Stopped", "Stopping")
+ENDED_BADLY = ("Failed", "Stopped")
 MAX_ATTEMPTS = 99
 
+# New roles and policies reach every service within about a minute. The functions' timeout is longer
+# by what the calls themselves take: stacks/constructs/training/training_job.py.
+IAM_SECONDS = 60
+IAM_RETRY_SECONDS = 5
+DENIED = ("AccessDenied", "AccessDeniedException", "403")
+ROLE_NOT_READY = ("Could not assume role", '"s3:ListBucket" permissions')
+"""What CreateTrainingJob says, as ValidationException, of a job role that lacks something yet."""
+
+START_AFTER = "StartAfter"
+"""Key of the job that has to end before is_complete starts the next attempt."""
+
+Answer = TypeVar("Answer")
 Properties = dict[str, Any]
 Job = dict[str, Any]
 
@@ -37,42 +52,62 @@ class TrainingFailed(Exception):
 
 
 def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Create, Update: find or start the job of these inputs. Delete: stop it if it runs.
+    """Find or start the job of these inputs; `is_complete` stops the job of a deleted resource.
 
     The physical id is the job's name; another name makes CloudFormation delete the old one.
     """
     if event["RequestType"] == "Delete":
-        if name := _job_to_stop(event):
-            _stop(name)
         return {"PhysicalResourceId": event["PhysicalResourceId"]}
-    properties = event["ResourceProperties"]
-    manifest = _manifest(properties)
-    name = _find_or_start(
-        properties["JobNamePrefix"], _definition(properties, manifest), properties["Tags"]
-    )
-    return {"PhysicalResourceId": name}
+    return _while_iam_settles(lambda: _find_or_start(event["ResourceProperties"]))
 
 
 def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Whether the job has ended; with its attributes once it is Completed.
+    """Return whether the job has ended, with its attributes once it is Completed.
 
     Raises:
         TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
     """
-    deleting = event["RequestType"] == "Delete"
-    name = _job_to_stop(event) if deleting else event["PhysicalResourceId"]
-    job = _describe(name) if name else None
+    if event["RequestType"] == "Delete":
+        return {"IsComplete": _has_stopped(_job_to_stop(event))}
+    return _while_iam_settles(lambda: _progress(event))
+
+
+def _progress(event: dict[str, Any]) -> dict[str, Any]:
+    name, properties = event["PhysicalResourceId"], event["ResourceProperties"]
+    job = _describe(name)
+    if job is None and (predecessor := event.get(START_AFTER)):
+        if _has_stopped(predecessor):
+            _start(name, properties, _definition(properties, _manifest(properties)))
+        return {"IsComplete": False}
     status = job["TrainingJobStatus"] if job else "NotFound"
-    logger.info("training job %s: %s", name, job.get("SecondaryStatus") if job else status)
-    if deleting:
-        return {"IsComplete": status not in ("InProgress", "Stopping")}
+    logger.info("training job %s: %s", name, job["SecondaryStatus"] if job else status)
     if status in ("InProgress", "Stopping"):
         return {"IsComplete": False}
     if job is None or status != "Completed":
         # A job that was stopped has no FailureReason, but as status, say, MaxWaitTimeExceeded.
         reason = job.get("FailureReason", job["SecondaryStatus"]) if job else "it does not exist"
         raise TrainingFailed(f"training job {name} is {status}: {reason}")
-    return {"IsComplete": True, "Data": _attributes(job, _manifest(event["ResourceProperties"]))}
+    return {"IsComplete": True, "Data": _attributes(job, _manifest(properties))}
+
+
+def _while_iam_settles(action: Callable[[], Answer]) -> Answer:
+    """Return what the action returns; repeat it while its error may be IAM that has not settled."""
+    give_up = time.monotonic() + IAM_SECONDS
+    while True:
+        try:
+            return action()
+        except ClientError as error:
+            if not _may_be_unsettled_iam(error) or time.monotonic() >= give_up:
+                raise
+            logger.warning("IAM may not have settled, again in %d s: %s", IAM_RETRY_SECONDS, error)
+        time.sleep(IAM_RETRY_SECONDS)
+
+
+def _may_be_unsettled_iam(error: ClientError) -> bool:
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    return code in DENIED or (
+        code == "ValidationException" and any(text in message for text in ROLE_NOT_READY)
+    )
 
 
 def _manifest(properties: Properties) -> dict[str, Any]:
@@ -156,26 +191,44 @@ def _channel(name: str, uri: str, content_type: str = "application/x-image") -> 
     }
 
 
-def _find_or_start(prefix: str, definition: Job, tags: list[Any]) -> str:
-    """Name of the job of this definition; SageMaker never frees a name, so a job that ended
-    badly, or whose model is gone, is followed by another attempt: <name>, <name>-2, <name>-3 ...
+def _find_or_start(properties: Properties) -> dict[str, str]:
+    """Return the name of the job of these properties, started if need be, as a physical id.
 
+    SageMaker never frees a name, so a job that ended badly, or whose model is gone, is followed by
+    another attempt: <name>, <name>-2, <name>-3 ... One that follows a job that is still stopping is
+    only named, together with that job: the two would share checkpoints and the quota of instances.
     Other tags make no other job.
     """
-    first_name = _first_name(prefix, definition)
+    definition = _definition(properties, _manifest(properties))
+    first_name = _first_name(properties["JobNamePrefix"], definition)
+    stopping = None
     for name in _attempts(first_name):
         job = _describe(name)
         if job is None:
-            request = {**definition, **_checkpoints(definition, folder=first_name)}
-            sagemaker.create_training_job(TrainingJobName=name, Tags=tags, **request)
-            logger.info("training job %s: started", name)
-            return name
-        if job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):
+            if stopping:
+                return {"PhysicalResourceId": name, START_AFTER: stopping}
+            _start(name, properties, definition)
+            return {"PhysicalResourceId": name}
+        if job["TrainingJobStatus"] == "Stopping":
+            stopping = name
+        elif job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):
             logger.info("training job %s: reused, %s", name, job["TrainingJobStatus"])
-            return name
+            return {"PhysicalResourceId": name}
     raise TrainingFailed(
         f"{MAX_ATTEMPTS} attempts of {first_name} ended badly; mend their FailureReason first"
     )
+
+
+def _start(name: str, properties: Properties, definition: Job) -> None:
+    folder = _first_name(properties["JobNamePrefix"], definition)
+    request = {**definition, **_checkpoints(definition, folder=folder)}
+    try:
+        sagemaker.create_training_job(TrainingJobName=name, Tags=properties["Tags"], **request)
+    except sagemaker.exceptions.ResourceInUse:
+        # Asked for twice, by a retry after a lost answer: the name stands for these inputs only.
+        logger.info("training job %s: started before", name)
+    else:
+        logger.info("training job %s: started", name)
 
 
 def _checkpoints(definition: Job, *, folder: str) -> Job:
@@ -220,10 +273,10 @@ def _job_to_stop(event: dict[str, Any]) -> str | None:
 def _describe(name: str) -> Job | None:
     try:
         return cast(Job, sagemaker.describe_training_job(TrainingJobName=name))
-    except sagemaker.exceptions.ClientError as error:
-        # SageMaker has no error code of its own for this.
-        message = error.response["Error"]["Message"]
-        if error.response["Error"]["Code"] == "ValidationException" and "not found" in message:
+    except ClientError as error:
+        # SageMaker has no error code for this: https://github.com/boto/boto3/issues/2808
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        if code == "ValidationException" and message.startswith("Requested resource not found"):
             return None
         raise
 
@@ -234,18 +287,21 @@ def _model_is_there(job: Job) -> bool:
     bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
     try:
         s3.head_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError as error:
+    except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
         raise
     return True
 
 
-def _stop(name: str) -> None:
-    job = _describe(name)
-    if job and job["TrainingJobStatus"] == "InProgress":
-        logger.info("training job %s: stopping", name)
+def _has_stopped(name: str | None) -> bool:
+    """Return whether the job has ended or never existed; stop it if it runs."""
+    job = _describe(name) if name else None
+    status = job["TrainingJobStatus"] if job else "NotFound"
+    logger.info("training job %s, which has to end: %s", name, status)
+    if status == "InProgress":
         sagemaker.stop_training_job(TrainingJobName=name)
+    return status not in ("InProgress", "Stopping")
 
 
 def _attributes(job: Job, manifest: dict[str, Any]) -> dict[str, str]:

@@ -153,13 +153,16 @@ def pass_role_is_for_the_training_role_and_sagemaker_only(
         if "iam:PassRole" in as_list(statement["Action"])
     ]
 
-    assert len(statements) == len(resources(stacks, "Custom::TrainingJob"))
+    # on_event and is_complete
+    assert len(statements) == 2 * len(resources(stacks, "Custom::TrainingJob"))
     for statement in statements:
         (logical_id, attribute) = statement["Resource"]["Fn::GetAtt"]
         assert logical_id.startswith("TrainingJobJobRole")
         assert attribute == "Arn"
         assert statement["Condition"] == {
-            "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+            "StringEquals": {
+                "iam:PassedToService": ["sagemaker.amazonaws.com", "sagemaker.amazonaws.com.cn"]
+            }
         }
 
 

@@ -70,8 +70,10 @@ def condition_of(statement: dict[str, Any]) -> tuple[str, str] | None:
     ((operands,),) = [list(each.items()) for each in statement["Condition"].values()]
     name, value = operands
     if name == "kms:ViaService":
-        service, region, domain = value["Fn::Join"][1]
+        (here, in_china) = (each["Fn::Join"][1] for each in value)
+        service, region, domain = here
         assert (region, domain) == ({"Ref": "AWS::Region"}, ".amazonaws.com")
+        assert in_china == [service, region, ".amazonaws.com.cn"]
         value = service.removesuffix(".")
     return name, value
 

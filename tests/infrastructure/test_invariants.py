@@ -98,6 +98,7 @@ def test_training_has_room_in_the_hour_of_a_custom_resource(
     (retry,) = waiter["framework-isComplete-task"]["Retry"]
     waited = retry["MaxAttempts"] * retry["IntervalSeconds"]
 
+    assert 15 <= retry["IntervalSeconds"] <= 30
     job = the_only(resources(templates(environment), "Custom::TrainingJob"))
     assert job["Properties"]["MaxRuntimeInSeconds"] < waited <= TRAINING_LIMIT_MINUTES * 60
 

@@ -57,8 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One local cloud for the whole session, at a free port; all tests share what is in it."""
     folder = tmp_path_factory.mktemp("localcloud")
-    with LocalCloud(port=free_port(), folder=folder).running() as started:
-        yield started
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        # Tests of the emulator look at executions while these wait.
+        patch.setenv("SFN_WAIT_SCALE", "1")
+        yield stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +71,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """
     folder = tmp_path_factory.mktemp("deployment")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        # State machines wait a tenth of their time, such as the 5 s between two looks at a job.
-        patch.setenv("SFN_WAIT_SCALE", "0.1")
         cloud = stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
         patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
         for name, value in cloud.environment().items():

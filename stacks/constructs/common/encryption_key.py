@@ -11,7 +11,7 @@ from constructs import Construct
 
 from settings import Settings
 from settings.instances import has_local_storage
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, service_names
 from stacks.constructs.common.removal import removal_policy
 
 
@@ -91,6 +91,6 @@ def allow_volumes(grantee: iam.IGrantable, key: kms.IKey | None) -> None:
 def _allow_by_service(grantee: iam.IGrantable, key: kms.IKey, service: str, *actions: str) -> None:
     role = grantee.grant_principal
     assert isinstance(role, Construct)
-    via = f"{service}.{cdk.Stack.of(role).region}.amazonaws.com"
+    via = service_names(f"{service}.{cdk.Stack.of(role).region}")
     conditions = {"StringEquals": {"kms:ViaService": via}}
     allow(grantee, *actions, on=key.key_arn, conditions=conditions)

@@ -28,3 +28,8 @@ def allow(
                 f"{', '.join(actions)} on {on}: say in why_wildcard why it needs the '*'"
             )
         acknowledge_granted_wildcard(grantee, on, reason=why_wildcard)
+
+
+def service_names(prefix: str) -> list[str]:
+    """Return the names a service may have in a condition; in China, some end in ".cn"."""
+    return [f"{prefix}.amazonaws.com", f"{prefix}.amazonaws.com.cn"]

@@ -24,7 +24,7 @@ from stacks.constructs.common.encryption_key import (
     allow_volumes,
     volume_key,
 )
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, service_names
 from stacks.constructs.common.operational_alarm import any_error
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.sagemaker_role import SageMakerRole
@@ -153,7 +153,8 @@ class TrainingJob(Construct):
                 settings=settings,
                 folder="training_job",
                 handler=handler,
-                timeout=cdk.Duration.minutes(1),
+                # A minute for IAM to settle, IAM_SECONDS of the handler, and one for the calls.
+                timeout=cdk.Duration.minutes(2),
             )
             for construct_id, handler in (("OnEvent", "on_event"), ("IsComplete", "is_complete"))
         ]
@@ -184,14 +185,20 @@ class TrainingJob(Construct):
             # Lets S3 answer 404 instead of 403 for what is not there.
             allow(function, "s3:ListBucket", on=data_bucket.bucket_arn)
             allow_reading(function, self._encryption_key)
-        allow(
-            on_event,
-            "sagemaker:CreateTrainingJob",
-            "sagemaker:AddTags",
-            "sagemaker:StopTrainingJob",
-            on=jobs,
-            why_wildcard=any_job,
-        )
+            allow(
+                function,
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:AddTags",
+                on=jobs,
+                why_wildcard=any_job,
+            )
+            allow(
+                function,
+                "iam:PassRole",
+                on=self._role.role_arn,
+                conditions={"StringEquals": {"iam:PassedToService": service_names("sagemaker")}},
+            )
+        allow(is_complete, "sagemaker:StopTrainingJob", on=jobs, why_wildcard=any_job)
         allow(
             on_event,
             "s3:GetObject",
@@ -199,19 +206,14 @@ class TrainingJob(Construct):
             why_wildcard="It looks for the model of any earlier job, to use it again.",
         )
         allow(on_event, "s3:ListBucket", on=artifact_bucket.bucket_arn)
-        allow(
-            on_event,
-            "iam:PassRole",
-            on=self._role.role_arn,
-            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        )
         limit = _longest_job_minutes(settings) + TRAINING_START_AND_UPLOAD_MINUTES
         return provider(
             self,
             settings=settings,
             on_event=on_event,
             is_complete=is_complete,
-            query_interval=cdk.Duration.seconds(5),
+            # Two calls to Lambda each time, for up to an hour.
+            query_interval=cdk.Duration.seconds(20),
             total_timeout=cdk.Duration.minutes(limit),
         )
 

@@ -1,10 +1,12 @@
 import json
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 ROLE = "arn:aws:iam::111122223333:role/job"
@@ -37,16 +39,25 @@ class SageMaker:
         self.exceptions = client.exceptions
         self.jobs: dict[str, dict[str, Any]] = {}
         self.stopped: list[str] = []
+        self.refusals: list[tuple[str, str, str]] = []
+        """Operation, code and message of the errors that come first."""
+
+    def _refuse(self, operation: str) -> None:
+        if self.refusals and self.refusals[0][0] == operation:
+            _, code, message = self.refusals.pop(0)
+            raise ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
     def describe_training_job(self, *, TrainingJobName: str) -> dict[str, Any]:
+        self._refuse("DescribeTrainingJob")
         if TrainingJobName in self.jobs:
             return self.jobs[TrainingJobName]
-        raise self.exceptions.ClientError(
+        raise ClientError(
             {"Error": {"Code": "ValidationException", "Message": "Requested resource not found."}},
             "DescribeTrainingJob",
         )
 
     def create_training_job(self, *, TrainingJobName: str, **request: Any) -> None:
+        self._refuse("CreateTrainingJob")
         assert TrainingJobName not in self.jobs, "SageMaker never frees a name"
         self.jobs[TrainingJobName] = {
             "TrainingJobName": TrainingJobName,
@@ -79,6 +90,19 @@ class SageMaker:
         )
 
 
+class Clock:
+    """A clock that only sleeping moves, in place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.fixture
 def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
@@ -87,6 +111,7 @@ def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
         module.s3.create_bucket(Bucket="artifacts")
         stage(module, "datasets/abc")
         monkeypatch.setattr(module, "sagemaker", SageMaker(module.sagemaker))
+        monkeypatch.setattr(module, "time", Clock())
         yield module
 
 
@@ -100,9 +125,14 @@ def stage(
     handler.s3.put_object(Bucket="data", Key=f"{prefix}/manifest.json", Body=json.dumps(manifest))
 
 
-def create(handler: ModuleType, **changes: Any) -> str:
+def ask_for_job(handler: ModuleType, **changes: Any) -> dict[str, Any]:
+    """What the framework hands to is_complete: the request and what on_event returned."""
     event = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
-    name: str = handler.on_event(event, None)["PhysicalResourceId"]
+    return event | handler.on_event(event, None)
+
+
+def create(handler: ModuleType, **changes: Any) -> str:
+    name: str = ask_for_job(handler, **changes)["PhysicalResourceId"]
     return name
 
 
@@ -259,7 +289,7 @@ def test_other_tags_are_no_other_job(handler: ModuleType) -> None:
     assert handler.sagemaker.jobs[name]["request"]["Tags"] == PROPERTIES["Tags"]
 
 
-@pytest.mark.parametrize("status", ["Failed", "Stopped", "Stopping"])
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_job_that_ended_badly_is_followed_by_another_attempt(
     handler: ModuleType, status: str
 ) -> None:
@@ -270,6 +300,131 @@ def test_a_job_that_ended_badly_is_followed_by_another_attempt(
     handler.sagemaker.end(second, "Failed")
 
     assert (second, create(handler)) == (f"{name}-2", f"{name}-3")
+
+
+def test_the_attempt_after_a_stopping_job_starts_when_that_has_ended(handler: ModuleType) -> None:
+    first = create(handler, Spot=SPOT)
+    handler.sagemaker.end(first, "Stopping")
+
+    event = ask_for_job(handler, Spot=SPOT)
+
+    second = event["PhysicalResourceId"]
+    assert second == f"{first}-2"
+    assert handler.is_complete(event, None) == {"IsComplete": False}
+    assert list(handler.sagemaker.jobs) == [first]
+    handler.sagemaker.end(first, "Stopped")
+    assert handler.is_complete(event, None) == {"IsComplete": False}
+    assert request_of(handler, second) == request_of(handler, first)
+    assert handler.is_complete(event, None) == {"IsComplete": False}
+    handler.sagemaker.complete(second)
+    assert handler.is_complete(event, None)["Data"]["TrainingJobName"] == second
+    assert handler.sagemaker.stopped == []
+
+
+def test_a_running_attempt_is_awaited_although_an_earlier_one_is_stopping(
+    handler: ModuleType,
+) -> None:
+    first = create(handler)
+    handler.sagemaker.end(first, "Failed")
+    second = create(handler)
+    handler.sagemaker.end(first, "Stopping")
+
+    assert create(handler) == second
+
+
+# As AWS words them; that of the role's policy hides behind the objects it cannot list.
+NO_ROLE = (
+    f"Could not assume role {ROLE}. Please ensure that the role exists and allows principal "
+    "'sagemaker.amazonaws.com' to assume the role."
+)
+NO_POLICY = (
+    'No S3 objects found under S3 URL "s3://data/datasets/abc/train/" given in input data source. '
+    "Please ensure that the bucket exists in the selected region (us-east-1), that objects exist "
+    f'under that S3 prefix, and that the role "{ROLE}" has "s3:ListBucket" permissions on bucket '
+    '"data".'
+)
+NO_GRANT = f"User: me is not authorized to perform: iam:PassRole on resource: {ROLE}"
+UNSETTLED = [
+    ("CreateTrainingJob", "ValidationException", NO_ROLE),
+    ("CreateTrainingJob", "ValidationException", NO_POLICY),
+    ("CreateTrainingJob", "AccessDeniedException", NO_GRANT),
+    ("DescribeTrainingJob", "AccessDeniedException", "User: me is not authorized to perform: ..."),
+]
+
+
+@pytest.mark.parametrize("refusal", UNSETTLED)
+def test_what_iam_refuses_at_first_is_asked_for_again(
+    handler: ModuleType, refusal: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    handler.sagemaker.refusals = [refusal] * 3
+
+    name = create(handler)
+
+    assert handler.sagemaker.jobs[name]["TrainingJobStatus"] == "InProgress"
+    assert (
+        caplog.messages.count(
+            "IAM may not have settled, again in 5 s: An error occurred "
+            f"({refusal[1]}) when calling the {refusal[0]} operation: {refusal[2]}"
+        )
+        == 3
+    )
+
+
+def test_is_complete_waits_for_its_own_role(handler: ModuleType) -> None:
+    name = create(handler)
+    handler.sagemaker.refusals = [UNSETTLED[-1]] * 3
+
+    assert ask(handler, name) == {"IsComplete": False}
+
+
+@pytest.mark.parametrize("refusal", UNSETTLED)
+def test_what_iam_still_refuses_after_a_minute_fails(
+    handler: ModuleType, refusal: tuple[str, str, str]
+) -> None:
+    handler.sagemaker.refusals = [refusal] * 99
+
+    with pytest.raises(ClientError, match=re.escape(refusal[2])):
+        create(handler)
+
+    assert 60 <= handler.time.now <= 65
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message"),
+    [
+        ("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit ..."),
+        ("CreateTrainingJob", "ValidationException", "Invalid hyperparameter"),
+        ("DescribeTrainingJob", "ValidationException", "Training image not found"),
+        ("DescribeTrainingJob", "ThrottlingException", "Rate exceeded"),
+    ],
+)
+def test_other_errors_fail_at_once(
+    handler: ModuleType, operation: str, code: str, message: str
+) -> None:
+    handler.sagemaker.refusals = [(operation, code, message)]
+
+    with pytest.raises(ClientError, match=re.escape(message)):
+        create(handler)
+
+    assert handler.time.now == 0
+    assert handler.sagemaker.jobs == {}
+
+
+def test_a_job_that_was_started_by_a_call_without_an_answer_is_awaited(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = handler.sagemaker.create_training_job
+
+    def start_and_refuse(**request: Any) -> None:
+        start(**request)
+        raise handler.sagemaker.exceptions.ResourceInUse(
+            {"Error": {"Code": "ResourceInUse", "Message": "Training job names must be unique"}},
+            "CreateTrainingJob",
+        )
+
+    monkeypatch.setattr(handler.sagemaker, "create_training_job", start_and_refuse)
+
+    assert ask(handler, create(handler)) == {"IsComplete": False}
 
 
 def test_a_job_whose_model_is_gone_is_run_again(handler: ModuleType) -> None:
@@ -342,8 +497,9 @@ def test_delete_stops_a_running_job_and_waits_for_it(handler: ModuleType) -> Non
 
     delete(handler, name)
 
-    assert handler.sagemaker.stopped == [name]
     assert ask(handler, name, "Delete") == {"IsComplete": False}
+    assert ask(handler, name, "Delete") == {"IsComplete": False}
+    assert handler.sagemaker.stopped == [name]
     handler.sagemaker.end(name, "Stopped")
     assert ask(handler, name, "Delete") == {"IsComplete": True}
 
@@ -352,11 +508,11 @@ def test_delete_leaves_a_completed_job_alone_and_tolerates_a_gone_one(handler: M
     name = create(handler)
     handler.sagemaker.complete(name)
 
-    delete(handler, name)
-    delete(handler, "scones-dev-gone")
+    for each in (name, "scones-dev-gone"):
+        delete(handler, each)
+        assert ask(handler, each, "Delete") == {"IsComplete": True}
 
     assert handler.sagemaker.stopped == []
-    assert ask(handler, "scones-dev-gone", "Delete") == {"IsComplete": True}
 
 
 def test_delete_of_a_cancelled_creation_stops_the_job_it_had_started(handler: ModuleType) -> None:
@@ -367,20 +523,35 @@ def test_delete_of_a_cancelled_creation_stops_the_job_it_had_started(handler: Mo
 
     delete(handler, of_cloudformation)
 
-    assert handler.sagemaker.stopped == [second]
     assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
+    assert handler.sagemaker.stopped == [second]
     handler.sagemaker.end(second, "Stopped")
     assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
 
 
 def test_delete_of_a_creation_that_started_nothing_is_complete(handler: ModuleType) -> None:
-    delete(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C")
+    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
+    delete(handler, of_cloudformation)
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
+
     boto3.client("s3", region_name="us-east-1").delete_object(
         Bucket="data", Key="datasets/abc/manifest.json"
     )
-    delete(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C")
 
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
     assert handler.sagemaker.stopped == []
-    assert ask(handler, "Scones-dev-Training-TrainingJobResource-1A2B3C", "Delete") == {
-        "IsComplete": True
-    }
+
+
+def test_delete_stops_an_attempt_that_its_creation_started_meanwhile(handler: ModuleType) -> None:
+    first = create(handler)
+    handler.sagemaker.end(first, "Stopping")
+    creation = ask_for_job(handler)
+    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
+    delete(handler, of_cloudformation)
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
+
+    handler.sagemaker.end(first, "Stopped")
+    handler.is_complete(creation, None)
+
+    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
+    assert handler.sagemaker.stopped == [creation["PhysicalResourceId"]]

@@ -40,6 +40,11 @@ def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
     assert environment["TMPDIR"] == str(tmp_path)
 
 
+def test_the_caller_may_choose_how_long_state_machines_wait(tmp_path: Path) -> None:
+    assert 0 < float(server_environment({}, 4600, tmp_path)["SFN_WAIT_SCALE"]) < 1
+    assert server_environment({"SFN_WAIT_SCALE": "1"}, 4600, tmp_path)["SFN_WAIT_SCALE"] == "1"
+
+
 def test_no_proxy_is_extended_not_replaced() -> None:
     assert client_environment({"NO_PROXY": "a,b"}, 1)["NO_PROXY"] == "a,b,127.0.0.1"
     assert client_environment({"no_proxy": "127.0.0.1"}, 1)["no_proxy"] == "127.0.0.1"
