@@ -22,6 +22,7 @@ from settings import Settings
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 TRANSFORM_LOGS = "/aws/sagemaker/TransformJobs"
 ENDPOINT_LOGS = "/aws/sagemaker/Endpoints"
+STATE_MACHINE_LOGS = "/aws/vendedlogs/states"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def _log_groups(settings: Settings) -> Iterator[Remain]:
     for prefix, keep in (
         (f"{ENDPOINT_LOGS}/{settings.endpoint_name}", False),
         (f"/aws/lambda/{of_stacks}", False),
+        (f"{STATE_MACHINE_LOGS}/{of_stacks}", kept),
         (of_stacks, kept),
     ):
         for name in _names(

@@ -1,12 +1,15 @@
 """A state machine as all of ours are: JSONata, traced, logged without the data it carries."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
 from stacks.constructs.common.log_group import log_group
+
+LOG_GROUP_PREFIX = "/aws/vendedlogs/states"
 
 
 class JsonataStateMachine(sfn.StateMachine):
@@ -35,10 +38,23 @@ class JsonataStateMachine(sfn.StateMachine):
                 include_execution_data=False,  # it would log every picture
             ),
         )
+        self._name_below_vendedlogs(logs)
         self.log_group = logs
         acknowledge_inline_policy(self)
         acknowledge_wildcard(
             self,
             "*",
             reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
+        )
+
+    def _name_below_vendedlogs(self, logs: aws_logs.LogGroup) -> None:
+        # Step Functions adds a group of any other name to one resource policy of the account, which
+        # takes 5,120 characters and keeps the groups that are gone:
+        # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-cwl
+        # The end of the name is the role's, which CloudFormation generates anew for every state
+        # machine it creates: it never meets a group that an earlier one left behind.
+        resource = logs.node.default_child
+        assert isinstance(resource, aws_logs.CfnLogGroup)
+        resource.log_group_name = (
+            f"{LOG_GROUP_PREFIX}/{cdk.Stack.of(self).stack_name}/{self.role.role_name}"
         )

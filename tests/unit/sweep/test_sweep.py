@@ -47,6 +47,7 @@ def left() -> None:
         make_serving(f"scones-{environment}", job=f"scones-{environment}-0123")
         make_log_group(f"/aws/sagemaker/Endpoints/scones-{environment}")
         make_log_group(f"/aws/lambda/Scones-{environment}-Storage-Handler")
+        make_log_group(f"/aws/vendedlogs/states/Scones-{environment}-Workflow/Role-0123")
         make_log_group(f"Scones-{environment}-Workflow-Logs")
         boto3.client("s3").create_bucket(Bucket=f"scones-{environment}-storage-databucket")
     for group in (TRAINING_LOGS, TRANSFORM_LOGS):
@@ -59,6 +60,7 @@ DEVS = [
     ("model", "scones-dev"),
     ("log group", "/aws/sagemaker/Endpoints/scones-dev"),
     ("log group", "/aws/lambda/Scones-dev-Storage-Handler"),
+    ("log group", "/aws/vendedlogs/states/Scones-dev-Workflow/Role-0123"),
     ("log group", "Scones-dev-Workflow-Logs"),
     (f"log stream of {TRAINING_LOGS}", "scones-dev-0123/algo-1"),
     (f"log stream of {TRANSFORM_LOGS}", "scones-dev-0123/algo-1"),
@@ -97,17 +99,19 @@ def test_delete_removes_all_but_buckets(capsys: pytest.CaptureFixture[str]) -> N
         streams = logs.describe_log_streams(logGroupName=group)["logStreams"]
         names = {stream["logStreamName"] for stream in streams}
         assert names == {"scones-dev2-0123/algo-1", "other/a"}
-    assert len(logs.describe_log_groups()["logGroups"]) == 5
+    assert len(logs.describe_log_groups()["logGroups"]) == 6
     assert len(boto3.client("sagemaker").list_models()["Models"]) == 1
 
 
 def test_logs_that_were_retained_are_kept() -> None:
-    make_log_group("Scones-prod-Workflow-Logs")
+    ours = "Scones-prod-Workflow-Logs", "/aws/vendedlogs/states/Scones-prod-Workflow/Role-0123"
+    for group in ours:
+        make_log_group(group)
     make_log_group("/aws/sagemaker/Endpoints/scones-prod")
 
     remains = {remain.name: remain.remove for remain in find(load("prod"))}
 
-    assert remains["Scones-prod-Workflow-Logs"] is None
+    assert [remains[group] for group in ours] == [None, None]
     assert remains["/aws/sagemaker/Endpoints/scones-prod"] is not None
 
 
