@@ -101,13 +101,23 @@ class StorageStack(cdk.Stack):
 
     def _complete_auto_delete_handler(self) -> None:
         # CDK has no properties for these. Without a log group, Lambda makes one on the first call,
-        # outside the stack, and it outlives the stack.
+        # outside the stack, and it outlives the stack; with CDK's managed policy, which allows to
+        # create any log group, a call that ends late makes even this one anew.
         provider = self.node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
+        assert isinstance(provider, cdk.CustomResourceProviderBase)
         handler, role = provider.node.find_child("Handler"), provider.node.find_child("Role")
         assert isinstance(handler, cdk.CfnResource)
         assert isinstance(role, cdk.CfnResource)
         logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
         handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)
+        role.add_property_deletion_override("ManagedPolicyArns")
+        provider.add_to_role_policy(
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": logs.log_group_arn,
+            }
+        )
         for resource in (handler, role):
             resource.add_property_override("Tags", tag_list(self._settings))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from aws_cdk.assertions import Template
@@ -59,6 +60,9 @@ def policies(stacks: Stacks) -> Iterator[Resource]:
     """Statements of all inline policies."""
     for resource in resources(stacks, "AWS::IAM::Policy").values():
         yield from resource["Properties"]["PolicyDocument"]["Statement"]
+    for resource in resources(stacks, "AWS::IAM::Role").values():
+        for policy in resource["Properties"].get("Policies", ()):
+            yield from policy["PolicyDocument"]["Statement"]
 
 
 def as_list(value: Any) -> list[Any]:
@@ -167,6 +171,17 @@ def pass_role_is_for_the_training_role_and_sagemaker_only(
         }
 
 
+def no_role_has_a_policy_of_others(stacks: Stacks, settings: Settings) -> None:
+    # AWSLambdaBasicExecutionRole, for one, may make any log group again after `cdk destroy`.
+    managed = {
+        logical_id
+        for logical_id, role in resources(stacks, "AWS::IAM::Role").items()
+        if "ManagedPolicyArns" in role["Properties"]
+    }
+
+    assert managed == set()
+
+
 # --- storage -------------------------------------------------------------------------------------
 
 
@@ -237,6 +252,38 @@ def state_machines_log_all_but_the_pictures(stacks: Stacks, settings: Settings) 
 
 def _name(group: Resource) -> Any:
     return group["Properties"].get("LogGroupName")
+
+
+def sagemaker_may_log_and_no_more(stacks: Stacks, settings: Settings) -> None:
+    """Each action where the service authorization reference has it, or denials of AWS do."""
+    roles = {
+        logical_id
+        for logical_id, role in resources(stacks, "AWS::IAM::Role").items()
+        if "sagemaker.amazonaws.com" in str(role["Properties"]["AssumeRolePolicyDocument"])
+    }
+    for policy in resources(stacks, "AWS::IAM::Policy").values():
+        (role,) = policy["Properties"]["Roles"]
+        if role["Ref"] not in roles:
+            continue
+        allowed: dict[str, set[tuple[str, str]]] = {}
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            for action, arn in product(
+                as_list(statement["Action"]), as_list(statement["Resource"])
+            ):
+                if action.startswith("logs:"):
+                    _, _, name = arn["Fn::Join"][1][-1].partition(":log-group:")
+                    group, separator, stream = name.partition(":log-stream:")
+                    allowed.setdefault(group, set()).add((action, separator + stream))
+        assert allowed
+        for actions in allowed.values():
+            assert actions == {
+                ("logs:CreateLogGroup", ""),
+                ("logs:CreateLogGroup", ":log-stream:"),
+                ("logs:DescribeLogStreams", ""),
+                ("logs:DescribeLogStreams", ":log-stream:"),
+                ("logs:CreateLogStream", ":log-stream:*"),
+                ("logs:PutLogEvents", ":log-stream:*"),
+            }
 
 
 # --- alarms --------------------------------------------------------------------------------------
@@ -314,10 +361,12 @@ INVARIANTS = (
     no_action_is_a_wildcard,
     any_resource_only_where_aws_has_nothing_narrower,
     pass_role_is_for_the_training_role_and_sagemaker_only,
+    no_role_has_a_policy_of_others,
     buckets_are_encrypted_private_and_tls_only,
     one_switch_decides_what_outlives_the_stacks,
     every_function_writes_to_a_log_group_of_its_stack,
     state_machines_log_all_but_the_pictures,
+    sagemaker_may_log_and_no_more,
     every_function_of_ours_has_its_errors_watched,
     numbers_are_ordinary,
 )

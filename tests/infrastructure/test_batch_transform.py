@@ -181,5 +181,17 @@ def test_the_model_may_log_as_transform_job_too(templates: Templates, environmen
     assert f":/aws/sagemaker/Endpoints/scones-{environment}:log-stream:*" in logs
 
 
+def test_the_model_may_list_the_manifests_of_its_jobs_only(
+    templates: Templates, environment: str
+) -> None:
+    (listing,) = (
+        statement
+        for statement in statements(templates(environment)["Inference"], "ImageEndpointModelRole")
+        if "s3:ListBucket" in as_list(statement["Action"])
+    )
+
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "batch/output/*"}}
+
+
 def test_handler_and_message_name_as_many_pictures() -> None:
     assert constant("write_predictions", "MAX_NAMED") == workflow_expressions.MAX_NAMED

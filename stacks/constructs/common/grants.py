@@ -30,6 +30,12 @@ def allow(
         acknowledge_granted_wildcard(grantee, on, reason=why_wildcard)
 
 
+def allow_listing(grantee: iam.IGrantable, bucket_arn: str, prefix: str) -> None:
+    """Let the grantee's role list the keys of a bucket by `prefix`, which may end in "*"."""
+    conditions = {"StringLike": {"s3:prefix": prefix}}
+    allow(grantee, "s3:ListBucket", on=bucket_arn, conditions=conditions)
+
+
 def service_names(prefix: str) -> list[str]:
     """Return the names a service may have in a condition; in China, some end in ".cn"."""
     return [f"{prefix}.amazonaws.com", f"{prefix}.amazonaws.com.cn"]

@@ -10,13 +10,6 @@ from stacks.constructs.common.acknowledge import acknowledge_inline_policy
 from stacks.constructs.common.algorithm_image import AlgorithmImage
 from stacks.constructs.common.grants import allow
 
-LOGGING = (
-    "logs:CreateLogGroup",
-    "logs:CreateLogStream",
-    "logs:DescribeLogStreams",
-    "logs:PutLogEvents",
-)
-
 
 class SageMakerRole(iam.Role):
     """Pulls the algorithm's image, writes logs and metrics; S3 is granted by the user.
@@ -57,10 +50,14 @@ class SageMakerRole(iam.Role):
             resource_name=log_group_name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        allow(self, *LOGGING, on=log_group_arn)
+        # The reference has these two actions on the group; denials have them on what looks like a
+        # stream without a name.
+        for group in (log_group_arn, f"{log_group_arn}:log-stream:"):
+            allow(self, "logs:CreateLogGroup", "logs:DescribeLogStreams", on=group)
         allow(
             self,
-            *LOGGING,
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
             on=f"{log_group_arn}:log-stream:*",
             why_wildcard="SageMaker chooses the names of the log streams.",
         )

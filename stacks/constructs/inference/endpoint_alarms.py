@@ -61,18 +61,16 @@ class EndpointAlarms(Construct):
             reason="The update itself watches them, and a rule of the workflow stack tells of "
             "every alarm of the environment.",
         )
-        stack = cdk.Stack.of(self)
         allow(
             role,
             "cloudwatch:DescribeAlarms",
-            on=stack.format_arn(
+            on=cdk.Stack.of(self).format_arn(
                 service="cloudwatch",
                 resource="alarm",
-                resource_name=f"{stack.stack_name}-*",
+                resource_name="*",
                 arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
             ),
-            why_wildcard="By the prefix of generated names: the alarms themselves depend on the "
-            "role, by way of endpoint configuration and model.",
+            why_wildcard="CloudWatch checks DescribeAlarms on alarm:*, whichever alarms it names.",
         )
 
     def _alarm(

@@ -16,7 +16,7 @@ from stacks.constructs.common.encryption_key import (
     allow_writing,
     volume_key,
 )
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, allow_listing
 from stacks.constructs.common.sagemaker_role import SageMakerRole
 from stacks.constructs.inference.endpoint_alarms import EndpointAlarms
 from stacks.constructs.inference.endpoint_scaling import EndpointScaling
@@ -159,7 +159,8 @@ class ImageEndpoint(Construct):
             on=data_bucket.arn_for_objects("*"),
             why_wildcard="A manifest may name any picture of the data bucket.",
         )
-        allow(role, "s3:ListBucket", on=data_bucket.bucket_arn)
+        # SageMaker lists the manifest as the role before it accepts the job.
+        allow_listing(role, data_bucket.bucket_arn, f"{OUTPUT}/*")
         allow(
             role,
             "s3:PutObject",

@@ -24,7 +24,7 @@ from stacks.constructs.common.encryption_key import (
     allow_volumes,
     volume_key,
 )
-from stacks.constructs.common.grants import allow, service_names
+from stacks.constructs.common.grants import allow, allow_listing, service_names
 from stacks.constructs.common.operational_alarm import any_error
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.sagemaker_role import SageMakerRole
@@ -135,13 +135,13 @@ class TrainingJob(Construct):
             on=artifact_bucket.arn_for_objects(f"{CHECKPOINTS}/*"),
             why_wildcard="Each training job has a folder of its own below checkpoints/.",
         )
-        _allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
+        allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
 
     def _allow_initial_model(self, role: iam.Role, url: str) -> None:
         bucket, _, key = url.removeprefix("s3://").partition("/")
         arn = cdk.Stack.of(self).format_arn(service="s3", region="", account="", resource=bucket)
         allow(role, "s3:GetObject", on=f"{arn}/{key}")
-        _allow_listing(role, arn, key)
+        allow_listing(role, arn, key)
 
     def _provider(
         self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
@@ -234,8 +234,3 @@ def _optional_properties(settings: Settings, artifact_bucket: s3.IBucket) -> dic
 def _longest_job_minutes(settings: Settings) -> int:
     training = settings.training
     return training.spot.max_wait_minutes if training.spot.enabled else training.max_runtime_minutes
-
-
-def _allow_listing(role: iam.Role, bucket_arn: str, prefix: str) -> None:
-    conditions = {"StringLike": {"s3:prefix": prefix}}
-    allow(role, "s3:ListBucket", on=bucket_arn, conditions=conditions)
