@@ -24,7 +24,7 @@ from benchmarks.cloud import POLL_SECONDS, Cloud, execute
 from benchmarks.rows import Findings, Row
 from benchmarks.ways import ExecutionFailedError, portions
 from benchmarks.workflow import comparator_way
-from stacks.constructs.workflow.workflow_expressions import MAX_IMAGES
+from stacks.constructs.workflow.picture_results import MAX_IMAGES
 
 PICTURES = (100, 1_000)
 UPLOADS_AT_ONCE = 16

@@ -21,7 +21,7 @@ from benchmarks.cloud import Cloud, definition, execute, map_output_bytes
 from benchmarks.comparator import workflow as comparator
 from benchmarks.rows import Findings, Row
 from benchmarks.ways import Timed, Way, in_words, portions, time_both
-from stacks.constructs.workflow.workflow_expressions import MAX_IMAGES
+from stacks.constructs.workflow.picture_results import MAX_IMAGES
 
 PICTURES = (1, 40, 200, 1000)
 COLD_PICTURES = (1, 40)

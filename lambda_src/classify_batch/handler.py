@@ -29,7 +29,7 @@ from lambda_src.classify_image.handler import (
     runtime,
 )
 from lambda_src.classify_image.handler import lambda_handler as classify_image
-from lambda_src.filter_confidence.handler import lambda_handler as filter_confidence
+from lambda_src.filter_confidence.handler import judge
 from lambda_src.serialize_image.handler import InvalidImageReference
 from lambda_src.serialize_image.handler import lambda_handler as serialize_image
 
@@ -197,7 +197,7 @@ def _classify(key: str | None, item: dict[str, Any]) -> dict[str, Any]:
             f"s3://{DATA_BUCKET} in the column (or member) key"
         )
     read = serialize_image({"s3_bucket": DATA_BUCKET, "s3_key": key}, None)
-    return filter_confidence(classify_image(read["body"], None)["body"], None)
+    return judge(classify_image(read["body"], None)["body"])
 
 
 def _raise_for(faults: list[Exception], pictures: int) -> None:

@@ -1,5 +1,6 @@
 """Third step for one picture: name the best class and hold it against the threshold."""
 
+import json
 import os
 from typing import Any
 
@@ -17,12 +18,32 @@ class ClassCountMismatch(Exception):
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Accepts (200) or rejects (406, or by raising) a picture by the best class's probability.
+    """Return what `judge` makes of the picture, or raise its rejection, and log the verdict.
+
+    The line in the log is what the metric `Pictures` counts.
+
+    Raises:
+        ConfidenceThresholdNotMet: the picture is rejected, and the settings want it raised.
+        ClassCountMismatch: see `judge`.
+    """
+    judged = judge(event)
+    body = judged["body"]
+    accepted = judged["statusCode"] == 200
+    line = {"verdict": "Accepted" if accepted else "Rejected"}
+    for name in ("s3_bucket", "s3_key", "label", "confidence"):
+        line[name] = body[name]
+    print(json.dumps(line))
+    if STYLE == "raise" and not accepted:
+        raise ConfidenceThresholdNotMet(body["reason"])
+    return judged
+
+
+def judge(event: dict[str, Any]) -> dict[str, Any]:
+    """Accept (200) or reject (406) a picture by the best class's probability.
 
     The threshold itself is accepted: the question is whether the confidence is *below* it.
 
     Raises:
-        ConfidenceThresholdNotMet: the picture is rejected, and the settings want it raised.
         ClassCountMismatch: there are not as many probabilities as class names.
     """
     inferences: list[float] = event["inferences"]
@@ -45,6 +66,4 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if confidence >= THRESHOLD:
         return {"statusCode": 200, "body": body}
     reason = f"best class {label} has confidence {confidence:.3f}, below the threshold {THRESHOLD}"
-    if STYLE == "raise":
-        raise ConfidenceThresholdNotMet(reason)
     return {"statusCode": 406, "body": {**body, "reason": reason}}

@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lambda_src.filter_confidence.handler import lambda_handler as filter_confidence
+from lambda_src.filter_confidence.handler import judge
 
 # Outputs that are read at the same time. More do not help one processor.
 THREADS = 32
@@ -116,7 +116,7 @@ def _line(event: dict[str, Any], key: str) -> Line:
         reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}'
         return _failed(key, "InvalidPrediction", reason)
     picture = {"s3_bucket": bucket, "s3_key": key, "inferences": inferences}
-    verdict = filter_confidence(picture, None)
+    verdict = judge(picture)
     body = verdict["body"]
     return {
         "key": key,

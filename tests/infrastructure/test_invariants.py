@@ -11,7 +11,7 @@ from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
 from stacks.constructs.common.lambda_task import CRASHES
 from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
-from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
+from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
 from tests.infrastructure.invariants import (
     INVARIANTS,
     Resource,
@@ -121,11 +121,12 @@ def test_every_error_of_a_picture_is_caught_inside_the_map(
     templates: Templates, environment: str
 ) -> None:
     items = states(templates(environment)["Workflow"])["Classify images"]
-    tasks = [
-        state for state in items["ItemProcessor"]["States"].values() if state["Type"] == "Task"
-    ]
+    by_name = items["ItemProcessor"]["States"]
+    tasks = [state for state in by_name.values() if state["Type"] == "Task"]
 
-    assert len(tasks) == 3
+    # Each state that a picture enters is billed, so the fourth is for those that fail.
+    assert (len(tasks), len(by_name)) == (3, 4)
+    assert tasks[-1]["End"] is by_name["Failed"]["End"] is True
     assert items["MaxConcurrency"] == load(environment).workflow.max_concurrency
     for task in tasks:
         assert task["Catch"][0]["ErrorEquals"] == ["States.ALL"]

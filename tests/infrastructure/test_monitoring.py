@@ -237,19 +237,27 @@ def test_what_executions_tell_of_themselves_is_shown_only(template: Template) ->
 # --- pictures ------------------------------------------------------------------------------------
 
 
-def test_pictures_are_counted_by_the_states_that_they_end_in() -> None:
+def test_pictures_are_counted_in_the_logs_that_name_their_verdicts() -> None:
     templates = templates_with()
 
-    (filter_,) = templates["Monitoring"].find_resources("AWS::Logs::MetricFilter").values()
-    properties = plain(filter_["Properties"])
-    assert properties["LogGroupName"] == "ClassificationStateMachineLogs"
-    (metric,) = properties["MetricTransformations"]
-    assert (metric["MetricNamespace"], metric["MetricName"]) == ("Scones/test", "Pictures")
-    assert metric["MetricValue"] == "1"
-    assert metric["Dimensions"] == [{"Key": "Verdict", "Value": "$.details.name"}]
-    names = re.findall(r'\$\.details\.name = "(\w+)"', properties["FilterPattern"])
-    assert '$.type = "PassStateEntered"' in properties["FilterPattern"]
-    in_map = states(templates["Workflow"])["Classify images"]["ItemProcessor"]["States"]
-    assert sorted(names) == sorted(
-        name for name, state in in_map.items() if state["Type"] == "Pass" and state.get("End")
+    by_log = {
+        properties["LogGroupName"]: properties
+        for each in templates["Monitoring"].find_resources("AWS::Logs::MetricFilter").values()
+        for properties in [plain(each["Properties"])]
+    }
+    of_filter = by_log["FilterConfidenceLogs"]
+    of_machine = by_log["ClassificationStateMachineLogs"]
+    assert len(by_log) == 2
+    for properties, verdict in ((of_filter, "$.verdict"), (of_machine, "$.details.name")):
+        (metric,) = properties["MetricTransformations"]
+        assert (metric["MetricNamespace"], metric["MetricName"]) == ("Scones/test", "Pictures")
+        assert metric["MetricValue"] == "1"
+        assert metric["Dimensions"] == [{"Key": "Verdict", "Value": verdict}]
+    assert of_filter["FilterPattern"] == (
+        '{ ($.verdict = "Accepted") || ($.verdict = "Rejected") }'
     )
+    assert of_machine["FilterPattern"] == (
+        '{ ($.type = "PassStateEntered") && ($.details.name = "Failed") }'
+    )
+    in_map = states(templates["Workflow"])["Classify images"]["ItemProcessor"]["States"]
+    assert in_map["Failed"]["Type"] == "Pass"

@@ -42,7 +42,7 @@ def test_an_unusable_input_is_refused_in_words(
     assert state["executionArn"] in message["Message"]
 
 
-def test_an_execution_that_dies_in_the_map_is_told_of_once(
+def test_keys_that_leave_no_room_for_the_results_are_refused_before_any_call(
     deployment: Deployment, messages: Messages
 ) -> None:
     # Just about fits as input; the results repeat the keys beside the errors.
@@ -50,10 +50,27 @@ def test_an_execution_that_dies_in_the_map_is_told_of_once(
 
     state = deployment.execute({"images": images})
 
-    assert (state["status"], state["error"]) == ("FAILED", "States.DataLimitExceeded")
+    assert (state["status"], state["error"]) == ("FAILED", "InvalidInput")
+    assert state["cause"].startswith("500 images with these buckets and keys; ")
     (message,) = messages(1)
     assert message["Subject"] == "Scones dev: an execution failed"
-    assert "\nStates.DataLimitExceeded\n" in message["Message"]
+    assert state["cause"] in message["Message"]
+
+
+def test_the_longest_keys_have_a_result_for_each_image(
+    deployment: Deployment, messages: Messages
+) -> None:
+    keys = [f"{number:03}".ljust(1024, "k") for number in range(177)]
+
+    output = deployment.classify(*keys)
+
+    assert output["counts"] == {"images": 177, "accepted": 0, "rejected": 0, "failed": 177}
+    assert {result["statusCode"] for result in output["results"]} == {404}
+    assert [result["body"] for result in output["results"]] == [
+        deployment.image(key) for key in keys
+    ]
+    (message,) = messages(1)
+    assert "... and 157 more" in message["Message"]
 
 
 def test_a_stopped_execution_is_told_of_once(deployment: Deployment, messages: Messages) -> None:

@@ -1,6 +1,7 @@
 """JSONata of the bulk state machine: how its input is read, and refused."""
 
-from stacks.constructs.workflow.workflow_expressions import expression, message
+from stacks.constructs.common.expression import expression
+from stacks.constructs.workflow.workflow_expressions import message
 
 # The folder of the results, in the bucket of the artifacts.
 RESULTS = "bulk"

@@ -11,7 +11,7 @@ from stacks.constructs.batch.bulk_expressions import RESULTS
 from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
+from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
 
 # The steps of the workflow, which a batch takes each picture through.
 STEPS = ("serialize_image", "classify_image", "filter_confidence")

@@ -1,7 +1,8 @@
 """JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
 
 from stacks.constructs.common.error_cause import readable, text_member
-from stacks.constructs.workflow.workflow_expressions import expression, message
+from stacks.constructs.common.expression import expression
+from stacks.constructs.workflow.workflow_expressions import message
 
 # Prefixes in the data bucket: of manifests, and of what becomes of each.
 INPUT = "batch/input"

@@ -20,8 +20,7 @@ from stacks.constructs.monitoring.execution_widgets import (
 )
 from stacks.constructs.monitoring.graph import COLUMNS, GREEN, ORANGE, RED, graph
 from stacks.constructs.monitoring.picture_path import PicturePath
-from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
-from stacks.constructs.workflow.classification_workflow import VERDICTS
+from stacks.constructs.monitoring.verdict_metrics import VERDICTS, VerdictMetrics
 
 VERDICT_COLOURS = dict(zip(VERDICTS, (GREEN, ORANGE, RED), strict=True))
 

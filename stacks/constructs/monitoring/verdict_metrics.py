@@ -1,4 +1,4 @@
-"""How many pictures were accepted, rejected and failed, counted in the state machine's log."""
+"""How many pictures were accepted, rejected and failed, counted in logs."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
@@ -6,18 +6,20 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.monitoring.graph import FIVE_MINUTES
-from stacks.constructs.workflow.classification_workflow import VERDICTS, ClassificationWorkflow
+from stacks.constructs.workflow.classification_workflow import FAILED, ClassificationWorkflow
 
 METRIC = "Pictures"
 DIMENSION = "Verdict"
+VERDICTS = ("Accepted", "Rejected", FAILED)
 
 
 class VerdictMetrics(Construct):
     """The metric `Pictures` of the namespace `Scones/<environment>`, by `Verdict`.
 
-    The log names every state that is entered, without its data: nothing in the workflow has to
-    count, and no call publishes anything. A value of a dimension comes from the log, so that the
-    environment has to be in the namespace.
+    filter_confidence logs a line for each picture that it accepts or rejects; a picture that fails
+    may never get there, but the log of the state machine names the state that it ends in. No call
+    publishes anything. A value of a dimension comes from the log, so that the environment has to
+    be in the namespace.
     """
 
     def __init__(
@@ -30,20 +32,42 @@ class VerdictMetrics(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._namespace = f"Scones/{settings.environment}"
-        entered = logs.FilterPattern.string_value("$.type", "=", "PassStateEntered")
-        verdicts = (
-            logs.FilterPattern.string_value("$.details.name", "=", verdict) for verdict in VERDICTS
+        is_ = logs.FilterPattern.string_value
+        self._count(
+            "Filter",
+            "$.verdict",
+            log_group=workflow.verdict_log,
+            pattern=logs.FilterPattern.any(
+                *(is_("$.verdict", "=", each) for each in VERDICTS if each != FAILED)
+            ),
         )
+        self._count(
+            "FailedFilter",
+            "$.details.name",
+            log_group=workflow.state_machine.log_group,
+            pattern=logs.FilterPattern.all(
+                is_("$.type", "=", "PassStateEntered"), is_("$.details.name", "=", FAILED)
+            ),
+        )
+
+    def _count(
+        self,
+        construct_id: str,
+        verdict: str,
+        *,
+        log_group: logs.ILogGroup,
+        pattern: logs.IFilterPattern,
+    ) -> None:
         logs.MetricFilter(
             self,
-            "Filter",
-            log_group=workflow.state_machine.log_group,
-            filter_pattern=logs.FilterPattern.all(entered, logs.FilterPattern.any(*verdicts)),
+            construct_id,
+            log_group=log_group,
+            filter_pattern=pattern,
             metric_namespace=self._namespace,
             metric_name=METRIC,
             metric_value="1",
             unit=cloudwatch.Unit.COUNT,
-            dimensions={DIMENSION: "$.details.name"},
+            dimensions={DIMENSION: verdict},
         )
 
     def metric(self, verdict: str, *, color: str) -> cloudwatch.Metric:

@@ -14,7 +14,7 @@ def report_rejections(
 ) -> sfn.Choice:
     """Nothing to say, or one message, then the end that `workflow.on_rejection` names.
 
-    Takes `counts` and `results` as `workflow_expressions.RESULTS` makes them; `message` is one of
+    Takes `counts` and `results` as `picture_results.RESULTS` makes them; `message` is one of
     `workflow_expressions.message`.
     """
     done = sfn.Succeed.jsonata(scope, "Done")

@@ -1,6 +1,7 @@
 """The state machine: serialize -> classify -> filter for each picture, then a Choice to SNS.
 
-States are written in JSONata; the longer expressions are in workflow_expressions.py.
+States are written in JSONata: picture_results.py has what becomes of a picture,
+workflow_expressions.py what is said of all of them.
 """
 
 import aws_cdk as cdk
@@ -13,6 +14,7 @@ from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
 from stacks.constructs.notifications.rejection_report import report_rejections
 from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.workflow import picture_results as results
 from stacks.constructs.workflow import workflow_expressions as expressions
 
 # classify_image raises the last one for everything transient at the endpoint.
@@ -21,8 +23,8 @@ FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(1), cdk.Duration.seconds(20)
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
-# States that each picture ends in; what it ends in is written into the log of the state machine.
-VERDICTS = ("Accepted", "Rejected", "Failed")
+# The state that failed pictures end in; the log of the state machine names it.
+FAILED = "Failed"
 
 
 class ClassificationWorkflow(Construct):
@@ -36,7 +38,7 @@ class ClassificationWorkflow(Construct):
         settings: Settings,
         serialize_image: lambda_.IFunction,
         classify_image: lambda_.IFunction,
-        filter_confidence: lambda_.IFunction,
+        filter_confidence: lambda_.Function,
         publisher: TopicPublisher,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -44,7 +46,7 @@ class ClassificationWorkflow(Construct):
             self,
             "Read input",
             comment="Takes a list of images, or one image as the event itself",
-            outputs=expressions.READ_INPUT,
+            outputs=results.read_input(len(settings.dataset.classes)),
         )
         check_input = sfn.Choice.jsonata(self, "Is the input usable?")
         self.functions = {
@@ -52,20 +54,19 @@ class ClassificationWorkflow(Construct):
             "classify": classify_image,
             "filter": filter_confidence,
         }
+        self.verdict_log = filter_confidence.log_group
         functions = list(self.functions.values())
         classify_images = self._classify_images(settings, functions)
         definition = read_input.next(
             check_input.when(
-                sfn.Condition.jsonata(expressions.INPUT_IS_USABLE),
+                sfn.Condition.jsonata(results.INPUT_IS_USABLE),
                 classify_images.next(
                     report_rejections(
                         self, settings=settings, publisher=publisher, message=expressions.MESSAGE
                     )
                 ),
             ).otherwise(
-                sfn.Fail.jsonata(
-                    self, "Invalid input", error="InvalidInput", cause=expressions.INVALID_INPUT
-                )
+                sfn.Fail.jsonata(self, "Invalid input", error="InvalidInput", cause=results.PROBLEM)
             )
         )
         self.state_machine = JsonataStateMachine(
@@ -79,46 +80,50 @@ class ClassificationWorkflow(Construct):
         acknowledge_calls(self.state_machine, functions)
 
     def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
-        """The Map: every item ends as accepted, rejected or failed, never as an error."""
-        failed = sfn.Pass.jsonata(self, "Failed", outputs=expressions.FAILED)
-        names = ("Serialize image", "Classify image", "Filter confidence")
-        serialize, classify, filter_ = (
-            self._invoke(name, function) for name, function in zip(names, functions, strict=True)
+        """The Map: every item ends as accepted, rejected or failed, never as an error.
+
+        Step Functions bills each state that is entered, so a picture that is not in trouble enters
+        the three tasks only.
+        """
+        classes = len(settings.dataset.classes)
+        tasks = (
+            self._invoke("Serialize image", functions[0]),
+            self._invoke("Classify image", functions[1]),
+            self._invoke("Filter confidence", functions[2], outputs=results.judged(classes)),
         )
-        rejected = sfn.Pass.jsonata(self, "Rejected", outputs=expressions.REJECTED)
+        serialize, classify, filter_ = tasks
         if settings.workflow.rejection_style == "raise":
             filter_.add_catch(
-                rejected, errors=[REJECTION_ERROR], outputs=expressions.CAUGHT_REJECTION
+                sfn.Pass.jsonata(self, "Rejected"),
+                errors=[REJECTION_ERROR],
+                outputs=results.raised(classes),
             )
-        for task in (serialize, classify, filter_):
-            task.add_catch(failed, outputs=expressions.CAUGHT)
-        verdict = (
-            sfn.Choice.jsonata(self, "Confident enough?")
-            .when(
-                sfn.Condition.jsonata("{% $states.input.statusCode = 200 %}"),
-                sfn.Pass.jsonata(self, "Accepted", outputs=expressions.ACCEPTED),
-            )
-            .otherwise(rejected)
-        )
+        failed = sfn.Pass.jsonata(self, FAILED)
+        for task in tasks:
+            task.add_catch(failed, outputs=results.FAILED)
         images = sfn.Map.jsonata(
             self,
             "Classify images",
             items=sfn.ProvideItems.jsonata("{% $states.input.images %}"),
             max_concurrency=settings.workflow.max_concurrency,
-            outputs=expressions.RESULTS,
+            outputs=results.RESULTS,
         )
-        images.item_processor(serialize.next(classify).next(filter_).next(verdict))
+        images.item_processor(serialize.next(classify).next(filter_))
         return images
 
-    def _invoke(self, name: str, function: lambda_.IFunction) -> LambdaTask:
-        # Each function takes the body of the one before; the filter's whole answer is the result.
-        payload = "$states.result.Payload"
-        is_last = name == "Filter confidence"
+    def _invoke(
+        self,
+        name: str,
+        function: lambda_.IFunction,
+        *,
+        outputs: str = "{% $states.result.Payload.body %}",
+    ) -> LambdaTask:
+        # Each function takes the body of the one before.
         return LambdaTask(
             self,
             name,
             function=function,
-            outputs=f"{{% {payload} %}}" if is_last else f"{{% {payload}.body %}}",
+            outputs=outputs,
             errors=TRANSIENT_ERRORS,
             interval=FIRST_RETRY,
             max_attempts=5,

@@ -1,130 +1,21 @@
-"""JSONata of the state machine: what its states read, decide and say.
-
-An expression is one object constructor on purpose: a key whose value is undefined is then left
-out, where Step Functions would fail a template with one expression per key.
-"""
+"""JSONata of what a state machine says of its results, and of the notices of events."""
 
 from stacks.constructs.common.error_cause import readable
-
-# About 21 history events and at most some 450 bytes of result a picture: this many stay clear of
-# the 25,000 events of an execution and of the 256 KiB of its state.
-MAX_IMAGES = 500
+from stacks.constructs.common.expression import expression
 
 # Pictures named in the notification, of each kind.
 MAX_NAMED = 20
 
-# Characters that Step Functions takes as a cause, and those of them that a notice repeats.
+# Characters of the list of pictures. Step Functions takes 32,768 as a cause. SNS takes 262,144
+# bytes as a message, and a character may be 12 bytes of JSON.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html
-LONGEST_CAUSE = 32_768
+MAX_TEXT = 20_000
+# Characters of a cause that a notice repeats.
 MAX_CAUSE = 2000
 
 # SNS sends no more than 1,600 bytes to a phone, which may be two a character, and bills each 140.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_SMS = 600
-
-# Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
-# the picture is at fault. Any other error is ours, 500.
-STATUS_OF_ERROR = {
-    "InvalidImageReference": 400,
-    "ImageAccessDenied": 403,
-    "ImageNotFound": 404,
-    "ImageTooLarge": 413,
-    "TooManyPixels": 413,
-    "TooManyScans": 413,
-    "NotAnImage": 415,
-    "UnsupportedImageFormat": 415,
-    "ImageDamaged": 422,
-    "ImageEmpty": 422,
-    "ImageRefused": 422,
-    "ImageTruncated": 422,
-}
-
-
-def expression(text: str) -> str:
-    """The JSONata on one line, as Step Functions takes it."""
-    return "{% " + " ".join(line.strip() for line in text.strip().splitlines()) + " %}"
-
-
-READ_INPUT = expression(
-    '{"images": $exists($states.input.images) ? $states.input.images : [$states.input]}'
-)
-
-INPUT_IS_USABLE = expression(
-    f"""
-    $type($states.input.images) = "array" and $count($states.input.images) <= {MAX_IMAGES}
-    """
-)
-
-INVALID_INPUT = expression(
-    f"""
-    $type($states.input.images) = "array"
-      ? $string($count($states.input.images)) & " images; an execution takes at most {MAX_IMAGES}: "
-        & "for thousands of them, python -m classify"
-      : "images is of type " & $type($states.input.images) & "; expected a list of "
-        & "{{s3_bucket, s3_key}}"
-    """
-)
-
-_STATUS_TABLE = ", ".join(f'"{error}": {status}' for error, status in STATUS_OF_ERROR.items())
-
-# Without image_data: the picture and the cause together may exceed what a state can carry.
-CAUGHT = expression(
-    """
-    {
-      "error": $states.errorOutput,
-      "body": $type($states.input) = "object"
-        ? {"s3_bucket": $states.input.s3_bucket, "s3_key": $states.input.s3_key} : {}
-    }
-    """
-)
-
-FAILED = expression(
-    f"""
-    (
-      $error := $states.input.error;
-      $status := $lookup({{{_STATUS_TABLE}}}, $error.Error);
-      {{
-        "verdict": "failed",
-        "statusCode": $exists($status) ? $status : 500,
-        "error": $error.Error,
-        "cause": $substring({readable("$error.Cause")}, 0, 250),
-        "body": $states.input.body
-      }}
-    )
-    """
-)
-
-# The filter that raises says the reason only; its input still has the probabilities.
-CAUGHT_REJECTION = expression(
-    f"""
-    {{
-      "statusCode": 406,
-      "body": $merge([$states.input, {{"reason": {readable("$states.errorOutput.Cause")}}}])
-    }}
-    """
-)
-
-ACCEPTED = expression('$merge([{"verdict": "accepted"}, $states.input])')
-REJECTED = expression('$merge([{"verdict": "rejected"}, $states.input])')
-
-# [...] keeps a single result a list.
-RESULTS = expression(
-    """
-    (
-      $results := [$states.result];
-      $of := function($verdict) { $count($results[verdict = $verdict]) };
-      {
-        "counts": {
-          "images": $count($results),
-          "accepted": $of("accepted"),
-          "rejected": $of("rejected"),
-          "failed": $of("failed")
-        },
-        "results": $results
-      }
-    )
-    """
-)
 
 ALL_ACCEPTED = expression("$states.input.counts.accepted = $states.input.counts.images")
 
@@ -146,11 +37,11 @@ _LISTING = f"""
     }};
     $summary := $counts.accepted & " accepted, " & $counts.rejected & " rejected, "
       & $counts.failed & " failed of " & $counts.images & " images.\\n";
-    $text := $summary
+    $text := $substring($summary
       & $listing("Rejected, to be looked at by a person:", "rejected",
           function($one) {{ $one.body.reason }})
       & $listing("Failed:", "failed",
-          function($one) {{ $one.error & ": " & $one.cause }});
+          function($one) {{ $one.error & ": " & $one.cause }}), 0, {MAX_TEXT});
 """
 
 THIS_EXECUTION = "$states.context.Execution.Id"
@@ -170,7 +61,7 @@ def message(where: str) -> str:
 
 MESSAGE = message('"the output of the execution\\n" & $states.context.Execution.Id')
 
-MESSAGE_FOR_CAUSE = expression(f"( {_LISTING} $substring($text, 0, {LONGEST_CAUSE}) )")
+MESSAGE_FOR_CAUSE = expression(f"( {_LISTING} $text )")
 
 
 def subject(environment: str) -> str:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 from PIL import Image
 
-from stacks.constructs.workflow.workflow_expressions import STATUS_OF_ERROR
+from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
 
 ENVIRONMENT = {
     "AWS_RETRY_MODE": "adaptive",
@@ -100,13 +100,16 @@ def parts() -> list[str]:
     return [each["Key"] for each in listed.get("Contents", [])]
 
 
-def test_each_picture_gets_one_line_in_order(handler: ModuleType, endpoint: Endpoint) -> None:
+def test_each_picture_gets_one_line_in_order(
+    handler: ModuleType, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
     for key, red in (("sure.png", 255), ("unsure.png", 128), ("note.txt", b"hello")):
         put(key, red)
     rows = ["sure.png", {"key": "unsure.png"}, "note.txt", "gone.png", {"name": "x"}, "sure.png"]
 
     answer = handler.lambda_handler(event(*rows, first=40), ENOUGH)
 
+    assert capsys.readouterr().out == ""  # and none in the log
     assert answer["first"] == 40
     assert answer["counts"] == {"accepted": 2, "rejected": 1, "failed": 3}
     lines = part(answer["part"])

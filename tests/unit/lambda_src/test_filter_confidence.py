@@ -1,3 +1,5 @@
+import json
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -61,3 +63,29 @@ def test_a_rejection_can_be_raised(import_handler: Any) -> None:
 def test_a_model_of_other_classes_is_refused(handler: ModuleType, inferences: list[float]) -> None:
     with pytest.raises(handler.ClassCountMismatch, match=r"s3://pictures/one.png: .*2 classes"):
         handler.lambda_handler({**EVENT, "inferences": inferences}, None)
+
+
+@pytest.mark.parametrize("style", ["status", "raise"])
+@pytest.mark.parametrize(
+    ("inferences", "verdict"), [([0.95, 0.05], "Accepted"), ([0.6, 0.4], "Rejected")]
+)
+def test_each_verdict_is_one_line_of_the_log(
+    import_handler: Any,
+    capsys: pytest.CaptureFixture[str],
+    style: str,
+    inferences: list[float],
+    verdict: str,
+) -> None:
+    handler = imported(import_handler, style)
+
+    with suppress(handler.ConfidenceThresholdNotMet):
+        handler.lambda_handler({**EVENT, "s3_key": "two\nlines", "inferences": inferences}, None)
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "verdict": verdict,
+        **EVENT,
+        "s3_key": "two\nlines",
+        "label": "bicycle",
+        "confidence": max(inferences),
+    }

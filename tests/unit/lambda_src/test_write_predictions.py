@@ -74,9 +74,12 @@ MIXED: dict[str, str | None] = {
 GONE = {"key": "a/gone.png", "error": "ImageNotFound", "reason": "there is no such object"}
 
 
-def test_each_picture_gets_one_line_in_both_files(handler: ModuleType) -> None:
+def test_each_picture_gets_one_line_in_both_files(
+    handler: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(handler, MIXED, (GONE,), failure=FAILURE)
 
+    assert capsys.readouterr().out == ""  # and none in the log
     lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
     assert [(line["key"], line["status"], line["error"]) for line in lines] == [
         ("a/sure.png", "accepted", None),

@@ -53,16 +53,15 @@ def test_notices_have_a_form_for_phones_too(message: str) -> None:
     assert by_protocol["sms"] == by_protocol["default"] == evaluate(message, states)
 
 
+@pytest.mark.parametrize("key", ["\x01", '"', "\u20ac", "\U0001f600"])
+def test_the_longest_message_is_one_that_sns_takes(key: str) -> None:
+    states = states_with(20, key=key * 3000)
+
+    for message in (expressions.MESSAGE, expressions.shorter_for_phones(expressions.MESSAGE)):
+        assert len(evaluate(message, states).encode()) <= 262_144
+
+
 def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
     states = states_with(20, key="x" * 3000)
 
-    assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.LONGEST_CAUSE
-
-
-def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
-    states: dict[str, Any] = {"input": {"images": [{}] * (expressions.MAX_IMAGES + 1)}}
-
-    assert evaluate(expressions.INPUT_IS_USABLE, states) is False
-    said = evaluate(expressions.INVALID_INPUT, states)
-    assert said.startswith("501 images; an execution takes at most 500: ")
-    assert said.endswith("python -m classify")
+    assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.MAX_TEXT < 32_768

@@ -1,0 +1,213 @@
+"""What becomes of a picture, and that the results of all fit into a state of the execution."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.constructs.workflow import picture_results as results
+from tests.unit.stacks.evaluation import evaluate
+
+IMAGE = {"s3_bucket": "pictures", "s3_key": "one.png"}
+JUDGED = {**IMAGE, "label": "bicycle", "confidence": 0.99, "threshold": 0.93}
+REASON = "best class bicycle has confidence 0.600, below the threshold 0.93"
+
+# The longest name of a bucket, and keys of the most bytes that S3 takes.
+BUCKET = "b" * 63
+LONGEST_KEYS = {
+    "ASCII": "k" * 1024,
+    "escaped": '"' * 1024,
+    "control": "\x01" * 1024,
+    "three bytes": "\u20ac" * 341,
+    "four bytes": "\U0001f600" * 256,
+}
+FILLS = ("x", '"', "\x01", "\u20ac", "\U0001f600")
+
+
+def judge(answer: Any, *, classes: int = 2, given: Any = None) -> dict[str, Any]:
+    """Return the result of a picture for which filter_confidence answers so."""
+    given = {**IMAGE, "inferences": [0.99, 0.01]} if given is None else given
+    states = {"input": given, "result": {"Payload": answer}}
+    result: dict[str, Any] = evaluate(results.judged(classes), states)
+    return result
+
+
+def fail(error: str, cause: str, *, given: Any = IMAGE) -> dict[str, Any]:
+    """Return the result of a picture that ended in this error."""
+    states = {"input": given, "errorOutput": {"Error": error, "Cause": cause}}
+    result: dict[str, Any] = evaluate(results.FAILED, states)
+    return result
+
+
+def read(event: Any, *, classes: int = 2) -> dict[str, Any]:
+    """Return what the first state makes of an execution's input."""
+    read_: dict[str, Any] = evaluate(results.read_input(classes), {"input": event})
+    return read_
+
+
+def state_bytes(value: Any) -> int:
+    """Return the bytes of a state that is this value."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+# --- one picture ---------------------------------------------------------------------------------
+
+
+def test_an_accepted_picture_has_what_the_filter_says() -> None:
+    assert judge({"statusCode": 200, "body": JUDGED}) == {
+        "verdict": "accepted",
+        "statusCode": 200,
+        "body": {**JUDGED, "inferences": [0.99, 0.01]},
+    }
+
+
+def test_a_rejected_picture_has_the_reason() -> None:
+    answer = {"statusCode": 406, "body": {**JUDGED, "reason": REASON}}
+
+    assert judge(answer) == {
+        "verdict": "rejected",
+        "statusCode": 406,
+        "body": {**JUDGED, "inferences": [0.99, 0.01], "reason": REASON},
+    }
+
+
+def test_a_raised_rejection_has_the_reason_of_the_error() -> None:
+    error = {"errorType": "ConfidenceThresholdNotMet", "errorMessage": REASON}
+    states = {
+        "input": {**IMAGE, "inferences": [0.6, 0.4]},
+        "errorOutput": {"Error": error["errorType"], "Cause": json.dumps(error)},
+    }
+
+    assert evaluate(results.raised(2), states) == {
+        "verdict": "rejected",
+        "statusCode": 406,
+        "body": {**IMAGE, "inferences": [0.6, 0.4], "reason": REASON},
+    }
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(10, True), (11, False)])
+def test_probabilities_of_many_classes_are_left_out(classes: int, kept: bool) -> None:
+    inferences = [1 / classes] * classes
+    answer = {"statusCode": 200, "body": {**JUDGED, "inferences": inferences}}
+
+    body = judge(answer, classes=classes, given={**IMAGE, "inferences": inferences})["body"]
+
+    assert body.get("inferences") == (inferences if kept else None)
+
+
+@pytest.mark.parametrize("body", ['{"inferences": [0.9, 0.1]}', None, [1], {"image_data": "x"}])
+def test_other_filters_decide_by_their_status(body: Any) -> None:
+    expected = {**IMAGE, "inferences": [0.99, 0.01]}
+
+    assert judge({"statusCode": 200, "body": body})["body"] == expected
+    assert judge({"statusCode": 403, "body": body})["verdict"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("ImageNotFound", 404),
+        ("ImageEmpty", 422),
+        ("States.Timeout", 500),
+        ("constructor", 500),  # a member of every object in JavaScript
+    ],
+)
+def test_a_failed_picture_has_the_status_of_its_error(error: str, status: int) -> None:
+    assert fail(error, '{"errorMessage": "s3://pictures/one.png: why"}') == {
+        "verdict": "failed",
+        "statusCode": status,
+        "error": error,
+        "cause": "s3://pictures/one.png: why",
+        "body": IMAGE,
+    }
+
+
+@pytest.mark.parametrize("given", [{}, None, "one.png", [1], {"s3_bucket": 5, "s3_key": {"a": 1}}])
+def test_a_failed_picture_without_bucket_and_key_has_none(given: Any) -> None:
+    assert fail("InvalidImageReference", "s3_key is None", given=given)["body"] == {}
+
+
+# --- all of them ---------------------------------------------------------------------------------
+
+
+def test_of_an_image_only_bucket_and_key_are_carried() -> None:
+    event = {"image_data": "", "inferences": [], **IMAGE}
+
+    assert read(event) == read({"images": [event]}) == {"images": [IMAGE]}
+    assert read({"images": []}) == {"images": []}
+
+
+def test_what_is_no_image_fails_on_its_own() -> None:
+    assert read({"images": ["one.png", None, [IMAGE], IMAGE]}) == {"images": [{}, {}, {}, IMAGE]}
+
+
+def test_other_inputs_than_a_list_are_refused() -> None:
+    read_ = read({"images": "one.png"})
+
+    assert evaluate(results.INPUT_IS_USABLE, {"input": read_}) is False
+    said = evaluate(results.PROBLEM, {"input": read_})
+    assert said == "images is of type string; expected a list of {s3_bucket, s3_key}"
+
+
+def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
+    said = read({"images": [{}] * (results.MAX_IMAGES + 1)})["problem"]
+
+    assert said.startswith("501 images; an execution takes at most 500: ")
+    assert "python -m classify" in said
+
+
+@pytest.mark.parametrize("classes", [2, 20, 100])
+def test_ordinary_keys_leave_room_for_all_images(classes: int) -> None:
+    images = [{"s3_bucket": BUCKET, "s3_key": "k" * 55}] * results.MAX_IMAGES
+
+    assert read({"images": images}, classes=classes) == {"images": images}
+
+
+@pytest.mark.parametrize("classes", [2, 10, 20, 100])
+@pytest.mark.parametrize("key", LONGEST_KEYS.values(), ids=LONGEST_KEYS)
+def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) -> None:
+    image = {"s3_bucket": BUCKET, "s3_key": key}
+    images = [image] * most_accepted(image, classes)
+    inferences = [1.2345678901234567e-05] * classes
+    answers = [
+        {"statusCode": 406, "body": JUDGED | dict.fromkeys(("label", "reason"), fill * 5000)}
+        for fill in FILLS
+    ]
+    given = {**image, "inferences": inferences}
+    errors = [(fill * 5000, json.dumps({"errorMessage": fill * 5000})) for fill in FILLS]
+
+    longest = max(
+        *(judge(answer, classes=classes, given=given) for answer in answers),
+        *(fail(*error, given=image) for error in errors),
+        key=state_bytes,
+    )
+
+    output = evaluate(results.RESULTS, {"result": [longest] * len(images)})
+    assert len(output["results"]) == len(images)
+    assert state_bytes(output) <= results.MAX_STATE_BYTES
+
+
+def most_accepted(image: dict[str, str], classes: int) -> int:
+    """Return how many images like this an execution takes; one more is refused in words."""
+    low, high = 1, results.MAX_IMAGES
+    while high - low > 1:
+        middle = (low + high) // 2
+        if "images" in read({"images": [image] * middle}, classes=classes):
+            low = middle
+        else:
+            high = middle
+    problem = read({"images": [image] * high}, classes=classes)["problem"]
+    assert problem.startswith(f"{high} images with these buckets and keys; ")
+    assert "262144" in problem
+    assert "python -m classify" in problem
+    return low
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("length", [1, 239, 240, 241, 5000])
+def test_a_cause_is_cut_no_shorter_than_it_has_to_be(fill: str, length: int) -> None:
+    cause = fail("E", f"{fill * length}")["cause"]
+
+    assert (fill * length).startswith(cause)
+    assert state_bytes(cause) - 2 <= results.MAX_CAUSE
+    assert len(cause) == length or len(cause) >= results.MAX_CAUSE / 6 * 0.85
