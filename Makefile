@@ -58,12 +58,15 @@ setup-dev: $(STAMPS)/dev $(STAMPS)/node-dev ## Set up everything, tests included
 demo: $(STAMPS)/local $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
-# Default: what the demo left. For others: make report CAPTURES=s3://bucket/captures ARGS="--truth ..."
-CAPTURES ?= out/demo/captures
-DEMO_TRUTH = $(if $(filter out/demo/captures,$(CAPTURES)),$(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))))
+# Without ENVIRONMENT and CAPTURES: what the demo left, judged by the threshold it had deployed.
+REPORT_ON := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))
+CAPTURES ?= $(if $(REPORT_ON),,out/demo/captures)
+DEMO_THRESHOLD = $(shell sed -n 's/^  "threshold": \(.*\),$$/--threshold \1/p' out/demo/report/summary.json)
+DEMO_OPTIONS = $(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))) $(DEMO_THRESHOLD)
 .PHONY: report
-report: $(STAMPS)/monitoring ## Report on captures: those of the demo, or CAPTURES=s3://bucket/captures
-	@$(BIN)/python -m monitoring.report $(CAPTURES) $(DEMO_TRUTH) $(ARGS)
+report: $(STAMPS)/monitoring ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
+	@$(BIN)/python -m monitoring.report $(CAPTURES) $(REPORT_ON) \
+	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
 .PHONY: test
 test: setup-dev ## Run every test: unit, infrastructure, then local (TESTS=tests/unit for some)

@@ -9,6 +9,7 @@ from demo.leftovers import leftovers
 from demo.staged import StagedDataset
 from demo.summary import Captures, Data, Summary, Training, Workflow
 from demo.workflow import Outcome, judge
+from monitoring.deployed import deployed_threshold
 from monitoring.report.build import Request, build
 
 REPORT = "report"
@@ -68,11 +69,13 @@ class Demo:
 
     def _report(self, dataset: Path) -> None:
         out = self.application.out
+        threshold = deployed_threshold(self.application.settings)
         with self.application.steps.step("report on the captures") as say:
             request = Request(
                 captures=str(out / CAPTURES),
                 out=out / REPORT,
-                threshold=self.application.settings.workflow.confidence_threshold,
+                threshold=threshold.value,
+                threshold_source=threshold.source,
                 dataset=str(dataset),
                 truth=str(dataset),
             )

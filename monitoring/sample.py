@@ -1,7 +1,7 @@
-"""`python -m monitoring.sample CAPTURES --classes A,B --out FOLDER`: pictures to label by hand.
+"""`python -m monitoring.sample --environment NAME --out FOLDER`: pictures to label by hand.
 
 Confidence cannot tell a model that is confidently wrong: somebody has to look. The sample is
-stratified by confidence, with the same number of pictures from each of `STRATA`, since a plain
+stratified by confidence, with the same number of pictures from each stratum, since a plain
 random sample of a good model is nearly all high confidence and says little of the rest. To make
 up for it, each picture weighs as many records as its stratum has for each picture sampled: the
 weighted share of right answers estimates the accuracy over all records without bias.
@@ -27,10 +27,13 @@ from PIL import Image
 from rich.console import Console
 
 from monitoring.captures import Capture, read
+from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
 from monitoring.pictures import decode, is_picture
 from monitoring.records import usable
 from monitoring.samples import Reservoir, Sample
 from monitoring.skips import Kind, Skip, Tally
+from settings import SettingsError
+from training.errors import StagingError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,9 +41,9 @@ if TYPE_CHECKING:
 LABELS = "labels.csv"
 COLUMNS = ("file", "event_id", "inference_id", "label", "weight")
 
-STRATA = (0.6, 0.8, 0.93, 0.99)
-"""Confidences that divide the strata: guesses, doubts, just below the usual threshold of 0.93,
-above it, and what the model is sure of."""
+GUESS, DOUBT, SURE = 0.6, 0.8, 0.99
+"""Confidences that divide the strata, with the threshold: guesses, doubts, pictures just below the
+threshold and above it, and what the model is sure of."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def pick(
     classes: Sequence[str],
     count: int,
     tally: Tally,
+    threshold: float = DEFAULT_THRESHOLD,
     now: datetime | None = None,
     seed: int = 0,
     s3_client: "S3Client | None" = None,
@@ -71,6 +75,7 @@ def pick(
         classes: names, in the order of the probabilities.
         count: how many to pick; fewer if fewer were captured.
         tally: told of everything that is not used.
+        threshold: the confidence threshold that is set now.
         now: as for `monitoring.collect`.
         seed: another one gives another sample.
         s3_client: as for `monitoring.read`.
@@ -79,10 +84,11 @@ def pick(
         FileNotFoundError: there is no such local file or folder.
     """
     generator = random.Random(seed)
-    strata = [Reservoir(count, generator) for _ in range(len(STRATA) + 1)]
+    borders = sorted({GUESS, DOUBT, SURE, threshold})
+    strata = [Reservoir(count, generator) for _ in range(len(borders) + 1)]
     captures = read(location, on_skip=tally.add, s3_client=s3_client)
     for capture in usable(captures, tally=tally, now=now or datetime.now(UTC)):
-        _offer(capture, strata, len(classes), tally)
+        _offer(capture, borders, strata, len(classes), tally)
     samples = [list(stratum.samples()) for stratum in strata]
     picked = []
     for stratum, kept, share in zip(strata, samples, _shares(samples, count), strict=True):
@@ -92,14 +98,20 @@ def pick(
     return picked
 
 
-def _offer(capture: Capture, strata: list[Reservoir], number: int, tally: Tally) -> None:
+def _offer(
+    capture: Capture,
+    borders: Sequence[float],
+    strata: Sequence[Reservoir],
+    number: int,
+    tally: Tally,
+) -> None:
     if capture.input is None or capture.probabilities is None:
         return
     if len(capture.probabilities) != number:
         reason = f"{len(capture.probabilities)} probabilities, expected {number}"
         tally.add(Skip(capture.file, capture.line, reason, Kind.CLASS_COUNT))
     elif is_picture(capture.input.content):
-        stratum = strata[bisect_right(STRATA, max(capture.probabilities))]
+        stratum = strata[bisect_right(borders, max(capture.probabilities))]
         place = stratum.place()
         if place is not None:
             _keep(capture, capture.input.content, stratum, place, tally)
@@ -167,16 +179,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m monitoring.sample",
         description="Pick captured pictures to label by hand, some of each degree of confidence.",
-        epilog=f"Fill in the column label of {LABELS} (a name of --classes) and give the file to "
+        epilog=f"Fill in the column label of {LABELS} (a name of the classes) and give the file to "
         "python -m monitoring.report as ground truth. Exit codes: 0 written, 1 nothing to pick or "
         "not readable, 2 wrong usage.",
     )
-    parser.add_argument("captures", help="s3://bucket/folder, a folder or a file")
     parser.add_argument(
         "--classes",
-        required=True,
         type=lambda text: tuple(name.strip() for name in text.split(",") if name.strip()),
-        help="names in the order of the probabilities, e.g. bicycle,motorcycle",
+        help="names in the order of the probabilities, such as bicycle,motorcycle "
+        "(default: those of --environment)",
     )
     parser.add_argument("--count", type=int, default=50, help="pictures to pick (default: 50)")
     parser.add_argument("--out", type=Path, default=Path("out/sample"), help="folder to write")
@@ -187,20 +198,23 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Pick, write, and say what to do next."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     if options.count < 1:
         parser.error(f"--count {options.count}: expected 1 or more")
-    if not options.classes:
-        parser.error("--classes: expected names, separated by commas")
+    if not (options.classes or options.environment):
+        parser.error("expected --classes with names, separated by commas, or --environment")
     console = Console(highlight=False, soft_wrap=True)
     try:
         refuse_existing(options.out)
+        target = Target.of(options)
+        classes = options.classes or (target.deployed.classes if target.deployed else ())
         tally = Tally()
-        with Console(stderr=True).status(f"Reading {options.captures}"):
+        with Console(stderr=True).status(f"Reading {target.captures}"):
             picked = pick(
-                options.captures,
-                classes=options.classes,
+                target.captures,
+                classes=classes,
                 count=options.count,
+                threshold=target.threshold.value,
                 tally=tally,
                 seed=options.seed,
             )
@@ -211,13 +225,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 markup=False,
             )
         if not picked:
-            sys.exit(f"error: no picture with an answer below {options.captures}")
+            sys.exit(f"error: no picture with an answer below {target.captures}")
         labels = write(picked, options.out)
-    except (OSError, BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, OSError, SettingsError, StagingError) as error:
         sys.exit(f"error: {error}")
     console.print(
         f"{len(picked)} pictures in {options.out}; look at each and write its class "
-        f"({' or '.join(options.classes)}) into the column label of {labels}",
+        f"({' or '.join(classes)}) into the column label of {labels}",
         markup=False,
     )
 

@@ -12,7 +12,6 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.batch.batch_transform import BatchTransform
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.inference.image_endpoint import CAPTURES
 from stacks.constructs.monitoring.batch_widgets import batch_rows
 from stacks.constructs.monitoring.delivery_alarms import DeliveryAlarms
 from stacks.constructs.monitoring.drift_alarms import DriftAlarms
@@ -94,7 +93,6 @@ class MonitoringStack(cdk.Stack):
                 settings=settings,
                 metrics=metrics,
                 detector=detector,
-                capture_uri=capture_bucket.s3_url_for_object(CAPTURES),
             ).alarms
             alarms.append(baseline.alarm)
             rows.append(drift_widgets(metrics))

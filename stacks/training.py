@@ -42,6 +42,7 @@ class TrainingStack(cdk.Stack):
         self._publish("ModelDataUrlParameter", settings.model_data_url_parameter, model_data_url)
         self._publish("ClassesParameter", settings.model_classes_parameter, classes)
         cdk.CfnOutput(self, "ModelDataUrl", value=model_data_url)
+        cdk.CfnOutput(self, "Classes", value=classes)
 
     def _train(
         self,
@@ -50,18 +51,20 @@ class TrainingStack(cdk.Stack):
         artifact_bucket: s3.IBucket,
         encryption_key: kms.IKey | None,
     ) -> TrainingJob:
+        # A CloudFormation parameter, read at deploy: synth does not depend on staged data.
+        dataset_prefix = ssm.StringParameter.value_for_string_parameter(
+            self, settings.dataset_parameter
+        )
         job = TrainingJob(
             self,
             "TrainingJob",
             settings=settings,
-            # A CloudFormation parameter, read at deploy: synth does not depend on staged data.
-            dataset_prefix=ssm.StringParameter.value_for_string_parameter(
-                self, settings.dataset_parameter
-            ),
+            dataset_prefix=dataset_prefix,
             data_bucket=data_bucket,
             artifact_bucket=artifact_bucket,
             encryption_key=encryption_key,
         )
+        cdk.CfnOutput(self, "DatasetUri", value=data_bucket.s3_url_for_object(dataset_prefix))
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)
         return job

@@ -48,13 +48,14 @@ class WorkflowStack(cdk.Stack):
             string_value=topic.topic_arn,
         )
         publisher = TopicPublisher(topic, settings=settings, encryption_key=encryption_key)
+        filter_confidence = self._filter_confidence()
         self.classification = ClassificationWorkflow(
             self,
             "Classification",
             settings=settings,
             serialize_image=self._serialize_image(data_bucket, encryption_key),
             classify_image=self._classify_image(data_bucket, encryption_key),
-            filter_confidence=self._filter_confidence(),
+            filter_confidence=filter_confidence,
             publisher=publisher,
         )
         state_machine = self.classification.state_machine
@@ -70,6 +71,8 @@ class WorkflowStack(cdk.Stack):
         ]
         cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
+        # The report reads the threshold that is deployed from its environment variables.
+        cdk.CfnOutput(self, "FilterConfidenceName", value=filter_confidence.function_name)
 
     def _serialize_image(
         self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None

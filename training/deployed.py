@@ -11,13 +11,26 @@ from training.errors import StagingError
 
 
 def stack_output(settings: Settings, stack: str, output: str) -> str:
-    """Value of one output of a stack ("Storage", ...).
+    """Return the value of one output of a stack ("Storage", ...).
+
+    Raises:
+        StagingError: as `stack_outputs`, or the stack has no such output.
+    """
+    try:
+        return stack_outputs(settings, stack)[output]
+    except KeyError as error:
+        raise StagingError(
+            f"stack {settings.stack_name(stack)} has no output {output}; {_remedy(settings, stack)}"
+        ) from error
+
+
+def stack_outputs(settings: Settings, stack: str) -> dict[str, str]:
+    """Return the outputs of a stack ("Storage", ...).
 
     Raises:
         StagingError: no credentials, no region, the stack is not deployed, or AWS refuses.
     """
     name = settings.stack_name(stack)
-    remedy = f"deploy it first: cdk deploy {name} -c environment={settings.environment}"
     with aws_errors_in_words():
         try:
             stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
@@ -25,12 +38,16 @@ def stack_output(settings: Settings, stack: str, output: str) -> str:
             # CloudFormation has no error code of its own for a stack that is not there.
             if "does not exist" not in error.response["Error"]["Message"]:
                 raise
-            raise StagingError(f"stack {name} does not exist; {remedy}") from error
-    for found in stacks[0].get("Outputs", ()):
-        if found.get("OutputKey") == output:
-            return found["OutputValue"]
-    raise StagingError(
-        f"stack {name} ({stacks[0]['StackStatus']}) has no output {output}; {remedy}"
+            raise StagingError(
+                f"stack {name} does not exist; {_remedy(settings, stack)}"
+            ) from error
+    return {found["OutputKey"]: found["OutputValue"] for found in stacks[0].get("Outputs", ())}
+
+
+def _remedy(settings: Settings, stack: str) -> str:
+    return (
+        f"deploy it first: cdk deploy {settings.stack_name(stack)} "
+        f"-c environment={settings.environment}"
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m monitoring.report CAPTURES`: what the model did, as a report to open and to show."""
+"""`python -m monitoring.report --environment NAME`: what the model did, to open and to show."""
 
 import argparse
 import sys
@@ -9,33 +9,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from monitoring.deployed import Target, parse
 from monitoring.report import words
 from monitoring.report.build import Request, build
 from monitoring.report.write import REPORT, SUMMARY
 from monitoring.threshold import Costs
+from training.errors import StagingError
 
-THRESHOLD = 0.93
 EXIT_FAILED, EXIT_EMPTY = 1, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report that the command line asks for; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parse(_parser(), arguments)
     console = Console(highlight=False, soft_wrap=True)
-    request = Request(
-        captures=options.captures,
-        out=options.out,
-        threshold=options.threshold,
-        classes=options.classes or (),
-        dataset=options.dataset,
-        truth=options.truth,
-        costs=Costs(options.wrong_routing_cost, options.hand_check_cost),
-        previous=options.previous,
-    )
     try:
         with console.status("starting") as status:
-            summary = build(request, say=lambda text: status.update(escape(text)))
-    except (BotoCoreError, ClientError, OSError, ValueError) as error:
+            summary = build(_request(options), say=lambda text: status.update(escape(text)))
+    except (BotoCoreError, ClientError, OSError, StagingError, ValueError) as error:
         console.print(f"[red]No report:[/] {escape(str(error))}")
         return EXIT_FAILED
     for sentence in words.did(summary):
@@ -44,11 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if summary.predictions else EXIT_EMPTY
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+def _request(options: argparse.Namespace) -> Request:
+    target = Target.of(options)
+    deployed = target.deployed
+    return Request(
+        captures=target.captures,
+        out=options.out,
+        threshold=target.threshold.value,
+        threshold_source=target.threshold.source,
+        classes=options.classes or (deployed.classes if deployed else ()),
+        dataset=options.dataset or (deployed.dataset if deployed else None),
+        truth=options.truth,
+        costs=Costs(options.wrong_routing_cost, options.hand_check_cost),
+        previous=options.previous,
+    )
 
 
 def _cost(text: str) -> float:
@@ -70,12 +70,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Exit codes: 0 written, {EXIT_FAILED} something could not be read or written, "
         f"2 wrong usage, {EXIT_EMPTY} written, but there is no prediction to report on.",
     )
-    parser.add_argument("captures", metavar="CAPTURES", help="s3://bucket/folder, folder or file")
     parser.add_argument(
         "--classes",
         type=_names,
         metavar="NAME,NAME",
-        help="class names in the order of the model's probabilities (default: the dataset's)",
+        help="class names in the order of the model's probabilities (default: the dataset's, or "
+        "those of --environment)",
     )
     parser.add_argument(
         "--dataset",
@@ -89,13 +89,6 @@ def _parser() -> argparse.ArgumentParser:
         help="what the pictures really show: a staged dataset (as --dataset), a .csv with the "
         "columns label and event_id or inference_id, as monitoring.sample writes it, or "
         "SageMaker's ground-truth .jsonl files; a file, folder or S3 prefix",
-    )
-    parser.add_argument(
-        "--threshold",
-        type=_share,
-        default=THRESHOLD,
-        metavar="N",
-        help="workflow.confidence_threshold as it is set now (default: %(default)s)",
     )
     parser.add_argument(
         "--wrong-routing-cost",

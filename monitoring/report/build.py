@@ -25,6 +25,8 @@ class Request:
     """Folder; an earlier report in it is replaced, and compared with."""
     threshold: float
     """The confidence threshold that is set now."""
+    threshold_source: str | None = None
+    """See `monitoring.deployed.Threshold`."""
     classes: Sequence[str] = ()
     """In the order of the probabilities; those of the dataset if not given."""
     dataset: str | None = None
@@ -62,6 +64,7 @@ def build(request: Request, *, say: Callable[[str], None]) -> summary.Summary:
         records,
         captures=request.captures,
         present=request.threshold,
+        threshold_source=request.threshold_source,
         costs=request.costs,
         dataset=staged,
     )

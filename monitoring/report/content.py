@@ -56,7 +56,13 @@ class Content:
 
 
 def content(
-    records: Records, *, captures: str, present: float, costs: Costs, dataset: StagedDataset | None
+    records: Records,
+    *,
+    captures: str,
+    present: float,
+    costs: Costs,
+    dataset: StagedDataset | None,
+    threshold_source: str | None = None,
 ) -> Content:
     """Compute and prepare everything; nothing is drawn yet.
 
@@ -66,6 +72,7 @@ def content(
         present: the confidence threshold that is set now.
         costs: of a wrong routing and of a hand check.
         dataset: the pictures that the model learned from, if known.
+        threshold_source: where `present` comes from, in words.
     """
     known = judged(records.frame)
     choice = None if known is None else choose(known, present=present, costs=costs)
@@ -78,7 +85,10 @@ def content(
     pictures = *predictions, *slides, *of_truth, *of_threshold
     return Content(
         summary=summary.model_copy(
-            update={"pictures": tuple(f"{each.name}.png" for each in pictures)}
+            update={
+                "pictures": tuple(f"{each.name}.png" for each in pictures),
+                "threshold_source": threshold_source,
+            }
         ),
         predictions=predictions,
         sheets=sheets,

@@ -67,6 +67,8 @@ class Summary(BaseModel, frozen=True):
     captures: str
     """Where they were read."""
     threshold: float
+    threshold_source: str | None = None
+    """Where the threshold comes from, in words; None in summaries that do not say."""
     classes: tuple[str, ...]
     records: int
     predictions: int

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from scipy.stats import fisher_exact
 
+from monitoring.deployed import DEFAULT_THRESHOLD
 from monitoring.figures.style import counted, percent
 from monitoring.metrics import Share
 from monitoring.report.summary import Summary, TruthFigures
@@ -39,6 +40,8 @@ def did(summary: Summary) -> list[str]:
         f"{summary.threshold:g} and were accepted; {summary.predictions - accepted:,} did not, and "
         "were left to a person.",
     ]
+    if summary.threshold_source:
+        sentences.append(f"The threshold of {summary.threshold:g} is {summary.threshold_source}.")
     different = summary.different_pictures
     if different and different < summary.records:
         sentences.append(
@@ -168,6 +171,8 @@ def _how_to_know(summary: Summary) -> str:
     count = min(FEWEST_RECORDS, summary.predictions)
     classes = ",".join(summary.classes)
     arguments = [summary.captures, "--classes", classes, "--count", str(count)]
+    if summary.threshold != DEFAULT_THRESHOLD:
+        arguments += ["--threshold", f"{summary.threshold:g}"]
     return (
         f"Run {shlex.join(['python', '-m', 'monitoring.sample', *arguments])}, fill in the CSV it "
         "writes, and run this report again with --truth."

@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from monitoring.deployed import deployed_threshold
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 
 
@@ -87,6 +88,7 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
 
     diff = variant.cdk("diff", "--all")
     deployed = variant.cdk(*DEPLOY, "--all")
+    of_report = deployed_threshold(settings)
     threshold = deployment.classify(next(iter(deployment.dataset.truth)))["results"][0]["body"]
     after = sagemaker_resources(deployment)
     deployment.cdk(*DEPLOY, "--all")
@@ -104,7 +106,7 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
     assert others == variable * len(functions)
     assert "Number of stacks with differences: 3\n" in diff
     assert deployed.count("(no changes)") == 3
-    assert threshold["threshold"] == 0.5
+    assert threshold["threshold"] == of_report.value == 0.5
     assert after == before
 
 

@@ -35,15 +35,13 @@ class DriftAlarms(Construct):
         settings: Settings,
         metrics: DriftMetrics,
         detector: DriftDetector,
-        capture_uri: str,
     ) -> None:
-        """`capture_uri` is the S3 URI below which the captures are."""
         super().__init__(scope, construct_id)
         self._settings, self._metrics = settings, metrics
         where = (
             f"The values are on the dashboard and in the log group "
             f"{detector.function.log_group.log_group_name}; the pictures: "
-            f"python -m monitoring.report {capture_uri}"
+            f"python -m monitoring.report --environment {settings.environment}"
         )
         self.alarms: list[OperationalAlarm] = [
             *(self._moved(name, what, where) for name, what in metrics.compared.items()),

@@ -49,6 +49,13 @@ def test_every_stratum_is_picked_and_weights_add_up_to_the_records(uneven: Path)
     assert len({each.sample.event_id for each in picked}) == 11
 
 
+def test_the_threshold_divides_the_strata(write: Write, record: Record) -> None:
+    folder = write(*(at(record, 0.85, i) for i in range(10)), at(record, 0.91, 0))
+    picked = pick(folder, classes=CLASSES, count=2, threshold=0.9, tally=Tally())
+
+    assert {each.sample.confidence: each.weight for each in picked} == {0.85: 10, 0.91: 1}
+
+
 def test_the_weighted_share_is_the_accuracy_on_average(uneven: Path) -> None:
     # Right are the first 25 confident ones and none else: 25 of 105.
     right = {f"0.995-{i}" for i in range(25)}

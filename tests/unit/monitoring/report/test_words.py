@@ -72,6 +72,16 @@ def test_what_it_did() -> None:
     assert "Of 200 predictions whose truth is known, " in said
 
 
+def test_it_says_where_the_threshold_comes_from() -> None:
+    said = words.did(summary(threshold=0.8, threshold_source="the one deployed in a stack"))
+
+    assert "The threshold of 0.8 is the one deployed in a stack." in said
+
+
+def test_a_threshold_that_is_not_the_default_is_named_to_the_sample() -> None:
+    assert "--threshold 0.8, fill in" in advice(threshold=0.8)
+
+
 def test_without_a_truth_it_says_how_to_get_one() -> None:
     said = advice(captures="my captures", classes=("bicycle", "motorcycle"))
 
