@@ -14,6 +14,7 @@ from localcloud.emulator.repairs import (
     function_workers,
     json_lines,
     jsonata_parsing,
+    jsonata_text,
     lambda_imports,
     lambda_log,
     lambda_outcome,
@@ -45,6 +46,7 @@ def repair() -> None:
     function_workers.repair()
     json_lines.repair()
     jsonata_parsing.repair()
+    jsonata_text.repair()
     lambda_imports.repair()
     lambda_log.repair()
     lambda_outcome.repair()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from localcloud.emulator.names import private, replace
+from localcloud.emulator.repairs.jsonata_text import compile_pattern
 
 PARSER = "jsonata.parser:Parser"
 GET_PARSER = "jsonata.jsonata:Jsonata.get_parser"
@@ -27,9 +28,9 @@ def repair() -> None:
 
         @staticmethod
         @lru_cache(EXPRESSIONS)
-        def parse(expression: str, regex_engine: object) -> Any:
+        def parse(expression: str, _regex_engine: object) -> Any:
             # Anew, because a parser has state, and two threads may come at once.
-            return make_parser().parse(expression, regex_engine)
+            return make_parser().parse(expression, compile_pattern)
 
     parser = RememberingParser()
     replace(GET_PARSER, staticmethod(lambda: parser))

@@ -33,7 +33,7 @@ def read_event(name_prefix: str) -> str:
 
 
 # The console makes objects like these for folders.
-IS_FOLDER = expression("$contains($states.input.key, /\\/$/)")
+IS_FOLDER = expression('$substring("" & $states.input.key, -1) = "/"')
 
 WITH_CHECKED = expression("$merge([$states.input, $states.result.Payload])")
 WITH_MODEL = expression('$merge([$states.input, {"model": $states.result.Parameter.Value}])')

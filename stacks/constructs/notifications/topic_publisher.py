@@ -51,8 +51,8 @@ class TopicPublisher:
         """
         if self._tells_phones:
             message = shorter_for_phones(message)
-        # Hashed: SNS takes at most 128 ASCII characters, an ARN is longer.
-        about = f'{{% $hash({about}, "SHA-256") %}}' if self._is_fifo else ""
+        # Hashed: SNS takes at most 128 ASCII characters, an ARN is longer. "" makes nothing a text.
+        about = f'{{% $hash("" & {about}, "SHA-256") %}}' if self._is_fifo else ""
         return tasks.SnsPublish.jsonata(
             scope,
             construct_id,

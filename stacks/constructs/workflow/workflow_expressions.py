@@ -94,7 +94,7 @@ DEAD_EXECUTION = "$states.input.executionArn"
 _END_OF_EXECUTION = """
     $lookup(
       {"FAILED": "failed", "TIMED_OUT": "ran out of time", "ABORTED": "was stopped"},
-      $states.input.status
+      "" & $states.input.status
     )
 """
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import product
 from string import ascii_lowercase
@@ -77,7 +77,7 @@ def _templates(variant: str) -> dict[str, Template]:
     return synthesize(configuration(variant))
 
 
-def _definition(template: Template, resource: dict[str, Any]) -> dict[str, Any]:
+def _definition(template: Template, resource: Mapping[str, Any]) -> dict[str, Any]:
     text = resource["Properties"]["DefinitionString"]
     types = {name: each["Type"] for name, each in template.to_json()["Resources"].items()}
     parts = text["Fn::Join"][1] if isinstance(text, dict) else [text]

@@ -1,0 +1,311 @@
+"""Walks through a state machine with every input that a table has for it.
+
+An input goes from state to state as on AWS. A task does nothing: it ends in each of the ways that
+the table has for it, with a result or with an error. So every expression meets what it can meet,
+and nothing else.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tests.infrastructure.state_machines.engines import Engine, Json, QueryEvaluationError, States
+from tests.infrastructure.state_machines.inputs import CONTEXT, LISTED, MAP_ERRORS, MAP_RUN, ends
+
+# So many of the inputs that reach a task meet each of its ends; all others meet some.
+THOROUGH = 2
+
+# Items that a Map's results are made of at a time; messages name as many.
+RESULTS = 20
+MOST_RESULTS = 500
+
+# What Step Functions or the service behind a field refuses if it is of another type.
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "Condition": bool,
+    "Cause": str,
+    "Error": str,
+    "Items": (list, dict),
+    "MaxConcurrency": int,
+    "MessageDeduplicationId": str,
+    "MessageGroupId": str,
+    "Seconds": (int, float),
+    "Subject": str,
+    "TimeoutSeconds": (int, float),
+}
+
+
+class Evaluation(NamedTuple):
+    path: str
+    expression: str
+    states: States
+    variables: dict[str, Json]
+    value: Json
+    error: str  # empty if there is a value
+
+    def __str__(self) -> str:
+        return f"{self.path}: {json.dumps(self.states)[:1500]}"
+
+
+class Situation(NamedTuple):
+    """What a state is entered with."""
+
+    input: Json
+    variables: dict[str, Json]
+    item: Mapping[str, Json]  # of the Map that the state is in
+
+    @property
+    def key(self) -> str:
+        return json.dumps([self.input, self.variables, self.item.get("Value")], sort_keys=True)
+
+
+Exit = tuple[Situation, str | None]  # the output, and the next state if there is one
+
+
+@dataclass
+class Walk:
+    """One state machine, and what was evaluated in it."""
+
+    definition: dict[str, Any]
+    engine: Engine
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    left: dict[tuple[str, str], list[Exit]] = field(default_factory=dict)
+    visits: Counter[str] = field(default_factory=Counter)
+    listed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def run(self, starts: list[Json]) -> None:
+        """Walk from each input that an execution can be started with."""
+        self._run(self.definition, [Situation(start, {}, {}) for start in starts], "")
+
+    # --- states ----------------------------------------------------------------------------------
+
+    def _run(self, machine: Mapping[str, Any], starts: list[Situation], path: str) -> list[Json]:
+        """Return the different outputs of the machine."""
+        outputs: dict[str, Json] = {}
+        waiting = [(machine["StartAt"], situation) for situation in starts]
+        seen = set()
+        while waiting:
+            name, situation = waiting.pop(0)
+            at = f"{path}/States/{name}"
+            visit = (at, situation.key)
+            if visit in seen:
+                continue
+            seen.add(visit)
+            if visit not in self.left:
+                self.visits[at] += 1
+                self.left[visit] = []
+                with suppress(QueryEvaluationError):  # it ends the execution, and is recorded
+                    for each in self._enter(machine["States"][name], situation, at):
+                        self.left[visit].append(each)
+            for output, next_state in self.left[visit]:
+                if next_state is None:
+                    outputs[output.key] = output.input
+                else:
+                    waiting.append((next_state, output))
+        return list(outputs.values())
+
+    def _enter(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
+        next_state = state.get("Next")
+        states = self._states(situation)
+        match state["Type"]:
+            case "Pass" | "Succeed" | "Wait":
+                self._fields(state, situation, path, "Seconds", "Timestamp")
+                yield from self._leave(state, situation, states, path, next_state)
+            case "Fail":
+                self._fields(state, situation, path, "Error", "Cause")
+            case "Choice":
+                yield from self._choose(state, situation, path)
+            case "Task":
+                yield from self._call(state, situation, path)
+            case "Map" if "ItemReader" in state:
+                yield from self._distribute(state, situation, path)
+            case "Map":
+                yield from self._iterate(state, situation, path)
+            case other:
+                raise NotImplementedError(f"{path}: state of type {other}")
+
+    def _choose(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
+        states = self._states(situation)
+        for index, rule in enumerate(state["Choices"]):
+            at = f"{path}/Choices/{index}"
+            if self._render(rule["Condition"], states, situation, f"{at}/Condition"):
+                yield from self._leave(rule, situation, states, at, rule["Next"])
+                return
+        yield from self._leave(state, situation, states, path, state["Default"])
+
+    def _call(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
+        arguments = self._render(
+            state.get("Arguments"), self._states(situation), situation, f"{path}/Arguments"
+        )
+        results, errors = ends(state["Resource"], arguments)
+        if self.visits[path] > THOROUGH:
+            results, errors = results[:1], errors[:3]
+        for result in results:
+            states = self._states(situation, result=result)
+            default = situation._replace(input=result)
+            yield from self._leave(state, default, states, path, state.get("Next"))
+        for error in errors:
+            yield from self._catch(state, situation, error, path)
+
+    def _catch(
+        self, state: Mapping[str, Any], situation: Situation, error: Json, path: str
+    ) -> Iterator[Exit]:
+        for index, catcher in enumerate(state.get("Catch", [])):
+            if any(_is_caught(error["Error"], name) for name in catcher["ErrorEquals"]):
+                states = self._states(situation, errorOutput=error)
+                default = situation._replace(input=error)
+                at = f"{path}/Catch/{index}"
+                yield from self._leave(catcher, default, states, at, catcher["Next"])
+                return
+
+    def _iterate(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
+        states = self._states(situation)
+        self._fields(state, situation, path, "MaxConcurrency")
+        items = self._render(state["Items"], states, situation, f"{path}/Items")
+        starts = self._items(state, situation, list(items), path)
+        outputs = self._run(state["ItemProcessor"], starts, f"{path}/ItemProcessor")
+        for results in self._lists(outputs, path) if items else [[]]:
+            yield from self._leave(
+                state,
+                situation._replace(input=results),
+                self._states(situation, result=results),
+                path,
+                state.get("Next"),
+            )
+
+    def _distribute(
+        self, state: Mapping[str, Any], situation: Situation, path: str
+    ) -> Iterator[Exit]:
+        states = self._states(situation)
+        self._fields(state, situation, path, "ItemReader", "ResultWriter", "MaxConcurrency")
+        reader = state["ItemReader"]
+        items = LISTED[reader.get("ReaderConfig", {}).get("InputType", "OBJECTS")]
+        starts = self._items(state, situation, items, path)
+        batch = {
+            "Items": [start.input for start in starts],
+            "BatchInput": self._render(
+                state["ItemBatcher"].get("BatchInput"),
+                states,
+                situation,
+                f"{path}/ItemBatcher/BatchInput",
+            ),
+        }
+        self._run(state["ItemProcessor"], [Situation(batch, {}, {})], f"{path}/ItemProcessor")
+        result = MAP_RUN
+        yield from self._leave(
+            state,
+            situation._replace(input=result),
+            self._states(situation, result=result),
+            path,
+            state.get("Next"),
+        )
+        for error in MAP_ERRORS:
+            yield from self._catch(state, situation, error, path)
+
+    def _items(
+        self, state: Mapping[str, Any], situation: Situation, items: list[Json], path: str
+    ) -> list[Situation]:
+        """Return what the different items start with."""
+        starts = []
+        for index, value in enumerate(items):
+            item = {"Index": index, "Value": value}
+            start = situation._replace(item=item)
+            if "ItemSelector" in state:
+                at = f"{path}/ItemSelector"
+                try:
+                    value = self._render(state["ItemSelector"], self._states(start), start, at)
+                except QueryEvaluationError:
+                    continue
+            starts.append(start._replace(input=value))
+        return starts
+
+    def _lists(self, outputs: list[Json], path: str) -> Iterator[list[Json]]:
+        """Return lists of results in which each new output occurs: one, some and many in a list."""
+        keys = {json.dumps(output, sort_keys=True): output for output in outputs}
+        fresh = [output for key, output in keys.items() if key not in self.listed[path]]
+        if fresh and not self.listed[path]:
+            yield (fresh * MOST_RESULTS)[:MOST_RESULTS]
+        self.listed[path] |= set(keys)
+        yield from ([output] for output in fresh[:RESULTS])
+        for start in range(0, len(fresh), RESULTS):
+            yield fresh[start : start + RESULTS]
+
+    # --- fields ----------------------------------------------------------------------------------
+
+    def _leave(
+        self,
+        state: Mapping[str, Any],
+        situation: Situation,
+        states: States,
+        path: str,
+        next_state: str | None,
+    ) -> Iterator[Exit]:
+        """Evaluate Output, by default the situation's input, and Assign."""
+        try:
+            output = situation.input
+            if "Output" in state:
+                output = self._render(state["Output"], states, situation, f"{path}/Output")
+            assigned = self._render(state.get("Assign", {}), states, situation, f"{path}/Assign")
+        except QueryEvaluationError:
+            return
+        yield situation._replace(input=output, variables=situation.variables | assigned), next_state
+
+    def _fields(
+        self, state: Mapping[str, Any], situation: Situation, path: str, *names: str
+    ) -> None:
+        for name in names:
+            self._render(state.get(name), self._states(situation), situation, f"{path}/{name}")
+
+    def _states(self, situation: Situation, **more: Json) -> States:
+        return {"input": situation.input, "context": CONTEXT, **more}
+
+    def _render(self, template: Json, states: States, situation: Situation, path: str) -> Json:
+        if isinstance(template, str) and template.startswith("{%"):
+            if "Map.Item" in template:  # in no other: the same input would be many
+                item = {"Map": {"Item": dict(situation.item)}}
+                states = states | {"context": CONTEXT | item}
+            return self._evaluate(template, states, situation.variables, path)
+        if isinstance(template, dict):
+            return {
+                key: self._render(value, states, situation, f"{path}/{key}")
+                for key, value in template.items()
+            }
+        if isinstance(template, list):
+            return [
+                self._render(value, states, situation, f"{path}/{index}")
+                for index, value in enumerate(template)
+            ]
+        return template
+
+    def _evaluate(
+        self, expression: str, states: States, variables: dict[str, Json], path: str
+    ) -> Json:
+        key = json.dumps([path, states, variables], sort_keys=True)
+        if key not in self.evaluations:
+            self.evaluations[key] = self._evaluation(expression, states, variables, path)
+        evaluation = self.evaluations[key]
+        if evaluation.error:
+            raise QueryEvaluationError(evaluation.error)
+        return evaluation.value
+
+    def _evaluation(
+        self, expression: str, states: States, variables: dict[str, Json], path: str
+    ) -> Evaluation:
+        try:
+            value, error = self.engine(expression, states, variables), ""
+        except QueryEvaluationError as raised:
+            value, error = None, str(raised)
+        expected = TYPES.get(path.rpartition("/")[2], object)
+        if not error and not isinstance(value, expected):
+            error = f"a value of type {type(value).__name__}"
+        return Evaluation(path, expression, states, variables, value, error)
+
+
+def _is_caught(error: str, name: str) -> bool:
+    if name == "States.ALL":
+        return error != "States.Runtime"
+    if name == "States.TaskFailed":
+        return error != "States.Timeout"
+    return error == name

@@ -1,0 +1,214 @@
+"""Every JSONata expression of every state machine, as the reference evaluates it: npm's jsonata.
+
+Each is evaluated with all that it can meet on AWS (state_machines/inputs.py). In most fields
+nothing catches an expression that fails: the execution ends, and its work is lost. So none may, and
+the local cloud has to agree.
+"""
+
+import json
+import pkgutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localcloud.emulator.names import private
+from localcloud.emulator.repairs import jsonata_parsing, jsonata_text
+from tests.infrastructure.state_machines.definitions import expressions, state_machines
+from tests.infrastructure.state_machines.engines import (
+    Engine,
+    Json,
+    QueryEvaluationError,
+    emulator,
+    reference,
+)
+from tests.infrastructure.state_machines.inputs import starts
+from tests.infrastructure.state_machines.walk import Evaluation, Walk
+
+Evaluations = dict[str, list[Evaluation]]  # by state machine
+
+NO_STATES: dict[str, Json] = {"input": {}, "context": {}}
+
+
+@pytest.fixture(scope="module")
+def jsonata() -> Iterator[Engine]:
+    with reference() as engine:
+        yield remembering(engine)
+
+
+def remembering(engine: Engine) -> Engine:
+    """Return the engine that is asked once: many state machines have the same expressions."""
+    known: dict[str, Json | QueryEvaluationError] = {}
+
+    def evaluate(expression: str, states: dict[str, Json], variables: dict[str, Json]) -> Json:
+        question = json.dumps([expression, states, variables])
+        if question not in known:
+            try:
+                known[question] = engine(expression, states, variables)
+            except QueryEvaluationError as error:
+                known[question] = error
+        if isinstance(known[question], QueryEvaluationError):
+            raise known[question]
+        return known[question]
+
+    return evaluate
+
+
+@pytest.fixture(scope="module")
+def evaluations(jsonata: Engine) -> Evaluations:
+    """All evaluations, of each different state machine once."""
+    walks: dict[str, tuple[str, Walk]] = {}
+    for machine in state_machines():
+        text = json.dumps(machine.definition)
+        if text not in walks and list(expressions(machine.definition)):
+            walk = Walk(machine.definition, jsonata)
+            walk.run(starts(machine.logical_id))
+            walks[text] = str(machine), walk
+    return {name: list(walk.evaluations.values()) for name, walk in walks.values()}
+
+
+@pytest.fixture(scope="module")
+def local_cloud() -> Iterator[Engine]:
+    """The emulator's engine, repaired as it serves; its second is one of this thread."""
+    with pytest.MonkeyPatch.context() as patch:
+        for repaired in (jsonata_parsing.GET_PARSER, jsonata_text.ENCODER):
+            owner, _, attribute = repaired.replace(":", ".").rpartition(".")
+            patch.setattr(pkgutil.resolve_name(owner), attribute, private(repaired))
+        clock = private("jsonata.timebox:Timebox")
+        patch.setattr(clock, "current_milli_time", lambda: round(time.thread_time() * 1000))
+        jsonata_parsing.repair()
+        jsonata_text.repair()
+        yield remembering(emulator)
+
+
+def test_every_expression_is_evaluated(evaluations: Evaluations) -> None:
+    definitions = {str(machine): machine.definition for machine in state_machines()}
+
+    missing = {
+        name: set(dict(expressions(definitions[name]))) - {each.path for each in found}
+        for name, found in evaluations.items()
+    }
+
+    assert len(missing) > 10
+    assert {name: paths for name, paths in missing.items() if paths} == {}
+
+
+def test_no_input_makes_an_expression_fail(evaluations: Evaluations) -> None:
+    failures = {
+        f"{name} {each}": each.error
+        for name, found in evaluations.items()
+        for each in found
+        if each.error
+    }
+
+    assert failures == {}
+
+
+def test_the_local_cloud_agrees(evaluations: Evaluations, local_cloud: Engine) -> None:
+    differences = [
+        (f"{name} {each}", each.value, value)
+        for name, found in evaluations.items()
+        for each in found
+        if not each.error
+        for value in [value_of(local_cloud, each)]
+        if not is_same(each.value, value)
+    ]
+
+    assert differences == []
+
+
+def value_of(engine: Engine, evaluation: Evaluation) -> Json:
+    try:
+        return engine(evaluation.expression, evaluation.states, evaluation.variables)
+    except QueryEvaluationError as error:
+        return error
+
+
+def is_same(one: Json, other: Json) -> bool:
+    """Return whether both are the same JSON: 1 is 1.0, but not true; keys have an order."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and is_same(list(one.values()), list(other.values()))
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other)
+
+
+# --- can they fail? ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("$states.input.absent", "nothing"),
+        ("$parse('no JSON')", "JSON"),
+        ("'1' + 1", "T2001"),
+        ("$lookup({}, 'constructor')", "function"),
+        ("$eval('1')", "T1006"),
+        ("{'a': absent}", '"absent" at the top level'),
+        ("$map([1], function($one) { $ })", "at the top level"),
+        ("$states.input[$$ = 1]", "not supported"),
+        ("(", "S0"),
+        (" + ".join(["1"] * 200), "levels"),
+        ("($f := function($x) { $f($x + 1) }; $f(0))", "microseconds"),
+    ],
+)
+def test_what_fails_on_aws_fails_in_the_reference(
+    jsonata: Engine, expression: str, said: str
+) -> None:
+    with pytest.raises(QueryEvaluationError, match=said):
+        jsonata(f"{{% {expression} %}}", NO_STATES, {})
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("$parse('{\"a\": [1, null]}')", {"a": [1, None]}),
+        ("$hash('abc', 'MD5')", "900150983cd24fb0d6963f7d28e17f72"),
+        ("[1, 2, 3][$ > 1]", [2, 3]),
+        ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
+        ("$range(0, 4, 2)", [0, 2, 4]),
+        ("$exists($states.result)", False),
+        ("$variable", None),
+    ],
+)
+def test_the_reference_has_what_step_functions_adds(
+    jsonata: Engine, expression: str, value: Any
+) -> None:
+    assert jsonata(f"{{% {expression} %}}", NO_STATES, {"variable": None}) == value
+
+
+def test_a_state_that_no_input_reaches_and_a_wrong_type_are_noticed(jsonata: Engine) -> None:
+    choice = {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $states.input = 1 %}", "Next": "Never"}],
+        "Default": "Fail",
+    }
+    definition = {
+        "StartAt": "Choice",
+        "States": {
+            "Choice": choice,
+            "Never": {"Type": "Succeed", "Output": "{% 1 %}"},
+            "Fail": {"Type": "Fail", "Error": "{% 7 %}"},
+        },
+    }
+    walk = Walk(definition, jsonata)
+    walk.run([0, 2])
+
+    assert {(each.path, each.error) for each in walk.evaluations.values()} == {
+        ("/States/Choice/Choices/0/Condition", ""),
+        ("/States/Fail/Error", "a value of type int"),
+    }
+
+
+def test_a_state_machine_without_inputs_is_noticed() -> None:
+    with pytest.raises(LookupError, match="nothing for NewStateMachine"):
+        starts("NewStateMachine1234")
+
+
+def test_values_that_differ_are_noticed() -> None:
+    assert is_same({"a": [1, None, "x"]}, {"a": [1.0, None, "x"]})
+    for one, other in [(1, True), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ([1], [1, 1]), (0, None)]:
+        assert not is_same(one, other)
