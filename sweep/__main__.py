@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _sweep(remains: Sequence[Remain], settings: Settings, *, delete: bool) -> int:
     console = Console()
     if not remains:
-        console.print(f"Nothing is left of {settings.environment}.", highlight=False)
+        console.print(
+            f"Nothing is left of {settings.environment}. "
+            'README, "Tear down", lists what AWS itself keeps.',
+            highlight=False,
+            soft_wrap=True,
+        )
         return 0
     table = Table("kind", Column("name", overflow="fold"), "")
     left = []
