@@ -1,0 +1,1 @@
+"""An independent IAM engine over the policies of the synthesized templates."""

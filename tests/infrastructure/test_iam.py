@@ -1,0 +1,162 @@
+"""Every role may do what it has to, and little else, as an independent IAM engine sees it.
+
+The engine is npm's @cloud-copilot/iam-simulate (AGPL-3.0, for tests only). It judges the
+synthesized policies of roles, buckets, topic, key and functions. iam/calls.py is the table of calls
+that must be allowed; iam/reasons.py has the reason of every exception.
+"""
+
+from collections import Counter
+
+import pytest
+
+from settings.loader import validate
+from tests.infrastructure.iam.account import Account
+from tests.infrastructure.iam.calls import Call, calls
+from tests.infrastructure.iam.forbidden import forbidden
+from tests.infrastructure.iam.judging import Judged, grants, judge_all, split
+from tests.infrastructure.iam.reasons import ALLOWED_NEVERTHELESS, UNUSED, covered
+from tests.infrastructure.synthesis import COMPREHENSIVE, configuration
+
+# Every kind of resource and of grant at once: with a key, and with buckets that are emptied.
+EVERYTHING = validate(
+    {**COMPREHENSIVE, "retention": {"removal": "destroy"}}, environment="all", source=__file__
+)
+ACCOUNTS = {
+    "dev": Account(configuration("dev")),
+    "prod": Account(configuration("prod")),
+    "everything": Account(EVERYTHING),
+    "china": Account(EVERYTHING, region="cn-north-1"),
+}
+ACCOUNT = ACCOUNTS["everything"]
+WIDENED = "Workflow/SerializeImageRole"
+
+MIN_FORBIDDEN = 50
+MIN_WORDS = 4  # fewer are no reason
+
+
+def widened(account: Account) -> Account:
+    """Return the account with a role that may do everything with every bucket."""
+    others = [
+        statement
+        for statement in account.identity_policies[WIDENED]
+        if not str(statement["Action"]).startswith("s3:")
+    ]
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    return account.with_policies({WIDENED: [*others, everything]})
+
+
+def diminished(account: Account) -> Account:
+    """Return the account without the first grant of each role that has a use."""
+    used = [grant for grant in grants(account) if not covered(grant, account, UNUSED)]
+    first = {grant.holder: grant.sid for grant in reversed(used)}
+    return account.with_policies(
+        {
+            role: [each for each in split(statements) if each["Sid"] != first.get(role)]
+            for role, statements in account.identity_policies.items()
+        }
+    )
+
+
+def of(role: str, table: list[Call]) -> list[Call]:
+    return [call for call in table if call.holder == role]
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, list[Call]]:
+    return {name: calls(account) for name, account in ACCOUNTS.items()}
+
+
+@pytest.fixture(scope="module")
+def denials(tables: dict[str, list[Call]]) -> list[Call]:
+    return forbidden(ACCOUNT, tables["everything"])
+
+
+@pytest.fixture(scope="module")
+def judged(tables: dict[str, list[Call]], denials: list[Call]) -> dict[str, Judged]:
+    """Return all answers at once: the engine takes longer to start than to answer."""
+    table = tables["everything"]
+    return judge_all(
+        {
+            **{name: (account, tables[name]) for name, account in ACCOUNTS.items()},
+            "forbidden": (ACCOUNT, denials),
+            "widened": (widened(ACCOUNT), [*of(WIDENED, table), *of(WIDENED, denials)]),
+            "diminished": (diminished(ACCOUNT), table),
+        }
+    )
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_every_role_has_calls(name: str, tables: dict[str, list[Call]]) -> None:
+    roles = set(ACCOUNTS[name].identity_policies)
+
+    assert {call.holder for call in tables[name] if "/" in call.holder} == roles
+    assert all(call.source for call in tables[name])
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_every_call_of_the_table_is_allowed(
+    name: str, tables: dict[str, list[Call]], judged: dict[str, Judged]
+) -> None:
+    answers = judged[name].answers
+
+    assert judged[name].denied(tables[name]) == []
+    assert [call for call in tables[name] if answers[call].ignored] == []
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_every_grant_is_needed_or_says_why(
+    name: str, tables: dict[str, list[Call]], judged: dict[str, Judged]
+) -> None:
+    unused = judged[name].unused(tables[name])
+
+    assert [str(grant) for grant in unused if not covered(grant, ACCOUNTS[name], UNUSED)] == []
+
+
+def test_forbidden_calls_are_denied_or_say_why(
+    denials: list[Call], judged: dict[str, Judged]
+) -> None:
+    denied = set(judged["forbidden"].denied(denials))
+    expected = {call for call in denials if not covered(call, ACCOUNT, ALLOWED_NEVERTHELESS)}
+
+    assert expected - denied == set()
+    assert denied - expected == set()
+    counts = Counter(call.holder for call in denied)
+    assert min(counts[role] for role in ACCOUNT.identity_policies) >= MIN_FORBIDDEN
+
+
+def test_every_reason_is_about_something_that_is_there(
+    tables: dict[str, list[Call]], denials: list[Call], judged: dict[str, Judged]
+) -> None:
+    unused = judged["everything"].unused(tables["everything"])
+
+    for reason in UNUSED:
+        assert [grant for grant in unused if reason.covers(grant, ACCOUNT)], reason
+    for reason in ALLOWED_NEVERTHELESS:
+        assert [call for call in denials if reason.covers(call, ACCOUNT)], reason
+    for reason in (*UNUSED, *ALLOWED_NEVERTHELESS):
+        assert len(reason.why.split()) >= MIN_WORDS, reason
+
+
+def test_a_widened_policy_is_noticed(
+    tables: dict[str, list[Call]], denials: list[Call], judged: dict[str, Judged]
+) -> None:
+    unused = judged["widened"].unused(of(WIDENED, tables["everything"]))
+    denied = judged["widened"].denied(of(WIDENED, denials))
+    allowed = set(of(WIDENED, denials)) - set(denied)
+
+    assert f"{WIDENED}: s3:* on *" in {
+        str(grant) for grant in unused if not covered(grant, ACCOUNT, UNUSED)
+    }
+    assert "s3:DeleteBucket" in {
+        call.action for call in allowed if not covered(call, ACCOUNT, ALLOWED_NEVERTHELESS)
+    }
+
+
+def test_a_removed_grant_is_noticed(
+    tables: dict[str, list[Call]], judged: dict[str, Judged]
+) -> None:
+    with_grants = {role for role, own in ACCOUNT.identity_policies.items() if own}
+
+    denied = judged["diminished"].denied(tables["everything"])
+
+    assert {call.holder for call in denied} == with_grants
