@@ -5,9 +5,10 @@ Every check only reads. To add one: a generator of findings in a module of its o
 It handles the errors that are an answer; all others become "could not check" by themselves.
 
 The IAM actions they need, each of them for its own findings only: cloudformation:DescribeStacks,
-cloudformation:DescribeStackResources, s3:GetObject, s3:ListBucket, sagemaker:DescribeEndpoint,
-servicequotas:ListServiceQuotas, servicequotas:ListAWSDefaultServiceQuotas, ssm:GetParameter;
-of sns: ListSubscriptionsByTopic, and for phone numbers GetSMSSandboxAccountStatus,
-ListSMSSandboxPhoneNumbers, ListPhoneNumbersOptedOut, GetSMSAttributes; for queues sqs:GetQueueUrl,
-sqs:GetQueueAttributes, kms:DescribeKey, kms:GetKeyPolicy.
+cloudformation:DescribeStackResources, lambda:GetAccountSettings, s3:GetObject, s3:ListBucket,
+sagemaker:DescribeEndpoint, servicequotas:ListServiceQuotas,
+servicequotas:ListAWSDefaultServiceQuotas, ssm:GetParameter; of sns: ListSubscriptionsByTopic, and
+for phone numbers GetSMSSandboxAccountStatus, ListSMSSandboxPhoneNumbers, ListPhoneNumbersOptedOut,
+GetSMSAttributes; for queues sqs:GetQueueUrl, sqs:GetQueueAttributes, kms:DescribeKey,
+kms:GetKeyPolicy.
 """

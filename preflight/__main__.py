@@ -62,7 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m preflight",
         description="Look, before a deployment costs money, whether it can succeed: who calls and "
-        "where to, CDK bootstrap, algorithm, instance types and quotas, staged data, "
+        "where to, CDK bootstrap, algorithm, instance types and quotas, concurrency of functions, "
+        "staged data, "
         "subscribers of the notifications, endpoint name. Changes nothing, and takes at most "
         f"{DEADLINE_SECONDS:g} seconds.",
         epilog=f"Exit codes: 0 no problem, {EXIT_PROBLEM} a problem (or settings that are not "

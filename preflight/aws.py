@@ -13,7 +13,16 @@ from botocore.parsers import ResponseParserError
 from preflight.finding import Finding, Verdict
 
 Service = Literal[
-    "cloudformation", "kms", "s3", "sagemaker", "service-quotas", "sns", "sqs", "ssm", "sts"
+    "cloudformation",
+    "kms",
+    "lambda",
+    "s3",
+    "sagemaker",
+    "service-quotas",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
 ]
 
 NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)

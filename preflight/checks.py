@@ -8,6 +8,7 @@ from preflight.access import credentials, region
 from preflight.algorithm import algorithm
 from preflight.aws import NO_ANSWER, Aws, not_checked
 from preflight.bootstrap import bootstrap
+from preflight.concurrency import concurrency
 from preflight.dataset import dataset
 from preflight.endpoint import endpoint
 from preflight.finding import Finding, Verdict
@@ -26,6 +27,7 @@ CHECKS: Mapping[str, Check] = {
     "bootstrap": bootstrap,
     "algorithm": algorithm,
     "instances": quotas,
+    "function calls": concurrency,
     "staged data": dataset,
     "given model": given_model,
     "notifications": notifications,

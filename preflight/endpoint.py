@@ -1,4 +1,4 @@
-"""The one physical name there is."""
+"""The endpoint's name, the only one that another stack of the account may have taken."""
 
 from collections.abc import Iterator
 

@@ -68,7 +68,8 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
         TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
     """
     if event["RequestType"] == "Delete":
-        return {"IsComplete": _has_stopped(_job_to_stop(event))}
+        name = _job_to_stop(event)
+        return {"IsComplete": name is None or _has_stopped(name)}
     return _while_iam_settles(lambda: _progress(event))
 
 
@@ -294,9 +295,9 @@ def _model_is_there(job: Job) -> bool:
     return True
 
 
-def _has_stopped(name: str | None) -> bool:
+def _has_stopped(name: str) -> bool:
     """Return whether the job has ended or never existed; stop it if it runs."""
-    job = _describe(name) if name else None
+    job = _describe(name)
     status = job["TrainingJobStatus"] if job else "NotFound"
     logger.info("training job %s, which has to end: %s", name, status)
     if status == "InProgress":

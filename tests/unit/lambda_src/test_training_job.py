@@ -127,8 +127,9 @@ def stage(
 
 def ask_for_job(handler: ModuleType, **changes: Any) -> dict[str, Any]:
     """What the framework hands to is_complete: the request and what on_event returned."""
-    event = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
-    return event | handler.on_event(event, None)
+    request = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
+    event: dict[str, Any] = request | handler.on_event(request, None)
+    return event
 
 
 def create(handler: ModuleType, **changes: Any) -> str:
