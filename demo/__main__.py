@@ -14,7 +14,7 @@ from demo.application import Application
 from demo.run import REPORT, Demo
 from demo.steps import Steps
 from demo.summary import Summary
-from localcloud.environment import DEFAULT_PORT
+from localcloud.environment import DEFAULT_PORT, NO_IAM
 from localcloud.launcher import LocalCloud, free_port
 from monitoring.report.write import REPORT as REPORT_FILE
 from settings import load
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Otherwise a TERM would end this process before it has ended the others.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A cloud that is kept has the port that other commands expect; one that goes needs none.
-    cloud = LocalCloud(options.port or (DEFAULT_PORT if options.keep else free_port()))
+    port = options.port or (DEFAULT_PORT if options.keep else free_port())
+    cloud = LocalCloud(port, iam=not options.no_iam)
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"loopback port of the local cloud (default: {DEFAULT_PORT} with --keep, else any "
         "free one)",
     )
+    parser.add_argument("--no-iam", action="store_true", help=NO_IAM)
     parser.add_argument(
         "--out",
         type=Path,

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from localcloud.environment import DEFAULT_PORT, foreign_variables
+from localcloud.environment import DEFAULT_PORT, NO_IAM, foreign_variables
 from localcloud.launcher import LocalCloud, LocalCloudError
 
 
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    cloud = LocalCloud(options.port)
+    cloud = LocalCloud(options.port, iam=not options.no_iam)
     try:
         code: int = options.run(cloud)
     except LocalCloudError as error:
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="loopback port (default: %(default)s)"
     )
+    common.set_defaults(no_iam=False)
+    starting = argparse.ArgumentParser(add_help=False, parents=[common])
+    starting.add_argument("--no-iam", action="store_true", help=NO_IAM)
     parser = argparse.ArgumentParser(
         prog="python -m localcloud",
         description="An AWS emulator with SageMaker on this machine: no account, no Docker.",
@@ -81,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         ("env", _env, "print the shell lines that point AWS tools at it"),
         ("down", _down, "stop it and everything it started"),
     ):
-        command = commands.add_parser(name, help=summary, description=summary, parents=[common])
+        parents = [starting if run is _up else common]
+        command = commands.add_parser(name, help=summary, description=summary, parents=parents)
         command.set_defaults(run=run)
     return parser
 

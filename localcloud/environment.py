@@ -12,6 +12,12 @@ REGION = "us-east-1"
 STOP_AT_END_OF_INPUT = "--stop-at-end-of-input"
 """Option of the server: end when standard input does, so with the process that started it."""
 
+NO_IAM = "allow every call, instead of judging it by the policies of the role that makes it"
+"""Help text of the option `--no-iam`."""
+
+CALLS_FILE = "LOCALCLOUD_CALLS"
+"""Variable of the server: the file to which it writes every call of a role that it judged."""
+
 # Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
 # twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.
 _WAIT_SCALE = {"SFN_WAIT_SCALE": "0.05"}
@@ -54,13 +60,16 @@ def client_environment(environment: Mapping[str, str], port: int) -> dict[str, s
 
 
 def server_environment(
-    environment: Mapping[str, str], port: int, temporary: Path
+    environment: Mapping[str, str], port: int, temporary: Path, *, calls: Path | None
 ) -> dict[str, str]:
     """Environment of the emulator; Lambda workers, training and model servers inherit it.
 
-    It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them.
+    It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them; `calls`
+    is where judged calls are written, None if all calls are allowed.
     """
     return {**_WAIT_SCALE, **_without_aws(environment)} | {
+        "AUTH": "false" if calls is None else "true",
+        CALLS_FILE: str(calls or os.devnull),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,
         "MINISTACK_REGION": REGION,

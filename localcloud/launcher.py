@@ -58,11 +58,23 @@ class LocalCloud:
     ...     cloud.client("s3").create_bucket(Bucket="pictures")
     """
 
-    def __init__(self, port: int = DEFAULT_PORT, folder: Path = PROJECT / ".localcloud") -> None:
-        """Name the local cloud at `port`; nothing is started. `folder` holds one folder a port."""
+    def __init__(
+        self,
+        port: int = DEFAULT_PORT,
+        folder: Path = PROJECT / ".localcloud",
+        *,
+        iam: bool = True,
+    ) -> None:
+        """Name the local cloud at `port`; nothing is started.
+
+        `folder` holds one folder a port. Without `iam` every call is allowed.
+        """
         self.port = port
+        self.iam = iam
         self.folder = folder / str(port)
         self.log = self.folder / "log"
+        self.calls = self.folder / "calls.jsonl"
+        """Every call of a role that IAM judged, once: one JSON object a line."""
         self._pid_file = self.folder / "pid"
         self._temporary = self.folder / "tmp"
         self._process: subprocess.Popen[bytes] | None = None
@@ -141,6 +153,7 @@ class LocalCloud:
             self._refuse_taken_port()
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary.mkdir()
+            self.calls.unlink(missing_ok=True)
             self._process = self._spawn(pid_file, stop_with_caller=stop_with_caller)
             pid_file.truncate(0)
             pid_file.write(str(self._process.pid))
@@ -185,7 +198,12 @@ class LocalCloud:
             return subprocess.Popen(  # a fixed command
                 command,
                 cwd=PROJECT,
-                env=server_environment(os.environ, self.port, self._temporary),
+                env=server_environment(
+                    os.environ,
+                    self.port,
+                    self._temporary,
+                    calls=self.calls if self.iam else None,
+                ),
                 stdin=subprocess.PIPE if stop_with_caller else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

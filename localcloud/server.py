@@ -20,6 +20,7 @@ def main() -> None:
     """Serve until SIGTERM, then end every process of this group and remove its temporary files."""
     emulator.repair()
     sagemaker.install()
+    emulator.enforce()
     if STOP_AT_END_OF_INPUT in sys.argv[1:]:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     try:

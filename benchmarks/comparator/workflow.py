@@ -17,7 +17,17 @@ STEPS = {"Serialize": "serialize", "Classify": "classify", "Filter": "filter"}
 PREDICTOR = "classify_predictor"
 """Module of the second step where it asks the endpoint by the SageMaker SDK's Predictor."""
 NAME = "students"
-ROLE = f"arn:aws:iam::000000000000:role/{NAME}"
+TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+    "Action": "sts:AssumeRole",
+}
+GRANTS = {
+    "Effect": "Allow",
+    "Action": ["lambda:InvokeFunction", "s3:*", "sagemaker:*"],
+    "Resource": "*",
+}
+"""As the managed policies of the console's roles are."""
 DEPLOYED_THRESHOLD = "THRESHOLD = 0.93"
 
 
@@ -93,7 +103,7 @@ def _in_a_row(states: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def functions(
     session: boto3.Session, *, threshold: float, sdk: Path | None = None
 ) -> Iterator[Functions]:
-    """The three functions, for the length of the block.
+    """The three functions and their role, for the length of the block.
 
     With `sdk`, a folder that the SageMaker SDK v2 is in, the second one uses its Predictor.
     """
@@ -101,6 +111,7 @@ def functions(
     # The SDK's warnings of its end would be many lines of log for each call.
     environment = {"PYTHONPATH": str(sdk), "SAGEMAKER_SUPPRESS_V2_WARNING": "1"} if sdk else {}
     made: dict[str, str] = {}
+    role = _create_role(session, f"{NAME}-functions")
     try:
         for step, module in STEPS.items():
             code = PREDICTOR if sdk and step == "Classify" else module
@@ -108,7 +119,7 @@ def functions(
                 FunctionName=f"{NAME}-{module}",
                 Runtime="python3.13",
                 Handler="lambda_function.lambda_handler",
-                Role=ROLE,
+                Role=role,
                 Timeout=60,
                 Code={"ZipFile": package(code, threshold=threshold)},
                 Environment={"Variables": environment},
@@ -119,19 +130,41 @@ def functions(
             name = f"{NAME}-{STEPS[step]}"
             client.delete_function(FunctionName=name)
             _delete_log_group(session, f"/aws/lambda/{name}")
+        _delete_role(session, f"{NAME}-functions")
 
 
 @contextmanager
 def state_machine(session: boto3.Session, definition: Mapping[str, Any]) -> Iterator[str]:
-    """ARN of a state machine, for the length of the block."""
+    """ARN of a state machine, for the length of the block, in which it has a role."""
     client = session.client("stepfunctions")
-    arn = client.create_state_machine(name=NAME, definition=json.dumps(definition), roleArn=ROLE)[
+    role = _create_role(session, f"{NAME}-states")
+    arn = client.create_state_machine(name=NAME, definition=json.dumps(definition), roleArn=role)[
         "stateMachineArn"
     ]
     try:
         yield arn
     finally:
         client.delete_state_machine(stateMachineArn=arn)
+        _delete_role(session, f"{NAME}-states")
+
+
+def _create_role(session: boto3.Session, name: str) -> str:
+    client = session.client("iam")
+    arn: str = client.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(TRUST))["Role"][
+        "Arn"
+    ]
+    client.put_role_policy(RoleName=name, PolicyName=NAME, PolicyDocument=_policy(GRANTS))
+    return arn
+
+
+def _delete_role(session: boto3.Session, name: str) -> None:
+    client = session.client("iam")
+    client.delete_role_policy(RoleName=name, PolicyName=NAME)
+    client.delete_role(RoleName=name)
+
+
+def _policy(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _delete_log_group(session: boto3.Session, name: str) -> None:

@@ -1,5 +1,7 @@
 """The one place that touches ministack's private names: extensions and repairs of the emulator."""
 
+from localcloud.emulator.enforcement import enforce
+from localcloud.emulator.enforcement.judge import credentials_of
 from localcloud.emulator.extension import (
     Attributes,
     Properties,
@@ -29,9 +31,11 @@ __all__ = [
     "add_resource_types",
     "add_service",
     "add_task",
+    "credentials_of",
     "current_account",
     "current_region",
     "endpoint_url",
+    "enforce",
     "repair",
     "serve",
 ]

@@ -16,7 +16,7 @@ from localcloud.sagemaker.endpoint_configs import ENDPOINT_CONFIGS, weight
 from localcloud.sagemaker.errors import ApiError, Failure
 from localcloud.sagemaker.images import algorithm_of
 from localcloud.sagemaker.model_server import INVOCATION_SECONDS, ModelServer
-from localcloud.sagemaker.models import MODELS, model_data_url, single_container
+from localcloud.sagemaker.models import MODELS, access_of, model_data_url, single_container
 from localcloud.sagemaker.store import Scope
 
 _DRAIN_SECONDS: Final = INVOCATION_SECONDS + 5
@@ -32,6 +32,8 @@ class Deployment:
     config: dict[str, Any]
     containers: dict[str, dict[str, Any]]
     """Variant name -> container of its model."""
+    access: dict[str, s3.Access]
+    """Variant name -> that of its model."""
 
     @classmethod
     def of(cls, scope: Scope, *, endpoint: str, config_name: str) -> "Deployment":
@@ -41,10 +43,8 @@ class Deployment:
             ApiError: the configuration or a model of it does not exist.
         """
         config = ENDPOINT_CONFIGS.get(scope, config_name).request
-        containers = {
-            variant["VariantName"]: single_container(
-                MODELS.get(scope, variant["ModelName"]).request
-            )
+        models = {
+            variant["VariantName"]: MODELS.get(scope, variant["ModelName"])
             for variant in config["ProductionVariants"]
         }
         return cls(
@@ -52,7 +52,8 @@ class Deployment:
             endpoint=endpoint,
             config_name=config_name,
             config=config,
-            containers=containers,
+            containers={name: single_container(model.request) for name, model in models.items()},
+            access={name: access_of(model) for name, model in models.items()},
         )
 
 
@@ -116,7 +117,7 @@ class Fleet:
 
     def _start(self, variant: str) -> ModelServer:
         return start_server(
-            self.deployment.scope,
+            self.deployment.access[variant],
             self.deployment.containers[variant],
             name=variant,
             folder=self._folder,
@@ -132,8 +133,11 @@ class Fleet:
         if config is None or not is_enabled(config):
             return None
 
+        # Variants of one endpoint write below one prefix, with the role of any of them.
+        access = next(iter(self.deployment.access.values()))
+
         def put(bucket: str, key: str, content: bytes) -> None:
-            s3.client(self.deployment.scope).put_object(Bucket=bucket, Key=key, Body=content)
+            s3.client(access).put_object(Bucket=bucket, Key=key, Body=content)
 
         return CaptureWriter(
             config=CaptureConfig(config), endpoint=self.deployment.endpoint, put_object=put
@@ -141,7 +145,7 @@ class Fleet:
 
 
 def start_server(
-    scope: Scope, container: dict[str, Any], *, name: str, folder: Path
+    access: s3.Access, container: dict[str, Any], *, name: str, folder: Path
 ) -> ModelServer:
     """Fetch and unpack the model of a container, and start to serve it.
 
@@ -150,7 +154,7 @@ def start_server(
     """
     model = folder / name
     model.mkdir()
-    _fetch(scope, model_data_url(container), model)
+    _fetch(access, model_data_url(container), model)
     return ModelServer(
         name=name,
         module=algorithm_of(container["Image"]).module,
@@ -160,10 +164,10 @@ def start_server(
     )
 
 
-def _fetch(scope: Scope, url: str, model: Path) -> None:
+def _fetch(access: s3.Access, url: str, model: Path) -> None:
     archive = model.with_suffix(".tar.gz")
     try:
-        s3.download(scope, url, archive)
+        s3.download(access, url, archive)
     except ClientError as error:
         raise Failure(
             f'Failed to download model data from URL: "{url}". Please ensure that there is an '

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localcloud.sagemaker import listing, s3
 from localcloud.sagemaker.errors import invalid, not_implemented
 from localcloud.sagemaker.images import algorithm_of
@@ -19,9 +21,19 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     container = single_container(request)
     algorithm_of(container["Image"])
     url = model_data_url(container)
-    if not s3.object_exists(scope, url):
-        raise invalid(f"Could not find model data at {url}.")
     record = Record(scope=scope, name=name, arn=scope.arn(MODELS.kind, name), request=request)
+    try:
+        exists = s3.object_exists(access_of(record), url)
+    except ClientError as error:
+        raise invalid(
+            f"Could not access model data at {url}. Please ensure that the role "
+            f'"{request["ExecutionRoleArn"]}" exists and that its trust relationship policy allows '
+            'the action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". Also '
+            'ensure that the role has "s3:GetObject" permissions and that the object is located in '
+            f"{scope.region}."
+        ) from error
+    if not exists:
+        raise invalid(f"Could not find model data at {url}.")
     MODELS.add(record)
     return {"ModelArn": record.arn}
 
@@ -45,6 +57,11 @@ def list_models(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
 def delete(scope: Scope, request: dict[str, Any]) -> None:
     """DeleteModel; endpoints that serve it go on."""
     MODELS.remove(scope, request["ModelName"])
+
+
+def access_of(model: Record) -> s3.Access:
+    """With which SageMaker reads a model, and writes what its servers answer."""
+    return s3.Access(scope=model.scope, role=model.request["ExecutionRoleArn"])
 
 
 def single_container(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""S3 of the emulator, over HTTP: only for threads other than the event loop's."""
+"""S3 of the emulator, over HTTP, as a role: only for threads other than the event loop's."""
 
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.emulator import endpoint_url
+from localcloud.emulator import credentials_of, endpoint_url
 from localcloud.sagemaker.errors import Failure, invalid
 from localcloud.sagemaker.store import Scope
 
@@ -22,21 +23,30 @@ _PARALLEL_DOWNLOADS: Final = 8
 _client_lock = threading.Lock()
 
 
-def client(scope: Scope) -> "S3Client":
-    """The S3 client for an account and region; safe for use by several threads."""
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who asks S3: the role with which SageMaker does a job, or serves a model."""
+
+    scope: Scope
+    role: str
+
+
+def client(access: Access) -> "S3Client":
+    """The S3 client that signs as a role; safe for use by several threads."""
     with _client_lock:  # making a client is not thread-safe, using it is
-        return _new_client(scope)
+        return _new_client(access)
 
 
 @lru_cache(maxsize=32)
-def _new_client(scope: Scope) -> "S3Client":
+def _new_client(access: Access) -> "S3Client":
+    credentials = credentials_of(access.role, session="SageMaker")
     return boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint_url(),
-        region_name=scope.region,
-        # The emulator takes a 12-digit access key for the account.
-        aws_access_key_id=scope.account,
-        aws_secret_access_key="local",
+        region_name=access.scope.region,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        aws_session_token=credentials.token,
         config=Config(
             s3={"addressing_style": "path"},
             max_pool_connections=2 * _PARALLEL_DOWNLOADS,
@@ -58,11 +68,11 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def object_exists(scope: Scope, uri: str) -> bool:
+def object_exists(access: Access, uri: str) -> bool:
     """Whether there is an object at `uri`."""
     bucket, key = split_uri(uri)
     try:
-        client(scope).head_object(Bucket=bucket, Key=key)
+        client(access).head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
@@ -70,23 +80,23 @@ def object_exists(scope: Scope, uri: str) -> bool:
     return True
 
 
-def download(scope: Scope, uri: str, file: Path) -> None:
+def download(access: Access, uri: str, file: Path) -> None:
     """Copy one object to `file`.
 
     Raises:
         botocore.exceptions.ClientError: it does not exist, or may not be read.
     """
     bucket, key = split_uri(uri)
-    client(scope).download_file(bucket, key, str(file))
+    client(access).download_file(bucket, key, str(file))
 
 
-def upload(scope: Scope, file: Path, uri: str) -> None:
+def upload(access: Access, file: Path, uri: str) -> None:
     """Copy `file` to an object."""
     bucket, key = split_uri(uri)
-    client(scope).upload_file(str(file), bucket, key)
+    client(access).upload_file(str(file), bucket, key)
 
 
-def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
+def download_prefix(access: Access, uri: str, folder: Path) -> int:
     """Copy every object below `uri` into `folder`, in parallel, and count them.
 
     As SageMaker's S3Prefix does, `s3://b/data/train` matches by text: `data/train/1.png` becomes
@@ -97,10 +107,10 @@ def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
         botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
     """
     bucket, prefix = split_uri(uri)
-    targets = [(key, _target(key, prefix, folder)) for key in keys(scope, bucket, prefix)]
+    targets = [(key, _target(key, prefix, folder)) for key in keys(access, bucket, prefix)]
     for parent in {target.parent for _, target in targets}:
         parent.mkdir(parents=True, exist_ok=True)
-    s3 = client(scope)
+    s3 = client(access)
 
     def fetch(key: str, target: Path) -> None:
         # Not download_file: it asks for the size first, twice the requests for small files.
@@ -114,13 +124,13 @@ def download_prefix(scope: Scope, uri: str, folder: Path) -> int:
     return len(targets)
 
 
-def keys(scope: Scope, bucket: str, prefix: str) -> Iterator[str]:
+def keys(access: Access, bucket: str, prefix: str) -> Iterator[str]:
     """Keys of all objects below `prefix`.
 
     Raises:
         botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
     """
-    pages = client(scope).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    pages = client(access).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Contents", []):
             if not item["Key"].endswith("/"):  # the console's markers of empty folders

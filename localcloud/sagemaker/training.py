@@ -68,7 +68,7 @@ def _download_channel(job: TrainingJob, channel: dict[str, Any], root: Path) -> 
     detail = ""
     count = 0
     try:
-        count = s3.download_prefix(job.scope, uri, folder)
+        count = s3.download_prefix(job.access, uri, folder)
     except ClientError as error:
         detail = f" Error message from S3: {error.response['Error'].get('Message', error)}"
     if count == 0:
@@ -160,7 +160,7 @@ def _upload(job: TrainingJob, model: Path, archive: Path) -> None:
     prefix = job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     uri = f"{prefix}/{job.name}/output/model.tar.gz"
     try:
-        s3.upload(job.scope, archive, uri)
+        s3.upload(job.access, archive, uri)
     except (ClientError, Boto3Error) as error:
         raise Failure(f"ClientError: Artifact upload failed: {uri}: {error}") from error
     finally:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from localcloud.sagemaker import processes
 from localcloud.sagemaker.images import Algorithm, algorithm_of
+from localcloud.sagemaker.s3 import Access
 from localcloud.sagemaker.store import Record, now
 
 ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
@@ -37,6 +38,11 @@ class TrainingJob(Record):
     def algorithm(self) -> Algorithm:
         """The local algorithm that the job runs."""
         return algorithm_of(self.request["AlgorithmSpecification"]["TrainingImage"])
+
+    @property
+    def access(self) -> Access:
+        """With which the job reads its channels and writes its model."""
+        return Access(scope=self.scope, role=self.request["RoleArn"])
 
     def enter(self, secondary_status: str, message: str) -> None:
         """Begin a phase."""

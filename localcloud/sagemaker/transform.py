@@ -75,7 +75,7 @@ def _run(job: TransformJob, folder: Path) -> str | None:
     container = job.container
     environment = {**container.get("Environment", {}), **job.request.get("Environment", {})}
     server = start_server(
-        job.scope, {**container, "Environment": environment}, name="transform", folder=folder
+        job.access, {**container, "Environment": environment}, name="transform", folder=folder
     )
     try:
         _await(server)
@@ -132,7 +132,7 @@ def _transform(job: TransformJob, server: ModelServer, one: _Input) -> str | Non
     bucket, prefix = s3.split_uri(output["S3OutputPath"])
     end = b"\n" if output.get("AssembleWith") == "Line" and not answer.endswith(b"\n") else b""
     key = "/".join(part for part in (prefix.rstrip("/"), f"{one.name}.out") if part)
-    s3.client(job.scope).put_object(Bucket=bucket, Key=key, Body=answer + end)
+    s3.client(job.access).put_object(Bucket=bucket, Key=key, Body=answer + end)
     return None
 
 
@@ -162,7 +162,7 @@ def _answer(job: TransformJob, server: ModelServer, one: _Input) -> bytes:
 def _body(job: TransformJob, one: _Input) -> bytes:
     limit = job.request.get("MaxPayloadInMB", DEFAULT_MEGABYTES) << 20
     try:
-        found = s3.client(job.scope).get_object(Bucket=one.bucket, Key=one.key)
+        found = s3.client(job.access).get_object(Bucket=one.bucket, Key=one.key)
     except ClientError as error:
         raise _Refused("ClientError", str(error)) from error
     if found["ContentLength"] > limit:
@@ -177,14 +177,14 @@ def _inputs(job: TransformJob) -> Iterator[_Input]:
         yield from _of_manifest(job, source["S3Uri"])
         return
     bucket, prefix = s3.split_uri(source["S3Uri"])
-    for key in s3.keys(job.scope, bucket, prefix):
+    for key in s3.keys(job.access, bucket, prefix):
         yield _Input(bucket, key, s3.relative_key(key, prefix))
 
 
 def _of_manifest(job: TransformJob, uri: str) -> Iterator[_Input]:
     bucket, key = s3.split_uri(uri)
     try:
-        content = s3.client(job.scope).get_object(Bucket=bucket, Key=key)["Body"].read()
+        content = s3.client(job.access).get_object(Bucket=bucket, Key=key)["Body"].read()
         manifest: Any = json.loads(content)
         match manifest:
             case [{"prefix": str(prefix)}, *names] if all(isinstance(name, str) for name in names):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from localcloud.sagemaker.s3 import Access
 from localcloud.sagemaker.store import Record, now
 
 LONGEST_FAILURE_REASON: Final = 1024
@@ -18,6 +19,8 @@ class TransformJob(Record):
     status: str = "InProgress"
     container: dict[str, Any]
     """Container of its model, as it was when the job was created."""
+    access: Access
+    """That of its model: a transform job has no role of its own."""
     started: datetime | None = None
     ended: datetime | None = None
     failure_reason: str | None = None

@@ -7,7 +7,7 @@ from typing import Any, Final
 from localcloud.emulator import TaskError, current_account, current_region
 from localcloud.sagemaker import contract, listing, transform
 from localcloud.sagemaker.errors import ApiError, invalid, not_implemented
-from localcloud.sagemaker.models import MODELS, single_container
+from localcloud.sagemaker.models import MODELS, access_of, single_container
 from localcloud.sagemaker.s3 import split_uri
 from localcloud.sagemaker.store import Scope, Table
 from localcloud.sagemaker.transform_job import TransformJob
@@ -44,6 +44,7 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         arn=scope.arn(TRANSFORM_JOBS.kind, name),
         request=request,
         container=single_container(model.request),
+        access=access_of(model),
     )
     TRANSFORM_JOBS.add(job)
     threading.Thread(

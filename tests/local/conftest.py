@@ -9,6 +9,7 @@ import pytest
 from localcloud.launcher import LocalCloud, free_port
 from tests.local.deployment import Deployment
 from tests.local.inbox import Inbox, Messages
+from tests.local.localcloud.roles import create_role, statement
 
 LIFE = (
     "test_drift",
@@ -60,7 +61,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         # Tests of the emulator look at executions while these wait.
         patch.setenv("SFN_WAIT_SCALE", "1")
-        yield stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
+        started = stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
+        create_role(started, "any", statement("*", "*"))
+        yield started
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +95,7 @@ def verdicts(deployment: Deployment) -> dict[str, list[str]]:
 def messages(deployment: Deployment) -> Iterator[Messages]:
     """What the topic sends during a test."""
     sqs, sns = deployment.cloud.client("sqs"), deployment.cloud.client("sns")
-    inbox = Inbox(sqs, sqs.create_queue(QueueName="test-messages")["QueueUrl"])
+    inbox = Inbox.create(sqs, "test-messages")
     subscription = sns.subscribe(
         TopicArn=deployment.outputs("Workflow")["TopicArn"], Protocol="sqs", Endpoint=inbox.arn
     )["SubscriptionArn"]

@@ -19,6 +19,21 @@ class Inbox:
     sqs: Any
     url: str
 
+    @classmethod
+    def create(cls, sqs: Any, name: str, **attributes: str) -> "Inbox":
+        """Create a queue that topics and rules of the account may send to."""
+        services = ["events.amazonaws.com", "sns.amazonaws.com"]
+        allow = {
+            "Effect": "Allow",
+            "Principal": {"Service": services},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        queue = sqs.create_queue(QueueName=name, Attributes={**attributes, "Policy": policy})
+        return cls(sqs, queue["QueueUrl"])
+
     @property
     def arn(self) -> str:
         """ARN of the queue."""

@@ -33,8 +33,7 @@ def test_a_fifo_topic_tells_its_queue_once_of_each_execution(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
     sqs = deployment.cloud.client("sqs")
-    queue = sqs.create_queue(QueueName="told.fifo", Attributes={"FifoQueue": "true"})
-    inbox = Inbox(sqs, queue["QueueUrl"])
+    inbox = Inbox.create(sqs, "told.fifo", FifoQueue="true")
     values = {"notifications": {"topic": "fifo", "sqs": [inbox.arn]}}
     deployment.deploy_variant("Workflow", validate(values, environment="dev", source="a test"))
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
-
-ROLE = "arn:aws:iam::000000000000:role/any"
+from tests.local.localcloud.roles import ROLE
 
 
 class Functions:

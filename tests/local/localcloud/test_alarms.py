@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
+from tests.local.inbox import Inbox
 
 Alarm = Callable[..., str]
 
@@ -81,15 +82,15 @@ def events(cloud: LocalCloud) -> Iterator[Callable[[str], list[dict[str, Any]]]]
     """The events of an alarm so far, by way of a rule and a queue."""
     rules, sqs = cloud.client("events"), cloud.client("sqs")
     name = f"q-{uuid.uuid4().hex[:12]}"
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    inbox = Inbox.create(sqs, name)
+    queue = inbox.url
     pattern = {
         "source": ["aws.cloudwatch"],
         "detail-type": ["CloudWatch Alarm State Change"],
         "detail": {"alarmName": [{"prefix": "a-"}]},
     }
     rules.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    rules.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn["QueueArn"]}])
+    rules.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": inbox.arn}])
     received: list[dict[str, Any]] = []
 
     def receive(alarm: str) -> list[dict[str, Any]]:

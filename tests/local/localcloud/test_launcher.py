@@ -18,6 +18,7 @@ import pytest
 
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, LocalCloudError, free_port
+from tests.local.localcloud.roles import create_role
 
 
 @pytest.fixture
@@ -183,10 +184,11 @@ def _call_function(cloud: LocalCloud, source: str) -> Any:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", source)
+    role = create_role(cloud, "any")
     client = cloud.client("lambda")
     client.create_function(
         FunctionName="function",
-        Role="arn:aws:iam::000000000000:role/any",
+        Role=role,
         Runtime="python3.13",
         Handler="app.handler",
         Code={"ZipFile": code.getvalue()},

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
-
-ROLE = "arn:aws:iam::000000000000:role/any"
+from tests.local.inbox import Inbox
+from tests.local.localcloud.roles import ROLE
 
 CLASSIFY = """
 class NotSureEnough(Exception):
@@ -116,12 +116,11 @@ def topic(cloud: LocalCloud) -> str:
 def inbox(cloud: LocalCloud, topic: str) -> str:
     """URL of a queue that receives what the topic publishes."""
     sqs = cloud.client("sqs")
-    url = str(sqs.create_queue(QueueName=f"q-{uuid.uuid4().hex[:12]}")["QueueUrl"])
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    created = Inbox.create(sqs, f"q-{uuid.uuid4().hex[:12]}")
     cloud.client("sns").subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=attributes["QueueArn"], ReturnSubscriptionArn=True
+        TopicArn=topic, Protocol="sqs", Endpoint=created.arn, ReturnSubscriptionArn=True
     )
-    return url
+    return created.url
 
 
 @pytest.fixture

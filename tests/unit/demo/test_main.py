@@ -17,10 +17,12 @@ class FakeCloud:
     """A local cloud that only remembers."""
 
     calls: list[str]
+    iam: bool
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, iam: bool) -> None:
         """Name it."""
         self.port = port
+        FakeCloud.iam = iam
         self.endpoint_url = f"http://localhost:{port}"
         self.log = self.folder = Path("no/such/folder")
         FakeCloud.calls = []
@@ -79,6 +81,15 @@ def test_a_good_run_ends_with_nothing_up(run: Any) -> None:
     assert code == 0
     assert (out / "summary.json").exists()
     assert FakeCloud.calls == ["start, stop with caller: True", "destroy: True", "stop"]
+
+
+@pytest.mark.parametrize(("arguments", "iam"), [([], True), (["--no-iam"], False)])
+def test_iam_is_enforced_unless_it_is_switched_off(
+    run: Any, arguments: list[str], iam: bool
+) -> None:
+    run(summary([]), *arguments)
+
+    assert FakeCloud.iam is iam
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
 import os
 from pathlib import Path
 
-from localcloud.environment import client_environment, foreign_variables, server_environment
+from localcloud.environment import (
+    CALLS_FILE,
+    client_environment,
+    foreign_variables,
+    server_environment,
+)
 
 
 def test_the_client_environment_leads_to_the_emulator_only() -> None:
@@ -30,7 +35,7 @@ def test_foreign_variables_are_those_that_must_be_unset() -> None:
 def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
     caller = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": "x"}
 
-    environment = server_environment(caller, 4600, tmp_path)
+    environment = server_environment(caller, 4600, tmp_path, calls=None)
 
     assert "secret" not in environment.values()
     # In the server itself this would send its Lambda workers somewhere else.
@@ -41,8 +46,19 @@ def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
 
 
 def test_the_caller_may_choose_how_long_state_machines_wait(tmp_path: Path) -> None:
-    assert 0 < float(server_environment({}, 4600, tmp_path)["SFN_WAIT_SCALE"]) < 1
-    assert server_environment({"SFN_WAIT_SCALE": "1"}, 4600, tmp_path)["SFN_WAIT_SCALE"] == "1"
+    assert 0 < float(server_environment({}, 4600, tmp_path, calls=None)["SFN_WAIT_SCALE"]) < 1
+    assert (
+        server_environment({"SFN_WAIT_SCALE": "1"}, 4600, tmp_path, calls=None)["SFN_WAIT_SCALE"]
+        == "1"
+    )
+
+
+def test_the_server_judges_calls_only_if_it_has_a_file_for_them(tmp_path: Path) -> None:
+    judging = server_environment({}, 4600, tmp_path, calls=tmp_path / "calls.jsonl")
+    allowing = server_environment({"AUTH": "true"}, 4600, tmp_path, calls=None)
+
+    assert (judging["AUTH"], judging[CALLS_FILE]) == ("true", str(tmp_path / "calls.jsonl"))
+    assert allowing["AUTH"] == "false"
 
 
 def test_no_proxy_is_extended_not_replaced() -> None:

@@ -11,6 +11,8 @@ import threading
 import uuid
 from typing import Any
 
+from localcloud.emulator.enforcement.judge import AccessDeniedError
+from localcloud.emulator.enforcement.tasks import authorize_task
 from localcloud.emulator.repairs.distributed_map.batches import Batch
 from localcloud.emulator.repairs.distributed_map.interpreter import Document
 from localcloud.emulator.repairs.distributed_map.map_state import MapState
@@ -18,6 +20,7 @@ from localcloud.emulator.repairs.distributed_map.results import results_of
 from localcloud.emulator.repairs.state_size import check_size
 from localcloud.emulator.repairs.stopped_execution import PARENT, has_ended
 
+CHILD_DENIED = "Sfn.SfnException"
 THRESHOLD_EXCEEDED = "States.ExceedToleratedFailureThreshold"
 
 CHILDREN_AT_ONCE = 64
@@ -73,6 +76,10 @@ class MapRun:
             ministack's error: States.ExceedToleratedFailureThreshold, or a field of the state
             cannot be evaluated, an input is too large or the results cannot be written.
         """
+        try:
+            authorize_task("states:StartExecution", self._execution["stateMachineArn"])
+        except AccessDeniedError as error:
+            raise self._interpreter.error(CHILD_DENIED, str(error)) from error
         self._tell("Started")
         threads = [
             threading.Thread(target=contextvars.copy_context().run, args=(self._work,), daemon=True)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.emulator.enforcement.judge import AccessDeniedError
+from localcloud.emulator.enforcement.tasks import authorize_task
 from localcloud.emulator.repairs.distributed_map.batches import Batch, batches
 from localcloud.emulator.repairs.distributed_map.interpreter import Document, Interpreter
 
@@ -110,8 +112,21 @@ class MapState:
             settings = self.template(settings)
         evaluated = {**reader, "Parameters": self.arguments("ItemReader"), "ReaderConfig": settings}
         try:
+            self._authorize_reading(evaluated)
             return self.interpreter.read_items(evaluated, self.effective, self.context)
         except (ValueError, KeyError, IndexError) as error:
             where = evaluated["Parameters"]
             cause = f"The dataset {where} cannot be read: {error!r}"
             raise self.interpreter.error(ITEM_READER_FAILED, cause) from error
+        except AccessDeniedError as error:
+            raise self.interpreter.error(ITEM_READER_FAILED, str(error)) from error
+
+    @staticmethod
+    def _authorize_reading(reader: Document) -> None:
+        where = reader["Parameters"]
+        bucket = f"arn:aws:s3:::{where.get('Bucket')}"
+        if reader["Resource"].endswith(":listObjectsV2"):
+            prefix = {"s3:prefix": where.get("Prefix", "")}
+            authorize_task("s3:ListBucket", bucket, prefix)
+        else:
+            authorize_task("s3:GetObject", f"{bucket}/{where.get('Key')}")

@@ -3,6 +3,8 @@
 import json
 from typing import Any, Protocol
 
+from localcloud.emulator.enforcement.judge import AccessDeniedError
+from localcloud.emulator.enforcement.tasks import authorize_task
 from localcloud.emulator.repairs.distributed_map.interpreter import Document, Interpreter
 from localcloud.emulator.repairs.distributed_map.map_state import MapState
 
@@ -136,6 +138,10 @@ class WrittenResults:
 
     def _put(self, key: str, text: str) -> int:
         body = text.encode()
+        try:
+            authorize_task("s3:PutObject", f"arn:aws:s3:::{self._bucket}/{key}")
+        except AccessDeniedError as error:
+            raise self._interpreter.error(RESULT_WRITER_FAILED, str(error)) from error
         headers = {"content-type": "application/json"}
         status, _, answer = self._interpreter.put_object(self._bucket, key, body, headers)
         if status != 200:

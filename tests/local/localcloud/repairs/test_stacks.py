@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.roles import ROLE
 
 
 def test_a_bucket_of_a_stack_has_its_tags(cloud: LocalCloud) -> None:
@@ -104,7 +105,7 @@ def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, funct
         "Type": "AWS::Lambda::Function",
         "Properties": {
             "FunctionName": name,
-            "Role": "arn:aws:iam::000000000000:role/any",
+            "Role": ROLE,
             "Runtime": "python3.13",
             "Handler": "index.handler",
             "Code": {"ZipFile": "import os\ndef handler(event, context): return os.getpid()"},

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.roles import ROLE
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
-ROLE = "arn:aws:iam::000000000000:role/scones"
 CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 

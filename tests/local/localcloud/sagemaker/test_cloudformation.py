@@ -9,7 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.sagemaker.support import IMAGE, ROLE, SageMaker, new_name, wait
+from tests.local.localcloud.roles import ROLE
+from tests.local.localcloud.sagemaker.support import IMAGE, SageMaker, new_name, wait
 
 
 class Stack:

@@ -3,7 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.sagemaker.support import ROLE, SageMaker, code_of
+from tests.local.localcloud.roles import ROLE
+from tests.local.localcloud.sagemaker.support import SageMaker, code_of
 
 
 def test_a_model_needs_its_artifact(sagemaker: SageMaker) -> None:

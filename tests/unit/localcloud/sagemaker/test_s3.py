@@ -12,14 +12,16 @@ from localcloud.sagemaker import s3
 from localcloud.sagemaker.errors import ApiError, Failure
 from localcloud.sagemaker.store import Scope
 
-SCOPE = Scope("123456789012", "us-east-1")
+ACCESS = s3.Access(
+    scope=Scope("123456789012", "us-east-1"), role="arn:aws:iam::123456789012:role/training"
+)
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     with mock_aws():
         client = boto3.client("s3", region_name="us-east-1")
-        monkeypatch.setattr(s3, "client", lambda _scope: client)
+        monkeypatch.setattr(s3, "client", lambda _access: client)
         client.create_bucket(Bucket="bucket")
         for key in ("d/train/", "d/train/1.png", "d/train/x/2.png", "d/train.lst", "d/other.png"):
             client.put_object(Bucket="bucket", Key=key, Body=key.encode())
@@ -40,27 +42,27 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
 def test_objects_below_a_prefix(
     bucket: S3Client, tmp_path: Path, uri: str, files: set[str]
 ) -> None:
-    count = s3.download_prefix(SCOPE, uri, tmp_path)
+    count = s3.download_prefix(ACCESS, uri, tmp_path)
     found = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
     assert found == files
     assert count == len(files)
 
 
 def test_contents_are_copied(bucket: S3Client, tmp_path: Path) -> None:
-    s3.download_prefix(SCOPE, "s3://bucket/d/train/", tmp_path)
+    s3.download_prefix(ACCESS, "s3://bucket/d/train/", tmp_path)
     assert (tmp_path / "x" / "2.png").read_bytes() == b"d/train/x/2.png"
 
 
 def test_a_key_that_would_leave_the_channel_is_refused(bucket: S3Client, tmp_path: Path) -> None:
     bucket.put_object(Bucket="bucket", Key="e/../../evil", Body=b"x")
     with pytest.raises(Failure, match="would leave its channel"):
-        s3.download_prefix(SCOPE, "s3://bucket/e/", tmp_path)
+        s3.download_prefix(ACCESS, "s3://bucket/e/", tmp_path)
 
 
 def test_whether_an_object_exists(bucket: S3Client) -> None:
-    assert s3.object_exists(SCOPE, "s3://bucket/d/train.lst")
-    assert not s3.object_exists(SCOPE, "s3://bucket/d/nothing")
-    assert not s3.object_exists(SCOPE, "s3://nowhere/d")
+    assert s3.object_exists(ACCESS, "s3://bucket/d/train.lst")
+    assert not s3.object_exists(ACCESS, "s3://bucket/d/nothing")
+    assert not s3.object_exists(ACCESS, "s3://nowhere/d")
 
 
 @pytest.mark.parametrize("uri", ["https://b.s3.amazonaws.com/k", "s3:///k", "b/k"])

@@ -1,0 +1,132 @@
+"""The tasks of a state machine, judged as calls of the state machine's role.
+
+Step Functions makes each call with the role, and the state fails with the denial as its cause.
+"""
+
+import contextvars
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final
+
+from localcloud.emulator.enforcement.judge import (
+    AccessDeniedError,
+    authorize_role,
+    is_enforced,
+)
+from localcloud.emulator.enforcement.sessions import session_of
+from localcloud.emulator.extension import current_account, current_region
+from localcloud.emulator.names import private, replace
+
+MODULE = "ministack.services.stepfunctions"
+ACTIONS = "ministack.core.iam_actions"
+
+ERRORS: Final = {
+    "lambda": "Lambda.AWSLambdaException",
+    "sagemaker": "SageMaker.AmazonSageMakerException",
+    "sns": "SNS.AuthorizationErrorException",
+    "sqs": "SQS.AmazonSQSException",
+}
+"""Names of a denial in the optimized integrations; others are called after their SDK."""
+
+SESSION: Final = "StepFunctions"
+
+_role: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "state_machine_role", default=None
+)
+"""Role of the state machine whose state runs."""
+
+
+def judge() -> None:
+    """Judge each task before it runs."""
+    error: Callable[[str, str], Exception] = private(f"{MODULE}:_ExecutionError")
+    machines = private(f"{MODULE}:_state_machines")
+    pin_caller: Any = private("ministack.core.iam_evaluator:_request_caller_arn")
+    invoke: Callable[[str, Any], Any] = private(f"{MODULE}:_invoke_resource")
+
+    def as_role(state: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(state)
+        def run(definition: Any, data: Any, execution: dict[str, Any], context: Any) -> Any:
+            # A child of a Distributed Map has the state machine's ARN, with a label behind it.
+            role = machines[execution["stateMachineArn"].partition("/")[0]]["roleArn"]
+            token = _role.set(role)
+            caller = pin_caller.set(session_of(role, SESSION).arn)
+            try:
+                return state(definition, data, execution, context)
+            finally:
+                pin_caller.reset(caller)
+                _role.reset(token)
+
+        return run
+
+    @wraps(invoke)
+    def invoke_if_allowed(resource: str, arguments: Any) -> Any:
+        if ":activity:" not in resource:  # waits for a worker, and calls nobody
+            name, action, target = call_of(resource, arguments)
+            try:
+                authorize_task(action, target)
+            except AccessDeniedError as denial:
+                raise error(name, str(denial)) from denial
+        return invoke(resource, arguments)
+
+    for name in ("_execute_task", "_execute_map"):
+        replace(f"{MODULE}:{name}", as_role(private(f"{MODULE}:{name}")))
+    replace(f"{MODULE}:_invoke_resource", invoke_if_allowed)
+
+
+def authorize_task(action: str, resource: str, context: Mapping[str, Any] | None = None) -> None:
+    """Judge a call that the state that runs makes; return if it is allowed.
+
+    Raises:
+        AccessDeniedError: it is not.
+    """
+    if is_enforced() and (role := _role.get()) is not None:
+        authorize_role(role, SESSION, action, resource, context)
+
+
+def call_of(resource: str, arguments: Any) -> tuple[str, str, str]:
+    """Return the call that a task makes: name of its denial, action, and ARN of the resource."""
+    parts = resource.split(":")
+    if parts[2] == "lambda":  # the function's own ARN in place of an integration
+        return ERRORS["lambda"], "lambda:InvokeFunction", resource
+    if parts[5] == "aws-sdk":
+        integration, operation = parts[6:8]
+        known = private(f"{MODULE}:_AWS_SDK_SERVICE_MAP").get(integration, {})
+        service = known.get("service_key", integration)
+        prefixes = private(f"{MODULE}:_AWS_SDK_ERROR_PREFIX")
+        prefix = prefixes.get(integration, integration.capitalize())
+        error = f"{prefix}.{prefix}Exception"
+    else:
+        service, operation = parts[5:7]
+        error = ERRORS.get(service, f"{service.capitalize()}.AccessDeniedException")
+    operation = operation.partition(".")[0]  # without .sync
+    if (service, operation) == ("lambda", "invoke"):
+        return error, "lambda:InvokeFunction", _function_arn(str(arguments["FunctionName"]))
+    namespace = private(f"{ACTIONS}:SERVICE_TO_IAM_NAMESPACE").get(service, service)
+    action = f"{namespace}:{operation[0].upper()}{operation[1:]}"
+    return error, action, _resource(service, arguments)
+
+
+def _function_arn(function: str) -> str:
+    if function.startswith("arn:"):
+        return function
+    return f"arn:aws:lambda:{current_region()}:{current_account()}:function:{function}"
+
+
+def _resource(service: str, arguments: Any) -> str:
+    # In a state members begin with a capital; in requests of some services they do not.
+    given = arguments if isinstance(arguments, dict) else {}
+    members = {**given, **{f"{name[0].lower()}{name[1:]}": given[name] for name in given}}
+    path = "/".join(["", *(str(given[name]) for name in ("Bucket", "Key") if name in given)])
+    query = {name: [value] for name, value in members.items() if isinstance(value, str)}
+    resource: str = private(f"{ACTIONS}:extract_resource_arn")(
+        service,
+        "POST",
+        path or "/",
+        {},
+        json.dumps(members).encode(),
+        query,
+        current_region(),
+        current_account(),
+    )
+    return resource
