@@ -212,6 +212,31 @@ def one_switch_decides_what_outlives_the_stacks(stacks: Stacks, settings: Settin
     assert len(resources(stacks, "Custom::S3AutoDeleteObjects")) == (3 if destroyed else 0)
 
 
+# --- state machines ------------------------------------------------------------------------------
+
+
+def every_call_and_every_message_is_tried_again(stacks: Stacks, settings: Settings) -> None:
+    """A fault that passes must not end an execution whose work is done, or to be done."""
+    tasks = 0
+    for logical_id, machine in resources(stacks, "AWS::StepFunctions::StateMachine").items():
+        if "waiterstatemachine" in logical_id:
+            continue  # of CDK's provider framework
+        _, parts = machine["Properties"]["DefinitionString"]["Fn::Join"]
+        definition = json.loads("".join(part for part in parts if isinstance(part, str)))
+        for name, state in _states(definition):
+            if state.get("Resource", "").endswith((":lambda:invoke", ":sns:publish")):
+                assert [retry for retry in state.get("Retry", ()) if retry["MaxAttempts"]], name
+                tasks += 1
+    assert tasks >= 9
+
+
+def _states(processor: Resource) -> Iterator[tuple[str, Resource]]:
+    for name, state in processor["States"].items():
+        yield name, state
+        if state["Type"] == "Map":
+            yield from _states(state["ItemProcessor"])
+
+
 # --- logs ----------------------------------------------------------------------------------------
 
 
@@ -364,6 +389,7 @@ INVARIANTS = (
     no_role_has_a_policy_of_others,
     buckets_are_encrypted_private_and_tls_only,
     one_switch_decides_what_outlives_the_stacks,
+    every_call_and_every_message_is_tried_again,
     every_function_writes_to_a_log_group_of_its_stack,
     state_machines_log_all_but_the_pictures,
     sagemaker_may_log_and_no_more,

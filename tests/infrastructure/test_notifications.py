@@ -60,6 +60,19 @@ def test_only_with_phones_the_message_differs_by_protocol(notice: str) -> None:
     assert '"default": $message, "sms": $substring($message' in with_phones["Message"]
 
 
+@pytest.mark.parametrize("notice", ["", "NoticeOfDeadExecution", "NoticeOfAlarm"])
+def test_a_message_is_sent_again_whatever_the_error(notice: str) -> None:
+    (retry,) = states(workflow_with(), notice=notice)["Tell" if notice else "Notify"]["Retry"]
+
+    assert retry["ErrorEquals"] == ["States.ALL"]
+    # Before a notice's state machine runs out of time.
+    waits = [
+        retry["IntervalSeconds"] * retry["BackoffRate"] ** n for n in range(retry["MaxAttempts"])
+    ]
+    assert 30 <= sum(waits) <= 120
+    assert retry["JitterStrategy"] == "FULL"
+
+
 @pytest.mark.parametrize("topic", ["standard", "fifo"])
 def test_the_topic_is_encrypted_and_over_tls_only(topic: str) -> None:
     template = workflow_with(topic=topic)

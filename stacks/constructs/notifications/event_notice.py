@@ -5,14 +5,12 @@ from collections.abc import Mapping
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
-FIRST_RETRY = cdk.Duration.seconds(2)
 TIMEOUT = cdk.Duration.minutes(5)
 
 
@@ -43,12 +41,6 @@ class EventNotice(Construct):
         """
         super().__init__(scope, construct_id)
         tell = publisher.publish(self, "Tell", subject=subject, message=message, about=about)
-        tell.add_retry(
-            interval=FIRST_RETRY,
-            max_attempts=5,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
         self.state_machine = JsonataStateMachine(
             self,
             "StateMachine",

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -13,6 +14,8 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.common.encryption_key import allow_publishing
 from stacks.constructs.workflow.workflow_expressions import shorter_for_phones
+
+FIRST_RETRY = cdk.Duration.seconds(2)
 
 
 class TopicPublisher:
@@ -43,7 +46,7 @@ class TopicPublisher:
     def publish(
         self, scope: Construct, construct_id: str, *, subject: str, message: str, about: str
     ) -> tasks.SnsPublish:
-        """A state that sends one message and passes its input on.
+        """A state that sends one message, tries again if SNS fails, and passes its input on.
 
         `subject` and `message` are JSONata with its `{% %}`; `about` is JSONata without them, for
         a string that says what the message is about. A FIFO topic takes that as the message's
@@ -53,7 +56,7 @@ class TopicPublisher:
             message = shorter_for_phones(message)
         # Hashed: SNS takes at most 128 ASCII characters, an ARN is longer. "" makes nothing a text.
         about = f'{{% $hash("" & {about}, "SHA-256") %}}' if self._is_fifo else ""
-        return tasks.SnsPublish.jsonata(
+        state = tasks.SnsPublish.jsonata(
             scope,
             construct_id,
             topic=self._topic,
@@ -64,6 +67,14 @@ class TopicPublisher:
             message_deduplication_id=about or None,
             outputs="{% $states.input %}",
         )
+        # Any error: Step Functions does not document the names of those that pass.
+        state.add_retry(
+            interval=FIRST_RETRY,
+            max_attempts=5,
+            backoff_rate=2,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return state
 
     def allow_key(self, publisher: iam.IGrantable) -> None:
         """Lets who publishes use the account's own key; the state grants it the topic only."""
