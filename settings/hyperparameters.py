@@ -88,15 +88,15 @@ class Hyperparameters(Section):
     """Channels, height and width of the network's input, as "3,32,32"."""
     resize: Count | None = 256
     """Pixels of the shorter side to which pictures are resized before they are cropped to
-    `image_shape`; needed if that is larger than 32x32."""
+    `image_shape`; needed if that is larger than 32x32, and at most twice its shorter side."""
     use_pretrained_model: bool = True
     """Start from weights learned on ImageNet; needs `image_shape = "3,224,224"` and `resize`
     above 224."""
     precision_dtype: Literal["float32", "float16"] | None = None
     """Precision of the weights; the algorithm's default is float32."""
     lr_scheduler_step: Epochs = "10,13"
-    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never. Of a
-    preset's, those that `epochs` does not reach are left out."""
+    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never. Steps of
+    a preset that `epochs` does not reach are left out."""
     lr_scheduler_factor: Fraction | None = None
     """Ratio of each reduction, with `lr_scheduler_step`; the algorithm's default is 0.1."""
     momentum: Fraction | None = None
