@@ -95,8 +95,8 @@ class Hyperparameters(Section):
     precision_dtype: Literal["float32", "float16"] | None = None
     """Precision of the weights; the algorithm's default is float32."""
     lr_scheduler_step: Epochs = "10,13"
-    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never. Steps of
-    a preset that `epochs` does not reach are left out."""
+    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never.
+    Steps of a preset that `epochs` does not reach are left out."""
     lr_scheduler_factor: Fraction | None = None
     """Ratio of each reduction, with `lr_scheduler_step`; the algorithm's default is 0.1."""
     momentum: Fraction | None = None
