@@ -194,3 +194,21 @@ def exports(**values: Any) -> set[str]:
 def test_no_setting_takes_an_export_away(values: dict[str, Any]) -> None:
     # The stack that exports is deployed first, and CloudFormation keeps an export that is in use.
     assert exports(**values) == exports()
+
+
+def test_the_report_finds_threshold_dataset_and_classes_in_the_outputs() -> None:
+    templates = {name: each.to_json() for name, each in templates_with().items()}
+    function = templates["Workflow"]["Outputs"]["FilterConfidenceName"]["Value"]["Ref"]
+    variables = templates["Workflow"]["Resources"][function]["Properties"]["Environment"]
+
+    assert variables["Variables"]["CONFIDENCE_THRESHOLD"] == "0.93"
+    assert {"DatasetUri", "Classes"} <= templates["Training"]["Outputs"].keys()
+    assert "CaptureUri" in templates["Inference"]["Outputs"]
+
+
+def test_a_model_from_elsewhere_has_classes_but_no_dataset() -> None:
+    url = "s3://elsewhere/models/one/model.tar.gz"
+    outputs = templates_with(training={"model_data_url": url})["Training"].to_json()["Outputs"]
+
+    assert outputs["Classes"]["Value"] == "bicycle,motorcycle"
+    assert "DatasetUri" not in outputs
