@@ -50,8 +50,9 @@ class Workflow(Section):
     """How filter_confidence rejects: it answers 406, or raises ConfidenceThresholdNotMet."""
     on_rejection: Literal["report", "fail"] = "report"
     """What the execution does after the notification: succeed ("report") or fail."""
-    max_concurrency: Annotated[int, Field(ge=1, le=1000)] = 40
-    """Pictures of one execution that are classified at the same time."""
+    max_concurrency: Annotated[int, Field(ge=1, le=40)] = 40
+    """Pictures of one execution that are classified at the same time; Step Functions runs no more
+    than 40. An account whose Lambda concurrency is lower throttles the rest."""
 
 
 class Retention(Section):

@@ -3,15 +3,16 @@
 import ast
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from settings import Settings, load
 from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
-from stacks.constructs.common.lambda_task import CRASHES
-from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR, TRANSIENT_ERRORS
-from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
+from stacks.constructs.common.lambda_task import CRASHES, LAMBDA_ERRORS, THROTTLED
+from stacks.constructs.workflow.classification_workflow import ENDPOINT_ERROR, REJECTION_ERROR
+from stacks.constructs.workflow.picture_results import MAX_IMAGES, STATUS_OF_ERROR
 from tests.infrastructure.invariants import (
     INVARIANTS,
     Resource,
@@ -131,10 +132,41 @@ def test_every_error_of_a_picture_is_caught_inside_the_map(
     for task in tasks:
         assert task["Catch"][0]["ErrorEquals"] == ["States.ALL"]
         assert task["Catch"][0]["Next"] == "Failed"
-        retry, after_crash = task["Retry"]
-        assert retry["ErrorEquals"] == TRANSIENT_ERRORS
-        assert after_crash["ErrorEquals"] == CRASHES
-        assert retry["JitterStrategy"] == "FULL"
+        throttled, other = task["Retry"]
+        assert throttled["ErrorEquals"][0] == THROTTLED
+        assert {*LAMBDA_ERRORS, *CRASHES} == {THROTTLED, *other["ErrorEquals"]}
+        assert throttled["JitterStrategy"] == other["JitterStrategy"] == "FULL"
+        assert throttled["IntervalSeconds"] > other["IntervalSeconds"]
+
+
+@pytest.mark.parametrize("name", ["dev", "minimal", "comprehensive"])
+def test_the_history_holds_the_most_events_of_the_most_pictures(
+    templates: Templates, name: str
+) -> None:
+    outer = states(templates(name)["Workflow"])
+    inner = outer["Classify images"]["ItemProcessor"]["States"]
+
+    # Each picture is repeated as often as it can be, on its longest way, and then fails.
+    a_picture = 2 + longest(inner, "Serialize image")
+    others = longest(outer, "Read input") + 2 + 2  # of the Map, of the execution
+
+    assert a_picture == 49
+    assert MAX_IMAGES * a_picture + others <= 25_000
+
+
+def longest(by_name: dict[str, Any], name: str) -> int:
+    """Events from this state on: two for each state, and three for each call."""
+    state = by_name[name]
+    calls = 0
+    if state["Type"] == "Task":
+        calls = 1 + sum(retry["MaxAttempts"] for retry in state.get("Retry", []))
+    following = [
+        each["Next"]
+        for each in (state, *state.get("Choices", []), *state.get("Catch", []))
+        if "Next" in each
+    ]
+    following += [state["Default"]] if "Default" in state else []
+    return 2 + 3 * calls + max((longest(by_name, each) for each in following), default=0)
 
 
 # --- what stacks and handlers agree on -----------------------------------------------------------
@@ -250,8 +282,7 @@ def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:
     }
     ours = {"ClassCountMismatch", "InvalidPrediction"}  # reported as 500
 
-    custom_transient = {error for error in TRANSIENT_ERRORS if "." not in error}
-    assert raised == set(STATUS_OF_ERROR) | custom_transient | ours | {REJECTION_ERROR}
+    assert raised == set(STATUS_OF_ERROR) | {ENDPOINT_ERROR} | ours | {REJECTION_ERROR}
 
 
 def test_handlers_import_nothing_but_the_runtimes() -> None:

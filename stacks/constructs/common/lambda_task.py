@@ -10,19 +10,21 @@ from constructs import Construct
 
 from stacks.constructs.common.acknowledge import acknowledge, acknowledge_wildcard
 
+THROTTLED = "Lambda.TooManyRequestsException"
+
 # Faults of Lambda, not of what the function was given.
 LAMBDA_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
+    THROTTLED,
 ]
 
 # The function timed out, or its process died. The next call may fare better, but each is paid for
 # and takes as long as the function may, so it gets only a few.
 CRASHES = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"]
-CRASH_RETRIES = 2
+AFTER_CRASH = cdk.Duration.seconds(2)
 
 INPUT = sfn.TaskInput.from_text("{% $states.input %}")
 
@@ -40,9 +42,15 @@ class LambdaTask(tasks.LambdaInvoke):
         errors: Sequence[str] = LAMBDA_ERRORS,
         interval: cdk.Duration,
         max_attempts: int,
+        backoff_rate: float = 2,
         max_delay: cdk.Duration | None = None,
+        other_attempts: int = 2,
     ) -> None:
-        """`outputs` is JSONata; `errors` are tried again `max_attempts` times, crashes twice."""
+        """`outputs` is JSONata; `interval` to `max_delay` say how `errors` are tried again.
+
+        Crashes, and those of LAMBDA_ERRORS that are not in `errors`, are tried again
+        `other_attempts` times.
+        """
         super().__init__(
             scope,
             construct_id,
@@ -56,14 +64,14 @@ class LambdaTask(tasks.LambdaInvoke):
             errors=list(errors),
             interval=interval,
             max_attempts=max_attempts,
-            backoff_rate=2,
+            backoff_rate=backoff_rate,
             max_delay=max_delay,
             jitter_strategy=sfn.JitterType.FULL,
         )
         self.add_retry(
-            errors=CRASHES,
-            interval=interval,
-            max_attempts=CRASH_RETRIES,
+            errors=[error for error in (*LAMBDA_ERRORS, *CRASHES) if error not in errors],
+            interval=AFTER_CRASH,
+            max_attempts=other_attempts,
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )

@@ -12,7 +12,7 @@ import json
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
 
-# Each picture takes some 20 of the 25,000 events of an execution's history.
+# classification_workflow.py has the arithmetic of their events in the execution's history.
 MAX_IMAGES = 500
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (payload size)

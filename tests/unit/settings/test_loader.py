@@ -122,6 +122,7 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"training": {"spot": {"max_wait_minutes": 46}}}, "less than or equal to 45"),
         ({"training": {"spot": True}}, "training.spot = True: allowed: a section, [training.spot]"),
         ({"workflow": {"rejection_style": "shout"}}, "'status' or 'raise'"),
+        ({"workflow": {"max_concurrency": 41}}, "less than or equal to 40"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
         ({"tags": {"owner": "you & me"}}, "tags.owner = 'you & me'"),
