@@ -7,6 +7,7 @@ the local cloud has to agree.
 
 import json
 import pkgutil
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +24,7 @@ from tests.infrastructure.state_machines.engines import (
     emulator,
     reference,
 )
-from tests.infrastructure.state_machines.inputs import starts
+from tests.infrastructure.state_machines.inputs import MAX_CAUSE, MAX_ERROR, starts
 from tests.infrastructure.state_machines.walk import Evaluation, Walk
 
 Evaluations = dict[str, list[Evaluation]]  # by state machine
@@ -57,15 +58,13 @@ def remembering(engine: Engine) -> Engine:
 
 @pytest.fixture(scope="module")
 def evaluations(jsonata: Engine) -> Evaluations:
-    """All evaluations, of each different state machine once."""
-    walks: dict[str, tuple[str, Walk]] = {}
+    found: Evaluations = {}
     for machine in state_machines():
-        text = json.dumps(machine.definition)
-        if text not in walks and list(expressions(machine.definition)):
+        if list(expressions(machine.definition)):
             walk = Walk(machine.definition, jsonata)
             walk.run(starts(machine.logical_id))
-            walks[text] = str(machine), walk
-    return {name: list(walk.evaluations.values()) for name, walk in walks.values()}
+            found[str(machine)] = list(walk.evaluations.values())
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +102,27 @@ def test_no_input_makes_an_expression_fail(evaluations: Evaluations) -> None:
     }
 
     assert failures == {}
+
+
+def test_services_take_what_they_are_sent(evaluations: Evaluations) -> None:
+    # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    forms = {
+        "Subject": r"[!-~][ -~]{0,98}",
+        "Message": r"(?s).{1,262144}",
+        "MessageGroupId": r"[!-~]{1,128}",
+        "MessageDeduplicationId": r"[!-~]{1,128}",
+        "Cause": rf"(?s).{{0,{MAX_CAUSE}}}",
+        "Error": rf"(?s).{{0,{MAX_ERROR}}}",
+    }
+    sent = [
+        (f"{name} {each}", form, each.value)
+        for name, found in evaluations.items()
+        for each in found
+        if (form := forms.get(each.path.rpartition("/")[2])) and not each.error
+    ]
+
+    assert sent
+    assert [each for each in sent if not re.fullmatch(each[1], each[2])] == []
 
 
 def test_the_local_cloud_agrees(evaluations: Evaluations, local_cloud: Engine) -> None:

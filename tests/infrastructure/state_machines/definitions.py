@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from aws_cdk.assertions import Template
 
+from settings import Settings
 from settings.loader import validate
 from tests.infrastructure.synthesis import configuration, synthesize
 
@@ -50,15 +51,17 @@ class StateMachine(NamedTuple):
 
 @cache
 def state_machines() -> tuple[StateMachine, ...]:
-    """Return all of them; a definition that two variants share is there twice."""
-    return tuple(
-        StateMachine(variant, stack, logical_id, _definition(template, resource))
-        for variant in CONFIGURATIONS
-        for stack, template in _templates(variant).items()
-        for logical_id, resource in template.find_resources(
-            "AWS::StepFunctions::StateMachine"
-        ).items()
-    )
+    """Return each different definition once, as the first variant has it."""
+    found: dict[str, StateMachine] = {}
+    for variant in CONFIGURATIONS:
+        settings = _settings(variant)
+        for stack, template in synthesize(settings).items():
+            machines = template.find_resources("AWS::StepFunctions::StateMachine")
+            for logical_id, resource in machines.items():
+                text = _definition(template, resource, settings.environment)
+                machine = StateMachine(variant, stack, logical_id, json.loads(text))
+                found.setdefault(text, machine)
+    return tuple(found.values())
 
 
 def expressions(definition: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -71,22 +74,23 @@ def expressions(definition: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from expressions(value, f"{path}/{key}")
 
 
-def _templates(variant: str) -> dict[str, Template]:
+def _settings(variant: str) -> Settings:
     if variant in VARIANTS:
-        return synthesize(validate(VARIANTS[variant], environment="test", source=__file__))
-    return synthesize(configuration(variant))
+        return validate(VARIANTS[variant], environment="test", source=__file__)
+    return configuration(variant)
 
 
-def _definition(template: Template, resource: Mapping[str, Any]) -> dict[str, Any]:
+def _definition(template: Template, resource: Mapping[str, Any], environment: str) -> str:
+    """Return the definition's JSON text, in which the environment is called test."""
     text = resource["Properties"]["DefinitionString"]
     types = {name: each["Type"] for name, each in template.to_json()["Resources"].items()}
     parts = text["Fn::Join"][1] if isinstance(text, dict) else [text]
-    definition: dict[str, Any] = json.loads("".join(_resolved(part, types) for part in parts))
-    return definition
+    definition = "".join(_resolved(part, types) for part in parts)
+    return re.sub(rf"\b{environment}\b", "test", definition)
 
 
 def _resolved(part: Any, types: dict[str, str]) -> str:
-    """Return what CloudFormation could put in the part's place; ARNs end in the logical id."""
+    """Return what CloudFormation could put in the part's place; a function is called by its id."""
     match part:
         case str():
             return part
@@ -95,7 +99,7 @@ def _resolved(part: Any, types: dict[str, str]) -> str:
         case {"Fn::GetAtt": [name, "Arn"]} if types[name] == "AWS::Lambda::Function":
             return f"arn:{ACCOUNT.format(service='lambda')}:function:{name}"
         case {"Ref": name} if types.get(name) == "AWS::SNS::Topic" or "topic" in name:
-            return f"arn:{ACCOUNT.format(service='sns')}:{name}"
+            return f"arn:{ACCOUNT.format(service='sns')}:topic"
         case {"Fn::ImportValue": export} if "EncryptionKey" in export:
             return f"arn:{ACCOUNT.format(service='kms')}:key/00000000-0000-0000-0000-000000000000"
         case {"Fn::ImportValue": export} if bucket := re.search("Ref([A-Za-z]+Bucket)", export):

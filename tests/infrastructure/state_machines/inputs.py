@@ -46,6 +46,9 @@ def text_error(name: str, cause: str) -> Json:
     return {"Error": name, "Cause": cause}
 
 
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html
+MAX_ERROR, MAX_CAUSE = 256, 32_768
+
 TIMED_OUT = "2026-01-01T00:00:00.000Z 3f1d6e0c Task timed out after 15.00 seconds"
 UNKNOWN = (
     "The cause could not be determined because Lambda did not return an error type. "
@@ -99,15 +102,16 @@ ERRORS = [
             '{"errorMessage": "' + "\\\\" * 16_000 + '"}',
             '{"errorMessage": "' + "\\u00fc" * 5_400 + '"}',
             '{"errorMessage": "' * 1_700,
-            '"' * 32_768,
-            "\\" * 32_768,
-            "x" * 32_768,
+            '"' * MAX_CAUSE,
+            "\\" * MAX_CAUSE,
+            "x" * MAX_CAUSE,
             '{"TransformJobStatus": 7, "FailureReason": null}',
         ]
     ),
     *(function_error("OfMessage", text) for text in UNUSUAL_TEXTS),
     *(text_error("OfCause", text) for text in UNUSUAL_TEXTS),
-    *(function_error(name) for name in [*NAMES_OF_JAVASCRIPT, *UNUSUAL_TEXTS]),
+    *(function_error(name) for name in NAMES_OF_JAVASCRIPT),
+    *(function_error(name[:MAX_ERROR]) for name in UNUSUAL_TEXTS),
     function_error("ImageNotFound\n"),
 ]
 
@@ -349,6 +353,9 @@ IMAGES: list[Json] = [
     [None],
     [BICYCLE] * 500,
     [BICYCLE] * 501,
+    [{**BICYCLE, "s3_key": "x" * 1024}] * 200,
+    [{**BICYCLE, "s3_key": "🚲" * 256}] * 40,
+    [{**BICYCLE, "s3_key": "\u0001" * 1024}] * 40,
     None,
     "text",
     "",
