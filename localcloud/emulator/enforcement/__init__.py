@@ -5,7 +5,7 @@ package adds what it lacks:
 
 - `requests.py`: requests that it does not understand, such as those of SageMaker, and its wording
   of a denial;
-- `pass_role.py`: iam:PassRole for the requests that hand a role to a service;
+- `additional.py`: iam:PassRole for requests that hand a role to a service, and the like;
 - `tasks.py`: the tasks of a state machine, as the state machine's role;
 - `targets.py`: executions that EventBridge starts, as the target's role;
 - `judge.py` and `sessions.py`: what services ask for when they act as a role;
@@ -15,7 +15,7 @@ The credentials of `localcloud.environment` are the administrator's: nothing is 
 what CloudFormation does is done by them.
 """
 
-from localcloud.emulator.enforcement import calls, judge, pass_role, requests, targets, tasks
+from localcloud.emulator.enforcement import additional, calls, judge, requests, targets, tasks
 
 
 def enforce() -> None:
@@ -28,6 +28,6 @@ def enforce() -> None:
         return
     calls.record()
     requests.extend()
-    pass_role.judge()
+    additional.judge()
     tasks.judge()
     targets.judge()

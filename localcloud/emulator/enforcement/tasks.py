@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final
 
+from localcloud.emulator.enforcement.additional import needed
 from localcloud.emulator.enforcement.judge import (
     AccessDeniedError,
     authorize_role,
@@ -64,7 +65,8 @@ def judge() -> None:
         if ":activity:" not in resource:  # waits for a worker, and calls nobody
             name, action, target = call_of(resource, arguments)
             try:
-                authorize_task(action, target)
+                for call in ((action, target, {}), *needed(action, target, arguments)):
+                    authorize_task(*call)
             except AccessDeniedError as denial:
                 raise error(name, str(denial)) from denial
         return invoke(resource, arguments)

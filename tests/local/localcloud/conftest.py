@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.roles import ROLE
+from tests.local.localcloud.roles import ROLE, create_role
 
 
 class Functions:
@@ -54,6 +54,26 @@ def functions(cloud: LocalCloud) -> Iterator[Functions]:
     yield made
     for name in made.names:
         made.client.delete_function(FunctionName=name)
+
+
+Role = Callable[..., str]
+
+
+@pytest.fixture
+def role(cloud: LocalCloud) -> Iterator[Role]:
+    """Creates roles from statements; returns their ARNs."""
+    iam = cloud.client("iam")
+    names: list[str] = []
+
+    def create(*statements: dict[str, Any]) -> str:
+        names.append(f"r-{uuid.uuid4().hex[:12]}")
+        return create_role(cloud, names[-1], *statements)
+
+    yield create
+    for name in names:
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        iam.delete_role(RoleName=name)
 
 
 Create = Callable[[dict[str, Any]], str]

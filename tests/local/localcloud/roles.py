@@ -4,6 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
+from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -30,6 +34,29 @@ def create_role(cloud: LocalCloud, name: str, *statements: dict[str, Any]) -> st
             RoleName=name, PolicyName="policy", PolicyDocument=_document(*statements)
         )
     return arn
+
+
+def client_as(cloud: LocalCloud, role: str, service: str) -> Any:
+    """Return a client that signs as a role, which the administrator may always assume here."""
+    assumed = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
+    credentials = assumed["Credentials"]
+    session: Any = boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=REGION,
+    )
+    return session.client(service, endpoint_url=cloud.endpoint_url, config=Config(proxies={}))
+
+
+def denial(role: str, action: str, resource: str, *, session: str = "test") -> str:
+    """Return what AWS answers to a call that no policy of the role allows."""
+    name = role.rpartition("/")[2]
+    return (
+        f"User: arn:aws:sts::000000000000:assumed-role/{name}/{session} is not authorized to "
+        f"perform: {action} on resource: {resource} because no identity-based policy allows the "
+        f"{action} action"
+    )
 
 
 def _document(*statements: dict[str, Any]) -> str:

@@ -1,0 +1,219 @@
+"""The tasks of a state machine are judged as its role."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from localcloud.launcher import LocalCloud
+from tests.local.localcloud.repairs.distributed_map import distributed, machine
+from tests.local.localcloud.roles import denial, statement
+
+ACCOUNT = "us-east-1:000000000000"
+SESSION = "StepFunctions"
+FUNCTION = f"arn:aws:lambda:{ACCOUNT}:function:gone"
+TOPIC = f"arn:aws:sns:{ACCOUNT}:gone"
+JOB = f"arn:aws:sagemaker:{ACCOUNT}:transform-job/one"
+TRANSFORM = {
+    "TransformJobName": "one",
+    "ModelName": "gone",
+    "TransformInput": {
+        "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"}}
+    },
+    "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+    "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+}
+
+
+@pytest.fixture
+def execute_as(cloud: LocalCloud, run: Any) -> Any:
+    """Runs a definition as a role; returns the described execution."""
+    client = cloud.client("stepfunctions")
+    machines: list[str] = []
+
+    def execute(role: str, definition: dict[str, Any], data: Any = None) -> Any:
+        name = f"m-{uuid.uuid4().hex[:12]}"
+        created = client.create_state_machine(
+            name=name, definition=json.dumps(definition), roleArn=role
+        )
+        machines.append(created["stateMachineArn"])
+        return run(machines[-1], data)
+
+    yield execute
+    for arn in machines:
+        client.delete_state_machine(stateMachineArn=arn)
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments", "error", "action", "target", "allowed"),
+    [
+        (
+            "lambda:invoke",
+            {"FunctionName": FUNCTION},
+            "Lambda.AWSLambdaException",
+            "lambda:InvokeFunction",
+            FUNCTION,
+            "Lambda.ResourceNotFoundException",
+        ),
+        (
+            "sns:publish",
+            {"TopicArn": TOPIC, "Message": "hello"},
+            "SNS.AuthorizationErrorException",
+            "sns:Publish",
+            TOPIC,
+            "SNS.PublishFailed",
+        ),
+        (
+            "aws-sdk:ssm:getParameter",
+            {"Name": "/gone"},
+            "Ssm.SsmException",
+            "ssm:GetParameter",
+            f"arn:aws:ssm:{ACCOUNT}:parameter/gone",
+            "Ssm.ParameterNotFound",
+        ),
+        (
+            "sagemaker:createTransformJob.sync",
+            TRANSFORM,
+            "SageMaker.AmazonSageMakerException",
+            "sagemaker:CreateTransformJob",
+            JOB,
+            "SageMaker.AmazonSageMakerException",
+        ),
+        (
+            "aws-sdk:sfn:describeMapRun",
+            {"MapRunArn": f"arn:aws:states:{ACCOUNT}:mapRun:m/Map:1"},
+            "Sfn.SfnException",
+            "states:DescribeMapRun",
+            f"arn:aws:states:{ACCOUNT}:mapRun:m/Map:1",
+            "Sfn.ResourceNotFound",
+        ),
+    ],
+)
+def test_a_task_fails_unless_the_role_may_do_it(
+    role: Any,
+    execute_as: Any,
+    resource: str,
+    arguments: Any,
+    error: str,
+    action: str,
+    target: str,
+    allowed: str,
+) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::{resource}",
+        "Arguments": arguments,
+        "End": True,
+    }
+    nothing, enough = role(), role(statement(action, target))
+
+    denied = execute_as(nothing, machine(task))
+    assert (denied["status"], denied["error"]) == ("FAILED", error)
+    assert denied["cause"] == denial(nothing, action, target, session=SESSION)
+
+    # What it calls does not exist: the call was made.
+    made = execute_as(enough, machine(task))
+    assert made["error"] == allowed
+    assert "not authorized" not in made["cause"]
+
+
+def test_a_job_with_tags_needs_the_grant_for_them(role: Any, execute_as: Any) -> None:
+    tagged = {**TRANSFORM, "Tags": [{"Key": "project", "Value": "scones"}]}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sagemaker:createTransformJob",
+        "Arguments": tagged,
+        "End": True,
+    }
+    arn = role(statement("sagemaker:CreateTransformJob", JOB))
+
+    denied = execute_as(arn, machine(task))
+
+    assert denied["cause"] == denial(arn, "sagemaker:AddTags", JOB, session=SESSION)
+
+
+def test_a_denial_can_be_caught(role: Any, execute_as: Any) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Arguments": {"FunctionName": FUNCTION},
+        "Catch": [{"ErrorEquals": ["Lambda.AWSLambdaException"], "Next": "Caught"}],
+        "End": True,
+    }
+
+    result = execute_as(role(), machine(task, Caught={"Type": "Succeed"}))
+
+    assert result["status"] == "SUCCEEDED"
+
+
+class TestDistributedMap:
+    CHILDREN = statement("states:StartExecution", "*")
+
+    @staticmethod
+    def state(bucket: str, reader: str, **arguments: str) -> dict[str, Any]:
+        """Reads items of the bucket, and writes results to it."""
+        return distributed(
+            ItemReader={
+                "Resource": f"arn:aws:states:::s3:{reader}",
+                "ReaderConfig": {"InputType": "JSON"} if reader == "getObject" else {},
+                "Arguments": {"Bucket": bucket, **arguments},
+            },
+            ResultWriter={
+                "Resource": "arn:aws:states:::s3:putObject",
+                "Arguments": {"Bucket": bucket, "Prefix": "results"},
+            },
+        )
+
+    @pytest.mark.parametrize(
+        ("reader", "arguments", "action", "suffix"),
+        [
+            ("getObject", {"Key": "there"}, "s3:GetObject", "/there"),
+            ("listObjectsV2", {"Prefix": "the"}, "s3:ListBucket", ""),
+        ],
+    )
+    def test_its_reader_and_its_writer_are_the_role_too(
+        self,
+        role: Any,
+        execute_as: Any,
+        bucket: str,
+        reader: str,
+        arguments: dict[str, str],
+        action: str,
+        suffix: str,
+    ) -> None:
+        definition = machine(self.state(bucket, reader, **arguments))
+        source = f"arn:aws:s3:::{bucket}{suffix}"
+        blind, mute = role(self.CHILDREN), role(self.CHILDREN, statement(action, source))
+        writing = statement("s3:PutObject", f"arn:aws:s3:::{bucket}/results/*")
+        enough = role(self.CHILDREN, statement(action, source), writing)
+
+        unread = execute_as(blind, definition)
+        assert unread["error"] == "States.ItemReaderFailed"
+        assert unread["cause"] == denial(blind, action, source, session=SESSION)
+        unwritten = execute_as(mute, definition)
+        assert unwritten["error"] == "States.ResultWriterFailed"
+        assert f"s3:PutObject on resource: arn:aws:s3:::{bucket}/results/" in unwritten["cause"]
+        assert execute_as(enough, definition)["status"] == "SUCCEEDED"
+
+    def test_it_starts_its_children_as_the_role(
+        self, role: Any, execute_as: Any, bucket: str
+    ) -> None:
+        arn = role(statement("s3:*", "*"))
+
+        denied = execute_as(arn, machine(self.state(bucket, "getObject", Key="there")))
+
+        assert "is not authorized to perform: states:StartExecution" in denied["cause"]
+
+    def test_the_tasks_of_its_children_are_judged(self, role: Any, execute_as: Any) -> None:
+        call = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": FUNCTION},
+            "End": True,
+        }
+        arn = role(self.CHILDREN)
+
+        result = execute_as(arn, machine(distributed(call, Items=[1], ToleratedFailureCount=1)))
+
+        assert result["status"] == "SUCCEEDED"
