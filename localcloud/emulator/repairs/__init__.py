@@ -12,6 +12,7 @@ from localcloud.emulator.repairs import (
     distributed_map,
     execution_start,
     function_workers,
+    generated_names,
     json_lines,
     jsonata_parsing,
     jsonata_text,
@@ -20,7 +21,6 @@ from localcloud.emulator.repairs import (
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
-    log_group_names,
     map_items,
     state_size,
     stopped_execution,
@@ -52,7 +52,7 @@ def repair() -> None:
     lambda_outcome.repair()
     lambda_tmp.repair()
     lambda_workers.repair()
-    log_group_names.repair()
+    generated_names.repair()
     map_items.repair()
     state_size.repair()
     stopped_execution.repair()

@@ -74,6 +74,63 @@ def test_a_log_group_without_a_name_is_named_after_its_stack(cloud: LocalCloud) 
     assert groups() == []
 
 
+def test_a_log_group_that_is_named_after_a_role_is_a_new_one_for_each_stack(
+    cloud: LocalCloud,
+) -> None:
+    cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
+    name = f"roles-{uuid.uuid4().hex[:12]}"
+    trust = {"Version": "2012-10-17", "Statement": []}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+    group = {
+        "Type": "AWS::Logs::LogGroup",
+        "Properties": {"LogGroupName": {"Fn::Sub": "/aws/" + name + "/${Role}"}},
+        "DeletionPolicy": "Retain",
+    }
+
+    def template(**tags: str) -> str:
+        role["Properties"]["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return json.dumps({"Resources": {"Role": role, "Logs": group}})
+
+    def groups() -> list[str]:
+        found = logs.describe_log_groups(logGroupNamePrefix=f"/aws/{name}/")["logGroups"]
+        return [each["logGroupName"] for each in found]
+
+    stack = {"StackName": name, "Capabilities": ["CAPABILITY_IAM"]}
+    for retained in (0, 1):
+        cloudformation.create_stack(**stack, TemplateBody=template())
+        _wait(cloudformation, name, "stack_create_complete")
+        cloudformation.update_stack(**stack, TemplateBody=template(first="1"))
+        _wait(cloudformation, name, "stack_update_complete")
+        assert len(groups()) == retained + 1
+        cloudformation.delete_stack(StackName=name)
+        _wait(cloudformation, name, "stack_delete_complete")
+
+    for each in groups():
+        assert each.startswith(f"/aws/{name}/{name}-Role-")
+        logs.delete_log_group(logGroupName=each)
+
+
+def test_a_log_group_that_exists_is_not_created_again(cloud: LocalCloud) -> None:
+    cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
+    name = f"taken-{uuid.uuid4().hex[:12]}"
+    logs.create_log_group(logGroupName=name)
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
+
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Logs": group}})
+    )
+    with pytest.raises(WaiterError, match="ROLLBACK"):
+        _wait(cloudformation, name, "stack_create_complete")
+
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    ]
+    assert any(f"'{name}' already exists" in reason for reason in reasons)
+    cloudformation.delete_stack(StackName=name)
+    logs.delete_log_group(logGroupName=name)
+
+
 def test_a_bucket_that_holds_objects_is_not_deleted(cloud: LocalCloud) -> None:
     cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
     name = f"full-{uuid.uuid4().hex[:12]}"
