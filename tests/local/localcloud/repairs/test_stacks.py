@@ -80,7 +80,7 @@ def test_a_log_group_that_is_named_after_a_role_is_a_new_one_for_each_stack(
     cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
     name = f"roles-{uuid.uuid4().hex[:12]}"
     trust = {"Version": "2012-10-17", "Statement": []}
-    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+    properties = {"AssumeRolePolicyDocument": trust}
     group = {
         "Type": "AWS::Logs::LogGroup",
         "Properties": {"LogGroupName": {"Fn::Sub": "/aws/" + name + "/${Role}"}},
@@ -88,7 +88,8 @@ def test_a_log_group_that_is_named_after_a_role_is_a_new_one_for_each_stack(
     }
 
     def template(**tags: str) -> str:
-        role["Properties"]["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        role = {"Type": "AWS::IAM::Role", "Properties": {**properties, "Tags": listed}}
         return json.dumps({"Resources": {"Role": role, "Logs": group}})
 
     def groups() -> list[str]:
