@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 # As many as write_predictions can read the predictions of, in the 15 minutes of a function.
 MAX_PICTURES = 100_000
@@ -35,10 +36,16 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     `manifest.json`, a manifest of the usable ones by their whole keys, so that each has an output
     of its own, and `failed.jsonl`. Returns how many of each there are: `usable`, `failed`.
 
+    S3's events come at least once. Only the first execution that gets one does all this; any other
+    gets the first one's ARN, `duplicate_of`.
+
     Raises:
         InvalidManifest: it says what is wrong, and what was expected.
     """
     bucket, key, output = event["bucket"], event["key"], event["output"]
+    first = _first_execution(bucket, output, event["execution"])
+    if first != event["execution"]:
+        return {"duplicate_of": first}
     keys = _keys(bucket, key)
     sizes = _sizes(bucket, set(keys))
     faults = [_fault(name, sizes.get(name)) for name in keys]
@@ -48,6 +55,18 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     _put(bucket, f"{output}/manifest.json", manifest)
     _put(bucket, f"{output}/failed.jsonl", "".join(f"{json.dumps(each)}\n" for each in failed))
     return {"usable": len(usable), "failed": len(failed)}
+
+
+def _first_execution(bucket: str, output: str, execution: str) -> str:
+    """Return the ARN of the execution that was the first to ask for this output."""
+    key = f"{output}/execution"
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=execution.encode(), IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    return execution
 
 
 def _put(bucket: str, key: str, text: str) -> None:

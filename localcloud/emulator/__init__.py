@@ -15,6 +15,7 @@ from localcloud.emulator.extension import (
     current_account,
     current_region,
     endpoint_url,
+    sdk_result,
     serve,
 )
 from localcloud.emulator.names import PrivateNameError
@@ -37,5 +38,6 @@ __all__ = [
     "endpoint_url",
     "enforce",
     "repair",
+    "sdk_result",
     "serve",
 ]

@@ -116,6 +116,16 @@ def add_task(resource: str, run: Callable[[str, Any], Any]) -> None:
     tasks[resource] = run_task
 
 
+def sdk_result(response: dict[str, Any], shape: Any) -> Any:
+    """Return a response as Step Functions has it from the AWS SDK: its names, times as text.
+
+    `shape` is botocore's output shape of the operation; None for one that returns nothing.
+    """
+    if shape is None:
+        return {}
+    return private("ministack.services.stepfunctions:_sdk_json_value")(response, shape)
+
+
 def current_account() -> str:
     """Account of the request at hand, 12 digits."""
     account: str = private("ministack.core.responses:get_account_id")()

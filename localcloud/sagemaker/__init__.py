@@ -4,6 +4,7 @@ Where things are:
 - `operations.py` lists the operations of the control plane; each is one function of the module of
   its resource (`training_jobs.py`, `transform_jobs.py`, `models.py`, `endpoint_configs.py`,
   `endpoints.py`, `tags.py`).
+- `sdk_task.py` is these operations as tasks of Step Functions.
 - `runtime.py` serves InvokeEndpoint, `resources.py` the CloudFormation types.
 - `scaling.py` and `scaling_resources.py` are Application Auto Scaling, for endpoints only.
 - `contract.py` holds every request and response to botocore's model of the API.
@@ -13,7 +14,13 @@ Where things are:
 """
 
 from localcloud.emulator import add_resource_types, add_service, add_task
-from localcloud.sagemaker import handler, resources, scaling_resources, transform_jobs
+from localcloud.sagemaker import (
+    handler,
+    resources,
+    scaling_resources,
+    sdk_task,
+    transform_jobs,
+)
 
 
 def install() -> None:
@@ -26,3 +33,4 @@ def install() -> None:
         add_service(service, handler.handle)
     add_resource_types(resources.RESOURCE_TYPES | scaling_resources.RESOURCE_TYPES)
     add_task("arn:aws:states:::sagemaker:createTransformJob", transform_jobs.run_as_task)
+    add_task(sdk_task.RESOURCE, sdk_task.run)

@@ -121,15 +121,82 @@ def test_the_settings_choose_the_instances_and_how_long_they_run() -> None:
     assert json.loads(definition)["TimeoutSeconds"] > 30 * MINUTE + waits
 
 
-def test_a_job_that_fails_goes_on_to_its_results(templates: Templates) -> None:
-    by_name = states(templates("dev")["Batch"], notice="BatchTransform")
+def transform_states(templates: Templates, environment: str = "dev") -> dict[str, Any]:
+    return states(templates(environment)["Batch"], notice="BatchTransform")
+
+
+def test_a_job_that_the_state_lost_sight_of_is_followed_to_its_end(templates: Templates) -> None:
+    by_name = transform_states(templates)
 
     (catch,) = by_name["Transform"]["Catch"]
     assert catch["ErrorEquals"] == ["States.TaskFailed", "States.Timeout"]
-    choice = by_name[by_name[catch["Next"]]["Next"]]
-    assert choice["Choices"][0]["Next"] == "Write predictions"
-    assert by_name[choice["Default"]]["Type"] == "Fail"
+    describe = by_name[catch["Next"]]
+    assert describe["Resource"].endswith(":states:::aws-sdk:sagemaker:describeTransformJob")
+    assert describe["Arguments"] == {"TransformJobName": "{% $run.job %}"}
+    look = by_name[describe["Next"]]
+    ended, overdue = (choice["Next"] for choice in look["Choices"])
+    assert ended == "Write predictions"
+    stop = by_name[overdue]
+    assert stop["Resource"].endswith(":states:::aws-sdk:sagemaker:stopTransformJob")
+    assert stop["Arguments"] == describe["Arguments"]
+    # Whether or not it could be stopped, the next look says what became of it.
+    wait = by_name[look["Default"]]
+    assert {stop["Next"], stop["Catch"][0]["Next"]} == {look["Default"]}
+    assert (wait["Type"], by_name[wait["Next"]]) == ("Wait", describe)
     assert by_name["Write predictions"]["Next"] == "All accepted?"
+
+
+def test_without_a_job_it_fails_with_the_error_that_was_caught(templates: Templates) -> None:
+    by_name = transform_states(templates)
+
+    (catch,) = by_name["Describe job"]["Catch"]
+    choice = by_name[catch["Next"]]
+    assert choice["Choices"][0]["Next"] == "Wait for the job"
+    fail = by_name[choice["Default"]]
+    assert (fail["Type"], fail["Error"], fail["Cause"]) == ("Fail", "{% $error %}", "{% $cause %}")
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(10, 30), (240, 30), (7200, 432)])
+def test_a_job_is_looked_at_as_often_as_a_history_allows(minutes: int, seconds: int) -> None:
+    batch = templates_with(batch_transform={"max_runtime_minutes": minutes})["Batch"]
+
+    assert states(batch, notice="BatchTransform")["Wait for the job"]["Seconds"] == seconds
+    looks, events_each, most_events = minutes * MINUTE / seconds, 9, 25_000
+    assert looks * events_each < most_events / 2
+
+
+def test_an_event_that_another_execution_has_starts_nothing(templates: Templates) -> None:
+    by_name = transform_states(templates)
+
+    choice = by_name[by_name["Check manifest"]["Next"]]
+    first, usable = choice["Choices"]
+    assert first["Condition"] == "{% $exists($states.input.duplicate_of) %}"
+    assert by_name[first["Next"]]["Type"] == "Succeed"
+    assert usable["Next"] == "Read model name"
+
+
+def test_an_input_that_is_no_event_is_refused_first(templates: Templates) -> None:
+    by_name = transform_states(templates)
+
+    choice = by_name[by_name["Read event"]["Next"]]
+    problem, folder = (by_name[each["Next"]] for each in choice["Choices"])
+    assert (problem["Type"], problem["Error"]) == ("Fail", "InvalidInput")
+    assert folder["Type"] == "Succeed"
+    assert choice["Default"] == "Check manifest"
+
+
+def test_every_task_is_tried_again(templates: Templates) -> None:
+    tasks = {
+        name: [error for retry in state["Retry"] for error in retry["ErrorEquals"]]
+        for name, state in transform_states(templates).items()
+        if state["Type"] == "Task" and name != "Notify"
+    }
+
+    reading = {"Read model name", "Describe job", "Stop job"}
+    assert {name for name, errors in tasks.items() if errors == ["States.ALL"]} == reading
+    assert tasks.keys() - reading == {"Check manifest", "Transform", "Write predictions"}
+    # Each of these would be a job once more.
+    assert not {"States.ALL", "States.TaskFailed", "States.Timeout"} & set(tasks["Transform"])
 
 
 def test_faults_of_lambda_are_retried(templates: Templates) -> None:
@@ -161,6 +228,7 @@ def test_it_may_run_the_jobs_of_its_environment_only(
         "sagemaker:AddTags",
         "sagemaker:CreateTransformJob",
         "sagemaker:DescribeTransformJob",
+        "sagemaker:ListTags",
         "sagemaker:StopTransformJob",
     }
     rule = ":rule/StepFunctionsGetEventsForSageMakerTransformJobsRule"

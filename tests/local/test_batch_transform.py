@@ -1,6 +1,7 @@
 """A manifest below batch/input/, and what comes of it."""
 
 import csv
+import hashlib
 import json
 import time
 from typing import Any
@@ -25,18 +26,52 @@ def put_manifest(deployment: Deployment, name: str, content: Any) -> str:
 def execution_of(deployment: Deployment, key: str) -> dict[str, Any]:
     """The ended execution that the newest manifest of that key has started."""
     client = deployment.cloud.client("stepfunctions")
-    machine = deployment.outputs("Batch")["BatchTransformStateMachineArn"]
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline:
-        for execution in client.list_executions(stateMachineArn=machine)["executions"]:
+        listed = client.list_executions(stateMachineArn=state_machine(deployment))["executions"]
+        for execution in listed:
             described: dict[str, Any] = client.describe_execution(
                 executionArn=execution["executionArn"]
             )
-            same = json.loads(described["input"])["object"]["key"] == key
+            same = json.loads(described["input"]).get("object", {}).get("key") == key
             if same and described["status"] != "RUNNING":
                 return described
         time.sleep(0.2)
     raise AssertionError(f"no execution of {key} ended within {LONGEST_SECONDS} s")
+
+
+def state_machine(deployment: Deployment) -> str:
+    return deployment.outputs("Batch")["BatchTransformStateMachineArn"]
+
+
+def ended(deployment: Deployment, given: Any, *, machine: str = "") -> dict[str, Any]:
+    """The execution that is started by hand with an input, once it has ended."""
+    client = deployment.cloud.client("stepfunctions")
+    execution = client.start_execution(
+        stateMachineArn=machine or state_machine(deployment), input=json.dumps(given)
+    )["executionArn"]
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while True:
+        described: dict[str, Any] = client.describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            return described
+        assert time.monotonic() < deadline, f"it did not end within {LONGEST_SECONDS} s"
+        time.sleep(0.1)
+
+
+def event(deployment: Deployment, key: str, sequencer: str) -> dict[str, Any]:
+    """What S3 says of a new manifest, as far as it is read."""
+    return {
+        "bucket": {"name": deployment.data_bucket},
+        "object": {"key": key, "sequencer": sequencer},
+    }
+
+
+def job_of(event: dict[str, Any]) -> str:
+    """The name that the event's job gets."""
+    bucket, made = event["bucket"]["name"], event["object"]
+    written = f"{bucket}/{made['key']} {made['sequencer']}"
+    return f"scones-dev-{hashlib.sha256(written.encode()).hexdigest()[:32]}"
 
 
 def output_of(deployment: Deployment, key: str) -> dict[str, Any]:
@@ -112,6 +147,90 @@ def test_a_manifest_becomes_predictions_without_an_endpoint(
     assert job["TransformJobStatus"] == "Completed"
     tags = {tag["Key"]: tag["Value"] for tag in tags_of(deployment, job["TransformJobArn"])}
     assert tags["environment"] == "dev"
+
+
+def test_an_event_that_comes_twice_is_handled_once(
+    deployment: Deployment, verdicts: dict[str, list[str]], messages: Messages
+) -> None:
+    prefix = {"prefix": f"s3://{deployment.data_bucket}/"}
+    key = put_manifest(deployment, "twice", [prefix, verdicts["rejected"][0]])
+    first = execution_of(deployment, key)
+
+    second = ended(deployment, json.loads(first["input"]))
+
+    assert second["status"] == "SUCCEEDED"
+    assert json.loads(second["output"])["duplicate_of"] == first["executionArn"]
+    messages(1)
+
+
+def test_a_job_whose_start_was_not_heard_of_is_found_by_its_name(
+    deployment: Deployment, verdicts: dict[str, list[str]], messages: Messages
+) -> None:
+    bucket = deployment.data_bucket
+    keys = [verdicts["accepted"][0], verdicts["rejected"][0]]
+    key = put_manifest(deployment, "known", [{"prefix": f"s3://{bucket}/"}, *keys])
+    again = event(deployment, key, "another")
+    job = job_of(again)
+    source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{bucket}/{key}"}
+    deployment.cloud.client("sagemaker").create_transform_job(
+        TransformJobName=job,
+        ModelName=deployment.cloud.client("ssm").get_parameter(
+            Name=deployment.settings.model_name_parameter
+        )["Parameter"]["Value"],
+        TransformInput={
+            "DataSource": {"S3DataSource": source},
+            "ContentType": "application/x-image",
+        },
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/batch/output/{job}/raw"},
+        TransformResources={"InstanceType": "ml.m5.xlarge", "InstanceCount": 1},
+    )
+
+    execution = ended(deployment, again)
+
+    assert execution["status"] == "SUCCEEDED", execution
+    counts = json.loads(execution["output"])["counts"]
+    assert counts == {"images": 2, "accepted": 1, "rejected": 1, "failed": 0}
+    messages(2)  # one for the event of S3
+
+
+def test_a_job_whose_state_times_out_is_stopped_before_its_results_are_read(
+    deployment: Deployment, messages: Messages
+) -> None:
+    client = deployment.cloud.client("stepfunctions")
+    described = client.describe_state_machine(stateMachineArn=state_machine(deployment))
+    definition = json.loads(described["definition"])
+    definition["States"]["Transform"]["TimeoutSeconds"] = 0.1  # less than its server takes to start
+    definition["States"]["Wait for the job"]["Seconds"] = 1
+    keys = list(deployment.dataset.truth)
+    manifest = [{"prefix": f"s3://{deployment.data_bucket}/"}, *keys]
+    given = event(deployment, put_manifest(deployment, "slow", manifest), "by hand")
+    machine = client.create_state_machine(
+        name="impatient", definition=json.dumps(definition), roleArn=described["roleArn"]
+    )["stateMachineArn"]
+
+    execution = ended(deployment, given, machine=machine)
+
+    client.delete_state_machine(stateMachineArn=machine)
+    assert execution["status"] == "SUCCEEDED", execution
+    job = deployment.cloud.client("sagemaker").describe_transform_job(
+        TransformJobName=job_of(given)
+    )
+    assert job["TransformJobStatus"] == "Stopped"
+    lines = predictions(deployment, json.loads(execution["output"]))
+    assert {line["key"] for line in lines} == set(keys)
+    (reason,) = {line["reason"] for line in lines if line["error"] == "NoPrediction"}
+    assert "stopped after 240 minutes, batch_transform.max_runtime_minutes" in reason
+    messages(2)  # one for the event of S3
+
+
+def test_an_execution_by_hand_with_something_else_is_refused_in_words(
+    deployment: Deployment, messages: Messages
+) -> None:
+    execution = ended(deployment, {})
+
+    assert (execution["status"], execution["error"]) == ("FAILED", "InvalidInput")
+    (message,) = messages(1)
+    assert "the input is {}; expected what S3 says of a manifest" in message["Message"]
 
 
 def tags_of(deployment: Deployment, arn: str) -> list[dict[str, str]]:

@@ -12,8 +12,9 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
+from stacks.constructs.batch.transform_job_end import STOP_MINUTES, follow_job
 from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
-from stacks.constructs.common.encryption_key import allow_reading, allow_writing
+from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
 from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
@@ -56,6 +57,7 @@ class BatchTransform(Construct):
             definition=self._definition(publisher),
             timeout=cdk.Duration.minutes(
                 settings.batch_transform.max_runtime_minutes
+                + STOP_MINUTES
                 + QUOTA_WAIT_MINUTES
                 + 3 * FUNCTION_MINUTES
             ),
@@ -69,7 +71,11 @@ class BatchTransform(Construct):
 
     def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
-            self, "Read event", outputs=expressions.read_event(self._settings.resource_prefix)
+            self,
+            "Read event",
+            outputs=expressions.read_event(
+                self._settings.resource_prefix, self._data_bucket.bucket_name
+            ),
         )
         check = self._invoke("Check manifest", "manifest", outputs=expressions.WITH_CHECKED)
         check.add_catch(
@@ -90,13 +96,23 @@ class BatchTransform(Construct):
         check.next(
             sfn.Choice.jsonata(self, "Any usable picture?")
             .when(
+                sfn.Condition.jsonata(expressions.IS_DUPLICATE),
+                sfn.Succeed.jsonata(self, "Another execution has this event"),
+            )
+            .when(
                 sfn.Condition.jsonata(expressions.ANY_USABLE),
                 self._read_model_name().next(self._run_job(write)).next(write),
             )
             .otherwise(write)
         )
         return read_event.next(
-            sfn.Choice.jsonata(self, "Is it a folder?")
+            sfn.Choice.jsonata(self, "Is it a manifest?")
+            .when(
+                sfn.Condition.jsonata(expressions.HAS_PROBLEM),
+                sfn.Fail.jsonata(
+                    self, "Invalid input", error="InvalidInput", cause=expressions.PROBLEM
+                ),
+            )
             .when(
                 sfn.Condition.jsonata(expressions.IS_FOLDER),
                 sfn.Succeed.jsonata(self, "Nothing to do"),
@@ -118,7 +134,7 @@ class BatchTransform(Construct):
         # When a job starts, not at deployment: the model may have been replaced since.
         name = self._settings.model_name_parameter
         parameter = ssm.StringParameter.from_string_parameter_name(self, "ModelName", name)
-        return tasks.CallAwsService.jsonata(
+        state = tasks.CallAwsService.jsonata(
             self,
             "Read model name",
             service="ssm",
@@ -127,23 +143,31 @@ class BatchTransform(Construct):
             iam_action="ssm:GetParameter",
             iam_resources=[parameter.parameter_arn],
             outputs=expressions.WITH_MODEL,
-            # What a Catch of a CustomState gives is the error only: CDK writes no Output for it.
+            # A Catch of a CustomState loses the state's input: CDK writes no Output for it.
             assign={"run": expressions.WITH_MODEL},
         )
+        # It only reads: another try is safe, whatever the error is called.
+        state.add_retry(
+            errors=["States.ALL"],
+            interval=cdk.Duration.seconds(2),
+            max_attempts=4,
+            backoff_rate=2,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return state
 
     def _run_job(self, write: sfn.IChainable) -> TransformTask:
-        """The transform job. One that fails has results, too: those of its other pictures."""
+        """Return the transform job. One that fails has results: those of its other pictures."""
         minutes = self._settings.batch_transform.max_runtime_minutes
-        failed = sfn.Pass.jsonata(
-            self, "Transform failed", outputs=expressions.why_it_failed(minutes)
-        )
-        self._transform.add_catch(failed, errors=["States.TaskFailed", "States.Timeout"])
-        failed.next(
-            sfn.Choice.jsonata(self, "Did the job run?")
-            .when(sfn.Condition.jsonata(expressions.JOB_RAN), write)
-            .otherwise(
-                sfn.Fail.jsonata(self, "No job", error=expressions.ERROR, cause=expressions.CAUSE)
-            )
+        self._transform.add_catch(
+            follow_job(
+                self,
+                max_runtime_minutes=minutes,
+                jobs_arn=self._transform.jobs_arn,
+                ended=write,
+            ),
+            errors=["States.TaskFailed", "States.Timeout"],
+            assign=expressions.caught(minutes),
         )
         return self._transform
 
@@ -164,8 +188,7 @@ class BatchTransform(Construct):
             on=self._data_bucket.arn_for_objects(f"{expressions.INPUT}/*"),
             why_wildcard="A manifest may have any name there.",
         )
-        self._allow_output(function, "s3:PutObject")
-        allow_reading(function, self._encryption_key)
+        self._allow_output(function, "s3:GetObject", "s3:PutObject")
         return function
 
     def _write_predictions_function(self) -> PythonFunction:

@@ -27,15 +27,17 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
             $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
           }};
           $source := $type($input.manifest) = "string" ? $input.manifest : $input.prefix;
-          $isOne := $type($source) = "string" and $count($keys($input)[$ in ["prefix", "manifest"]])
-            = 1;
+          $isOne := $type($source) = "string" and $source != ""
+            and $count($keys($input)[$ in ["prefix", "manifest"]]) = 1;
           $key := $isOne ? $below($source, $data);
           $suffix := $lowercase($split($isOne ? $source : "", ".")[-1]);
           $listing := $exists($input.prefix) ? "{PREFIX}" : $suffix;
           $run := $exists($input.results)
             ? ($type($input.results) = "string" ? $below($input.results, $runs))
             : $states.context.Execution.Name;
-          $name := $exists($run) ? $match($run, /^([A-Za-z0-9_-]+)\\/?$/).groups[0];
+          $named := $substring($run, -1) = "/" ? $substring($run, 0, $length($run) - 1) : $run;
+          $isName := $exists($named) and $named != ""
+            and $contains($named, /[^A-Za-z0-9_-]/) = false;
           $isOne != true
             ? {{"problem": "the input is " & $substring($string($states.input), 0, 300)
                 & '; expected {{"prefix": "' & $data & '..."}} or {{"manifest": "' & $data
@@ -47,14 +49,14 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           : $not($listing in {[PREFIX, *MANIFESTS]!r})
             ? {{"problem": "manifest " & $source & " is neither .csv (with a header, and a column "
                 & "key) nor .jsonl (with a member key on each line)"}}
-          : $exists($name) = false
+          : $isName != true
             ? {{"problem": "results is " & $string($input.results) & "; expected " & $runs
                 & "RUN of an earlier execution"}}
           : {{
               "listing": $listing,
               "key": $key,
               "source": $source,
-              "results": "{RESULTS}/" & $name
+              "results": "{RESULTS}/" & $named
             }}
         )
         """

@@ -1,6 +1,6 @@
 """JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
 
-from stacks.constructs.common.error_cause import readable, text_member
+from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
 from stacks.constructs.workflow.workflow_expressions import message
 
@@ -9,28 +9,48 @@ INPUT = "batch/input"
 OUTPUT = "batch/output"
 
 
-def read_event(name_prefix: str) -> str:
-    """Makes `{"bucket", "key", "job", "output"}` of the detail of S3's event.
+def read_event(name_prefix: str, data_bucket: str) -> str:
+    """Make `{"bucket", "key", "job", "output", "execution"}` of S3's event, or `{"problem"}`.
 
-    The job's name comes from what was written, and when: an event that is delivered twice finds
-    the name taken, and its job is not paid for twice.
+    The job's name comes from what was written, and when: an event that is delivered twice has the
+    same one. An execution that is started by hand may leave `sequencer` out.
     """
     return expression(
         f"""
         (
-          $object := $states.input.object;
-          $written := $states.input.bucket.name & "/" & $object.key & " " & $object.sequencer;
-          $job := "{name_prefix}-" & $substring($hash($written, "SHA-256"), 0, 32);
-          {{
-            "bucket": $states.input.bucket.name,
-            "key": $object.key,
-            "job": $job,
-            "output": "{OUTPUT}/" & $job
-          }}
+          $input := $type($states.input) = "object" ? $states.input : {{}};
+          $bucket := $input.bucket.name;
+          $key := $input.object.key;
+          $sequencer := $exists($input.object.sequencer)
+            ? $input.object.sequencer : $states.context.Execution.Name;
+          $isEvent := $type($bucket) = "string" and $type($key) = "string"
+            and $type($sequencer) = "string";
+          $uri := $isEvent ? "s3://" & $bucket & "/" & $key : "";
+          $manifests := "s3://{data_bucket}/{INPUT}/";
+          $job := "{name_prefix}-" & $substring(
+            $hash(($isEvent ? $bucket & "/" & $key & " " & $sequencer : ""), "SHA-256"), 0, 32
+          );
+          $isEvent != true
+            ? {{"problem": "the input is " & $substring($string($states.input), 0, 300)
+                & '; expected what S3 says of a manifest, {{"bucket": {{"name": "{data_bucket}"}}, '
+                & '"object": {{"key": "{INPUT}/....json"}}}}. A manifest that is put below '
+                & $manifests & " starts an execution by itself"}}
+          : $substring($uri, 0, $length($manifests)) != $manifests
+            ? {{"problem": $uri & " is not below " & $manifests & ", where manifests have to be"}}
+          : {{
+              "bucket": $bucket,
+              "key": $key,
+              "job": $job,
+              "output": "{OUTPUT}/" & $job,
+              "execution": $states.context.Execution.Id
+            }}
         )
         """
     )
 
+
+HAS_PROBLEM = "{% $exists($states.input.problem) %}"
+PROBLEM = "{% $states.input.problem %}"
 
 # The console makes objects like these for folders.
 IS_FOLDER = expression('$substring("" & $states.input.key, -1) = "/"')
@@ -40,8 +60,8 @@ WITH_MODEL = expression('$merge([$states.input, {"model": $states.result.Paramet
 
 INVALID_MANIFEST = expression(f'{{"cause": {readable("$states.errorOutput.Cause")}}}')
 CAUSE = "{% $states.input.cause %}"
-ERROR = "{% $states.input.error %}"
 
+IS_DUPLICATE = "{% $exists($states.input.duplicate_of) %}"
 ANY_USABLE = "{% $states.input.usable > 0 %}"
 
 JOB = "{% $states.input.job %}"
@@ -53,29 +73,58 @@ RAW_OUTPUT = expression('"s3://" & $states.input.bucket & "/" & $states.input.ou
 AS_BEFORE = "{% $states.input %}"
 
 
-def why_it_failed(max_runtime_minutes: int) -> str:
-    """`$run` with `failure`, why a job that ran did not complete; or with `error` and `cause`.
+# --- a job whose state ended otherwise than with a completed job ---------------------------------
 
-    Of the error that was caught. Its Cause is the job's description, as JSON text, if there was a
-    job.
+# Errors of the state that leave no doubt that there is a job.
+_THERE_IS_A_JOB = ("States.TaskFailed", "States.Timeout", "SageMaker.ResourceInUseException")
+
+
+def caught(max_runtime_minutes: int) -> dict[str, str]:
+    """Variables of the error: what it was, whether there is a job, and when to stop that.
+
+    A job that the state did not see start, because the answer got lost, may run as long as any.
     """
+    return {
+        "error": "{% $states.errorOutput.Error %}",
+        "cause": expression(readable("$states.errorOutput.Cause")),
+        "isThere": expression(f"$states.errorOutput.Error in {list(_THERE_IS_A_JOB)!r}"),
+        "stopAt": expression(
+            f"""
+            $millis() + ($states.errorOutput.Error = "States.Timeout"
+              ? 0 : {max_runtime_minutes * 60_000})
+            """
+        ),
+    }
+
+
+OF_RUN = "{% $run.job %}"
+SEEN = {"isThere": "{% true %}"}
+IS_THERE = "{% $isThere %}"
+ERROR_OF_STATE, CAUSE_OF_STATE = "{% $error %}", "{% $cause %}"
+
+
+def described(max_runtime_minutes: int) -> str:
+    """Return JSONata for the run with `status`, and `failure` if the job ended so."""
     return expression(
         f"""
         (
-          $caught := $states.input;
-          $status := {text_member("TransformJobStatus", of="$caught.Cause")};
-          $reason := {text_member("FailureReason", of="$caught.Cause")};
-          $merge([$run, $caught.Error = "States.Timeout"
-            ? {{"failure": "stopped after {max_runtime_minutes} minutes, "
-                & "batch_transform.max_runtime_minutes"}}
-          : $exists($status)
-            ? {{"failure": $status & ($exists($reason) ? ": " & $reason : "")}}
-          : {{"error": $caught.Error, "cause": {readable("$caught.Cause")}}}])
+          $job := $states.result;
+          $status := $job.TransformJobStatus;
+          $merge([$run, {{"status": $status}},
+            $status = "Stopped" and $millis() >= $stopAt
+              ? {{"failure": "stopped after {max_runtime_minutes} minutes, "
+                  & "batch_transform.max_runtime_minutes"}}
+            : $status in ["Failed", "Stopped"]
+              ? {{"failure": $status
+                  & ($exists($job.FailureReason) ? ": " & $job.FailureReason : "")}}
+            : {{}}
+          ])
         )
         """
     )
 
 
-JOB_RAN = "{% $exists($states.input.failure) %}"
+HAS_ENDED = '{% $states.input.status in ["Completed", "Failed", "Stopped"] %}'
+IS_OVERDUE = '{% $states.input.status = "InProgress" and $millis() >= $stopAt %}'
 
 MESSAGE = message("$states.input.location")

@@ -18,6 +18,15 @@ QUOTA_RETRY_MINUTES = 5
 QUOTA_RETRIES = 12
 QUOTA_WAIT_MINUTES = QUOTA_RETRIES * QUOTA_RETRY_MINUTES
 
+# The request may not have reached SageMaker, or its answer not Step Functions. Most errors have
+# the first name.
+REQUEST_FAILED = [
+    "SageMaker.AmazonSageMakerException",
+    "SageMaker.SdkClientException",
+    "SageMaker.ThrottlingException",
+    "ThrottlingException",
+]
+
 MAX_PAYLOAD_MB = 6  # as check_manifest.MAX_PICTURE_BYTES
 
 
@@ -35,7 +44,6 @@ class TransformTask(sfn.CustomState):
         settings: Settings,
         encryption_key: kms.IKey | None,
     ) -> None:
-        self._name_prefix = settings.resource_prefix
         self._encryption_key = encryption_key
         self._volume_key = volume_key(encryption_key, settings.batch_transform.instance_type)
         super().__init__(
@@ -55,12 +63,19 @@ class TransformTask(sfn.CustomState):
             max_attempts=QUOTA_RETRIES,
             backoff_rate=1,
         )
+        # Safe, whether or not the request got through: a second job of the name is refused, and
+        # the first one is then found by it. A job that failed or timed out is not tried again.
         self.add_retry(
-            errors=["SageMaker.AmazonSageMakerException", "ThrottlingException"],
+            errors=REQUEST_FAILED,
             interval=cdk.Duration.seconds(5),
             max_attempts=3,
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
+        )
+        self.jobs_arn = cdk.Stack.of(self).format_arn(
+            service="sagemaker",
+            resource="transform-job",
+            resource_name=f"{settings.resource_prefix}-*",
         )
 
     def allow_jobs(self, state_machine: sfn.StateMachine) -> None:
@@ -68,23 +83,18 @@ class TransformTask(sfn.CustomState):
 
         https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
         """
-        stack = cdk.Stack.of(self)
-        jobs = stack.format_arn(
-            service="sagemaker",
-            resource="transform-job",
-            resource_name=f"{self._name_prefix}-*",
-        )
         allow(
             state_machine,
             "sagemaker:CreateTransformJob",
             "sagemaker:DescribeTransformJob",
             "sagemaker:StopTransformJob",
             "sagemaker:AddTags",
-            on=jobs,
+            "sagemaker:ListTags",
+            on=self.jobs_arn,
             why_wildcard="A job's name ends in the hash of its event.",
         )
         # By this rule Step Functions learns of the job's end.
-        rule = stack.format_arn(
+        rule = cdk.Stack.of(self).format_arn(
             service="events",
             resource="rule",
             resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",

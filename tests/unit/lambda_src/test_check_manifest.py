@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 PREFIX = {"prefix": "s3://data/pictures/"}
@@ -26,9 +27,14 @@ def read(key: str) -> str:
     return found["Body"].read().decode()
 
 
-def check(handler: ModuleType, content: Any) -> dict[str, Any]:
+def check(handler: ModuleType, content: Any, *, execution: str = "arn:first") -> dict[str, Any]:
     put("batch/input/one.json", content if isinstance(content, bytes) else dumped(content))
-    event = {"bucket": "data", "key": "batch/input/one.json", "output": "batch/output/job"}
+    event = {
+        "bucket": "data",
+        "key": "batch/input/one.json",
+        "output": "batch/output/job",
+        "execution": execution,
+    }
     answer: dict[str, Any] = handler.lambda_handler(event, None)
     return answer
 
@@ -122,3 +128,45 @@ def test_what_is_too_much_for_one_job_is_to_be_split(
     monkeypatch.setattr(handler, "MAX_MANIFEST_BYTES", 10)
     with pytest.raises(handler.InvalidManifest, match="bytes; .* at most 10: split it"):
         check(handler, [PREFIX, "1"])
+
+
+def test_an_event_that_is_delivered_twice_is_left_to_the_first_execution(
+    handler: ModuleType,
+) -> None:
+    put("pictures/one.png")
+    check(handler, [PREFIX, "one.png"])
+    before = read("batch/output/job/manifest.json")
+
+    answer = check(handler, [PREFIX, "one.png", "two.png"], execution="arn:second")
+
+    assert answer == {"duplicate_of": "arn:first"}
+    assert read("batch/output/job/manifest.json") == before
+
+
+def test_a_duplicate_of_what_is_no_manifest_is_not_told_of_again(handler: ModuleType) -> None:
+    with pytest.raises(handler.InvalidManifest):
+        check(handler, b"no manifest")
+
+    assert check(handler, b"no manifest", execution="arn:second") == {"duplicate_of": "arn:first"}
+
+
+def test_a_second_call_of_the_same_execution_goes_on(handler: ModuleType) -> None:
+    put("pictures/one.png")
+
+    answers = [check(handler, [PREFIX, "one.png"]) for _ in range(2)]
+
+    assert answers == [{"usable": 1, "failed": 0}] * 2
+
+
+def test_another_refusal_of_s3_is_not_taken_for_a_duplicate(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+
+    monkeypatch.setattr(handler.s3, "put_object", refuse)
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        handler.lambda_handler(
+            {"bucket": "data", "key": "k", "output": "o", "execution": "arn:first"}, None
+        )

@@ -281,3 +281,74 @@ def test_a_request_that_is_refused_fails_its_state(job: Transform, execute: Any)
     state = execute(task(job, ModelName="nothing"), {})
     assert (state["status"], state["error"]) == ("FAILED", "SageMaker.AmazonSageMakerException")
     assert "Could not find model" in state["cause"]
+
+
+def sdk_task(job: Transform, action: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::aws-sdk:sagemaker:{action}",
+        "Arguments": {"TransformJobName": job.name},
+        **more,
+    }
+
+
+def machine(**states: dict[str, Any]) -> dict[str, Any]:
+    return {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
+
+
+def test_a_state_that_times_out_leaves_its_job_for_others_to_stop(
+    job: Transform, execute: Any
+) -> None:
+    job.put(one=picture(0))
+    prefix = job.sagemaker.uri(f"{job.folder}/in/")
+    manifest = job.manifest({"prefix": prefix}, *(["one.png"] * 20_000))
+    source = job.request(manifest)["TransformInput"]
+    transform = task(job, TransformInput=source)["States"]["Transform"]
+    catch = {"ErrorEquals": ["States.Timeout"], "Next": "Describe"}
+    states = machine(
+        Transform=transform | {"TimeoutSeconds": 1, "Catch": [catch]},
+        Describe=sdk_task(
+            job, "describeTransformJob", Next="Stop", Assign={"before": "{% $states.result %}"}
+        ),
+        Stop=sdk_task(
+            job,
+            "stopTransformJob",
+            End=True,
+            Output={"before": "{% $before %}", "stop": "{% $states.result %}"},
+        ),
+    )
+
+    output = json.loads(execute(states, {})["output"])
+
+    before = output["before"]
+    assert (before["TransformJobName"], before["TransformJobStatus"]) == (job.name, "InProgress")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z", before["CreationTime"])
+    assert output["stop"] == {}
+    assert job.ended()["TransformJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize(
+    ("action", "cause"),
+    [
+        ("describeTransformJob", "Could not find requested job with name"),
+        ("inventTransformJob", "does not implement the sagemaker operation InventTransformJob"),
+    ],
+)
+def test_what_the_sdk_is_refused_fails_its_state(
+    job: Transform, execute: Any, action: str, cause: str
+) -> None:
+    state = execute(machine(Call=sdk_task(job, action, End=True)), {})
+
+    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.SageMakerException")
+    assert cause in state["cause"]
+
+
+def test_a_name_that_is_taken_fails_its_state(job: Transform, execute: Any) -> None:
+    job.put(one=picture(0))
+    job.create()
+
+    state = execute(task(job), {})
+
+    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.ResourceInUseException")
+    assert "a job with this name already exists" in state["cause"]
+    job.ended()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -14,11 +15,18 @@ JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")  # of CreateTransform
 PREFIX = validate({}, environment="e" * 16, source="a test").resource_prefix
 
 
+def read_input(given: Any) -> dict[str, Any]:
+    """What is made of the input of an execution."""
+    context = {"Execution": {"Name": "this-run", "Id": "arn:this-run"}}
+    made: dict[str, Any] = evaluate(
+        expressions.read_event(PREFIX, "data"), {"input": given, "context": context}
+    )
+    return made
+
+
 def read(key: str = "batch/input/one.json", sequencer: str = "0A") -> dict[str, Any]:
     """What is made of the event of a new manifest."""
-    detail = {"bucket": {"name": "data"}, "object": {"key": key, "sequencer": sequencer}}
-    run: dict[str, Any] = evaluate(expressions.read_event(PREFIX), {"input": detail})
-    return run
+    return read_input({"bucket": {"name": "data"}, "object": {"key": key, "sequencer": sequencer}})
 
 
 def test_a_job_is_named_after_its_manifest() -> None:
@@ -31,7 +39,9 @@ def test_a_job_is_named_after_its_manifest() -> None:
         "key": "batch/input/one.json",
         "job": run["job"],
         "output": f"batch/output/{run['job']}",
+        "execution": "arn:this-run",
     }
+    assert not evaluate(expressions.HAS_PROBLEM, {"input": run})
 
 
 def test_the_same_event_has_the_same_job_and_the_next_one_another() -> None:
@@ -40,70 +50,145 @@ def test_the_same_event_has_the_same_job_and_the_next_one_another() -> None:
     assert len(jobs) == 3
 
 
+def test_an_execution_by_hand_needs_no_sequencer() -> None:
+    by_hand = {"bucket": {"name": "data"}, "object": {"key": "batch/input/one.json"}}
+
+    assert read_input(by_hand) == read_input(by_hand)
+    assert JOB_NAME.fullmatch(read_input(by_hand)["job"])
+    assert read_input(by_hand)["job"] != read()["job"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        [],
+        [{"bucket": {"name": "data"}, "object": {"key": "batch/input/one.json"}}],
+        "s3://data/batch/input/one.json",
+        "",
+        7,
+        True,
+        None,
+        {"bucket": "data", "object": "batch/input/one.json"},
+        {"bucket": {"name": "data"}},
+        {"bucket": {"name": "data"}, "object": None},
+        {"bucket": {"name": 7}, "object": {"key": "batch/input/one.json"}},
+        {"bucket": {"name": "data"}, "object": {"key": ["batch/input/one.json"]}},
+        {"bucket": {"name": "data"}, "object": {"key": "batch/input/one.json", "sequencer": 7}},
+        {"detail": {"bucket": {"name": "data"}, "object": {"key": "batch/input/one.json"}}},
+    ],
+    ids=str,
+)
+def test_an_input_that_is_no_event_is_refused_in_words(given: Any) -> None:
+    made = read_input(given)
+
+    assert evaluate(expressions.HAS_PROBLEM, {"input": made})
+    said = evaluate(expressions.PROBLEM, {"input": made})
+    shown = given if isinstance(given, str) else json.dumps(given, separators=(",", ":"))
+    assert said.startswith(f"the input is {shown}; expected what S3 says of a manifest, ")
+    assert '{"bucket": {"name": "data"}, "object": {"key": "batch/input/....json"}}' in said
+    assert said.endswith("put below s3://data/batch/input/ starts an execution by itself")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "key"),
+    [("elsewhere", "batch/input/one.json"), ("data", "one.json"), ("data", "batch/input2/one")],
+)
+def test_a_manifest_elsewhere_is_refused_in_words(bucket: str, key: str) -> None:
+    made = read_input({"bucket": {"name": bucket}, "object": {"key": key}})
+
+    assert made == {
+        "problem": f"s3://{bucket}/{key} is not below s3://data/batch/input/, where manifests "
+        "have to be"
+    }
+
+
 @pytest.mark.parametrize(("key", "is_folder"), [("batch/input/a/", True), ("batch/a.json", False)])
 def test_a_folder_is_known_by_its_slash(key: str, is_folder: bool) -> None:
     assert evaluate(expressions.IS_FOLDER, {"input": {"key": key}}) is is_folder
 
 
 RUN = {"job": "scones-test-1", "usable": 3}
-FAILED = {"TransformJobStatus": "Failed", "FailureReason": "ClientError: See job logs"}
-STOPPED = {"TransformJobStatus": "Stopped"}
+
+
+def caught(error: str, **more: str) -> dict[str, Any]:
+    """Variables after an error of the state."""
+    states = {"errorOutput": {"Error": error, **more}}
+    return {name: evaluate(value, states) for name, value in expressions.caught(30).items()}
+
+
+def described(job: dict[str, str], **variables: Any) -> dict[str, Any]:
+    """What is made of a description of the job."""
+    run: dict[str, Any] = evaluate(expressions.described(30), {"result": job}, run=RUN, **variables)
+    return run
+
+
+def in_minutes(minutes: int) -> float:
+    return (time.time() + minutes * 60) * 1000
 
 
 @pytest.mark.parametrize(
-    ("caught", "failure"),
+    ("job", "failure"),
     [
         (
-            {"Error": "States.TaskFailed", "Cause": json.dumps(FAILED)},
+            {"TransformJobStatus": "Failed", "FailureReason": "ClientError: See job logs"},
             "Failed: ClientError: See job logs",
         ),
-        ({"Error": "States.TaskFailed", "Cause": json.dumps(STOPPED)}, "Stopped"),
-        (
-            {"Error": "States.Timeout"},
-            "stopped after 30 minutes, batch_transform.max_runtime_minutes",
-        ),
+        ({"TransformJobStatus": "Failed"}, "Failed"),
+        ({"TransformJobStatus": "Stopped"}, "Stopped"),
     ],
 )
-def test_of_a_job_that_ran_it_is_told_why_it_failed(caught: dict[str, str], failure: str) -> None:
-    run = evaluate(expressions.why_it_failed(30), {"input": caught}, run=RUN)
+def test_of_a_job_that_ended_it_is_told_why(job: dict[str, str], failure: str) -> None:
+    run = described(job, stopAt=in_minutes(5))
 
-    assert run == {**RUN, "failure": failure}
-    assert evaluate(expressions.JOB_RAN, {"input": run})
+    assert run == {**RUN, "status": job["TransformJobStatus"], "failure": failure}
+    assert evaluate(expressions.HAS_ENDED, {"input": run})
 
 
-def test_what_is_no_job_fails_with_its_own_error() -> None:
-    caught = {"Error": "SageMaker.AmazonSageMakerException", "Cause": "Could not find model"}
+def test_of_a_job_that_was_stopped_for_its_time_it_is_told() -> None:
+    run = described({"TransformJobStatus": "Stopped"}, stopAt=in_minutes(-1))
 
-    run = evaluate(expressions.why_it_failed(30), {"input": caught}, run=RUN)
+    assert run["failure"] == "stopped after 30 minutes, batch_transform.max_runtime_minutes"
 
-    assert not evaluate(expressions.JOB_RAN, {"input": run})
-    assert evaluate(expressions.ERROR, {"input": run}) == caught["Error"]
-    assert evaluate(expressions.CAUSE, {"input": run}) == caught["Cause"]
+
+def test_a_job_that_completed_after_all_has_no_failure() -> None:
+    run = described({"TransformJobStatus": "Completed"}, stopAt=in_minutes(-1))
+
+    assert run == {**RUN, "status": "Completed"}
+    assert evaluate(expressions.HAS_ENDED, {"input": run})
 
 
 @pytest.mark.parametrize(
-    ("caught", "cause"),
+    ("status", "minutes", "is_overdue"),
+    [("InProgress", -1, True), ("InProgress", 1, False), ("Stopping", -1, False)],
+)
+def test_a_job_is_stopped_once_it_is_overdue(status: str, minutes: int, is_overdue: bool) -> None:
+    run = described({"TransformJobStatus": status}, stopAt=in_minutes(minutes))
+
+    assert not evaluate(expressions.HAS_ENDED, {"input": run})
+    overdue = evaluate(expressions.IS_OVERDUE, {"input": run}, stopAt=in_minutes(minutes))
+    assert overdue is is_overdue
+
+
+@pytest.mark.parametrize(
+    ("error", "is_there", "minutes"),
     [
-        ({"Error": "States.TaskFailed"}, "no cause was reported"),
-        (
-            {"Error": "States.TaskFailed", "Cause": 'Of {"TransformJobStatus" nothing came'},
-            'Of {"TransformJobStatus" nothing came',
-        ),
+        ("States.Timeout", True, 0),
+        ("States.TaskFailed", True, 30),
+        ("SageMaker.ResourceInUseException", True, 30),
+        ("SageMaker.AmazonSageMakerException", False, 30),
+        ("SageMaker.ResourceLimitExceededException", False, 30),
     ],
 )
-def test_a_cause_that_is_missing_or_no_json_ends_in_words(
-    caught: dict[str, str], cause: str
+def test_an_error_says_whether_there_is_a_job_and_when_to_stop_it(
+    error: str, is_there: bool, minutes: int
 ) -> None:
-    run = evaluate(expressions.why_it_failed(30), {"input": caught}, run=RUN)
+    variables = caught(error, Cause="words")
 
-    assert evaluate(expressions.CAUSE, {"input": run}) == cause
+    assert (variables["error"], variables["cause"]) == (error, "words")
+    assert variables["isThere"] is is_there
+    assert variables["stopAt"] == pytest.approx(in_minutes(minutes), abs=60_000)
 
 
-def test_a_job_whose_description_was_cut_off_ran() -> None:
-    cause = json.dumps(FAILED)[:-2]
-
-    run = evaluate(
-        expressions.why_it_failed(30), {"input": {"Error": "E", "Cause": cause}}, run=RUN
-    )
-
-    assert run["failure"] == "Failed: ClientError: See job logs"
+def test_an_error_without_a_cause_ends_in_words() -> None:
+    assert caught("SageMaker.AmazonSageMakerException")["cause"] == "no cause was reported"
