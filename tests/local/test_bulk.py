@@ -56,18 +56,30 @@ def read(deployment: Deployment, uri: str) -> bytes:
 
 
 def finished(deployment: Deployment, run: Run) -> int:
-    """Pictures that need not be classified again, once no function writes parts any more."""
+    """Pictures that need not be classified again, once every call of the function has ended."""
     s3 = deployment.cloud.client("s3")
     bucket, _, folder = run.results.removeprefix("s3://").partition("/")
-    before = -1
+    calls_made, deadline = scheduled(deployment, run), time.monotonic() + 60
     while True:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/parts/").get("Contents", [])
-        bodies = [read(deployment, f"s3://{bucket}/{each['Key']}") for each in listed]
-        statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
-        if len(statuses) == before:
+        if len(listed) == calls_made:
+            bodies = [read(deployment, f"s3://{bucket}/{each['Key']}") for each in listed]
+            statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
             return sum(status != "failed" for status in statuses)
-        before = len(statuses)
-        time.sleep(2)
+        assert time.monotonic() < deadline, f"{len(listed)} parts of {calls_made} calls"
+        time.sleep(0.2)
+
+
+def scheduled(deployment: Deployment, run: Run) -> int:
+    """Calls of the function that the run has made."""
+    client = deployment.cloud.client("stepfunctions")
+    (map_run,) = client.list_map_runs(executionArn=run.execution_arn)["mapRuns"]
+    children = client.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
+    return sum(
+        event["type"] == "TaskScheduled"
+        for child in children
+        for event in client.get_execution_history(executionArn=child["executionArn"])["events"]
+    )
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class BatchTransform(Construct):
                 ended=write,
             ),
             errors=["States.TaskFailed", "States.Timeout"],
-            assign=expressions.caught(minutes),
+            assign=expressions.caught(QUOTA_WAIT_MINUTES + minutes),
         )
         return self._transform
 

@@ -79,10 +79,14 @@ AS_BEFORE = "{% $states.input %}"
 _THERE_IS_A_JOB = ("States.TaskFailed", "States.Timeout", "SageMaker.ResourceInUseException")
 
 
-def caught(max_runtime_minutes: int) -> dict[str, str]:
+_NOW = "$toMillis($states.context.State.EnteredTime)"
+
+
+def caught(longest_minutes: int) -> dict[str, str]:
     """Variables of the error: what it was, whether there is a job, and when to stop that.
 
-    A job that the state did not see start, because the answer got lost, may run as long as any.
+    A job that the state did not see start, because the answer got lost, ends `longest_minutes`
+    after the state was entered at the latest.
     """
     return {
         "error": "{% $states.errorOutput.Error %}",
@@ -90,8 +94,7 @@ def caught(max_runtime_minutes: int) -> dict[str, str]:
         "isThere": expression(f"$states.errorOutput.Error in {list(_THERE_IS_A_JOB)!r}"),
         "stopAt": expression(
             f"""
-            $millis() + ($states.errorOutput.Error = "States.Timeout"
-              ? 0 : {max_runtime_minutes * 60_000})
+            {_NOW} + ($states.errorOutput.Error = "States.Timeout" ? 0 : {longest_minutes * 60_000})
             """
         ),
     }
@@ -111,7 +114,7 @@ def described(max_runtime_minutes: int) -> str:
           $job := $states.result;
           $status := $job.TransformJobStatus;
           $merge([$run, {{"status": $status}},
-            $status = "Stopped" and $millis() >= $stopAt
+            $status = "Stopped" and {_NOW} >= $stopAt
               ? {{"failure": "stopped after {max_runtime_minutes} minutes, "
                   & "batch_transform.max_runtime_minutes"}}
             : $status in ["Failed", "Stopped"]
@@ -125,6 +128,6 @@ def described(max_runtime_minutes: int) -> str:
 
 
 HAS_ENDED = '{% $states.input.status in ["Completed", "Failed", "Stopped"] %}'
-IS_OVERDUE = '{% $states.input.status = "InProgress" and $millis() >= $stopAt %}'
+IS_OVERDUE = f'{{% $states.input.status = "InProgress" and {_NOW} >= $stopAt %}}'
 
 MESSAGE = message("$states.input.location")

@@ -231,6 +231,7 @@ FUNCTIONS: dict[str, Ends] = {
         {"usable": 3, "failed": 1},
         {"usable": 0, "failed": 2},
         {"usable": 100_000, "failed": 0},
+        {"duplicate_of": EXECUTION},
         errors=("InvalidManifest",),
     ),
     "BatchTransformWritePredictions": of_function(*SUMMARIES, errors=("PredictionsIncomplete",)),
@@ -249,7 +250,32 @@ TRANSFORM_JOB = {
     "ModelName": "model",
     "CreationTime": 1764273600000,
 }
+NO_SUCH_JOB = text_error(
+    "SageMaker.SageMakerException",
+    "Could not find requested job with name: scones-dev-0 (Service: SageMaker, Status Code: 400)",
+)
 SERVICES: dict[str, Ends] = {
+    "aws-sdk:sagemaker:describeTransformJob": (
+        [
+            {**TRANSFORM_JOB, "CreationTime": "2026-01-01T00:00:00.000Z", **more}
+            for more in (
+                {"TransformJobStatus": "InProgress"},
+                {"TransformJobStatus": "Stopping"},
+                {"TransformJobStatus": "Stopped"},
+                {"TransformJobStatus": "Completed"},
+                {"TransformJobStatus": "Failed"},
+                *(
+                    {"TransformJobStatus": "Failed", "FailureReason": reason}
+                    for reason in UNUSUAL_TEXTS
+                ),
+            )
+        ],
+        [NO_SUCH_JOB, *ERRORS],
+    ),
+    "aws-sdk:sagemaker:stopTransformJob": (
+        [{}],
+        [NO_SUCH_JOB, *ERRORS],
+    ),
     "sns:publish": (
         [{"MessageId": "3f1d6e0c", "SdkHttpMetadata": {}}],
         [text_error("SNS.ThrottlingException", "Rate exceeded"), *ERRORS],
@@ -282,6 +308,8 @@ SERVICES: dict[str, Ends] = {
         + [
             {"Error": "States.Timeout"},
             text_error("SageMaker.ResourceLimitExceededException", "The account-level limit ..."),
+            text_error("SageMaker.ResourceInUseException", "Job name must be unique within ..."),
+            text_error("SageMaker.AmazonSageMakerException", "Could not find model ..."),
             text_error("States.TaskFailed", json.dumps(TRANSFORM_JOB)[:60]),
             text_error(
                 "States.TaskFailed", 'expected "TransformJobStatus" : "Failed", got nothing'

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -111,20 +110,27 @@ def test_a_folder_is_known_by_its_slash(key: str, is_folder: bool) -> None:
 RUN = {"job": "scones-test-1", "usable": 3}
 
 
+MIDNIGHT = 1_767_225_600_000  # of 2026-01-01
+CONTEXT = {"State": {"EnteredTime": "2026-01-01T00:00:00.000Z"}}
+
+
 def caught(error: str, **more: str) -> dict[str, Any]:
-    """Variables after an error of the state."""
-    states = {"errorOutput": {"Error": error, **more}}
-    return {name: evaluate(value, states) for name, value in expressions.caught(30).items()}
+    """Variables after an error of the state, which was entered at midnight."""
+    states = {"errorOutput": {"Error": error, **more}, "context": CONTEXT}
+    return {name: evaluate(value, states) for name, value in expressions.caught(90).items()}
 
 
-def described(job: dict[str, str], **variables: Any) -> dict[str, Any]:
-    """What is made of a description of the job."""
-    run: dict[str, Any] = evaluate(expressions.described(30), {"result": job}, run=RUN, **variables)
+def described(job: dict[str, str], *, stop_in: int) -> dict[str, Any]:
+    """What is made of a description at midnight of a job that is to be stopped minutes later."""
+    states = {"result": job, "context": CONTEXT}
+    run: dict[str, Any] = evaluate(
+        expressions.described(30), states, run=RUN, stopAt=in_minutes(stop_in)
+    )
     return run
 
 
-def in_minutes(minutes: int) -> float:
-    return (time.time() + minutes * 60) * 1000
+def in_minutes(minutes: int) -> int:
+    return MIDNIGHT + minutes * 60_000
 
 
 @pytest.mark.parametrize(
@@ -139,20 +145,20 @@ def in_minutes(minutes: int) -> float:
     ],
 )
 def test_of_a_job_that_ended_it_is_told_why(job: dict[str, str], failure: str) -> None:
-    run = described(job, stopAt=in_minutes(5))
+    run = described(job, stop_in=5)
 
     assert run == {**RUN, "status": job["TransformJobStatus"], "failure": failure}
     assert evaluate(expressions.HAS_ENDED, {"input": run})
 
 
 def test_of_a_job_that_was_stopped_for_its_time_it_is_told() -> None:
-    run = described({"TransformJobStatus": "Stopped"}, stopAt=in_minutes(-1))
+    run = described({"TransformJobStatus": "Stopped"}, stop_in=-1)
 
     assert run["failure"] == "stopped after 30 minutes, batch_transform.max_runtime_minutes"
 
 
 def test_a_job_that_completed_after_all_has_no_failure() -> None:
-    run = described({"TransformJobStatus": "Completed"}, stopAt=in_minutes(-1))
+    run = described({"TransformJobStatus": "Completed"}, stop_in=-1)
 
     assert run == {**RUN, "status": "Completed"}
     assert evaluate(expressions.HAS_ENDED, {"input": run})
@@ -160,13 +166,15 @@ def test_a_job_that_completed_after_all_has_no_failure() -> None:
 
 @pytest.mark.parametrize(
     ("status", "minutes", "is_overdue"),
-    [("InProgress", -1, True), ("InProgress", 1, False), ("Stopping", -1, False)],
+    [("InProgress", 0, True), ("InProgress", 1, False), ("Stopping", -1, False)],
 )
 def test_a_job_is_stopped_once_it_is_overdue(status: str, minutes: int, is_overdue: bool) -> None:
-    run = described({"TransformJobStatus": status}, stopAt=in_minutes(minutes))
+    run = described({"TransformJobStatus": status}, stop_in=minutes)
 
     assert not evaluate(expressions.HAS_ENDED, {"input": run})
-    overdue = evaluate(expressions.IS_OVERDUE, {"input": run}, stopAt=in_minutes(minutes))
+    overdue = evaluate(
+        expressions.IS_OVERDUE, {"input": run, "context": CONTEXT}, stopAt=in_minutes(minutes)
+    )
     assert overdue is is_overdue
 
 
@@ -174,10 +182,10 @@ def test_a_job_is_stopped_once_it_is_overdue(status: str, minutes: int, is_overd
     ("error", "is_there", "minutes"),
     [
         ("States.Timeout", True, 0),
-        ("States.TaskFailed", True, 30),
-        ("SageMaker.ResourceInUseException", True, 30),
-        ("SageMaker.AmazonSageMakerException", False, 30),
-        ("SageMaker.ResourceLimitExceededException", False, 30),
+        ("States.TaskFailed", True, 90),
+        ("SageMaker.ResourceInUseException", True, 90),
+        ("SageMaker.AmazonSageMakerException", False, 90),
+        ("SageMaker.ResourceLimitExceededException", False, 90),
     ],
 )
 def test_an_error_says_whether_there_is_a_job_and_when_to_stop_it(
@@ -187,7 +195,7 @@ def test_an_error_says_whether_there_is_a_job_and_when_to_stop_it(
 
     assert (variables["error"], variables["cause"]) == (error, "words")
     assert variables["isThere"] is is_there
-    assert variables["stopAt"] == pytest.approx(in_minutes(minutes), abs=60_000)
+    assert variables["stopAt"] == in_minutes(minutes)
 
 
 def test_an_error_without_a_cause_ends_in_words() -> None:
