@@ -58,14 +58,21 @@ setup-dev: $(STAMPS)/dev $(STAMPS)/node-dev ## Set up everything, tests included
 demo: $(STAMPS)/local $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep)
 
+# Of verbs for which the default of ENVIRONMENT is not meant.
+NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))
+
+# Without ENVIRONMENT: an environment of its own. ARGS=--yes does not ask.
+.PHONY: acceptance
+acceptance: setup $(STAMPS)/monitoring ## Deploy to your AWS account, check what is assumed of AWS, take it down (asks)
+	@$(BIN)/python -m demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
+
 # Without ENVIRONMENT and CAPTURES: what the demo left, judged by the threshold it had deployed.
-REPORT_ON := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))
-CAPTURES ?= $(if $(REPORT_ON),,out/demo/captures)
+CAPTURES ?= $(if $(NAMED_ENVIRONMENT),,out/demo/captures)
 DEMO_THRESHOLD = $(shell sed -n 's/^  "threshold": \(.*\),$$/--threshold \1/p' out/demo/report/summary.json)
 DEMO_OPTIONS = $(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))) $(DEMO_THRESHOLD)
 .PHONY: report
 report: $(STAMPS)/monitoring ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
-	@$(BIN)/python -m monitoring.report $(CAPTURES) $(REPORT_ON) \
+	@$(BIN)/python -m monitoring.report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
 .PHONY: test

@@ -7,9 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
+from pydantic import BaseModel, ConfigDict, PositiveFloat, model_validator
 
 from benchmarks.rows import Findings, Row, figure
 
@@ -39,13 +39,13 @@ class Prices(_Figures):
     lambda_requests_per_million: PositiveFloat
     put_per_thousand: PositiveFloat
     get_per_thousand: PositiveFloat
-    endpoint_hour: PositiveFloat
-    transform_hour: PositiveFloat
 
 
 class Assumptions(_Figures):
     """What a picture takes, as prices.toml names it."""
 
+    endpoint_instance: str
+    transform_instance: str
     step_milliseconds: PositiveFloat
     function_gb: PositiveFloat
     batch_function_gb: PositiveFloat
@@ -58,13 +58,43 @@ class Assumptions(_Figures):
     hours_a_month: PositiveFloat
 
 
+class Acceptance(_Figures):
+    """What a run of `python -m demo --aws` takes, as prices.toml names it."""
+
+    training_minutes: PositiveFloat
+    endpoint_minutes: PositiveFloat
+    update_minutes: PositiveFloat
+    transform_minutes: PositiveFloat
+    rest_usd: PositiveFloat
+
+
 class Model(_Figures):
     """Content of prices.toml."""
 
     region: str
     as_of: str
     prices: Prices
+    instance_hours: Mapping[str, PositiveFloat]
+    """USD, by instance type."""
     assumptions: Assumptions
+    acceptance: Acceptance
+
+    @model_validator(mode="after")
+    def _instances_have_prices(self) -> Self:
+        for kind in (self.assumptions.endpoint_instance, self.assumptions.transform_instance):
+            if kind not in self.instance_hours:
+                raise ValueError(f"instance_hours has no price of {kind}")
+        return self
+
+    @property
+    def endpoint_hour(self) -> float:
+        """Return USD for an hour of an instance of the endpoint."""
+        return self.instance_hours[self.assumptions.endpoint_instance]
+
+    @property
+    def transform_hour(self) -> float:
+        """Return USD for an hour of an instance of a transform job."""
+        return self.instance_hours[self.assumptions.transform_instance]
 
 
 @dataclass(frozen=True)
@@ -131,13 +161,13 @@ def bulk(model: Model) -> Line:
 
 def endpoint_all_month(model: Model) -> Line:
     """One instance that is always there."""
-    return Line(model.assumptions.hours_a_month * model.prices.endpoint_hour, 0)
+    return Line(model.assumptions.hours_a_month * model.endpoint_hour, 0)
 
 
 def endpoint_for_the_runs(model: Model) -> Line:
     """One instance that is switched on for each run (`endpoint.enabled`), and off after it."""
     given = model.assumptions
-    return _instance(model, model.prices.endpoint_hour, given.endpoint_pictures_per_second)
+    return _instance(model, model.endpoint_hour, given.endpoint_pictures_per_second)
 
 
 def batch(model: Model) -> Line:
@@ -145,7 +175,7 @@ def batch(model: Model) -> Line:
     prices = model.prices
     objects = (prices.put_per_thousand + 2 * prices.get_per_thousand) / 1000
     rate = model.assumptions.transform_pictures_per_second
-    return _instance(model, prices.transform_hour, rate) + Line(0, objects)
+    return _instance(model, model.transform_hour, rate) + Line(0, objects)
 
 
 def _instance(model: Model, hour: float, pictures_per_second: float) -> Line:

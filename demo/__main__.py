@@ -1,4 +1,7 @@
-"""`python -m demo`: the whole workflow on a local cloud, from nothing and back to nothing."""
+"""`python -m demo`: the whole workflow on a local cloud, from nothing and back to nothing.
+
+With `--aws` in the account that the shell is logged in to: demo/acceptance.
+"""
 
 import argparse
 import os
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from demo.acceptance import command
 from demo.application import Application
 from demo.run import REPORT, Demo
 from demo.steps import Steps
@@ -21,20 +25,23 @@ from settings import load
 from training.source import ARCHIVE_VARIABLE
 
 ENVIRONMENT = "dev"
+OUT = Path("out/demo")
 SUMMARY = "summary.json"
 EXIT_FAILED, EXIT_LEFTOVERS, EXIT_INTERRUPTED = 1, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     console = Console(highlight=False)
     # Otherwise a TERM would end this process before it has ended the others.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if options.aws:
+        return command.main(options, console)
     # A cloud that is kept has the port that other commands expect; one that goes needs none.
     port = options.port or (DEFAULT_PORT if options.keep else free_port())
     cloud = LocalCloud(port, iam=not options.no_iam)
-    out: Path = options.out.resolve()
+    out: Path = (options.out or OUT).resolve()
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures
     try:
@@ -68,7 +75,9 @@ def _run(cloud: LocalCloud, steps: Steps, out: Path, options: argparse.Namespace
     keep = False
     try:
         _use_only(cloud)
-        application = Application(load(ENVIRONMENT), steps, out, options.archive)
+        application = Application(
+            load(ENVIRONMENT), steps, out, archive=options.archive, drawn=options.drawn
+        )
         summary = Demo(application).run(destroy=not options.keep)
         keep = options.keep
         return summary
@@ -111,8 +120,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m demo",
         description="Deploy the workflow to a local cloud, run the validation pictures through it, "
         "read back and report what happened, destroy everything.",
-        epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, "
-        f"{EXIT_LEFTOVERS} something was left after destroy, {EXIT_INTERRUPTED} interrupted.",
+        epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, or with --aws "
+        f"refused before anything was made, {EXIT_LEFTOVERS} something was left after destroy, or "
+        f"with --aws not every assumption confirmed, {EXIT_INTERRUPTED} interrupted.",
     )
     parser.add_argument(
         "--keep", action="store_true", help="leave everything up, and say how to look around"
@@ -133,11 +143,35 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("out/demo"),
         metavar="FOLDER",
-        help="folder of summary.json, the report and logs (default: %(default)s)",
+        help="folder of summary.json, the report and logs "
+        f"(default: {OUT}; with --aws: {command.OUT})",
+    )
+    parser.add_argument("--drawn", action="store_true", help="take drawn pictures in any case")
+    account = parser.add_argument_group("in an account")
+    account.add_argument(
+        "--aws",
+        action="store_true",
+        help="deploy to the account that this shell is logged in to, check there what we assume "
+        "of AWS, take everything down; says what it costs, and asks",
+    )
+    account.add_argument("--yes", action="store_true", help="do not ask")
+    account.add_argument(
+        "--environment",
+        metavar="NAME",
+        help=f"whose settings; no stack of it may exist (default: {command.ENVIRONMENT})",
     )
     return parser
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.aws and (options.keep or options.port):
+        parser.error("--keep and --port are of the local cloud; they do not go with --aws")
+    if not options.aws and (options.yes or options.environment):
+        parser.error("--yes and --environment go with --aws only")
+    return options
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ class Application:
     """Folder of captures, pictures, cloud assembly and logs of the CDK CLI."""
     archive: Path | None = None
     """CIFAR-100 archive to take instead of $CIFAR_ARCHIVE or the download."""
+    drawn: bool = False
+    """Take drawn stand-ins instead of an archive."""
 
     @cached_property
     def cdk(self) -> Cdk:
@@ -119,11 +121,17 @@ class Application:
         return value
 
     def _stage(self) -> Path:
-        console = self.steps.console
-        try:
-            pictures = source.real(self.archive, console=console)
-        except ArchiveUnavailableError as error:
-            console.print(f"[yellow]{error}[/]\n[bold]Using drawn stand-in pictures instead.[/]")
-            pictures = source.drawing(self.settings.dataset.classes)
-        folder = self.out / DATASETS
-        return folder / stage.run(self.settings, pictures, folder=folder, console=console).digest
+        console, folder = self.steps.console, self.out / DATASETS
+        staged = stage.run(self.settings, self._pictures(), folder=folder, console=console)
+        return folder / staged.digest
+
+    def _pictures(self) -> source.Source:
+        if not self.drawn:
+            console = self.steps.console
+            try:
+                return source.real(self.archive, console=console)
+            except ArchiveUnavailableError as error:
+                console.print(
+                    f"[yellow]{error}[/]\n[bold]Using drawn stand-in pictures instead.[/]"
+                )
+        return source.drawing(self.settings.dataset.classes)

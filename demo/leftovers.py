@@ -42,10 +42,15 @@ def leftovers() -> list[str]:
     Finished training and transform jobs are no resources but history, which SageMaker never
     deletes.
     """
+    return [f"{kind}: {name}" for kind, name in listed()]
+
+
+def listed() -> list[tuple[str, str]]:
+    """Return kind and name of everything there is, apart from what `cdk bootstrap` made."""
     session = Session()
     bootstrap = _bootstrap_resources(session)
     return [
-        f"{kind}: {name}"
+        (kind, name)
         for kind, service, operation, names in LISTINGS
         for name in _names(session, service, operation, names)
         if name not in bootstrap

@@ -31,16 +31,16 @@ def test_a_batch_shares_its_transitions_and_its_call() -> None:
 
 
 def test_an_endpoint_costs_without_a_picture() -> None:
-    assert costs.endpoint_all_month(MODEL) == Line(730 * MODEL.prices.endpoint_hour, 0)
+    assert costs.endpoint_all_month(MODEL) == Line(730 * MODEL.endpoint_hour, 0)
 
 
 def test_a_switched_instance_costs_its_starts_and_its_work() -> None:
     model = changed("assumptions", runs_a_month=10.0, start_minutes=6.0)
     line = costs.endpoint_for_the_runs(model)
 
-    assert line.fixed == pytest.approx(model.prices.endpoint_hour)
+    assert line.fixed == pytest.approx(model.endpoint_hour)
     an_hours_work = model.assumptions.endpoint_pictures_per_second * 3600
-    assert line.at(an_hours_work) == pytest.approx(2 * model.prices.endpoint_hour)
+    assert line.at(an_hours_work) == pytest.approx(2 * model.endpoint_hour)
 
 
 def test_the_knee_is_where_both_cost_the_same() -> None:
@@ -69,9 +69,16 @@ def test_every_volume_has_all_paths_and_a_cheapest_one() -> None:
     assert sum(remark.startswith("Knee") for remark in findings.remarks) == 3
 
 
-def test_a_price_that_is_missing_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("get_per_thousand = 0.0004", r"prices\.get_per_thousand"),
+        ('"ml.g4dn.xlarge" = 0.736', "no price of ml.g4dn.xlarge"),
+    ],
+)
+def test_a_price_that_is_missing_is_named(line: str, named: str, tmp_path: Path) -> None:
     file = tmp_path / "prices.toml"
-    file.write_text(costs.FILE.read_text().replace("endpoint_hour = 0.736", ""))
+    file.write_text(costs.FILE.read_text().replace(line, ""))
 
-    with pytest.raises(ValidationError, match=r"prices\.endpoint_hour"):
+    with pytest.raises(ValidationError, match=named):
         costs.read(file)

@@ -34,8 +34,8 @@ def test_every_environment_of_the_project_loads(environment: str) -> None:
     assert load(environment).environment == environment
 
 
-def test_dev_and_prod_are_there() -> None:
-    assert available_environments() == ["dev", "prod"]
+def test_which_environments_are_there() -> None:
+    assert available_environments() == ["acceptance", "dev", "prod"]
 
 
 def test_names_follow_from_the_environment() -> None:

@@ -1,0 +1,1 @@
+"""`python -m demo --aws`: the workflow in a real account, and each assumption about AWS checked."""

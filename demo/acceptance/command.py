@@ -1,0 +1,186 @@
+"""`python -m demo --aws`: says what it will do and cost, asks, runs, reports."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from benchmarks import costs
+from demo.acceptance.checks import CHECKS, NOT_TRIED
+from demo.acceptance.context import is_local
+from demo.acceptance.cost import PriceMissingError, estimate, minutes
+from demo.acceptance.report import Report
+from demo.acceptance.run import Acceptance
+from demo.acceptance.teardown import Teardown
+from demo.application import Application
+from demo.cdk import CdkError
+from demo.steps import Steps
+from preflight.__main__ import table
+from preflight.aws import Aws
+from preflight.checks import CHECKS as PREFLIGHT_CHECKS
+from preflight.checks import run as preflight
+from preflight.finding import Verdict as PreflightVerdict
+from settings import Settings, SettingsError, load
+from sweep.remains import existing_stacks, find
+
+ENVIRONMENT = "acceptance"
+OUT = Path("out/acceptance")
+EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_ALL_CONFIRMED, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+
+class RefusedError(Exception):
+    """The run does not begin; the message says why, and what to do."""
+
+
+def main(options: argparse.Namespace, console: Console) -> int:
+    """Run; returns the exit code."""
+    try:
+        settings = load(options.environment or ENVIRONMENT)
+        before = _refuse_what_exists(settings)
+        aws = Aws()
+        _preflight(aws, settings, console)
+        account, region = aws.account(), aws.region
+        _announce(account, region, settings, console)
+        _ask(console, yes=options.yes)
+    except (RefusedError, SettingsError, PriceMissingError) as error:
+        console.print(f"[red]{'Refused:'}[/] ", end="")
+        console.print(str(error), markup=False, soft_wrap=True)
+        return EXIT_REFUSED
+    except (BotoCoreError, ClientError) as error:
+        console.print("[red]Refused:[/] AWS: ", end="")
+        console.print(str(error), markup=False, soft_wrap=True)
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        console.print("Interrupted; nothing was made.")
+        return EXIT_INTERRUPTED
+    out: Path = (options.out or OUT).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    application = Application(
+        settings, Steps(console), out, archive=options.archive, drawn=options.drawn
+    )
+    try:
+        application.synth()
+    except KeyboardInterrupt:
+        console.print("Interrupted; nothing was made.")
+        return EXIT_INTERRUPTED
+    except CdkError as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        return EXIT_FAILED
+    began = datetime.now(UTC)
+    run = Acceptance(application, CHECKS, Teardown(application, before))
+    run.run()
+    report = Report(
+        rows=run.rows,
+        began=began,
+        seconds=application.steps.seconds,
+        settings=settings,
+        account=account,
+        region=region,
+        cloud=_cloud(),
+        failure=run.failure,
+        left=run.left,
+        not_tried=NOT_TRIED,
+    )
+    return _finish(run, report, out, console)
+
+
+def _finish(run: Acceptance, report: Report, out: Path, console: Console) -> int:
+    console.print(report.table())
+    for path in report.write(out):
+        console.print(f"Wrote {path}", soft_wrap=True)
+    if run.failure:
+        console.print("[red]The run ended early:[/]")
+        console.print(run.failure, markup=False, soft_wrap=True)
+    if run.left:
+        console.print("[bold red]Left behind, and how to remove it:[/]")
+        for each in run.left:
+            console.print(f"  {each}", markup=False, soft_wrap=True)
+    if run.interrupted:
+        return EXIT_INTERRUPTED
+    if run.failure:
+        return EXIT_FAILED
+    return 0 if report.all_confirmed else EXIT_NOT_ALL_CONFIRMED
+
+
+def _refuse_what_exists(settings: Settings) -> set[str]:
+    """Return what an earlier run left, which this one leaves alone.
+
+    Raises:
+        RefusedError: stacks of the environment exist, or it would retain what it makes.
+    """
+    name = settings.environment
+    if settings.retention.removal != "destroy":
+        raise RefusedError(
+            f'settings/{name}.toml has retention.removal = "retain": what this command makes '
+            f'must go again; use an environment with "destroy", such as {ENVIRONMENT}'
+        )
+    if not settings.endpoint.enabled or not settings.capture.enabled:
+        raise RefusedError(
+            f"settings/{name}.toml has no endpoint, or one that captures nothing, and the checks "
+            f"need both; use an environment that has them, such as {ENVIRONMENT}"
+        )
+    if stacks := existing_stacks(settings):
+        raise RefusedError(
+            f"{', '.join(stacks)} exist already, and this command would destroy them; if they are "
+            f"of an earlier run: cdk destroy --all -c environment={name}"
+        )
+    return {remain.name for remain in find(settings)}
+
+
+def _preflight(aws: Aws, settings: Settings, console: Console) -> None:
+    findings = preflight(PREFLIGHT_CHECKS, aws, settings)
+    console.print(table(findings))
+    verdicts = {finding.verdict for found in findings.values() for finding in found}
+    if PreflightVerdict.PROBLEM in verdicts:
+        raise RefusedError("the preflight found a problem, see above; nothing was made")
+
+
+def _announce(account: str, region: str, settings: Settings, console: Console) -> None:
+    model = costs.read()
+    stacks = settings.stack_name("*")
+    console.print(f"Account {account}, {region}, {_cloud()}.", soft_wrap=True)
+    console.print(
+        f"This deploys the stacks {stacks} (settings/{settings.environment}.toml), checks "
+        f"{len(CHECKS)} assumptions about AWS on them, and takes everything down again, whatever "
+        f"happens. It takes about {minutes(model):.0f} minutes.",
+        markup=False,
+        soft_wrap=True,
+    )
+    items = estimate(settings, model)
+    console.print(
+        f"It costs about {sum(item.usd for item in items):.2f} USD; an estimate, by list prices "
+        f"of {model.region} as of {model.as_of}:",
+        soft_wrap=True,
+    )
+    for item in items:
+        console.print(f"  {item.usd:5.2f}  {item.what}", markup=False, soft_wrap=True)
+
+
+def _ask(
+    console: Console,
+    *,
+    yes: bool,
+    is_terminal: Callable[[], bool] = lambda: sys.stdin.isatty(),
+) -> None:
+    """Ask whether to go on.
+
+    Raises:
+        RefusedError: the answer is no, or nobody is there to give one.
+    """
+    if yes:
+        return
+    if not is_terminal():
+        raise RefusedError("there is no terminal to ask at; --yes goes on without asking")
+    if console.input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise RefusedError("not confirmed; nothing was made")
+
+
+def _cloud() -> str:
+    if is_local(os.environ):
+        return f"local cloud at {os.environ['AWS_ENDPOINT_URL']}: shows nothing of AWS"
+    return os.environ.get("AWS_ENDPOINT_URL", "AWS")

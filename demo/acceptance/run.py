@@ -1,0 +1,97 @@
+"""One run: deploy, check, take down; then the report of what was found."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from demo.acceptance.check import Check, Finding, Verdict, check
+from demo.acceptance.context import Context
+from demo.acceptance.interrupts import interrupts
+from demo.acceptance.report import Row
+from demo.acceptance.teardown import Teardown
+from demo.application import Application
+
+
+@check(
+    "Destroy leaves nothing but logs of SageMaker, which sweep removes",
+    expected="nothing is left",
+    section="Stacks",
+)
+def destroy_leaves_nothing(_context: Context) -> Finding:
+    """Never called: the run looks after its end."""
+    raise NotImplementedError
+
+
+@dataclass
+class Acceptance:
+    """A run on one application."""
+
+    application: Application
+    checks: Sequence[Check]
+    teardown: Teardown
+    rows: list[Row] = field(default_factory=list)
+    failure: str = ""
+    interrupted: bool = False
+    left: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Fill the rows; what was made is gone afterwards, or named in `left`."""
+        context = Context(self.application)
+        with interrupts(self.application.steps.console) as state:
+            try:
+                self._deploy(context)
+                for each in self.checks:
+                    with self.application.steps.step(each.name):
+                        self.rows.append(Row(each, each.run(context)))
+            except KeyboardInterrupt:
+                self.interrupted = True
+                self.failure = "interrupted"
+            finally:
+                state.ending = True
+                self._take_down()
+                self._look_what_is_left()
+        why = Finding(Verdict.NOT_REACHED, self.failure.partition("\n")[0])
+        self.rows += [Row(each, why) for each in self.checks[len(self.rows) :]]
+        self.rows.append(Row(destroy_leaves_nothing, self._destroyed()))
+
+    def _deploy(self, context: Context) -> None:
+        try:
+            self.application.deploy()
+        except Exception as error:
+            # The checks run all the same: what failed may be the answer to one of them.
+            self.failure = context.not_deployed = str(error) or repr(error)
+            return
+        # Both take minutes; they run while other things are checked.
+        for preset in context.other_presets:
+            _try(partial(context.other_job, preset))
+        _try(context.transforms)
+
+    def _take_down(self) -> None:
+        try:
+            self.teardown.run()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.failure = self.failure or "interrupted while taking down"
+        except Exception as error:
+            self.failure = self.failure or f"taking down failed: {error}"
+            self.teardown.problems.append(str(error) or repr(error))
+
+    def _look_what_is_left(self) -> None:
+        try:
+            with self.application.steps.step("look what is left"):
+                self.left = self.teardown.left()
+        except (Exception, KeyboardInterrupt) as error:
+            reason = str(error) or repr(error)
+            self.left = [f"unknown, the listing failed: {reason}: {self.teardown.commands}"]
+
+    def _destroyed(self) -> Finding:
+        seen = "; ".join([*self.left, *self.teardown.problems]) or "nothing"
+        holds = not self.left and not self.teardown.problems
+        return Finding(Verdict.CONFIRMED if holds else Verdict.REFUTED, seen)
+
+
+def _try(start: Callable[[], object]) -> None:
+    try:
+        start()
+    except Exception:
+        return  # remembered as the reason by those checks that need it

@@ -1,0 +1,155 @@
+"""`python -m demo --aws` on a local cloud that it takes for an account."""
+
+import io
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.acceptance.checks import CHECKS
+from demo.acceptance.command import EXIT_INTERRUPTED, EXIT_NOT_ALL_CONFIRMED, EXIT_REFUSED
+from demo.acceptance.run import destroy_leaves_nothing
+from demo.cdk import PROJECT, Cdk
+from demo.leftovers import leftovers
+from localcloud.launcher import LocalCloud, free_port
+from settings import load
+from tests.local.conftest import IMPATIENT_CDK
+from tests.local.deployment import TRAIN_PER_CLASS
+from training import drawn
+
+SETTINGS = load("acceptance")
+LONGEST_SECONDS = 600
+VALIDATION_PER_CLASS = 40  # of both classes: more than the drift detector's baseline needs
+NOT_EMULATED = {"dashboard_is_drawn", "transform_log"}
+"""Checks that ask for what the local cloud lacks."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A local cloud that was bootstrapped, and nothing more."""
+
+    cloud: LocalCloud
+    environment: dict[str, str]
+    out: Path
+    archive: Path
+
+    def run(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command."""
+        command = [sys.executable, "-m", "demo", "--aws", "--out", str(self.out)]
+        return subprocess.Popen(
+            [*command, "--archive", str(self.archive), *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def training_jobs(self, **of: Any) -> list[str]:
+        """Names of the training jobs, all or of a status."""
+        found = self.cloud.client("sagemaker").list_training_jobs(**of)["TrainingJobSummaries"]
+        return [each["TrainingJobName"] for each in found]
+
+    def found(self) -> dict[str, Any]:
+        """What the command has written."""
+        content: dict[str, Any] = json.loads((self.out / "assumptions.json").read_text())
+        return content
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """One for all tests here: each leaves nothing."""
+    folder = tmp_path_factory.mktemp("account")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SFN_WAIT_SCALE", "0.1")
+        with LocalCloud(port=free_port(), folder=folder).running() as cloud:
+            for name, value in cloud.environment().items():
+                patch.setenv(name, value)
+            patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
+            # As a person does it once for the account; the command itself does not.
+            cdk = Cdk(assembly=folder / "cdk.out", logs=folder)
+            cdk.synth("environment=acceptance", log="synth", say=lambda _: None)
+            cdk.run("bootstrap", log="bootstrap", say=lambda _: None)
+            yield Account(cloud, dict(os.environ), folder / "out", small_archive(folder))
+
+
+def small_archive(folder: Path) -> Path:
+    """Write drawn pictures as CIFAR-100 has them, and no more of them than the run needs."""
+    drawing = drawn.draw(
+        SETTINGS.dataset.classes,
+        train_per_class=TRAIN_PER_CLASS,
+        validation_per_class=VALIDATION_PER_CLASS,
+    )
+    names = [name.encode() for name in drawing.class_names]
+    content: dict[str, dict[bytes, Any]] = {
+        split: {
+            b"filenames": [name.encode() for name in pictures.file_names],
+            b"fine_labels": list(pictures.labels),
+            b"coarse_labels": [0] * len(pictures.labels),
+            b"batch_label": b"drawn",
+            b"data": pictures.rows,
+        }
+        for split, pictures in (("train", drawing.train), ("test", drawing.test))
+    }
+    content["meta"] = {b"fine_label_names": names, b"coarse_label_names": [b"all"]}
+    path = folder / "drawn.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, values in content.items():
+            data = pickle.dumps(values, protocol=2)
+            member = tarfile.TarInfo(f"cifar-100-python/{name}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    printed, _ = process.communicate(timeout=LONGEST_SECONDS)
+    return process.returncode, printed
+
+
+def test_every_assumption_is_looked_at_and_nothing_is_left(account: Account) -> None:
+    code, printed = ended(account.run("--yes"))
+
+    assert code == EXIT_NOT_ALL_CONFIRMED, printed
+    found = {each["name"]: each for each in account.found()["assumptions"]}
+    assert list(found) == [each.name for each in (*CHECKS, destroy_leaves_nothing)]
+    expected = {each.name: "not shown here" if each.aws_only else "confirmed" for each in CHECKS}
+    expected[destroy_leaves_nothing.name] = "confirmed"
+    assert {name: each["verdict"] for name, each in found.items()} == expected, printed
+    # A check that breaks is not shown here, either: only these may have an error.
+    broken = {name for name, each in found.items() if "Error" in each["seen"].split(":")[1:2]}
+    assert broken <= NOT_EMULATED
+    assert leftovers() == []
+    assert "000000000000" not in (account.out / "assumptions.md").read_text()
+
+
+def test_an_interrupted_run_is_taken_down_and_what_exists_is_refused(account: Account) -> None:
+    before = account.training_jobs()
+    process = account.run("--yes")
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not account.training_jobs(StatusEquals="InProgress"):
+        assert process.poll() is None and time.monotonic() < deadline, ended(process)
+        time.sleep(0.1)
+    refused = ended(account.run("--yes"))
+    process.send_signal(signal.SIGTERM)
+    code, printed = ended(process)
+
+    assert refused[0] == EXIT_REFUSED and "exist already" in refused[1]
+    assert code == EXIT_INTERRUPTED, printed
+    assert len(account.training_jobs()) == len(before) + 1
+    assert account.training_jobs(StatusEquals="InProgress") == []
+    assert leftovers() == []
+    found = account.found()
+    assert found["failure"] == "interrupted" and found["left"] == []
+    assert {each["verdict"] for each in found["assumptions"][:-1]} == {"not reached"}
