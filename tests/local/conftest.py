@@ -20,6 +20,7 @@ LIFE = (
     "test_bulk",
     "test_notices",
     "test_dashboard",
+    "test_roles",
     "test_data_updates",
     "test_redeployment",
     "test_environments",

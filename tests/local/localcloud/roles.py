@@ -37,8 +37,16 @@ def create_role(cloud: LocalCloud, name: str, *statements: dict[str, Any]) -> st
 
 
 def client_as(cloud: LocalCloud, role: str, service: str) -> Any:
-    """Return a client that signs as a role, which the administrator may always assume here."""
-    assumed = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
+    """Return a client that signs as a role; while it is made, the role trusts the administrator."""
+    iam, name = cloud.client("iam"), role.rpartition("/")[2]
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    root = {"AWS": "arn:aws:iam::000000000000:root"}
+    trusting = _document({"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"})
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=trusting)
+    try:
+        assumed = cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
+    finally:
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
     credentials = assumed["Credentials"]
     session: Any = boto3.Session(
         aws_access_key_id=credentials["AccessKeyId"],
