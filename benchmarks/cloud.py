@@ -124,18 +124,29 @@ def execute(state_machine: str, event: Any) -> Execution:
 
 
 def map_output_bytes(execution: str) -> list[int]:
-    """Size of what each Map of an execution put out, in their order."""
-    pages = (
-        boto3.client("stepfunctions")
-        .get_paginator("get_execution_history")
-        .paginate(executionArn=execution, PaginationConfig={"PageSize": 1000})
-    )
+    """Return the size of what each Map of an execution put out, in their order."""
     return [
         len(event["stateExitedEventDetails"]["output"].encode())
-        for page in pages
-        for event in page["events"]
+        for event in history(execution)
         if event["type"] == "MapStateExited"
     ]
+
+
+def states_entered(execution: str) -> list[str]:
+    """Return the names of the states that an execution and its items entered, in their order."""
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in history(execution)
+        if event["type"].endswith("StateEntered")
+    ]
+
+
+def history(execution: str) -> Iterator[Any]:
+    """Yield the events of an execution."""
+    paginator = boto3.client("stepfunctions").get_paginator("get_execution_history")
+    pages = paginator.paginate(executionArn=execution, PaginationConfig={"PageSize": 1000})
+    for page in pages:
+        yield from page["events"]
 
 
 def definition(state_machine: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_the_workflow_is_measured_beside_the_comparators_up_to_where_these_end(
     assert rows["largest Map output"].ratio is not None
     assert rows["largest Map output"].ratio > workflow.AIM_STATE
     transitions = rows["state transitions"]
-    assert [*transitions.ours, *transitions.theirs] == [costs.INLINE_TRANSITIONS, costs.STEPS]
+    assert [*transitions.ours, *transitions.theirs] == [costs.STEPS, costs.STEPS]
     assert rows["cold, 1 picture"].ratio
     assert rows["beside the SDK's Predictor: warm, 40 pictures"].ratio
     (size,) = rows["the SDK of that Predictor, unzipped"].theirs

@@ -70,6 +70,62 @@ def test_bad_pictures_do_not_hurt_the_good_ones(
     assert f"s3://{bucket}/{accepted}" not in text
 
 
+def test_only_a_picture_that_fails_enters_more_states_than_the_three_tasks(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    tasks = ["Serialize image", "Classify image", "Filter confidence"]
+    ways = {
+        verdicts["accepted"][0]: tasks,
+        verdicts["rejected"][0]: tasks,
+        "odd/gone.png": [tasks[0], "Failed"],
+    }
+
+    for key, states in ways.items():
+        execution = deployment.execute(deployment.image(key))["executionArn"]
+
+        entered = states_entered(deployment, execution)
+        inside = slice(entered.index("Classify images") + 1, entered.index("All accepted?"))
+        assert entered[inside] == states
+
+
+def states_entered(deployment: Deployment, execution: str) -> list[str]:
+    client = deployment.cloud.client("stepfunctions")
+    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in events
+        if event["type"].endswith("StateEntered")
+    ]
+
+
+def test_verdicts_are_in_the_logs_that_metrics_are_made_of(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    logs = deployment.cloud.client("logs")
+    (filter_,) = (
+        each
+        for each in logs.describe_metric_filters(
+            metricName="Pictures", metricNamespace="Scones/dev"
+        )["metricFilters"]
+        if "$.verdict" in each["filterPattern"]
+    )
+    start = int(time.time() * 1000)
+
+    deployment.classify(verdicts["accepted"][0], verdicts["rejected"][0], "odd/gone.png")
+
+    lines = [
+        json.loads(event["message"])
+        for event in logs.filter_log_events(logGroupName=filter_["logGroupName"], startTime=start)[
+            "events"
+        ]
+        if event["message"].startswith("{")
+    ]
+    assert sorted(line["verdict"] for line in lines if "verdict" in line) == [
+        "Accepted",
+        "Rejected",
+    ]
+
+
 def test_the_students_single_event_is_taken(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:

@@ -21,6 +21,7 @@ from localcloud.emulator.repairs import (
     lambda_outcome,
     lambda_tmp,
     lambda_workers,
+    map_history,
     map_items,
     state_size,
     stopped_execution,
@@ -53,6 +54,7 @@ def repair() -> None:
     lambda_tmp.repair()
     lambda_workers.repair()
     generated_names.repair()
+    map_history.repair()
     map_items.repair()
     state_size.repair()
     stopped_execution.repair()

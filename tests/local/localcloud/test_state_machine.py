@@ -210,5 +210,5 @@ def test_the_history_tells_how_it_went(cloud: LocalCloud, run: Any, machine: str
         for event in events
         if "stateEnteredEventDetails" in event
     ]
-    assert entered == ["Each", "Any failed?", "Done"]
+    assert entered == ["Each", "Classify", "Any failed?", "Done"]
     assert events[-1]["type"] == "ExecutionSucceeded"
