@@ -9,20 +9,29 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from classify.run import ClassificationError, Run, Summary, follow, resume, start, stop_command
+from classify.run import (
+    POLL_SECONDS,
+    ClassificationError,
+    Run,
+    Summary,
+    follow,
+    resume,
+    start,
+    stop_command,
+)
 from settings import Settings, SettingsError, available_environments, load
 
 EXIT_FAILED, EXIT_NOT_ALL_ACCEPTED, EXIT_INTERRUPTED = 1, 3, 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Start or resume a run, show its progress and its end; gives the exit code."""
+def main(arguments: Sequence[str] | None = None, *, poll_seconds: float = POLL_SECONDS) -> int:
+    """Start or resume a run, show its progress and its end; return the exit code."""
     options = _parser().parse_args(arguments)
     console = Console(highlight=False)
     try:
         run = _started(load(options.environment), options)
         console.print(f"Run {run.name}, results in {run.results}", soft_wrap=True)
-        summary = _followed(run, console)
+        summary = _followed(run, console, poll_seconds)
     except (ClassificationError, SettingsError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
         return EXIT_FAILED
@@ -53,7 +62,7 @@ def _started(settings: Settings, options: argparse.Namespace) -> Run:
     return start(settings, {kind: options.manifest or options.prefix})
 
 
-def _followed(run: Run, console: Console) -> Summary:
+def _followed(run: Run, console: Console, poll_seconds: float) -> Summary:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -64,7 +73,9 @@ def _followed(run: Run, console: Console) -> Summary:
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("pictures", total=None)
             return follow(
-                run, lambda done, total: progress.update(task, completed=done, total=total)
+                run,
+                lambda done, total: progress.update(task, completed=done, total=total),
+                poll_seconds=poll_seconds,
             )
     except KeyboardInterrupt:
         console.print(

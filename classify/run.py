@@ -15,7 +15,8 @@ from settings import Settings
 from training.deployed import aws_errors_in_words, stack_output
 from training.errors import StagingError
 
-POLL_SECONDS = 1.0
+# Each look makes three calls of an API that an account may call a few times a second.
+POLL_SECONDS = 4.0
 
 Progress = Callable[[int, int], None]
 """Told how many pictures are done, and how many there are."""
@@ -85,7 +86,7 @@ def resume(settings: Settings, name: str) -> Run:
         return _start(state_machine, name, again, source, results)
 
 
-def follow(run: Run, on_progress: Progress) -> Summary:
+def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECONDS) -> Summary:
     """Waits for the end of the execution.
 
     Raises:
@@ -98,7 +99,7 @@ def follow(run: Run, on_progress: Progress) -> Summary:
             _tell(client, run, on_progress)
             if state["status"] != "RUNNING":
                 break
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll_seconds)
         summary = _summary(run)
     if summary is None:
         raise ClassificationError(

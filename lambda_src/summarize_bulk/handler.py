@@ -134,8 +134,8 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
             items[0]["index"],
             part_key(prefix, items),
             items,
-            execution.get("Error", execution["Status"]),
-            _message(execution.get("Cause", "no cause")),
+            execution.get("Error") or execution["Status"],
+            _message(execution.get("Cause") or "no cause was reported"),
         )
 
 
@@ -148,9 +148,10 @@ def _records(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any
 def _message(cause: str) -> str:
     """The Cause of a failed Lambda is JSON text with errorMessage; any other is plain text."""
     try:
-        return str(json.loads(cause)["errorMessage"])
+        message = json.loads(cause)["errorMessage"]
     except (ValueError, KeyError, TypeError):
         return cause
+    return message if message and isinstance(message, str) else cause
 
 
 def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:

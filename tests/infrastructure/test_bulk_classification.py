@@ -53,6 +53,24 @@ def test_every_listing_goes_the_same_way(
     assert after_crash["ErrorEquals"] == CRASHES
     assert (retry["ErrorEquals"], retry["JitterStrategy"]) == (TRANSIENT_ERRORS, "FULL")
     assert pictures["Next"] == "Summarize"
+    (catch,) = pictures["Catch"]
+    assert catch["ErrorEquals"] == ["States.ItemReaderFailed"]
+    refusal = bulk(templates, environment)[catch["Next"]]
+    assert (refusal["Type"], refusal["Error"]) == ("Fail", "InvalidInput")
+
+
+def test_every_task_is_tried_again(templates: Templates) -> None:
+    by_name = bulk(templates)
+    tasks = {name: state for name, state in by_name.items() if state["Type"] == "Task"}
+    for label in READERS:
+        tasks |= by_name[f"Classify pictures ({label})"]["ItemProcessor"]["States"]
+
+    assert tasks.keys() == {
+        "Summarize",
+        "Notify",
+        *(f"Classify batch ({label})" for label in READERS),
+    }
+    assert {name for name in tasks if not tasks[name].get("Retry")} <= {"Notify"}
 
 
 def test_the_input_decides_how_pictures_are_listed(templates: Templates) -> None:

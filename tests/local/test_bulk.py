@@ -42,7 +42,7 @@ def pictures(deployment: Deployment) -> list[str]:
 
 def classify(deployment: Deployment, **source: str) -> tuple[Run, Summary]:
     run = start(deployment.settings, source)
-    return run, follow(run, lambda *_: None)
+    return run, follow(run, lambda *_: None, poll_seconds=0.2)
 
 
 def lines(deployment: Deployment, summary: Summary) -> list[dict[str, Any]]:
@@ -151,17 +151,17 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
         time.sleep(0.05)
     stepfunctions.stop_execution(executionArn=run.execution_arn)
     with pytest.raises(ClassificationError, match=f"ABORTED.*\n.*--resume {run.name}"):
-        follow(run, lambda *_: None)
+        follow(run, lambda *_: None, poll_seconds=0.2)
     done = finished(deployment, run)
 
     with calls(deployment, len(pictures) - len(BAD) - done):
         again = resume(deployment.settings, run.name)
-        summary = follow(again, lambda *_: None)
+        summary = follow(again, lambda *_: None, poll_seconds=0.2)
 
     assert again.results == run.results
     assert [line["key"] for line in lines(deployment, summary)] == pictures
     with calls(deployment, 0):
-        follow(resume(deployment.settings, run.name), lambda *_: None)
+        follow(resume(deployment.settings, run.name), lambda *_: None, poll_seconds=0.2)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,24 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
             "InvalidInput: s3://elsewhere/pictures/ is not in",
         ),
         ({"prefix": "s3://{bucket}/none/"}, "NothingToClassify: .*no picture there"),
-        ({"manifest": "s3://{bucket}/lists/gone.csv"}, "States.ItemReaderFailed"),
+        (
+            {"manifest": "s3://{bucket}/lists/gone.csv"},
+            "InvalidInput: .*cannot be read: .*no.* exist",
+        ),
+        (
+            {"manifest": "s3://{bucket}/lists/twice.csv"},
+            "InvalidInput: .*cannot contain duplicates",
+        ),
+        ({}, "InvalidInput: the input is {}; expected"),
     ],
 )
 def test_what_cannot_be_classified_is_said_and_told_of(
     deployment: Deployment, messages: Messages, source: dict[str, str], said: str
 ) -> None:
     given = {name: uri.format(bucket=deployment.data_bucket) for name, uri in source.items()}
+    deployment.cloud.client("s3").put_object(
+        Bucket=deployment.data_bucket, Key="lists/twice.csv", Body=b"key,key\na.png,b.png\n"
+    )
 
     with pytest.raises(ClassificationError, match=said):
         classify(deployment, **given)

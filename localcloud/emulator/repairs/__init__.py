@@ -6,6 +6,7 @@ from localcloud.emulator.repairs import (
     alarm_math,
     bucket_not_empty,
     bucket_tags,
+    csv_headers,
     delete_during_creation,
     delete_during_update,
     deleted_function_logs,
@@ -39,6 +40,7 @@ def repair() -> None:
     alarm_math.repair()
     bucket_not_empty.repair()
     bucket_tags.repair()
+    csv_headers.repair()
     delete_during_creation.repair()
     delete_during_update.repair()
     deleted_function_logs.repair()

@@ -102,6 +102,9 @@ class BulkClassification(Construct):
         listing = sfn.Choice.jsonata(self, "How are the pictures listed?")
         for name, reader in self._readers().items():
             classify = self._classify_pictures(name, reader)
+            classify.add_catch(
+                invalid, errors=["States.ItemReaderFailed"], outputs=expressions.UNREADABLE
+            )
             listing.when(
                 sfn.Condition.jsonata(expressions.is_listed_by(name)), classify.next(summarize)
             )

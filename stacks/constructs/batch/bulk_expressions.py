@@ -1,5 +1,6 @@
 """JSONata of the bulk state machine: how its input is read, and refused."""
 
+from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
 from stacks.constructs.workflow.workflow_expressions import message
 
@@ -62,6 +63,18 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
         """
     )
 
+
+# Of what a reader cannot read, before any picture was classified.
+UNREADABLE = expression(
+    f"""
+    {{
+      "problem": $states.input.source & " cannot be read: " & $states.errorOutput.Error & ": "
+        & {readable("$states.errorOutput.Cause")}
+        & " (a .csv has a header of different columns, one of them key; a .jsonl has an object "
+        & "with a member key on each line)"
+    }}
+    """
+)
 
 INPUT_IS_USABLE = "{% $exists($states.input.problem) = false %}"
 PROBLEM = "{% $states.input.problem %}"

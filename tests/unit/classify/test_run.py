@@ -48,7 +48,7 @@ class StepFunctions:
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         if executionArn not in self.executions:
             raise self.exceptions.ExecutionDoesNotExist(executionArn)
-        return self.executions[executionArn]
+        return dict(self.executions[executionArn])
 
     def list_map_runs(self, *, executionArn: str) -> dict[str, Any]:
         self.finish(executionArn)
@@ -71,6 +71,10 @@ class StepFunctions:
             s3().put_object(Bucket="artifacts", Key=key, Body=json.dumps(summary).encode())
 
 
+def main(arguments: list[str]) -> int:
+    return command.main(arguments, poll_seconds=0)
+
+
 def s3() -> Any:
     return boto3.client("s3", region_name="us-east-1")
 
@@ -78,7 +82,6 @@ def s3() -> Any:
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     fake = StepFunctions()
-    monkeypatch.setattr(bulk, "POLL_SECONDS", 0)
     monkeypatch.setattr(bulk, "stack_output", lambda _settings, _stack, output: OUTPUTS[output])
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
@@ -101,7 +104,7 @@ def test_a_run_over_pictures_that_are_all_accepted(
     arguments: list[str],
     given: dict[str, str],
 ) -> None:
-    assert command.main(arguments) == 0
+    assert main(arguments) == 0
 
     ((arn, execution),) = machine.executions.items()
     assert json.loads(execution["input"]) == given
@@ -120,7 +123,7 @@ def test_pictures_that_are_not_accepted_have_an_exit_code(
     machine.end = end
     machine.counts = {"images": 4, "accepted": 3, "rejected": 0, "failed": 1}
 
-    assert command.main(["s3://pictures/a/"]) == command.EXIT_NOT_ALL_ACCEPTED
+    assert main(["s3://pictures/a/"]) == command.EXIT_NOT_ALL_ACCEPTED
 
 
 def test_a_run_that_ended_early_says_why_and_how_to_finish_it(
@@ -129,7 +132,7 @@ def test_a_run_that_ended_early_says_why_and_how_to_finish_it(
     machine.counts = None
     machine.end = {"status": "FAILED", "error": "InvalidInput", "cause": "not in the data bucket"}
 
-    assert command.main(["s3://elsewhere/a/"]) == command.EXIT_FAILED
+    assert main(["s3://elsewhere/a/"]) == command.EXIT_FAILED
 
     said = capsys.readouterr().err
     assert "is FAILED: InvalidInput: not in the data bucket" in said
@@ -141,13 +144,13 @@ def test_a_run_is_resumed_by_its_name(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.counts, machine.end = None, {"status": "ABORTED"}
-    command.main(["s3://pictures/a/"])
+    main(["s3://pictures/a/"])
     (first,) = machine.executions
     name = first.rpartition(":")[2]
     machine.counts = {"images": 4, "accepted": 4, "rejected": 0, "failed": 0}
     machine.end = {"status": "SUCCEEDED"}
 
-    assert command.main(["--resume", name]) == 0
+    assert main(["--resume", name]) == 0
 
     _, second = machine.executions.values()
     assert json.loads(second["input"]) == {
@@ -160,17 +163,17 @@ def test_a_run_is_resumed_by_its_name(
 def test_the_summary_of_an_earlier_execution_is_not_that_of_this_one(
     machine: StepFunctions,
 ) -> None:
-    assert command.main(["s3://pictures/a/"]) == 0
+    assert main(["s3://pictures/a/"]) == 0
     (first,) = machine.executions
     machine.counts, machine.end = None, {"status": "FAILED"}
 
-    assert command.main(["--resume", first.rpartition(":")[2]]) == command.EXIT_FAILED
+    assert main(["--resume", first.rpartition(":")[2]]) == command.EXIT_FAILED
 
 
 def test_an_unknown_run_is_refused(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command.main(["--resume", "never"]) == command.EXIT_FAILED
+    assert main(["--resume", "never"]) == command.EXIT_FAILED
 
     assert "there is no run 'never'; a run has the name" in capsys.readouterr().err
 
@@ -180,7 +183,7 @@ def test_a_run_that_is_running_is_not_resumed(
 ) -> None:
     arn = machine.start_execution(name="now", input="{}")["executionArn"]
 
-    assert command.main(["--resume", "now"]) == command.EXIT_FAILED
+    assert main(["--resume", "now"]) == command.EXIT_FAILED
 
     assert f"stop-execution --execution-arn {arn}" in capsys.readouterr().err
 
@@ -193,7 +196,7 @@ def test_interrupted_it_says_how_to_stop_and_how_to_finish(
 
     monkeypatch.setattr(machine, "list_map_runs", interrupt)
 
-    assert command.main(["s3://pictures/a/"]) == command.EXIT_INTERRUPTED
+    assert main(["s3://pictures/a/"]) == command.EXIT_INTERRUPTED
 
     (arn,) = machine.executions
     said = capsys.readouterr().out
@@ -221,12 +224,24 @@ def test_what_aws_refuses_is_said(
 
     monkeypatch.setattr(machine, "start_execution", refuse)
 
-    assert command.main(["s3://pictures/a/"]) == command.EXIT_FAILED
+    assert main(["s3://pictures/a/"]) == command.EXIT_FAILED
     assert "AWS: " in capsys.readouterr().err
 
 
 def test_pictures_are_named_once() -> None:
     for arguments in ([], ["s3://pictures/a/", "--resume", "x"]):
         with pytest.raises(SystemExit) as left:
-            command.main(arguments)
+            main(arguments)
         assert left.value.code == 2
+
+
+def test_it_looks_every_few_seconds(
+    machine: StepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(bulk, "time", SimpleNamespace(sleep=waits.append))
+
+    assert command.main(["s3://pictures/a/"]) == 0
+
+    (seconds,) = waits
+    assert 3 <= seconds <= 5

@@ -151,10 +151,35 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
     }
 
 
-def test_a_cause_may_be_plain_text(handler: ModuleType) -> None:
-    write_map_run([], [failed_execution(range(1), "Task timed out")])
+UNKNOWN = 'Returned payload: {"errorMessage":"Task timed out after 300.00 seconds"}'
 
-    assert summarize(handler, items=1)["results"][0]["cause"] == "Task timed out"
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("Task timed out", "Task timed out"),
+        (UNKNOWN, UNKNOWN),
+        ('{"errorMessage": null}', '{"errorMessage": null}'),
+        ('{"errorMessage": ""}', '{"errorMessage": ""}'),
+        ('["errorMessage"]', '["errorMessage"]'),
+        ("", "no cause was reported"),
+        (None, "no cause was reported"),
+    ],
+)
+def test_a_cause_may_be_any_text_or_missing(
+    handler: ModuleType, cause: str | None, said: str
+) -> None:
+    broken = failed_execution(range(1), cause or "")
+    if cause is None:
+        del broken["Cause"], broken["Error"]
+    write_map_run([], [broken])
+
+    (line,) = summarize(handler, items=1)["results"]
+
+    assert (line["error"], line["cause"]) == (
+        "ClientError" if cause is not None else "FAILED",
+        said,
+    )
 
 
 def test_more_parts_than_are_read_at_a_time(handler: ModuleType) -> None:

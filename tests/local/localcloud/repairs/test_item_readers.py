@@ -63,6 +63,33 @@ class TestItemReaders:
 
         assert items == [{"key": "a.png", "label": "0"}, {"key": "b.png", "label": ""}]
 
+    @pytest.mark.parametrize(
+        ("content", "given"),
+        [(b"key,label,key\na.png,0,b.png\n", []), (b"a.png,0\n", ["key", "key"])],
+    )
+    def test_csv_with_a_column_twice(
+        self, execute: Any, bucket: str, put: Any, content: bytes, given: list[str]
+    ) -> None:
+        put("list.csv", content)
+        state = distributed(
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {
+                    "InputType": "CSV",
+                    **({"CSVHeaderLocation": "GIVEN", "CSVHeaders": given} if given else {}),
+                },
+                "Arguments": {"Bucket": bucket, "Key": "list.csv"},
+            }
+        )
+
+        result = execute(machine(state), {})
+
+        assert (result["status"], result["error"], result["cause"]) == (
+            "FAILED",
+            "States.ItemReaderFailed",
+            "CSV headers cannot contain duplicates.",
+        )
+
     def test_json_lines(self, execute: Any, bucket: str, put: Any) -> None:
         put("list.jsonl", b'{"key": "a.png"}\n\n{"key": "b\xe2\x80\xa8.png"}\n')
         state = distributed(ItemReader=_lines(bucket))

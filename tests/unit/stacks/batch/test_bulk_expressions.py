@@ -90,6 +90,28 @@ def test_what_is_not_usable_is_refused_in_words(given: Any, said: str) -> None:
     assert evaluate(expressions.INPUT_IS_USABLE, {"input": read_}) is False
 
 
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ({"Cause": "CSV headers cannot contain duplicates."}, "CSV headers cannot contain dup"),
+        ({}, "no cause was reported"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_refused_in_words(
+    cause: dict[str, str], said: str
+) -> None:
+    states = {
+        "input": {"source": "s3://pictures/list.csv"},
+        "errorOutput": {"Error": "States.ItemReaderFailed", **cause},
+    }
+
+    problem = evaluate(expressions.UNREADABLE, states)["problem"]
+
+    beginning = "s3://pictures/list.csv cannot be read: States.ItemReaderFailed: "
+    assert problem.startswith(beginning + said)
+    assert problem.endswith("with a member key on each line)")
+
+
 def test_the_message_says_how_many_more_there_are_and_where_all_are() -> None:
     one = {"verdict": "rejected", "body": {"s3_bucket": "b", "s3_key": "k", "reason": "why"}}
     summary = {
