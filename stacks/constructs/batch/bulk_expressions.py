@@ -27,6 +27,7 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           $below := function($uri, $start) {{
             $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
           }};
+          $quote := function($given) {{ $substring($string($given), 0, 1024) }};
           $source := $type($input.manifest) = "string" ? $input.manifest : $input.prefix;
           $isOne := $type($source) = "string" and $source != ""
             and $count($keys($input)[$ in ["prefix", "manifest"]]) = 1;
@@ -40,18 +41,18 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           $isName := $exists($named) and $named != ""
             and $contains($named, /[^A-Za-z0-9_-]/) = false;
           $isOne != true
-            ? {{"problem": "the input is " & $substring($string($states.input), 0, 300)
+            ? {{"problem": "the input is " & $quote($states.input)
                 & '; expected {{"prefix": "' & $data & '..."}} or {{"manifest": "' & $data
                 & '....csv"}} (or .jsonl), and "results" of an earlier execution if its run is to '
                 & "be finished"}}
           : $exists($key) = false
-            ? {{"problem": $source & " is not in the data bucket, and no other is read: put it "
-                & "there, e.g. aws s3 cp --recursive, and name it as " & $data & "..."}}
+            ? {{"problem": $quote($source) & " is not in the data bucket, and no other is read: "
+                & "put it there, e.g. aws s3 cp --recursive, and name it as " & $data & "..."}}
           : $not($listing in {[PREFIX, *MANIFESTS]!r})
-            ? {{"problem": "manifest " & $source & " is neither .csv (with a header, and a column "
-                & "key) nor .jsonl (with a member key on each line)"}}
+            ? {{"problem": "manifest " & $quote($source) & " is neither .csv (with a header, and a "
+                & "column key) nor .jsonl (with a member key on each line)"}}
           : $isName != true
-            ? {{"problem": "results is " & $string($input.results) & "; expected " & $runs
+            ? {{"problem": "results is " & $quote($input.results) & "; expected " & $runs
                 & "RUN of an earlier execution"}}
           : {{
               "listing": $listing,

@@ -31,6 +31,7 @@ UNUSUAL_TEXTS = [
     "🚲" * 300,
 ]
 
+VERY_LONG = "x" * 100_000
 
 # --- errors --------------------------------------------------------------------------------------
 
@@ -338,6 +339,9 @@ BY_HAND: list[Json] = [
     {"a": {"b": [{"c": []}]}},
     {"a": [1.0, -0.5, 1e-7, 0.00001, 0.1 + 0.2, 1e21, 123456789012, True, None]},
     *UNUSUAL_TEXTS,
+    VERY_LONG,
+    {"images": VERY_LONG},
+    {VERY_LONG: [VERY_LONG]},
     *({name: "x"} for name in NAMES_OF_JAVASCRIPT),
     {name: {"images": 1} for name in NAMES_OF_JAVASCRIPT},
 ]
@@ -440,6 +444,14 @@ BULK_STARTS = [
         )
     ),
     {"prefix": f"{DATA}a", "manifest": f"{DATA}b.csv"},
+    *(
+        {key: start + VERY_LONG}
+        for key in ("prefix", "manifest")
+        for start in (DATA, "s3://other/")
+    ),
+    {"manifest": f"{DATA}{VERY_LONG}.csv"},
+    {"prefix": f"{DATA}a", "results": VERY_LONG},
+    {"prefix": f"{DATA}a", "results": f"{RUNS}{VERY_LONG}/"},
     {"prefix": None, "manifest": f"{DATA}b.csv"},
     {"prefix": f"{DATA}a", "more": 1},
     *BY_HAND,
