@@ -252,6 +252,7 @@ class Table:
             ("s3:GetObject", f"{self.data}/batch/input/manifest.json"),
             ("s3:ListBucket", self.data, {"s3:prefix": "some/"}),
             ("s3:PutObject", f"{output}/manifest.json"),
+            ("s3:GetObject s3:PutObject", f"{output}/execution"),
         )
         yield from _rows(
             f"{write}Role",
@@ -270,7 +271,7 @@ class Table:
         yield from _rows(
             f"{machine}Role",
             TASK_SAGEMAKER,
-            ("sagemaker:CreateTransformJob sagemaker:AddTags", job),
+            ("sagemaker:CreateTransformJob sagemaker:AddTags sagemaker:ListTags", job),
             ("sagemaker:DescribeTransformJob sagemaker:StopTransformJob", job),
             ("events:PutTargets events:PutRule events:DescribeRule", self._regional(rule)),
         )

@@ -152,7 +152,7 @@ ALLOWED_NEVERTHELESS = (
         OWN_FOLDERS,
     ),
     Reason(
-        "Batch/BatchTransformWritePredictionsRole",
+        "Batch/BatchTransformCheckManifestRole Batch/BatchTransformWritePredictionsRole",
         "s3:GetObject",
         "{Storage/DataBucket}/batch/output/*",
         OWN_FOLDERS,
