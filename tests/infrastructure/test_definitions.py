@@ -5,11 +5,23 @@ It knows fields and transitions, not expressions: those are for test_expressions
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.infrastructure.state_machines.definitions import state_machines
 from tests.infrastructure.state_machines.node import node_command
+
+JSONPATH_FIELDS = {
+    "InputPath",
+    "ItemsPath",
+    "MaxConcurrencyPath",
+    "OutputPath",
+    "Parameters",
+    "Result",
+    "ResultPath",
+    "ResultSelector",
+    "TimeoutSecondsPath",
+}
 
 
 def diagnostics(definitions: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -29,6 +41,27 @@ def test_the_validator_has_nothing_to_say() -> None:
 
     assert len(definitions) == len(state_machines()) > 0
     assert diagnostics(definitions) == {}
+
+
+def test_no_state_mixes_the_query_languages() -> None:
+    # The validator lets it pass, CreateStateMachine does not.
+    mixed = {
+        f"{machine} {name}": sorted(JSONPATH_FIELDS & set(state))
+        for machine in state_machines()
+        if machine.definition.get("QueryLanguage") == "JSONata"
+        for name, state in all_states(machine.definition)
+    }
+
+    assert mixed
+    assert {name: fields for name, fields in mixed.items() if fields} == {}
+
+
+def all_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return all states by name, those within a Map, too."""
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from all_states(state["ItemProcessor"])
 
 
 def test_the_validator_finds_faults_of_each_kind() -> None:

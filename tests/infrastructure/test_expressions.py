@@ -29,6 +29,8 @@ from tests.infrastructure.state_machines.walk import Evaluation, Walk
 
 Evaluations = dict[str, list[Evaluation]]  # by state machine
 
+MAX_MESSAGE = 262_144  # bytes
+
 NO_STATES: dict[str, Json] = {"input": {}, "context": {}}
 
 
@@ -104,11 +106,24 @@ def test_no_input_makes_an_expression_fail(evaluations: Evaluations) -> None:
     assert failures == {}
 
 
+def test_only_a_catch_reads_the_error() -> None:
+    # CreateStateMachine refuses any other: UNSUPPORTED_JSONATA_EXPRESSION.
+    readers = {
+        path
+        for machine in state_machines()
+        for path, expression in expressions(machine.definition)
+        if "$states.errorOutput" in expression
+    }
+
+    assert readers
+    assert [path for path in readers if not re.search(r"/Catch/\d+/(Output|Assign)", path)] == []
+
+
 def test_services_take_what_they_are_sent(evaluations: Evaluations) -> None:
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     forms = {
         "Subject": r"[!-~][ -~]{0,98}",
-        "Message": r"(?s).{1,262144}",
+        "Message": r"(?s).+",
         "MessageGroupId": r"[!-~]{1,128}",
         "MessageDeduplicationId": r"[!-~]{1,128}",
         "Cause": rf"(?s).{{0,{MAX_CAUSE}}}",
@@ -123,6 +138,7 @@ def test_services_take_what_they_are_sent(evaluations: Evaluations) -> None:
 
     assert sent
     assert [each for each in sent if not re.fullmatch(each[1], each[2])] == []
+    assert max(len(value.encode(errors="surrogatepass")) for _, _, value in sent) <= MAX_MESSAGE
 
 
 def test_the_local_cloud_agrees(evaluations: Evaluations, local_cloud: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
-from stacks.constructs.workflow.workflow_expressions import message
+from stacks.constructs.workflow.workflow_expressions import MAX_CAUSE, message
 
 # The folder of the results, in the bucket of the artifacts.
 RESULTS = "bulk"
@@ -10,6 +10,9 @@ RESULTS = "bulk"
 # How the pictures are listed, by the suffix of the manifest; without a manifest, by prefix.
 MANIFESTS = ("csv", "jsonl")
 PREFIX = "prefix"
+
+# Characters of the input that a refusal repeats: a key has no more.
+MAX_QUOTE = 1024
 
 
 def read_input(data_bucket: str, results_bucket: str) -> str:
@@ -27,7 +30,7 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           $below := function($uri, $start) {{
             $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
           }};
-          $quote := function($given) {{ $substring($string($given), 0, 1024) }};
+          $quote := function($given) {{ $substring($string($given), 0, {MAX_QUOTE}) }};
           $source := $type($input.manifest) = "string" ? $input.manifest : $input.prefix;
           $isOne := $type($source) = "string" and $source != ""
             and $count($keys($input)[$ in ["prefix", "manifest"]]) = 1;
@@ -69,8 +72,9 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
 UNREADABLE = expression(
     f"""
     {{
-      "problem": $states.input.source & " cannot be read: " & $states.errorOutput.Error & ": "
-        & {readable("$states.errorOutput.Cause")}
+      "problem": $substring($states.input.source, 0, {MAX_QUOTE}) & " cannot be read: "
+        & $states.errorOutput.Error & ": "
+        & $substring({readable("$states.errorOutput.Cause")}, 0, {MAX_CAUSE})
         & " (a .csv has a header of different columns, one of them key; a .jsonl has an object "
         & "with a member key on each line)"
     }}

@@ -40,6 +40,10 @@ const FUNCTIONS = {
     for (let value = from; by && (by > 0 ? value <= to : value >= to); value += by) values.push(value);
     return values.length > 1 ? values : values[0];
   },
+  random(seed) {
+    if (seed !== undefined) throw new Error("which number $random makes of a seed, only AWS knows");
+    return Math.random();
+  },
   uuid: () => crypto.randomUUID(),
 };
 
