@@ -6,6 +6,7 @@ package adds what it lacks:
 - `requests.py`: requests that it does not understand, such as those of SageMaker, and its wording
   of a denial;
 - `additional.py`: iam:PassRole for requests that hand a role to a service, and the like;
+- `missing_objects.py`: s3:ListBucket, without which a missing object is a denial;
 - `tasks.py`: the tasks of a state machine, as the state machine's role;
 - `targets.py`: executions that EventBridge starts, as the target's role;
 - `judge.py` and `sessions.py`: what services ask for when they act as a role;
@@ -15,7 +16,15 @@ The credentials of `localcloud.environment` are the administrator's: nothing is 
 what CloudFormation does is done by them.
 """
 
-from localcloud.emulator.enforcement import additional, calls, judge, requests, targets, tasks
+from localcloud.emulator.enforcement import (
+    additional,
+    calls,
+    judge,
+    missing_objects,
+    requests,
+    targets,
+    tasks,
+)
 
 
 def enforce() -> None:
@@ -29,5 +38,6 @@ def enforce() -> None:
     calls.record()
     requests.extend()
     additional.judge()
+    missing_objects.judge()
     tasks.judge()
     targets.judge()

@@ -75,6 +75,21 @@ def test_requests_on_this_machine_count_as_tls(cloud: LocalCloud, role: Any, buc
     assert client_as(cloud, arn, "s3").get_object(Bucket=bucket, Key="there")["Body"].read()
 
 
+def test_a_missing_object_is_a_denial_to_a_role_that_may_not_list_the_bucket(
+    cloud: LocalCloud, role: Any, bucket: str
+) -> None:
+    objects, listing = f"arn:aws:s3:::{bucket}/*", f"arn:aws:s3:::{bucket}"
+    reading = role(statement("s3:GetObject", objects))
+    both = role(statement("s3:GetObject", objects), statement("s3:ListBucket", listing))
+    blind, seeing = client_as(cloud, reading, "s3"), client_as(cloud, both, "s3")
+
+    code, message = refusal(blind.get_object, Bucket=bucket, Key="gone")
+    assert (code, message) == ("AccessDenied", denial(reading, "s3:ListBucket", listing))
+    assert refusal(blind.head_object, Bucket=bucket, Key="gone")[0] == "403"
+    assert refusal(seeing.get_object, Bucket=bucket, Key="gone")[0] == "NoSuchKey"
+    assert refusal(seeing.head_object, Bucket=bucket, Key="gone")[0] == "404"
+
+
 def test_metrics_are_judged_by_their_namespace(cloud: LocalCloud, role: Any) -> None:
     ours = {"StringEquals": {"cloudwatch:namespace": "Ours"}}
     arn = role(statement("cloudwatch:PutMetricData", "*", Condition=ours))
