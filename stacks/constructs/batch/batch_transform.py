@@ -188,7 +188,13 @@ class BatchTransform(Construct):
             on=self._data_bucket.arn_for_objects(f"{expressions.INPUT}/*"),
             why_wildcard="A manifest may have any name there.",
         )
-        self._allow_output(function, "s3:GetObject", "s3:PutObject")
+        self._allow_output(function, "s3:PutObject")
+        allow(
+            function,
+            "s3:GetObject",
+            on=self._data_bucket.arn_for_objects(f"{expressions.OUTPUT}/*/execution"),
+            why_wildcard="Each transform job has a folder of its own there.",
+        )
         return function
 
     def _write_predictions_function(self) -> PythonFunction:
