@@ -152,7 +152,7 @@ ALLOWED_NEVERTHELESS = (
         OWN_FOLDERS,
     ),
     Reason(
-        "Batch/BatchTransformCheckManifestRole Batch/BatchTransformWritePredictionsRole",
+        "Batch/BatchTransformWritePredictionsRole",
         "s3:GetObject",
         "{Storage/DataBucket}/batch/output/*",
         OWN_FOLDERS,
