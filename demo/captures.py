@@ -10,7 +10,8 @@ from demo.steps import Say
 from monitoring import read
 from monitoring.records import BASELINE_PREFIX
 
-POLL_SECONDS = 0.5
+LOOKS = 30
+"""Times that captures are looked for: all are read each time, so not too often for a long wait."""
 
 
 def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -> int:
@@ -27,7 +28,7 @@ def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -
         if records >= expected or time.monotonic() > deadline:
             return records
         say(f"{records} of {expected}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(within_seconds / LOOKS)
 
 
 def copy(location: str, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Runs the CDK CLI: its output goes to a log file, its last line to the screen."""
 
+import json
 import os
 import shutil
 import signal
@@ -31,6 +32,15 @@ class Cdk:
         """Write the assembly; `context` are pairs such as `environment=dev`."""
         options = [option for pair in context for option in ("--context", pair)]
         self._run("synth", "--quiet", "--output", str(self.assembly), *options, log=log, say=say)
+
+    def stacks(self) -> list[str]:
+        """Return the names of the stacks that `synth` wrote."""
+        manifest = json.loads((self.assembly / "manifest.json").read_text(encoding="utf-8"))
+        return [
+            artifact["properties"].get("stackName", name)
+            for name, artifact in manifest["artifacts"].items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        ]
 
     def run(self, *arguments: str, log: str, say: Say) -> None:
         """Run `cdk ARGUMENTS` on the assembly; its output goes to `<logs>/<log>.log`.

@@ -3,6 +3,7 @@
 import json
 
 import boto3
+from botocore.config import Config
 
 from demo.acceptance.check import Finding, Verdict, check, confirmed_if
 from demo.acceptance.context import Context, NotReachedError, read_text
@@ -172,7 +173,9 @@ def drift_run(context: Context) -> Finding:
     ]
     if len(functions) != 1:
         raise NotReachedError(f"functions of the drift detector: {functions}")
-    reply = boto3.client("lambda").invoke(FunctionName=functions[0])
+    # It may wait and read for minutes, and must not be called twice.
+    patient = Config(read_timeout=900, retries={"total_max_attempts": 1})
+    reply = boto3.client("lambda", config=patient).invoke(FunctionName=functions[0])
     text = reply["Payload"].read().decode()
     answer = json.loads(text)
     if "FunctionError" in reply or "records" not in answer:

@@ -69,13 +69,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 NOT_TRIED: Mapping[str, str] = {
-    "Spot instances, checkpoints, a model that training starts from": "off in these settings",
-    "A customer-managed key, and who may use it": "off in these settings",
+    "Spot instances, checkpoints, an initial model": "not in settings/acceptance.toml",
+    "A customer-managed key, and who may use it": "not in settings/acceptance.toml",
     "Scaling under load; an update that an alarm rolls back": "costs hours, or a broken model",
     "A changed tag replaces model and configuration": "would take another update of the endpoint",
     "A stack that is deleted while it is created, during the training": "ends the run",
     "An execution that times out, a job that is stopped": "would have to run for hours",
-    "A Map's child above 256 KiB, several result files of one status": "need 100,000 pictures",
+    "A Map's child above 256 KiB, or pending; several result files": "need 100,000 pictures",
     "FIFO topics, e-mail, SMS, https": "a queue stands for them, or they need a person",
     "China and GovCloud": "another partition",
 }

@@ -14,7 +14,7 @@ from benchmarks import costs
 from demo.acceptance.checks import CHECKS, NOT_TRIED
 from demo.acceptance.context import is_local
 from demo.acceptance.cost import PriceMissingError, estimate, minutes
-from demo.acceptance.report import Report
+from demo.acceptance.report import FILE, Report
 from demo.acceptance.run import Acceptance
 from demo.acceptance.teardown import Teardown
 from demo.application import Application
@@ -45,10 +45,11 @@ def main(options: argparse.Namespace, console: Console) -> int:
         aws = Aws()
         _preflight(aws, settings, console)
         account, region = aws.account(), aws.region
-        _announce(account, region, settings, console)
+        application = _synthesized(settings, options, console)
+        _announce(account, region, application, console)
         _ask(console, yes=options.yes)
-    except (RefusedError, SettingsError, PriceMissingError) as error:
-        console.print(f"[red]{'Refused:'}[/] ", end="")
+    except (RefusedError, SettingsError, PriceMissingError, CdkError) as error:
+        console.print("[red]Refused:[/] ", end="")
         console.print(str(error), markup=False, soft_wrap=True)
         return EXIT_REFUSED
     except (BotoCoreError, ClientError) as error:
@@ -58,19 +59,8 @@ def main(options: argparse.Namespace, console: Console) -> int:
     except KeyboardInterrupt:
         console.print("Interrupted; nothing was made.")
         return EXIT_INTERRUPTED
-    out: Path = (options.out or OUT).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    application = Application(
-        settings, Steps(console), out, archive=options.archive, drawn=options.drawn
-    )
-    try:
-        application.synth()
-    except KeyboardInterrupt:
-        console.print("Interrupted; nothing was made.")
-        return EXIT_INTERRUPTED
-    except CdkError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return EXIT_FAILED
+    for path in application.out.glob(f"{FILE}.*"):
+        path.unlink()  # a run that is killed must not show an earlier one's findings
     began = datetime.now(UTC)
     run = Acceptance(application, CHECKS, Teardown(application, before))
     run.run()
@@ -86,12 +76,22 @@ def main(options: argparse.Namespace, console: Console) -> int:
         left=run.left,
         not_tried=NOT_TRIED,
     )
-    return _finish(run, report, out, console)
+    return _finish(run, report, console)
 
 
-def _finish(run: Acceptance, report: Report, out: Path, console: Console) -> int:
+def _synthesized(settings: Settings, options: argparse.Namespace, console: Console) -> Application:
+    out: Path = (options.out or OUT).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    application = Application(
+        settings, Steps(console), out, archive=options.archive, drawn=options.drawn
+    )
+    application.synth()
+    return application
+
+
+def _finish(run: Acceptance, report: Report, console: Console) -> int:
     console.print(report.table())
-    for path in report.write(out):
+    for path in report.write(run.application.out):
         console.print(f"Wrote {path}", soft_wrap=True)
     if run.failure:
         console.print("[red]The run ended early:[/]")
@@ -140,14 +140,14 @@ def _preflight(aws: Aws, settings: Settings, console: Console) -> None:
         raise RefusedError("the preflight found a problem, see above; nothing was made")
 
 
-def _announce(account: str, region: str, settings: Settings, console: Console) -> None:
-    model = costs.read()
-    stacks = settings.stack_name("*")
+def _announce(account: str, region: str, application: Application, console: Console) -> None:
+    model, settings = costs.read(), application.settings
     console.print(f"Account {account}, {region}, {_cloud()}.", soft_wrap=True)
     console.print(
-        f"This deploys the stacks {stacks} (settings/{settings.environment}.toml), checks "
-        f"{len(CHECKS)} assumptions about AWS on them, and takes everything down again, whatever "
-        f"happens. It takes about {minutes(model):.0f} minutes.",
+        f"This deploys {', '.join(application.cdk.stacks())} "
+        f"(settings/{settings.environment}.toml), checks {len(CHECKS)} assumptions about AWS on "
+        "them, and takes everything down again, whatever happens. It takes about "
+        f"{minutes(model):.0f} minutes.",
         markup=False,
         soft_wrap=True,
     )

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,12 @@ from demo.acceptance.context import Context, NotReachedError
 SECTION = "Operations"
 NAMESPACES = ("AWS/SageMaker", "AWS/States", "AWS/Lambda", "AWS/Events")
 """Those that AWS's services write; what is in another namespace, the application writes."""
+NOT_OURS_ALONE = ("VariantName",)
+"""Dimensions whose values other endpoints of the account have, too."""
+DRAWN = ("annotations", "metrics", "period", "stacked", "stat", "title", "view", "yAxis")
+"""Properties of a dashboard's widget that GetMetricWidgetImage takes, by its documentation:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Metric-Widget-Structure.html
+"""
 LISTED_SECONDS = 900.0
 """How long ListMetrics may lag behind what is written, by its documentation."""
 EVALUATED_SECONDS = {"aws": 300.0, "local": 0.0}
@@ -37,22 +42,28 @@ class Metric:
 
     def __str__(self) -> str:
         """Return its name and the names of its dimensions: values are long."""
-        return f"{self.name} by {', '.join(name for name, _ in self.dimensions) or 'nothing'}"
+        return f"{self.name} by {', '.join(self.names) or 'nothing'}"
 
     def is_listed(self) -> bool:
         """Return whether ListMetrics has it with exactly these dimensions."""
         return any(each == self for each in self._listed(self.dimensions))
 
     def elsewhere(self) -> "Metric | None":
-        """Return a metric of this name and of our resources, with other dimensions.
-
-        Ours are metrics that share the value of a dimension.
-        """
-        values = {value for _, value in self.dimensions}
+        """Return a metric of this name and of our resources, with other dimensions."""
         for each in self._listed(()):
-            if each != self and values & {value for _, value in each.dimensions}:
+            if each.names != self.names and each._owners & self._owners:
                 return each
         return None
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of its dimensions."""
+        return [name for name, _ in self.dimensions]
+
+    @property
+    def _owners(self) -> set[str]:
+        """Return the values that no resource of others has."""
+        return {value for name, value in self.dimensions if name not in NOT_OURS_ALONE}
 
     def _listed(self, dimensions: tuple[tuple[str, str], ...]) -> Iterator["Metric"]:
         pages = (
@@ -188,8 +199,10 @@ def dashboard_is_drawn(context: Context) -> Finding:
         for widget in body["widgets"]:
             if widget["type"] != "metric":
                 continue
+            graph = {name: widget["properties"].get(name) for name in DRAWN}
+            given = {name: value for name, value in graph.items() if value is not None}
             try:
-                client.get_metric_widget_image(MetricWidget=json.dumps(widget["properties"]))
+                client.get_metric_widget_image(MetricWidget=json.dumps(given))
             except client.exceptions.ClientError as error:
                 refused.append(f"{widget['properties'].get('title')}: {error}")
             else:
@@ -219,7 +232,7 @@ def ratio_is_the_number_of_instances(context: Context) -> Finding:
                 {"Name": "VariantName", "Value": variant["VariantName"]},
             ],
             StartTime=context.began,
-            EndTime=context.loaded() - timedelta(seconds=1),
+            EndTime=context.updated().began,
             Period=300,
             Statistics=["Sum"],
         )["Datapoints"]

@@ -26,6 +26,7 @@ STYLES = {
     Verdict.NOT_REACHED: "yellow",
 }
 PACKAGES = ("aws-cdk-lib", "boto3", "pydantic")
+FILE = "assumptions"
 MASK = "*" * 12
 PRIVATE: Any = {"notifications": True, "tags": {"owner", "cost_centre"}}
 """Settings that name persons and addresses."""
@@ -87,7 +88,7 @@ class Report:
         files = {"json": json.dumps(self._content(), indent=2) + "\n", "md": self._markdown()}
         paths = []
         for suffix, text in files.items():
-            path = folder / f"assumptions.{suffix}"
+            path = folder / f"{FILE}.{suffix}"
             path.write_text(self._masked(text), encoding="utf-8")
             paths.append(path)
         return paths

@@ -72,9 +72,6 @@ class Acceptance:
         except KeyboardInterrupt:
             self.interrupted = True
             self.failure = self.failure or "interrupted while taking down"
-        except Exception as error:
-            self.failure = self.failure or f"taking down failed: {error}"
-            self.teardown.problems.append(str(error) or repr(error))
 
     def _look_what_is_left(self) -> None:
         try:

@@ -32,23 +32,24 @@ class Teardown:
     _ours: set[str] = field(default_factory=set)
 
     def run(self) -> None:
-        """Destroy the stacks, then stop and remove what is not theirs."""
-        settings = self.application.settings
-        self._ours |= _physical_ids(settings)
-        # First of all: they cost by the minute, whatever becomes of the stacks.
-        self._remove(each for each in find(settings) if each.kind.startswith("running "))
-        if existing_stacks(settings):
-            with self.application.steps.step("wait for the stacks") as say:
-                _settle(settings, say)
-            self._destroy()
-        with self.application.steps.step("sweep"):
-            # Only now: with stacks, what they use would be found, too.
-            self._remove(find(settings) if not existing_stacks(settings) else ())
+        """Destroy the stacks, and stop and remove what is not theirs.
+
+        A step that fails is a problem, and no reason to leave out those after it.
+        """
+        for step in (self._remember, self._stop_jobs, self._settle, self._destroy, self._sweep):
+            try:
+                step()
+            except Exception as error:
+                self.problems.append(str(error) or repr(error))
+
+    @property
+    def _settings(self) -> Settings:
+        return self.application.settings
 
     @property
     def commands(self) -> str:
         """Return the commands that remove whatever is left."""
-        name = self.application.settings.environment
+        name = self._settings.environment
         return (
             f"cdk destroy --all -c environment={name}, "
             f"then python -m sweep --environment {name} --delete"
@@ -56,7 +57,7 @@ class Teardown:
 
     def left(self) -> list[str]:
         """Return lines that name what is left, and how to remove it."""
-        settings = self.application.settings
+        settings = self._settings
         if stacks := existing_stacks(settings):
             return [f"stack {name}: {self.commands}" for name in stacks]
         remains = [each for each in find(settings) if each.name not in self.before]
@@ -70,6 +71,34 @@ class Teardown:
             ),
         ]
 
+    def _remember(self) -> None:
+        self._ours |= _physical_ids(self._settings)
+
+    def _stop_jobs(self) -> None:
+        # First of all: they cost by the minute, whatever becomes of the stacks.
+        self._remove(each for each in find(self._settings) if each.kind.startswith("running "))
+
+    def _settle(self) -> None:
+        if existing_stacks(self._settings):
+            with self.application.steps.step("wait for the stacks") as say:
+                settle(self._settings, say)
+
+    def _destroy(self) -> None:
+        if not existing_stacks(self._settings):
+            return
+        try:
+            self.application.destroy()
+        except CdkError as error:
+            # Once more: what failed may have waited for what is gone by now.
+            self.problems.append(str(error))
+            self.application.destroy()
+
+    def _sweep(self) -> None:
+        # What stacks still use would be found, too.
+        if not existing_stacks(self._settings):
+            with self.application.steps.step("sweep"):
+                self._remove(find(self._settings))
+
     def _remove(self, remains: Iterable[Remain]) -> None:
         for remain in remains:
             if remain.name in self.before or remain.remove is None:
@@ -79,18 +108,10 @@ class Teardown:
             except (BotoCoreError, ClientError) as error:
                 self.problems.append(f"{remain.kind} {remain.name}: {error}")
 
-    def _destroy(self) -> None:
-        try:
-            self.application.destroy()
-        except CdkError as error:
-            # Once more: what failed may have waited for what is gone by now.
-            self.problems.append(str(error))
-            self.application.destroy()
-
     def _is_ours(self, name: str) -> bool:
         # Models and the like have generated names, which only their stack tells; what a killed
         # function or a late flush of a log makes again has the name of the environment.
-        return name in self._ours or self.application.settings.resource_prefix in name.lower()
+        return name in self._ours or self._settings.resource_prefix in name.lower()
 
 
 def _physical_ids(settings: Settings) -> set[str]:
@@ -103,7 +124,7 @@ def _physical_ids(settings: Settings) -> set[str]:
     return found
 
 
-def _settle(settings: Settings, say: Say) -> None:
+def settle(settings: Settings, say: Say) -> None:
     """Wait until CloudFormation takes the deletion of every stack."""
     client = boto3.client("cloudformation")
     cancelled: set[str] = set()

@@ -14,6 +14,7 @@ from botocore.exceptions import NoCredentialsError
 import demo.acceptance.command as program
 from demo.__main__ import main
 from demo.application import Application
+from demo.cdk import Cdk, CdkError
 from preflight.finding import Finding, Verdict
 from settings.loader import validate
 
@@ -21,7 +22,7 @@ STACKS: list[dict[str, str]] = []
 
 
 @pytest.fixture(autouse=True)
-def account(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty account that has passed the preflight; nothing can be deployed to it."""
     call = vars(BaseClient)["_make_api_call"]
     STACKS.clear()
@@ -36,8 +37,11 @@ def account(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(BaseClient, "_make_api_call", answer)
     monkeypatch.setattr(program, "preflight", lambda *_: {"all": [Finding(Verdict.OK, "well")]})
-    for step in ("synth", "bootstrap", "deploy", "destroy"):
+    for step in ("bootstrap", "deploy", "destroy"):
         monkeypatch.setattr(Application, step, never)
+    monkeypatch.setattr(Application, "synth", lambda _: None)
+    monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
+    monkeypatch.chdir(tmp_path)
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
@@ -99,7 +103,7 @@ def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> 
 
     account = boto3.client("sts").get_caller_identity()["Account"]
     assert f"Account {account}, us-east-1, AWS." in said
-    assert "stacks Scones-acceptance-*" in said
+    assert "deploys Scones-acceptance-Storage, and others" in said
     assert "an estimate" in said and "2 training jobs, 1 ml.g4dn.xlarge" in said
     assert said.endswith("--yes goes on without asking")
 
@@ -112,6 +116,17 @@ def test_anything_but_yes_is_no(
     monkeypatch.setattr("builtins.input", lambda *_: answer)
 
     assert "not confirmed" in refused(capsys)
+
+
+def test_what_cannot_be_synthesized_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise CdkError("the region does not offer the algorithm")
+
+    monkeypatch.setattr(Application, "synth", fail)
+
+    assert "the region does not offer the algorithm" in refused(capsys, "--yes")
 
 
 def test_no_credentials_are_a_refusal(

@@ -31,7 +31,7 @@ def alarm(name: str, namespace: str = "AWS/SageMaker", **dimensions: str) -> Non
         AlarmName=f"Scones-acceptance-Monitoring-{name}",
         Namespace=namespace,
         MetricName=name,
-        Dimensions=pairs(dimensions),  # type: ignore[arg-type]
+        Dimensions=pairs(dimensions),
         Statistic="Sum",
         Period=60,
         EvaluationPeriods=1,
@@ -69,14 +69,21 @@ def test_ours_with_other_dimensions_refutes(context: Context) -> None:
     )
 
 
-def test_that_of_others_refutes_nothing(context: Context) -> None:
-    alarm("Invocations", EndpointName="scones-acceptance")
-    write("Invocations", EndpointName="of-somebody-else")
+@pytest.mark.parametrize(
+    "of_others",
+    [
+        {"EndpointName": "others", "VariantName": "AllTraffic"},
+        {"EndpointName": "others", "VariantName": "AllTraffic", "EndpointConfigName": "others"},
+        {"EndpointName": "others"},
+    ],
+)
+def test_that_of_others_refutes_nothing(of_others: dict[str, str], context: Context) -> None:
+    alarm("Invocations", **ENDPOINT)
+    write("Invocations", **of_others)
 
-    finding = found(OF_SAGEMAKER, context)
-
-    assert finding == Finding(
-        Verdict.NOT_SHOWN, "0 of 1 are listed; nothing wrote: Invocations by EndpointName (1)"
+    assert found(OF_SAGEMAKER, context) == Finding(
+        Verdict.NOT_SHOWN,
+        "0 of 1 are listed; nothing wrote: Invocations by EndpointName, VariantName (1)",
     )
 
 

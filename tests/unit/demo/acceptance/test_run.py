@@ -46,7 +46,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setattr(teardown, "existing_stacks", lambda _: list(fake.stacks))
     monkeypatch.setattr(teardown, "find", lambda _: list(fake.remains))
     monkeypatch.setattr(teardown, "listed", lambda: fake.listed)
-    monkeypatch.setattr(teardown, "_settle", lambda *_: None)
+    monkeypatch.setattr(teardown, "settle", lambda *_: None)
     monkeypatch.setattr(teardown, "_physical_ids", lambda _: {"model-of-a-stack"})
     monkeypatch.setattr(Context, "transforms", lambda _: None)
     monkeypatch.setattr(Context, "other_job", lambda *_: fake.calls.append("train"))
@@ -179,15 +179,29 @@ def test_a_destroy_that_fails_once_is_tried_again_and_not_hidden(cloud: Cloud) -
     assert acceptance.rows[-1].finding == Finding(Verdict.REFUTED, "a bucket is not empty")
 
 
-def test_a_destroy_that_fails_again_is_a_failure(cloud: Cloud) -> None:
+def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud) -> None:
     def destroy() -> None:
         raise CdkError("a bucket is not empty")
 
     cloud.destroy = destroy
+    cloud.remain("running training job", "job")
     acceptance = run(check())
 
-    assert acceptance.failure == "taking down failed: a bucket is not empty"
     assert len(acceptance.left) == 1
+    assert acceptance.rows[-1].finding.seen.endswith("a bucket is not empty; a bucket is not empty")
+    assert cloud.remains == []
+
+
+def test_what_cannot_be_listed_does_not_keep_the_stacks(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a model went while it was looked at")
+
+    monkeypatch.setattr(teardown, "find", fail)
+    run(check())
+
+    assert cloud.calls[-1] == "destroy"
 
 
 def test_jobs_are_stopped_before_the_stacks_go_and_logs_removed_after(cloud: Cloud) -> None:
