@@ -1,5 +1,6 @@
 """JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
 
+from stacks.constructs.batch.bulk_expressions import MAX_QUOTE
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
 from stacks.constructs.workflow.workflow_expressions import message
@@ -31,12 +32,13 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
             $hash(($isEvent ? $bucket & "/" & $key & " " & $sequencer : ""), "SHA-256"), 0, 32
           );
           $isEvent != true
-            ? {{"problem": "the input is " & $substring($string($states.input), 0, 300)
+            ? {{"problem": "the input is " & $substring($string($states.input), 0, {MAX_QUOTE})
                 & '; expected what S3 says of a manifest, {{"bucket": {{"name": "{data_bucket}"}}, '
                 & '"object": {{"key": "{INPUT}/....json"}}}}. A manifest that is put below '
                 & $manifests & " starts an execution by itself"}}
           : $substring($uri, 0, $length($manifests)) != $manifests
-            ? {{"problem": $uri & " is not below " & $manifests & ", where manifests have to be"}}
+            ? {{"problem": $substring($uri, 0, {MAX_QUOTE}) & " is not below " & $manifests
+                & ", where manifests have to be"}}
           : {{
               "bucket": $bucket,
               "key": $key,
@@ -77,7 +79,6 @@ AS_BEFORE = "{% $states.input %}"
 
 # Errors of the state that leave no doubt that there is a job.
 _THERE_IS_A_JOB = ("States.TaskFailed", "States.Timeout", "SageMaker.ResourceInUseException")
-
 
 _NOW = "$toMillis($states.context.State.EnteredTime)"
 

@@ -91,14 +91,20 @@ def test_an_input_that_is_no_event_is_refused_in_words(given: Any) -> None:
 
 @pytest.mark.parametrize(
     ("bucket", "key"),
-    [("elsewhere", "batch/input/one.json"), ("data", "one.json"), ("data", "batch/input2/one")],
+    [
+        ("elsewhere", "batch/input/one.json"),
+        ("data", "one.json"),
+        ("data", "batch/input2/one"),
+        ("data", "x" * 50_000),
+    ],
+    ids=lambda value: value[:20],
 )
 def test_a_manifest_elsewhere_is_refused_in_words(bucket: str, key: str) -> None:
     made = read_input({"bucket": {"name": bucket}, "object": {"key": key}})
 
     assert made == {
-        "problem": f"s3://{bucket}/{key} is not below s3://data/batch/input/, where manifests "
-        "have to be"
+        "problem": f"{f's3://{bucket}/{key}':.1024} is not below s3://data/batch/input/, where "
+        "manifests have to be"
     }
 
 
