@@ -1,5 +1,6 @@
 """Fixtures of the tests that run against the local cloud."""
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.launcher import LocalCloud, free_port
+from tests.infrastructure.synthesis import STACKS
 from tests.local.deployment import Deployment
 from tests.local.inbox import Inbox, Messages
 from tests.local.localcloud.roles import create_role, statement
@@ -25,12 +27,14 @@ LIFE = (
     "test_redeployment",
     "test_environments",
     "test_batch_transform",
+    "test_iam_calls",
     "test_variants",
     "test_end_of_life",
 )
 """The modules that share `deployment`, in the order in which they run, after all others.
 
 Each leaves it as it found it, except the last two: one changes its settings, one destroys it.
+test_iam_calls is the last that leaves it so: it judges what the roles did in the tests before.
 The drift detector is first, while what was captured is what its test sends: captures are written
 some time after the calls, so that those of a test before it would come in among its own.
 """
@@ -80,6 +84,22 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         yield Deployment.deploy(cloud, folder)
+
+
+@pytest.fixture(scope="module")
+def resources(deployment: Deployment) -> dict[str, dict[str, str]]:
+    """Type -> "Stack/LogicalId" without the hash -> physical name, of all that is deployed."""
+    cloudformation = deployment.cloud.client("cloudformation")
+    found: dict[str, dict[str, str]] = {}
+    for stack in STACKS:
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(
+            StackName=deployment.settings.stack_name(stack)
+        )
+        for each in (summary for page in pages for summary in page["StackResourceSummaries"]):
+            name = re.sub(r"[0-9A-F]{8}$", "", each["LogicalResourceId"])
+            of_type = found.setdefault(each["ResourceType"], {})
+            of_type[f"{stack}/{name}"] = each["PhysicalResourceId"]
+    return found
 
 
 @pytest.fixture(scope="session")

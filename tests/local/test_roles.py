@@ -4,7 +4,6 @@ The calls are near misses: what another role of the application may do, or the s
 resource next to its own.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,6 @@ from botocore.exceptions import ClientError
 from localcloud.environment import REGION
 from tests.local.deployment import ACCOUNT, Deployment
 from tests.local.localcloud.roles import client_as, denial
-
-STACKS = ("Storage", "Training", "Inference", "Workflow", "Batch", "Monitoring")
 
 
 @dataclass(frozen=True)
@@ -154,22 +151,6 @@ FORBIDDEN = {
     "Workflow/SerializeImageRole": writing("DataBucket", "datasets/one.png"),
 }
 """A call of each role, named by its stack and its logical id without the hash."""
-
-
-@pytest.fixture(scope="module")
-def resources(deployment: Deployment) -> dict[str, dict[str, str]]:
-    """Type -> name in the tables above -> physical name, of all that is deployed."""
-    cloudformation = deployment.cloud.client("cloudformation")
-    found: dict[str, dict[str, str]] = {}
-    for stack in STACKS:
-        pages = cloudformation.get_paginator("list_stack_resources").paginate(
-            StackName=deployment.settings.stack_name(stack)
-        )
-        for each in (summary for page in pages for summary in page["StackResourceSummaries"]):
-            name = re.sub(r"[0-9A-F]{8}$", "", each["LogicalResourceId"])
-            of_type = found.setdefault(each["ResourceType"], {})
-            of_type[f"{stack}/{name}"] = each["PhysicalResourceId"]
-    return found
 
 
 def test_each_deployed_role_has_a_row(resources: dict[str, dict[str, str]]) -> None:
