@@ -5,7 +5,6 @@ nothing catches an expression that fails: the execution ends, and its work is lo
 the local cloud has to agree.
 """
 
-import json
 import pkgutil
 import re
 import time
@@ -27,7 +26,8 @@ from tests.infrastructure.state_machines.engines import (
 from tests.infrastructure.state_machines.inputs import MAX_CAUSE, MAX_ERROR, starts
 from tests.infrastructure.state_machines.walk import Evaluation, Walk
 
-Evaluations = dict[str, list[Evaluation]]  # by state machine
+# By state machine, and in it by path and question.
+Evaluations = dict[str, dict[tuple[str, str], Evaluation]]
 
 MAX_MESSAGE = 262_144  # bytes
 
@@ -37,35 +37,18 @@ NO_STATES: dict[str, Json] = {"input": {}, "context": {}}
 @pytest.fixture(scope="module")
 def jsonata() -> Iterator[Engine]:
     with reference() as engine:
-        yield remembering(engine)
-
-
-def remembering(engine: Engine) -> Engine:
-    """Return the engine that is asked once: many state machines have the same expressions."""
-    known: dict[str, Json | QueryEvaluationError] = {}
-
-    def evaluate(expression: str, states: dict[str, Json], variables: dict[str, Json]) -> Json:
-        question = json.dumps([expression, states, variables])
-        if question not in known:
-            try:
-                known[question] = engine(expression, states, variables)
-            except QueryEvaluationError as error:
-                known[question] = error
-        if isinstance(known[question], QueryEvaluationError):
-            raise known[question]
-        return known[question]
-
-    return evaluate
+        yield engine
 
 
 @pytest.fixture(scope="module")
 def evaluations(jsonata: Engine) -> Evaluations:
     found: Evaluations = {}
+    answers: dict[str, tuple[Json, str]] = {}
     for machine in state_machines():
         if list(expressions(machine.definition)):
-            walk = Walk(machine.definition, jsonata)
+            walk = Walk(machine.definition, jsonata, answers)
             walk.run(starts(machine.logical_id))
-            found[str(machine)] = list(walk.evaluations.values())
+            found[str(machine)] = walk.evaluations
     return found
 
 
@@ -80,14 +63,14 @@ def local_cloud() -> Iterator[Engine]:
         patch.setattr(clock, "current_milli_time", lambda: round(time.thread_time() * 1000))
         jsonata_parsing.repair()
         jsonata_text.repair()
-        yield remembering(emulator)
+        yield emulator
 
 
 def test_every_expression_is_evaluated(evaluations: Evaluations) -> None:
     definitions = {str(machine): machine.definition for machine in state_machines()}
 
     missing = {
-        name: set(dict(expressions(definitions[name]))) - {each.path for each in found}
+        name: set(dict(expressions(definitions[name]))) - {path for path, _ in found}
         for name, found in evaluations.items()
     }
 
@@ -99,7 +82,7 @@ def test_no_input_makes_an_expression_fail(evaluations: Evaluations) -> None:
     failures = {
         f"{name} {each}": each.error
         for name, found in evaluations.items()
-        for each in found
+        for each in found.values()
         if each.error
     }
 
@@ -130,23 +113,28 @@ def test_services_take_what_they_are_sent(evaluations: Evaluations) -> None:
         "Error": rf"(?s).{{0,{MAX_ERROR}}}",
     }
     sent = [
-        (f"{name} {each}", form, each.value)
-        for name, found in evaluations.items()
-        for each in found
+        (form, each)
+        for found in evaluations.values()
+        for each in found.values()
         if (form := forms.get(each.path.rpartition("/")[2])) and not each.error
     ]
 
     assert sent
-    assert [each for each in sent if not re.fullmatch(each[1], each[2])] == []
-    assert max(len(value.encode(errors="surrogatepass")) for _, _, value in sent) <= MAX_MESSAGE
+    assert [str(each) for form, each in sent if not re.fullmatch(form, each.value)] == []
+    sizes = [len(each.value.encode(errors="surrogatepass")) for _, each in sent]
+    assert max(sizes) <= MAX_MESSAGE
 
 
 def test_the_local_cloud_agrees(evaluations: Evaluations, local_cloud: Engine) -> None:
-    differences = [
-        (f"{name} {each}", each.value, value)
-        for name, found in evaluations.items()
-        for each in found
+    once = {
+        question: each
+        for found in evaluations.values()
+        for (_, question), each in found.items()
         if not each.error
+    }
+    differences = [
+        (str(each), each.value, value)
+        for each in once.values()
         for value in [value_of(local_cloud, each)]
         if not is_same(each.value, value)
     ]

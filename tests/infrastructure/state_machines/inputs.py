@@ -56,7 +56,7 @@ UNKNOWN = (
     "Returned payload: "
 )
 
-# Of any task. The first three are what a task ends in most: see walk.THOROUGH.
+# Of any task; the first is what most inputs of a task meet: see walk.THOROUGH.
 ERRORS = [
     function_error("RuntimeError"),
     text_error("Lambda.TooManyRequestsException", "Rate Exceeded. (Service: Lambda, Status: 429)"),
@@ -129,7 +129,7 @@ def of_function(*payloads: Json, errors: tuple[str, ...] = ()) -> Ends:
         }
         for payload in payloads
     ]
-    return results, [*ERRORS[:3], *(function_error(name) for name in errors), *ERRORS[3:]]
+    return results, [*ERRORS[:1], *(function_error(name) for name in errors), *ERRORS[1:]]
 
 
 # --- tasks ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tests.infrastructure.state_machines.engines import Engine, Json, QueryEvaluationError, States
 from tests.infrastructure.state_machines.inputs import CONTEXT, LISTED, MAP_ERRORS, MAP_RUN, ends
 
-# So many of the inputs that reach a task meet each of its ends; all others meet some.
+# So many of the inputs that reach a task meet each of its ends; all others the first of each kind.
 THOROUGH = 2
 
 # Items that a Map's results are made of at a time; messages name as many.
@@ -70,7 +70,10 @@ class Walk:
 
     definition: dict[str, Any]
     engine: Engine
-    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    answers: dict[str, tuple[Json, str]] = field(default_factory=dict)
+    """Values and errors by question, which other walks may have had, too."""
+    evaluations: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
+    """By path and question."""
     left: dict[tuple[str, str], list[Exit]] = field(default_factory=dict)
     visits: Counter[str] = field(default_factory=Counter)
     listed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -141,7 +144,7 @@ class Walk:
         )
         results, errors = ends(state["Resource"], arguments)
         if self.visits[path] > THOROUGH:
-            results, errors = results[:1], errors[:3]
+            results, errors = results[:1], errors[:1]
         for result in results:
             states = self._states(situation, result=result)
             default = situation._replace(input=result)
@@ -282,25 +285,20 @@ class Walk:
     def _evaluate(
         self, expression: str, states: States, variables: dict[str, Json], path: str
     ) -> Json:
-        key = json.dumps([path, states, variables], sort_keys=True)
-        if key not in self.evaluations:
-            self.evaluations[key] = self._evaluation(expression, states, variables, path)
-        evaluation = self.evaluations[key]
-        if evaluation.error:
-            raise QueryEvaluationError(evaluation.error)
-        return evaluation.value
-
-    def _evaluation(
-        self, expression: str, states: States, variables: dict[str, Json], path: str
-    ) -> Evaluation:
-        try:
-            value, error = self.engine(expression, states, variables), ""
-        except QueryEvaluationError as raised:
-            value, error = None, str(raised)
-        expected = TYPES.get(path.rpartition("/")[2], object)
-        if not error and not isinstance(value, expected):
+        question = json.dumps([expression, states, variables])
+        if question not in self.answers:
+            try:
+                self.answers[question] = self.engine(expression, states, variables), ""
+            except QueryEvaluationError as raised:
+                self.answers[question] = None, str(raised)
+        value, error = self.answers[question]
+        if not error and not isinstance(value, TYPES.get(path.rpartition("/")[2], object)):
             error = f"a value of type {type(value).__name__}"
-        return Evaluation(path, expression, states, variables, value, error)
+        evaluation = Evaluation(path, expression, states, variables, value, error)
+        self.evaluations[path, question] = evaluation
+        if error:
+            raise QueryEvaluationError(error)
+        return value
 
 
 def _is_caught(error: str, name: str) -> bool:
