@@ -70,7 +70,7 @@ def test_the_longest_keys_have_a_result_for_each_image(
         deployment.image(key) for key in keys
     ]
     (message,) = messages(1)
-    assert "... and 157 more" in message["Message"]
+    assert "The rest does not fit.\n\nAll results are in " in message["Message"]
 
 
 def test_a_stopped_execution_is_told_of_once(deployment: Deployment, messages: Messages) -> None:

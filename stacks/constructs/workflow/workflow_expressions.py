@@ -37,11 +37,13 @@ _LISTING = f"""
     }};
     $summary := $counts.accepted & " accepted, " & $counts.rejected & " rejected, "
       & $counts.failed & " failed of " & $counts.images & " images.\\n";
-    $text := $substring($summary
+    $whole := $summary
       & $listing("Rejected, to be looked at by a person:", "rejected",
           function($one) {{ $one.body.reason }})
       & $listing("Failed:", "failed",
-          function($one) {{ $one.error & ": " & $one.cause }}), 0, {MAX_TEXT});
+          function($one) {{ $one.error & ": " & $one.cause }});
+    $text := $length($whole) <= {MAX_TEXT} ? $whole
+      : $substring($whole, 0, {MAX_TEXT}) & " ...\\n\\nThe rest does not fit.\\n";
 """
 
 THIS_EXECUTION = "$states.context.Execution.Id"

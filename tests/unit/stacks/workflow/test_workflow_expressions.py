@@ -61,7 +61,10 @@ def test_the_longest_message_is_one_that_sns_takes(key: str) -> None:
         assert len(evaluate(message, states).encode()) <= 262_144
 
 
-def test_the_longest_list_is_no_longer_than_a_cause_may_be() -> None:
+def test_a_list_that_is_too_long_as_a_cause_says_that_it_is_cut() -> None:
     states = states_with(20, key="x" * 3000)
 
-    assert len(evaluate(expressions.MESSAGE_FOR_CAUSE, states)) == expressions.MAX_TEXT < 32_768
+    cause = evaluate(expressions.MESSAGE_FOR_CAUSE, states)
+
+    assert expressions.MAX_TEXT < len(cause) <= 32_768
+    assert cause.endswith("xxx ...\n\nThe rest does not fit.\n")
