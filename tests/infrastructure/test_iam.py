@@ -24,6 +24,7 @@ EVERYTHING = validate(
 ACCOUNTS = {
     "dev": Account(configuration("dev")),
     "prod": Account(configuration("prod")),
+    "minimal": Account(configuration("minimal")),
     "everything": Account(EVERYTHING),
     "china": Account(EVERYTHING, region="cn-north-1"),
 }

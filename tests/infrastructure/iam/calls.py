@@ -86,6 +86,8 @@ class Table:
         self.captures = arn("Storage/CaptureBucket")
         self.dataset = f"datasets/{DIGEST}"
         self.model = f"{self.artifacts}/models/{self.environment}-{DIGEST}/output/model.tar.gz"
+        if given := self.settings.training.model_data_url:
+            self.model = account.format_arn(f"s3:::{given.removeprefix('s3://')}")
         self.topic = arn("Workflow/Notifications")
         self.endpoint = self._regional(f"sagemaker:endpoint/{self.settings.endpoint_name}")
         self.model_name = self._regional(f"ssm:parameter{self.settings.model_name_parameter}")
@@ -112,7 +114,10 @@ class Table:
     def training(self) -> Iterator[Call]:
         """The training job, and the custom resource that starts it and waits for it."""
         role, training = "Training/TrainingJobJobRole", self.settings.training
-        yield from self._sagemaker(role, "/aws/sagemaker/TrainingJobs")
+        if training.model_data_url:
+            return
+        yield from self._sagemaker(role)
+        yield from self._sagemaker_logs(role, "/aws/sagemaker/TrainingJobs")
         yield from _rows(
             role,
             SAGEMAKER_ROLES,
@@ -184,8 +189,8 @@ class Table:
     def inference(self) -> Iterator[Call]:
         """The model's role, which endpoint and transform jobs work with."""
         role = "Inference/ImageEndpointModelRole"
-        endpoint_logs = f"/aws/sagemaker/Endpoints/{self.settings.endpoint_name}"
-        yield from self._sagemaker(role, endpoint_logs, "/aws/sagemaker/TransformJobs")
+        yield from self._sagemaker(role)
+        yield from self._sagemaker_logs(role, "/aws/sagemaker/TransformJobs")
         yield from _rows(
             role,
             CREATE_MODEL,
@@ -195,16 +200,17 @@ class Table:
             ("s3:ListBucket", self.data, {"s3:prefix": f"batch/output/{DIGEST}/manifest.json"}),
             ("s3:PutObject", f"{self.data}/batch/output/{DIGEST}/raw/some/picture.png.out"),
         )
-        if self.settings.capture.enabled:
-            yield from _rows(role, CREATE_MODEL, ("s3:PutObject", self._capture()))
-        if self.settings.endpoint.update_policy.rollback_on_alarms:
+        endpoint = self.settings.endpoint
+        if endpoint.enabled:
+            logs = f"/aws/sagemaker/Endpoints/{self.settings.endpoint_name}"
+            yield from self._sagemaker_logs(role, logs)
+            if self.settings.capture.enabled:
+                yield from _rows(role, CREATE_MODEL, ("s3:PutObject", self._capture()))
+        if endpoint.enabled and endpoint.update_policy.rollback_on_alarms:
             # Denials name alarm:*, which only a pattern for all names matches.
             alarms = self._regional("cloudwatch:alarm:").removesuffix("/")
             yield from _rows(role, ROLLBACK, ("cloudwatch:DescribeAlarms", f"{alarms}any"))
-        types = (
-            self.settings.endpoint.instance_type,
-            self.settings.batch_transform.instance_type,
-        )
+        types = (endpoint.instance_type, self.settings.batch_transform.instance_type)
         for instance_type in types if self.key else ():
             yield from self._volumes(role, instance_type)
 
@@ -281,6 +287,8 @@ class Table:
         yield from self._event_target(machine)
 
     def _bulk(self) -> Iterator[Call]:
+        if not self.settings.endpoint.enabled:
+            return
         results = f"{self.artifacts}/bulk/{DIGEST}"
         classify, summarize = (
             f"Batch/BulkClassification{name}" for name in ("ClassifyBatch", "SummarizeBulk")
@@ -330,6 +338,8 @@ class Table:
 
     def monitoring(self) -> Iterator[Call]:
         """Baseline and drift detector."""
+        if not self.settings.detects_drift:
+            return
         namespace = {"cloudwatch:namespace": f"Scones/{self.settings.environment}"}
         baseline = "Monitoring/ModelBaselineOnEvent"
         yield from self._function(f"{baseline}Role", f"{baseline}Logs")
@@ -367,15 +377,16 @@ class Table:
 
     def services(self) -> Iterator[Call]:
         """What services do in their own name, by the policies of functions, topic and key."""
-        yield from _rows(
-            "events.amazonaws.com",
-            f"{DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html",
-            (
-                "lambda:InvokeFunction",
-                self.account.arn("Monitoring/DriftDetectorFunction"),
-                {"aws:SourceArn": self.account.arn("Monitoring/DriftDetectorSchedule")},
-            ),
-        )
+        if self.settings.detects_drift:
+            yield from _rows(
+                "events.amazonaws.com",
+                f"{DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html",
+                (
+                    "lambda:InvokeFunction",
+                    self.account.arn("Monitoring/DriftDetectorFunction"),
+                    {"aws:SourceArn": self.account.arn("Monitoring/DriftDetectorSchedule")},
+                ),
+            )
         if self.key:
             source = {"aws:SourceAccount": ACCOUNT}
             yield from _rows(
@@ -424,29 +435,32 @@ class Table:
         called = self.account.arn(function)
         yield from _rows(role, FRAMEWORK, ("lambda:InvokeFunction lambda:GetFunction", called))
 
-    def _sagemaker(self, role: str, *log_groups: str) -> Iterator[Call]:
+    def _sagemaker(self, role: str) -> Iterator[Call]:
         yield from self._trusted(role, "sagemaker")
-        image = self._image()
         yield from _rows(
             role,
             SAGEMAKER_ROLES,
             ("ecr:GetAuthorizationToken", "*"),
-            ("ecr:BatchCheckLayerAvailability ecr:GetDownloadUrlForLayer ecr:BatchGetImage", image),
+            (
+                "ecr:BatchCheckLayerAvailability ecr:GetDownloadUrlForLayer ecr:BatchGetImage",
+                self._image(),
+            ),
             ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/SageMaker"}),
         )
-        for name in log_groups:
-            # The reference has the first two actions on the group; denials name a stream without a
-            # name: https://github.com/elastic/apm-aws-lambda/issues/526
-            group = self._regional(f"logs:log-group:{name}")
-            kind = "/".join(name.split("/")[:4])
-            yield from _rows(
-                role,
-                SAGEMAKER_ROLES,
-                ("logs:CreateLogGroup logs:DescribeLogStreams", group),
-                ("logs:CreateLogGroup logs:DescribeLogStreams", f"{group}:log-stream:"),
-                ("logs:CreateLogStream logs:PutLogEvents", f"{group}:log-stream:job/algo-1"),
-                ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": kind}),
-            )
+
+    def _sagemaker_logs(self, role: str, name: str) -> Iterator[Call]:
+        # The reference has the first two actions on the group; denials name a stream without a
+        # name: https://github.com/elastic/apm-aws-lambda/issues/526
+        group = self._regional(f"logs:log-group:{name}")
+        kind = "/".join(name.split("/")[:4])
+        yield from _rows(
+            role,
+            SAGEMAKER_ROLES,
+            ("logs:CreateLogGroup logs:DescribeLogStreams", group),
+            ("logs:CreateLogGroup logs:DescribeLogStreams", f"{group}:log-stream:"),
+            ("logs:CreateLogStream logs:PutLogEvents", f"{group}:log-stream:job/algo-1"),
+            ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": kind}),
+        )
 
     def _volumes(self, role: str, instance_type: str) -> Iterator[Call]:
         if self.key and not has_local_storage(instance_type):
