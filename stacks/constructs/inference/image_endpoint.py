@@ -58,11 +58,7 @@ class ImageEndpoint(Construct):
             "ModelRole",
             image=image,
             log_group_names=[
-                *(
-                    [f"/aws/sagemaker/Endpoints/{settings.endpoint_name}"]
-                    if settings.endpoint.enabled
-                    else []
-                ),
+                f"/aws/sagemaker/Endpoints/{settings.endpoint_name}",
                 "/aws/sagemaker/TransformJobs",
             ],
         )
@@ -73,7 +69,7 @@ class ImageEndpoint(Construct):
             why_wildcard="Each training job has a folder of its own below models/.",
         )
         allow_volumes(role, key_of_volumes)
-        if settings.endpoint.enabled and settings.capture.enabled:
+        if settings.capture.enabled:
             allow(
                 role,
                 "s3:PutObject",
