@@ -48,12 +48,13 @@ STATUS_OF_ERROR = {
     "ImageTruncated": 422,
 }
 
-# The most bytes that a text takes in JSON: two for a character that is escaped by a backslash, six
-# for any other that is not printable ASCII.
+# The most bytes that a text takes in JSON: two for a character that is escaped by a backslash or
+# has two in UTF-8, six for any other that is not printable ASCII.
 _BYTES = r"""
     $bytes := function($text) {(
       $without := function($some) { $length($replace($text, $some, "")) };
-      2 * $length($text) - $without(/["\x5c\n\r\t]/) + 5 * $without(/[ -~\n\r\t]/)
+      2 * $length($text) - $without(/["\x5c\n\r\t\u0080-\u07ff]/)
+        + 5 * $without(/[ -~\n\r\t\u0080-\u07ff]/)
     )};
 """
 # Cuts a text off where it would take more bytes.

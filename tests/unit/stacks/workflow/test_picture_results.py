@@ -18,6 +18,7 @@ LONGEST_KEYS = {
     "ASCII": "k" * 1024,
     "escaped": '"' * 1024,
     "control": "\x01" * 1024,
+    "two bytes": "\u00fc" * 512,
     "three bytes": "\u20ac" * 341,
     "four bytes": "\U0001f600" * 256,
 }
@@ -157,8 +158,11 @@ def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 20, 100])
-def test_ordinary_keys_leave_room_for_all_images(classes: int) -> None:
-    images = [{"s3_bucket": BUCKET, "s3_key": "k" * 55}] * results.MAX_IMAGES
+@pytest.mark.parametrize(
+    ("bucket", "key"), [(BUCKET, "k" * 55), (BUCKET[:45], "F\u00fc\u00dfe/" * 11)]
+)
+def test_ordinary_keys_leave_room_for_all_images(bucket: str, key: str, classes: int) -> None:
+    images = [{"s3_bucket": bucket, "s3_key": key}] * results.MAX_IMAGES
 
     assert read({"images": images}, classes=classes) == {"images": images}
 
