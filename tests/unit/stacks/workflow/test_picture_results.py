@@ -1,6 +1,7 @@
 """What becomes of a picture, and that the results of all fit into a state of the execution."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -193,18 +194,16 @@ def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) ->
 
 def most_accepted(image: dict[str, str], classes: int) -> int:
     """Return how many images like this an execution takes; one more is refused in words."""
-    low, high = 1, results.MAX_IMAGES
-    while high - low > 1:
-        middle = (low + high) // 2
-        if "images" in read({"images": [image] * middle}, classes=classes):
-            low = middle
-        else:
-            high = middle
-    problem = read({"images": [image] * high}, classes=classes)["problem"]
-    assert problem.startswith(f"{high} images with these buckets and keys; ")
-    assert "262144" in problem
+    problem = read({"images": [image] * results.MAX_IMAGES}, classes=classes)["problem"]
+    assert problem.startswith(f"{results.MAX_IMAGES} images with these buckets and keys; ")
     assert "python -m classify" in problem
-    return low
+    needed, limit = map(int, re.findall(r"(\d+)(?: bytes|:)", problem))
+    assert limit == 262_144
+    of_each = (needed - results.ENVELOPE_BYTES) // results.MAX_IMAGES
+    most = (limit - results.ENVELOPE_BYTES) // of_each
+    assert "images" in read({"images": [image] * most}, classes=classes)
+    assert "problem" in read({"images": [image] * (most + 1)}, classes=classes)
+    return most
 
 
 @pytest.mark.parametrize("fill", FILLS)
