@@ -12,8 +12,8 @@ import pytest
 from settings.loader import validate
 from tests.infrastructure.iam.account import Account
 from tests.infrastructure.iam.calls import Call, calls
-from tests.infrastructure.iam.forbidden import forbidden
-from tests.infrastructure.iam.judging import Judged, grants, judge_all, split
+from tests.infrastructure.iam.forbidden import forbidden, unencrypted
+from tests.infrastructure.iam.judging import Judged, grants, judge_all, policy_of, split
 from tests.infrastructure.iam.reasons import ALLOWED_NEVERTHELESS, UNUSED, covered
 from tests.infrastructure.synthesis import COMPREHENSIVE, configuration
 
@@ -80,6 +80,7 @@ def judged(tables: dict[str, list[Call]], denials: list[Call]) -> dict[str, Judg
         {
             **{name: (account, tables[name]) for name, account in ACCOUNTS.items()},
             "forbidden": (ACCOUNT, denials),
+            "unencrypted": (ACCOUNT, unencrypted(ACCOUNT, table)),
             "widened": (widened(ACCOUNT), [*of(WIDENED, table), *of(WIDENED, denials)]),
             "diminished": (diminished(ACCOUNT), table),
         }
@@ -123,6 +124,16 @@ def test_forbidden_calls_are_denied_or_say_why(
     assert denied - expected == set()
     counts = Counter(call.holder for call in denied)
     assert min(counts[role] for role in ACCOUNT.identity_policies) >= MIN_FORBIDDEN
+
+
+def test_nothing_is_allowed_without_tls(judged: dict[str, Judged]) -> None:
+    answers = judged["unencrypted"].answers
+
+    assert {policy_of(call.resource) for call in answers} == {
+        *ACCOUNT.arns("AWS::S3::Bucket").values(),
+        *ACCOUNT.arns("AWS::SNS::Topic").values(),
+    }
+    assert [call for call, answer in answers.items() if answer.allowed] == []
 
 
 def test_every_reason_is_about_something_that_is_there(

@@ -74,7 +74,7 @@ def calls(account: Account) -> list[Call]:
 
 
 class Table:
-    """The rows by stack."""
+    """The rows of one account, by stack."""
 
     def __init__(self, account: Account) -> None:
         """Name what several rows are about."""
@@ -97,7 +97,7 @@ class Table:
     # --- stacks ----------------------------------------------------------------------------------
 
     def storage(self) -> Iterator[Call]:
-        """CDK's handler, which empties the buckets before they are deleted."""
+        """Yield what CDK's handler does to empty the buckets before they are deleted."""
         if self.settings.retention.removal == "retain":
             return
         role = "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole"
@@ -112,7 +112,7 @@ class Table:
             )
 
     def training(self) -> Iterator[Call]:
-        """The training job, and the custom resource that starts it and waits for it."""
+        """Yield the calls of the training job, and of what starts it and waits for it."""
         role, training = "Training/TrainingJobJobRole", self.settings.training
         if training.model_data_url:
             return
@@ -187,7 +187,7 @@ class Table:
             )
 
     def inference(self) -> Iterator[Call]:
-        """The model's role, which endpoint and transform jobs work with."""
+        """Yield the calls of the model's role, which endpoint and transform jobs work with."""
         role = "Inference/ImageEndpointModelRole"
         yield from self._sagemaker(role)
         yield from self._sagemaker_logs(role, "/aws/sagemaker/TransformJobs")
@@ -215,7 +215,7 @@ class Table:
             yield from self._volumes(role, instance_type)
 
     def workflow(self) -> Iterator[Call]:
-        """The three functions, their state machine, and the notices."""
+        """Yield the calls of the three functions, their state machine, and the notices."""
         for name in ("SerializeImage", "ClassifyImage"):
             yield from self._function(f"Workflow/{name}Role", f"Workflow/{name}Logs")
             yield from _rows(
@@ -240,7 +240,7 @@ class Table:
         yield from self._notice("Workflow/NoticeOfAlarm")
 
     def batch(self) -> Iterator[Call]:
-        """Batch transform and bulk classification."""
+        """Yield the calls of batch transform and bulk classification."""
         yield from self._transform()
         yield from self._bulk()
         yield from self._notice("Batch/NoticeOfDeadExecution")
@@ -337,7 +337,7 @@ class Table:
             yield from _rows(f"{machine}Role", DISTRIBUTED_MAP, ("states:RedriveExecution", child))
 
     def monitoring(self) -> Iterator[Call]:
-        """Baseline and drift detector."""
+        """Yield the calls of baseline and drift detector."""
         if not self.settings.detects_drift:
             return
         namespace = {"cloudwatch:namespace": f"Scones/{self.settings.environment}"}
@@ -376,7 +376,7 @@ class Table:
         )
 
     def services(self) -> Iterator[Call]:
-        """What services do in their own name, by the policies of functions, topic and key."""
+        """Yield what services do in their own name."""
         if self.settings.detects_drift:
             yield from _rows(
                 "events.amazonaws.com",
@@ -397,7 +397,7 @@ class Table:
             )
 
     def key_uses(self, made: list[Call]) -> Iterator[Call]:
-        """What S3 and SNS ask of the key for whoever reads, writes and publishes."""
+        """Yield what S3 and SNS ask of the key for whoever reads, writes and publishes."""
         needs = {
             "s3:GetObject": ("kms:Decrypt", "s3", KMS_OF_S3),
             "s3:PutObject": ("kms:GenerateDataKey", "s3", KMS_OF_S3),
@@ -428,7 +428,7 @@ class Table:
         yield from _rows(role, LAMBDA_LOGS, ("logs:CreateLogStream logs:PutLogEvents", stream))
 
     def _framework(self, function: str, construct: str) -> Iterator[Call]:
-        """CDK's function that calls one of ours for CloudFormation."""
+        """Yield the calls of CDK's function that calls one of ours for CloudFormation."""
         stack, _, _ = function.partition("/")
         role = f"{function}FrameworkRole"
         yield from self._function(role, f"{stack}/{construct}ProviderLogs")
@@ -468,7 +468,7 @@ class Table:
             yield from _rows(role, KMS_OF_VOLUMES, ("kms:CreateGrant", self.key, grant))
 
     def _state_machine(self, machine: str, *functions: str) -> Iterator[Call]:
-        """A state machine of ours: logged, traced, publishes, and calls these functions."""
+        """Yield the calls of a state machine that publishes and calls these functions."""
         role, (stack, _, _) = f"{machine}Role", machine.partition("/")
         yield from self._trusted(role, "states", machine)
         yield from _rows(role, STATE_LOGS, (LOG_DELIVERY, "*"))
@@ -495,7 +495,7 @@ class Table:
         return self.account.format_arn(f"{service}:{{region}}:{{account}}:{rest}")
 
     def _services(self, name: str) -> list[str]:
-        """Names of a service in conditions; in China it may have either of two."""
+        """Return the names of a service in conditions; in China it may have either of two."""
         return [
             f"{name}.{domain}" for domain in dict.fromkeys(["amazonaws.com", self.account.domain])
         ]

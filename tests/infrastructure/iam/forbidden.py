@@ -1,6 +1,7 @@
 """Calls that a role must be denied: generated for each, from the account and from the table."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from tests.infrastructure.iam.account import ACCOUNT, OTHER_ACCOUNT, Account
 from tests.infrastructure.iam.calls import DIGEST, Call
@@ -72,6 +73,18 @@ def forbidden(account: Account, allowed: Iterable[Call]) -> list[Call]:
             found.setdefault(Call(role, each.action, each.resource, each.context))
     found.update(dict.fromkeys(_strangers(account)))
     return [call for call in found if call not in in_table]
+
+
+def unencrypted(account: Account, allowed: Iterable[Call]) -> list[Call]:
+    """Return the calls to our buckets and our topic without TLS, and with an old version of it."""
+    ours = (*account.arns("AWS::S3::Bucket").values(), *account.arns("AWS::SNS::Topic").values())
+    found = []
+    for call in allowed:
+        if call.resource.startswith(ours):
+            contexts = [("aws:SecureTransport", "false")]
+            contexts += [("s3:TlsVersion", "1.1")] if ":s3:::" in call.resource else []
+            found += [replace(call, context=(*call.context, each)) for each in contexts]
+    return found
 
 
 def _dangerous(account: Account, role: str) -> Iterator[Call]:
