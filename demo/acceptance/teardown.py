@@ -17,7 +17,7 @@ from sweep.remains import Remain, existing_stacks, find
 
 SETTLE_SECONDS = 3600.0
 POLL_SECONDS = 2.0
-DELETABLE = ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS")
+DELETABLE = ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
 """Statuses under way in which CloudFormation deletes a stack all the same."""
 
 
