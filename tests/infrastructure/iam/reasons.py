@@ -3,25 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 from tests.infrastructure.iam.account import Account
-
-
-class Permission(Protocol):
-    """A call, or a grant."""
-
-    @property
-    def holder(self) -> str:
-        """Role, service, or ARN of what the policy belongs to."""
-
-    @property
-    def action(self) -> str:
-        """Such as s3:GetObject."""
-
-    @property
-    def resource(self) -> str:
-        """ARN, or a pattern of ARNs."""
+from tests.infrastructure.iam.calls import Call
+from tests.infrastructure.iam.judging import Grant
 
 
 @dataclass(frozen=True)
@@ -36,7 +21,7 @@ class Reason:
     resources: str
     why: str
 
-    def covers(self, permission: Permission, account: Account) -> bool:
+    def covers(self, permission: Call | Grant, account: Account) -> bool:
         """Return whether the reason is about this permission in the account."""
         return (
             _match(self.holders, permission.holder)
@@ -45,7 +30,7 @@ class Reason:
         )
 
 
-def covered(permission: Permission, account: Account, reasons: Iterable[Reason]) -> bool:
+def covered(permission: Call | Grant, account: Account, reasons: Iterable[Reason]) -> bool:
     """Return whether any of the reasons is about this permission."""
     return any(reason.covers(permission, account) for reason in reasons)
 
