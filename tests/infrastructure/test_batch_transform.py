@@ -153,7 +153,11 @@ def test_without_a_job_it_fails_with_the_error_that_was_caught(templates: Templa
     choice = by_name[catch["Next"]]
     assert choice["Choices"][0]["Next"] == "Wait for the job"
     fail = by_name[choice["Default"]]
-    assert (fail["Type"], fail["Error"], fail["Cause"]) == ("Fail", "{% $error %}", "{% $cause %}")
+    assert (fail["Type"], fail["Error"], fail["Cause"]) == (
+        "Fail",
+        "{% $errorName %}",
+        "{% $errorCause %}",
+    )
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(10, 30), (240, 30), (7200, 432)])

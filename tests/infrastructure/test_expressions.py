@@ -102,6 +102,25 @@ def test_only_a_catch_reads_the_error() -> None:
     assert [path for path in readers if not re.search(r"/Catch/\d+/(Output|Assign)", path)] == []
 
 
+def test_no_variable_is_called_as_a_function_is(jsonata: Engine) -> None:
+    # Where it is not assigned, it would be that function.
+    names = {name for machine in state_machines() for name in variables(machine.definition)}
+
+    assert names
+    assert [
+        name for name in names if jsonata(f"{{% $exists(${name}) %}}", NO_STATES, {}) is not False
+    ] == []
+
+
+def variables(definition: Json) -> Iterator[str]:
+    """Return the names of the variables that the states assign."""
+    if isinstance(definition, dict):
+        yield from definition.get("Assign", {})
+    if isinstance(definition, dict | list):
+        for part in definition.values() if isinstance(definition, dict) else definition:
+            yield from variables(part)
+
+
 def test_services_take_what_they_are_sent(evaluations: Evaluations) -> None:
     # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     forms = {

@@ -90,8 +90,8 @@ def caught(longest_minutes: int) -> dict[str, str]:
     after the state was entered at the latest.
     """
     return {
-        "error": "{% $states.errorOutput.Error %}",
-        "cause": expression(readable("$states.errorOutput.Cause")),
+        "errorName": "{% $states.errorOutput.Error %}",
+        "errorCause": expression(readable("$states.errorOutput.Cause")),
         "isThere": expression(f"$states.errorOutput.Error in {list(_THERE_IS_A_JOB)!r}"),
         "stopAt": expression(
             f"""
@@ -104,7 +104,7 @@ def caught(longest_minutes: int) -> dict[str, str]:
 OF_RUN = "{% $run.job %}"
 SEEN = {"isThere": "{% true %}"}
 IS_THERE = "{% $isThere %}"
-ERROR_OF_STATE, CAUSE_OF_STATE = "{% $error %}", "{% $cause %}"
+ERROR_OF_STATE, CAUSE_OF_STATE = "{% $errorName %}", "{% $errorCause %}"
 
 
 def described(max_runtime_minutes: int) -> str:

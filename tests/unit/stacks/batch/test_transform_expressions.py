@@ -199,10 +199,10 @@ def test_an_error_says_whether_there_is_a_job_and_when_to_stop_it(
 ) -> None:
     variables = caught(error, Cause="words")
 
-    assert (variables["error"], variables["cause"]) == (error, "words")
+    assert (variables["errorName"], variables["errorCause"]) == (error, "words")
     assert variables["isThere"] is is_there
     assert variables["stopAt"] == in_minutes(minutes)
 
 
 def test_an_error_without_a_cause_ends_in_words() -> None:
-    assert caught("SageMaker.AmazonSageMakerException")["cause"] == "no cause was reported"
+    assert caught("SageMaker.AmazonSageMakerException")["errorCause"] == "no cause was reported"
