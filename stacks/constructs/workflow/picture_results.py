@@ -20,9 +20,9 @@ MAX_STATE_BYTES = 262_144
 # The counts, and what stands around the results.
 ENVELOPE_BYTES = 200
 
-# Ten probabilities already take half of a result. With more classes an execution would hold fewer
-# pictures than anybody sends; their probabilities are in the captures.
-MAX_INFERENCES = 10
+# With more probabilities a result could be longer than a failed picture's, and 500 pictures with
+# ordinary keys would no longer fit. The captures have them all.
+MAX_INFERENCES = 3
 
 # Bytes of the texts in a result. A label is at most as long as a class name in the settings.
 MAX_LABEL = 33

@@ -87,7 +87,7 @@ def test_a_raised_rejection_has_the_reason_of_the_error() -> None:
     }
 
 
-@pytest.mark.parametrize(("classes", "kept"), [(10, True), (11, False)])
+@pytest.mark.parametrize(("classes", "kept"), [(3, True), (4, False)])
 def test_probabilities_of_many_classes_are_left_out(classes: int, kept: bool) -> None:
     inferences = [1 / classes] * classes
     answer = {"statusCode": 200, "body": {**JUDGED, "inferences": inferences}}
@@ -158,7 +158,7 @@ def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
     assert "python -m classify" in said
 
 
-@pytest.mark.parametrize("classes", [2, 20, 100])
+@pytest.mark.parametrize("classes", [2, 3, 4, 10, 20, 100])
 @pytest.mark.parametrize(
     ("bucket", "key"), [(BUCKET, "k" * 55), (BUCKET[:45], "F\u00fc\u00dfe/" * 11)]
 )
@@ -168,7 +168,7 @@ def test_ordinary_keys_leave_room_for_all_images(bucket: str, key: str, classes:
     assert read({"images": images}, classes=classes) == {"images": images}
 
 
-@pytest.mark.parametrize("classes", [2, 10, 20, 100])
+@pytest.mark.parametrize("classes", [2, 3, 20, 100])
 @pytest.mark.parametrize("key", LONGEST_KEYS.values(), ids=LONGEST_KEYS)
 def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) -> None:
     image = {"s3_bucket": BUCKET, "s3_key": key}
