@@ -133,6 +133,22 @@ def test_a_job_with_tags_needs_the_grant_for_them(role: Any, execute_as: Any) ->
     assert denied["cause"] == denial(arn, "sagemaker:AddTags", JOB, session=SESSION)
 
 
+def test_a_task_that_waits_for_an_answer_is_judged(role: Any, execute_as: Any) -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Arguments": {"QueueUrl": "http://127.0.0.1/000000000000/gone", "MessageBody": "hello"},
+        "TimeoutSeconds": 10,
+        "End": True,
+    }
+    arn = role()
+
+    denied = execute_as(arn, machine(task))
+
+    queue = f"arn:aws:sqs:{ACCOUNT}:gone"
+    assert denied["cause"] == denial(arn, "sqs:SendMessage", queue, session=SESSION)
+
+
 def test_a_denial_can_be_caught(role: Any, execute_as: Any) -> None:
     task = {
         "Type": "Task",
