@@ -21,6 +21,7 @@ from demo.acceptance.update import Update, update_under_load
 from demo.application import Application
 from demo.staged import StagedDataset
 from demo.workflow import ExecutionFailedError, Notice, Outcome, judge
+from sweep.remains import existing_stacks
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -88,7 +89,7 @@ class Context:
 
     @property
     def kind(self) -> str:
-        """ "aws" or "local", as the tables of seconds have it."""
+        """Return the key of this cloud in the tables of seconds."""
         return "local" if self.local else "aws"
 
     def wait_for(
@@ -128,14 +129,9 @@ class Context:
     def resources(self, kind: str) -> Iterator[tuple[str, str, str]]:
         """Yield stack, logical id and physical id of each deployed resource of one type."""
         self.require_deployed()
-        prefix = self.application.settings.stack_name("")
-        client = boto3.client("cloudformation")
-        names = "StackSummaries[?StackStatus != 'DELETE_COMPLETE'].StackName"
-        for stack in client.get_paginator("list_stacks").paginate().search(names):
-            if stack is None or not stack.startswith(prefix):
-                continue
-            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
-            for each in pages.search("StackResourceSummaries[]"):
+        paginator = boto3.client("cloudformation").get_paginator("list_stack_resources")
+        for stack in existing_stacks(self.application.settings):
+            for each in paginator.paginate(StackName=stack).search("StackResourceSummaries[]"):
                 if each and each["ResourceType"] == kind and each.get("PhysicalResourceId"):
                     yield stack, each["LogicalResourceId"], each["PhysicalResourceId"]
 

@@ -27,8 +27,8 @@ class CloudFormation:
 
     def cancel_update_stack(self, **_: Any) -> None:
         self.cancelled += 1
-        error = {"Code": "ValidationError", "Message": "cannot be called from current stack status"}
-        raise ClientError({"Error": error}, "CancelUpdateStack")
+        answer: Any = {"Error": {"Code": "ValidationError", "Message": "not in this status"}}
+        raise ClientError(answer, "CancelUpdateStack")
 
 
 def settled(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> CloudFormation:
