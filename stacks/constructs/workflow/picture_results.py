@@ -26,7 +26,7 @@ MAX_INFERENCES = 3
 
 # Bytes of the texts in a result. A label is at most as long as a class name in the settings.
 MAX_LABEL = 33
-MAX_REASON = 100
+MAX_REASON = 96
 MAX_ERROR = 50
 MAX_CAUSE = 240
 NUMBER_BYTES = 25
