@@ -123,7 +123,7 @@ def _invoke(image: bytes, source: str) -> bytes:
         model_error: dict[str, Any] = dict(error.response)
         status = model_error.get("OriginalStatusCode", 500)
         message = model_error.get("OriginalMessage", str(error))
-        if status < 500:
+        if 400 <= status < 500:  # 0 where the model died or did not answer
             raise ImageRefused(f"{source}: the model answered {status}: {message}") from error
         raise EndpointUnavailable(
             f"{source}: model of {ENDPOINT_NAME} answered {status}: {message}"

@@ -87,7 +87,12 @@ def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, body: 
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, "ImageRefused"), (415, "ImageRefused"), (500, "EndpointUnavailable")],
+    [
+        (400, "ImageRefused"),
+        (415, "ImageRefused"),
+        (500, "EndpointUnavailable"),
+        (0, "EndpointUnavailable"),
+    ],
 )
 def test_a_model_error_is_the_pictures_fault_or_transient(
     handler: ModuleType, endpoint: Stubber, status: int, error: str
