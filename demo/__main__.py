@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "read back and report what happened, destroy everything.",
         epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, or with --aws "
         f"refused before anything was made, {EXIT_LEFTOVERS} something was left after destroy, or "
-        f"with --aws not every assumption confirmed, {EXIT_INTERRUPTED} interrupted.",
+        f"with --aws an assumption was refuted or not reached, {EXIT_INTERRUPTED} interrupted.",
     )
     parser.add_argument(
         "--keep", action="store_true", help="leave everything up, and say how to look around"

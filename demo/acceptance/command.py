@@ -30,7 +30,7 @@ from sweep.remains import existing_stacks, find
 
 ENVIRONMENT = "acceptance"
 OUT = Path("out/acceptance")
-EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_ALL_CONFIRMED, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_CLEAN, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 class RefusedError(Exception):
@@ -104,7 +104,7 @@ def _finish(run: Acceptance, report: Report, console: Console) -> int:
         return EXIT_INTERRUPTED
     if run.failure:
         return EXIT_FAILED
-    return 0 if report.all_confirmed else EXIT_NOT_ALL_CONFIRMED
+    return 0 if report.is_clean else EXIT_NOT_CLEAN
 
 
 def _refuse_what_exists(settings: Settings) -> set[str]:

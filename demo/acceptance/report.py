@@ -66,9 +66,10 @@ class Report:
         return {verdict.value: counted[verdict] for verdict in Verdict}
 
     @property
-    def all_confirmed(self) -> bool:
-        """Return whether every assumption was confirmed."""
-        return all(row.finding.verdict is Verdict.CONFIRMED for row in self.rows)
+    def is_clean(self) -> bool:
+        """Return whether no assumption was refuted and every check was reached."""
+        against = (Verdict.REFUTED, Verdict.NOT_REACHED)
+        return not any(row.finding.verdict in against for row in self.rows)
 
     def table(self) -> Table:
         """Return the table for the terminal."""

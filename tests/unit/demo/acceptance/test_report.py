@@ -101,11 +101,11 @@ def test_what_ended_the_run_is_written(report: Report, tmp_path: Path) -> None:
     assert "stack X failed" in markdown
 
 
-def test_all_confirmed_is_all_of_them(report: Report) -> None:
-    assert not report.all_confirmed
-    assert replace(report, rows=[row(Verdict.CONFIRMED)]).all_confirmed
-    for verdict in (Verdict.REFUTED, Verdict.NOT_SHOWN, Verdict.NOT_REACHED):
-        assert not replace(report, rows=[row(Verdict.CONFIRMED), row(verdict)]).all_confirmed
+def test_what_was_not_shown_is_no_fault(report: Report) -> None:
+    assert not report.is_clean
+    assert replace(report, rows=[row(Verdict.CONFIRMED), row(Verdict.NOT_SHOWN)]).is_clean
+    for verdict in (Verdict.REFUTED, Verdict.NOT_REACHED):
+        assert not replace(report, rows=[row(Verdict.CONFIRMED), row(verdict)]).is_clean
 
 
 def test_the_terminal_shows_what_was_seen_as_it_is(report: Report) -> None:
