@@ -14,23 +14,24 @@ from settings import Settings
 from settings.loader import validate
 from tests.infrastructure.synthesis import configuration, synthesize
 
-# Beside the configurations of synthesis.py: each setting that changes a state machine.
+# Beside the configurations of synthesis.py: each setting that changes a state machine, several at
+# once where they change different expressions.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "fifo": {
+    "fifo, raise, twenty": {
         "notifications": {
             "topic": "fifo",
             "sqs": ["arn:aws:sqs:us-east-1:111122223333:operations.fifo"],
-        }
+        },
+        "workflow": {"rejection_style": "raise"},
+        "dataset": {"classes": [f"class_{letter}" for letter in ascii_lowercase[:20]]},
     },
-    "sms": {"notifications": {"sms": ["+12025550123"]}},
-    "raise": {"workflow": {"rejection_style": "raise"}},
-    "fail": {"workflow": {"on_rejection": "fail"}},
-    "twenty": {"dataset": {"classes": [f"class_{letter}" for letter in ascii_lowercase[:20]]}},
-    "hundred": {
+    "sms, hundred": {
+        "notifications": {"sms": ["+12025550123"]},
         "dataset": {
             "classes": [f"{one}_{two}" for one, two in product(ascii_lowercase[:10], repeat=2)]
-        }
+        },
     },
+    "fail": {"workflow": {"on_rejection": "fail"}},
 }
 CONFIGURATIONS = ("dev", "prod", "minimal", "comprehensive", *VARIANTS)
 
