@@ -1,7 +1,8 @@
 """What a handler returns or raises reaches the caller as AWS's own runtimes report it.
 
 ministack calls every exception `Runtime.HandlerError`, so that no Retry or Catch by name matches,
-ends the worker with it, and cannot return `bytes`. Here the handler's wrapper (python_handler.py,
+ends the worker with it, and cannot return `bytes`. A worker that dies it reports by the same name,
+not as `Runtime.ExitError`. Here the handler's wrapper (python_handler.py,
 node_handler.js; both run in the worker) reports an exception as an ordinary result under a key of
 ours, and the emulator's side turns that into the error.
 """
@@ -15,6 +16,8 @@ from localcloud.emulator.repairs import worker_script
 from localcloud.emulator.repairs.python_handler import HANDLER_ERROR
 
 EXECUTE = "ministack.services.lambda_svc:_execute_function_warm"
+
+WORKER_DIED = {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}
 
 Outcome = dict[str, Any]
 Execute = Callable[[Any, Any, str], Outcome]
@@ -51,6 +54,10 @@ def repair() -> None:
         body = outcome.get("body")
         if isinstance(body, dict) and HANDLER_ERROR in body:
             return {**outcome, "body": body[HANDLER_ERROR], "error": True}
+        if body == WORKER_DIED:
+            message = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+            report = {"errorMessage": message, "errorType": "Runtime.ExitError"}
+            return {**outcome, "body": report}
         return outcome
 
     replace(EXECUTE, execute_as_on_aws)

@@ -43,6 +43,24 @@ def test_a_node_error_has_its_name(functions: Any) -> None:
     assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
 
 
+def test_a_process_that_dies_is_reported_and_replaced(functions: Any) -> None:
+    source = """
+import os
+def handler(event, context):
+    if event == "die":
+        os._exit(1)
+    return "alive"
+"""
+    function = functions.python(source)
+
+    died = functions.invoke(function, "die")
+
+    assert died["error"] == "Unhandled"
+    assert died["payload"]["errorType"] == "Runtime.ExitError"
+    assert "Runtime exited" in died["payload"]["errorMessage"]
+    assert functions.invoke(function)["payload"] == "alive"
+
+
 def test_the_log_of_a_call_is_its_own_and_complete(functions: Any) -> None:
     source = """
 import sys, time
