@@ -104,7 +104,10 @@ def _keys(bucket: str, key: str) -> list[str]:
 
 
 def _content(bucket: str, key: str) -> Any:
-    found = s3.get_object(Bucket=bucket, Key=key)
+    try:
+        found = s3.get_object(Bucket=bucket, Key=key)
+    except s3.exceptions.NoSuchKey as error:
+        raise InvalidManifest(f"s3://{bucket}/{key}: there is no such object") from error
     if found["ContentLength"] > MAX_MANIFEST_BYTES:
         raise InvalidManifest(
             f"s3://{bucket}/{key} has {found['ContentLength']:,} bytes; a manifest has at most "
@@ -112,7 +115,7 @@ def _content(bucket: str, key: str) -> Any:
         )
     try:
         return json.load(found["Body"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
         raise InvalidManifest(
             f"s3://{bucket}/{key} is no JSON: {error}; expected {FORM}"
         ) from error

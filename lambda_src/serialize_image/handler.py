@@ -101,7 +101,8 @@ def read(bucket: str, key: str) -> bytes:
             raise InvalidImageReference(
                 f"s3_bucket is {bucket!r:.100}, s3_key is {key!r:.100}: {code}"
             ) from error
-        if code in ("NoSuchKey", "NoSuchBucket"):
+        # 404: S3 repeats a key with control characters in XML that is none, which botocore drops.
+        if code in ("NoSuchKey", "NoSuchBucket", "404"):
             raise ImageNotFound(f"{source}: {code}; check bucket and key") from error
         if code == "AccessDenied":
             raise ImageAccessDenied(

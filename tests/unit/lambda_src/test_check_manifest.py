@@ -96,6 +96,7 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
     ("content", "words"),
     [
         (b"one.png\ntwo.png", r"s3://data/batch/input/one.json is no JSON: .*; expected \[\{"),
+        (b"[" * 100_000, "is no JSON: maximum recursion depth exceeded.*; expected"),
         (["one.png"], "is not of the form"),
         ({"prefix": "s3://data/"}, "is not of the form"),
         ([{"prefix": "s3://data/", "more": 1}, "one.png"], "is not of the form"),
@@ -116,6 +117,13 @@ def test_what_is_no_usable_manifest_is_refused_in_words(
 ) -> None:
     with pytest.raises(handler.InvalidManifest, match=words):
         check(handler, content)
+
+
+def test_a_manifest_that_is_not_there_is_named(handler: ModuleType) -> None:
+    event = {"bucket": "data", "key": "gone.json", "output": "batch/output/job", "execution": "arn"}
+
+    with pytest.raises(handler.InvalidManifest, match="s3://data/gone.json: there is no such obj"):
+        handler.lambda_handler(event, None)
 
 
 def test_what_is_too_much_for_one_job_is_to_be_split(

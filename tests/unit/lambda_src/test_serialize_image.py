@@ -85,6 +85,14 @@ def test_a_missing_object_is_named(handler: ModuleType, bucket: str, code: str) 
         handler.lambda_handler({"s3_bucket": bucket, "s3_key": "gone.png"}, None)
 
 
+def test_a_missing_object_with_a_control_character_is_named(handler: ModuleType) -> None:
+    # S3's answer repeats the key, in XML that is none: botocore only reads its status.
+    with Stubber(handler.s3) as stubber:
+        stubber.add_client_error("get_object", "404", "Not Found", http_status_code=404)
+        with pytest.raises(handler.ImageNotFound, match="s3://pictures/\x01.png: 404"):
+            handler.lambda_handler({"s3_bucket": "pictures", "s3_key": "\x01.png"}, None)
+
+
 def test_a_denied_object_is_named(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
