@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.h
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,10 @@ from .stream import Stream
 
 DATA_BUCKET = os.environ["DATA_BUCKET"]
 RESULTS_BUCKET = os.environ["RESULTS_BUCKET"]
+
+# A Cause may quote the JSON of a failed function, or be cut off within it. The workflow's states
+# read it in the same way: error_cause.readable.
+ERROR_MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\.)+)', re.DOTALL)
 
 # Parts that are read at the same time, and held in memory.
 THREADS = 16
@@ -146,12 +151,15 @@ def _records(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any
 
 
 def _message(cause: str) -> str:
-    """The Cause of a failed Lambda is JSON text with errorMessage; any other is plain text."""
-    try:
-        message = json.loads(cause)["errorMessage"]
-    except (ValueError, KeyError, TypeError):
+    """Return the message that a failed function left in its Cause; any other Cause as it is."""
+    found = ERROR_MESSAGE.search(cause)
+    if found is None:
         return cause
-    return message if message and isinstance(message, str) else cause
+    try:
+        message: str = json.loads(f'"{found[1]}"', strict=False)
+    except ValueError:  # cut off within an escape
+        return found[1]
+    return message.encode(errors="backslashreplace").decode()  # lone surrogates
 
 
 def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:

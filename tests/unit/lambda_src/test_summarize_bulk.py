@@ -151,14 +151,22 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
     }
 
 
-UNKNOWN = 'Returned payload: {"errorMessage":"Task timed out after 300.00 seconds"}'
+TIMED_OUT = "Task timed out after 300.00 seconds"
+MAX_CAUSE = 32_768  # Step Functions cuts off what is longer
 
 
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
         ("Task timed out", "Task timed out"),
-        (UNKNOWN, UNKNOWN),
+        (f'Returned payload: {{"errorMessage":"{TIMED_OUT}"}}', TIMED_OUT),
+        (json.dumps({"errorMessage": "why", "stackTrace": ["x" * MAX_CAUSE]})[:MAX_CAUSE], "why"),
+        ('{"errorMessage": "cut off \\u00', r"cut off \u00"),
+        (
+            '{"errorMessage": "\\"a\\" \\u00fc \\ud83d\\udeb2 \\ud800"}',
+            '"a" \u00fc \U0001f6b2 \\ud800',
+        ),
+        ("[" * MAX_CAUSE, "[" * 250),
         ('{"errorMessage": null}', '{"errorMessage": null}'),
         ('{"errorMessage": ""}', '{"errorMessage": ""}'),
         ('["errorMessage"]', '["errorMessage"]'),
