@@ -37,5 +37,6 @@ def json_lines(lines: Iterable[Line]) -> bytes:
 def line_of(item: dict[str, Any]) -> Line:
     """What the line of an item begins with; `key` is None if a manifest's row names none."""
     row = item["item"]
-    key = row.get("key") if isinstance(row, dict) else row
-    return {"index": item["index"], "key": key if isinstance(key, str) and key else None}
+    if isinstance(row, dict):  # Excel begins a CSV file with a byte order mark
+        row = row.get("key", row.get("\ufeffkey"))
+    return {"index": item["index"], "key": row if isinstance(row, str) and row else None}

@@ -95,6 +95,8 @@ def read(bucket: str, key: str) -> bytes:
         raise InvalidImageReference(
             f"s3_bucket is {bucket!r:.100}; no bucket has such a name"
         ) from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise InvalidImageReference(f"s3_key is {key!r:.100}; no object has such a name") from error
     except s3.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("InvalidBucketName", "KeyTooLongError"):

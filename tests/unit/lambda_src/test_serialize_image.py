@@ -55,6 +55,7 @@ def test_the_students_event_is_taken(handler: ModuleType) -> None:
         ({"s3_bucket": "pictures", "s3_key": 7}, "s3_key is 7"),
         ("one.png", "s3_bucket is None"),
         ({"s3_bucket": "my pictures", "s3_key": "one.png"}, "s3_bucket is 'my pictures'"),
+        ({"s3_bucket": "pictures", "s3_key": "\ud800.png"}, r"s3_key is '\\ud800.png'; no object"),
     ],
 )
 def test_an_incomplete_reference_is_refused(handler: ModuleType, event: Any, named: str) -> None:
