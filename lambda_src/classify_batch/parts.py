@@ -1,9 +1,9 @@
 """The results of one batch in S3: a file of JSON Lines, one for each picture that has a result.
 
 An item is what the ItemSelector of the state machine makes: `index`, the picture's position in the
-listing from 0, and `item`: its key, or a row of the manifest. A line has `index`, `key` and
-`status`: "accepted" or "rejected" with `label`, `confidence` and `inferences`, or "failed" with
-`error`; all but the accepted have a `reason`.
+listing from 0, and `item`: its key, or a row of the manifest that names none. A line has `index`,
+`key` and `status`: "accepted" or "rejected" with `label`, `confidence` and `inferences`, or
+"failed" with `error`; all but the accepted have a `reason`.
 """
 
 import hashlib
@@ -36,7 +36,5 @@ def json_lines(lines: Iterable[Line]) -> bytes:
 
 def line_of(item: dict[str, Any]) -> Line:
     """What the line of an item begins with; `key` is None if a manifest's row names none."""
-    row = item["item"]
-    if isinstance(row, dict):  # Excel begins a CSV file with a byte order mark
-        row = row.get("key", row.get("\ufeffkey"))
-    return {"index": item["index"], "key": row if isinstance(row, str) and row else None}
+    key = item["item"]
+    return {"index": item["index"], "key": key if isinstance(key, str) and key else None}

@@ -125,9 +125,13 @@ def test_a_manifest_names_the_pictures(
 ) -> None:
     chosen = [*pictures[:120:-1], pictures[0], pictures[0]]
     rows = (
-        ["label,key", *(f"?,{key}" for key in chosen), "?,"]
+        ["\ufeffkey,label", *(f"{key},?" for key in chosen), ",?"]
         if suffix == "csv"
-        else [*(json.dumps({"key": key, "label": "?"}) for key in chosen), '{"name": "x"}']
+        else [
+            json.dumps({"key": chosen[0], "thumbnail": "x" * 300_000}),
+            *(json.dumps({"key": key, "label": "?"}) for key in chosen[1:]),
+            "{}",
+        ]
     )
     key = f"lists/some.{suffix}"
     deployment.cloud.client("s3").put_object(

@@ -86,10 +86,23 @@ PROBLEM = "{% $states.input.problem %}"
 KEY = "{% $states.input.key %}"
 MAP_RESULTS = "{% $states.input.results & '/map' %}"
 
-# A row of a manifest as it is: what is wrong with it is said in its line of the results.
+# The key that a row of a manifest names, or the row: what is wrong with it is said in its line of
+# the results. Neither is longer than what is said of it: a row of 256 KiB would end the run.
+# Excel begins a CSV file, and with it the name of the first column, with a byte order mark.
 ITEM = {
     "index": "{% $states.context.Map.Item.Index %}",
-    "item": "{% $states.context.Map.Item.Value %}",
+    "item": expression(
+        f"""
+        (
+          $row := $states.context.Map.Item.Value;
+          $key := $type($row) != "object" ? $row
+            : $exists($row.key) ? $row.key : $lookup($row, "\\ufeffkey");
+          $text := $string($row);
+          $type($key) = "string" ? $substring($key, 0, {MAX_QUOTE + 1})
+            : $length($text) > {MAX_QUOTE} ? {{"row": $substring($text, 0, {MAX_QUOTE})}} : $row
+        )
+        """
+    ),
 }
 LISTED_ITEM = {**ITEM, "item": "{% $states.context.Map.Item.Value.Key %}"}
 

@@ -126,3 +126,25 @@ def test_the_message_says_how_many_more_there_are_and_where_all_are() -> None:
     assert said.count("- s3://b/k\n    why") == 20
     assert "... and 1980 more" in said
     assert said.endswith("All results are in s3://artifacts/bulk/run/results.jsonl\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "item"),
+    [
+        ({"key": "a.png", "thumbnail": "x" * 300_000}, "a.png"),
+        ({"\ufeffkey": "a.png", "label": "bicycle"}, "a.png"),
+        ("a.png", "a.png"),
+        ({"key": "\U0001f6b2" * 300_000}, "\U0001f6b2" * 1025),  # S3 takes 1,024 bytes
+        ({"key": ["a.png"]}, {"key": ["a.png"]}),
+        ({"key": None}, {"key": None}),
+        ({"name": "a.png"}, {"name": "a.png"}),
+        ({}, {}),
+        ([], []),
+        (7, 7),
+        ({"name": "x" * 300_000}, {"row": '{"name":"' + "x" * 1015}),
+    ],
+)
+def test_a_row_is_its_key_or_short(row: Any, item: Any) -> None:
+    states = {"context": {"Map": {"Item": {"Index": 0, "Value": row}}}}
+
+    assert evaluate(expressions.ITEM["item"], states) == item
