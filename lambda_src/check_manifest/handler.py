@@ -46,7 +46,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     first = _first_execution(bucket, output, event["execution"])
     if first != event["execution"]:
         return {"duplicate_of": first}
-    keys = _keys(bucket, key)
+    keys = _keys(bucket, key, event.get("etag"))
     sizes = _sizes(bucket, set(keys))
     faults = [_fault(name, sizes.get(name)) for name in keys]
     usable = [name for name, fault in zip(keys, faults, strict=True) if fault is None]
@@ -73,10 +73,10 @@ def _put(bucket: str, key: str, text: str) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
 
 
-def _keys(bucket: str, key: str) -> list[str]:
+def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
     """Whole keys of the pictures, in the order of the manifest."""
     where = f"s3://{bucket}/{key}"
-    match _content(bucket, key):
+    match _content(bucket, key, etag):
         case [{"prefix": str(prefix), **more}, *names] if not more:
             pass
         case _:
@@ -103,11 +103,19 @@ def _keys(bucket: str, key: str) -> list[str]:
     return keys
 
 
-def _content(bucket: str, key: str) -> Any:
+def _content(bucket: str, key: str, etag: str | None) -> Any:
+    condition = {"IfMatch": f'"{etag}"'} if etag else {}
     try:
-        found = s3.get_object(Bucket=bucket, Key=key)
-    except s3.exceptions.NoSuchKey as error:
-        raise InvalidManifest(f"s3://{bucket}/{key}: there is no such object") from error
+        found = s3.get_object(Bucket=bucket, Key=key, **condition)
+    except ClientError as error:
+        reasons = {
+            "NoSuchKey": "there is no such object",
+            "PreconditionFailed": "another manifest was put there before this one was read; an "
+            "execution of its own transforms that one",
+        }
+        if (code := error.response["Error"]["Code"]) not in reasons:
+            raise
+        raise InvalidManifest(f"s3://{bucket}/{key}: {reasons[code]}") from error
     if found["ContentLength"] > MAX_MANIFEST_BYTES:
         raise InvalidManifest(
             f"s3://{bucket}/{key} has {found['ContentLength']:,} bytes; a manifest has at most "

@@ -11,10 +11,10 @@ OUTPUT = "batch/output"
 
 
 def read_event(name_prefix: str, data_bucket: str) -> str:
-    """Make `{"bucket", "key", "job", "output", "execution"}` of S3's event, or `{"problem"}`.
+    """Make the input of check_manifest of S3's event, or `{"problem"}`.
 
     The job's name comes from what was written, and when: an event that is delivered twice has the
-    same one. An execution that is started by hand may leave `sequencer` out.
+    same one. An execution that is started by hand may leave `sequencer` and `etag` out.
     """
     return expression(
         f"""
@@ -42,6 +42,7 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
           : {{
               "bucket": $bucket,
               "key": $key,
+              "etag": $input.object.etag[$type($) = "string"],
               "job": $job,
               "output": "{OUTPUT}/" & $job,
               "execution": $states.context.Execution.Id

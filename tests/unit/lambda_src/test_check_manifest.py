@@ -119,6 +119,23 @@ def test_what_is_no_usable_manifest_is_refused_in_words(
         check(handler, content)
 
 
+def test_a_manifest_that_another_one_replaced_is_not_taken_for_it(handler: ModuleType) -> None:
+    put("pictures/one.png")
+    client = boto3.client("s3", region_name="us-east-1")
+    key = "batch/input/one.json"
+    etags = [
+        client.put_object(Bucket="data", Key=key, Body=dumped([PREFIX, name]))["ETag"].strip('"')
+        for name in ("gone.png", "one.png")
+    ]
+    event = {"bucket": "data", "key": key, "execution": "arn:first"}
+
+    with pytest.raises(handler.InvalidManifest, match=f"s3://data/{key}: another manifest was put"):
+        handler.lambda_handler({**event, "output": "batch/output/1", "etag": etags[0]}, None)
+
+    newest = {**event, "output": "batch/output/2", "etag": etags[1]}
+    assert handler.lambda_handler(newest, None) == {"usable": 1, "failed": 0}
+
+
 def test_a_manifest_that_is_not_there_is_named(handler: ModuleType) -> None:
     event = {"bucket": "data", "key": "gone.json", "output": "batch/output/job", "execution": "arn"}
 

@@ -49,6 +49,13 @@ def test_the_same_event_has_the_same_job_and_the_next_one_another() -> None:
     assert len(jobs) == 3
 
 
+@pytest.mark.parametrize(("etag", "made"), [("d41d8", "d41d8"), (7, None), (None, None)])
+def test_the_version_of_the_manifest_is_handed_on(etag: Any, made: str | None) -> None:
+    written = {"key": "batch/input/one.json", "sequencer": "0A", "etag": etag}
+
+    assert read_input({"bucket": {"name": "data"}, "object": written}).get("etag") == made
+
+
 def test_an_execution_by_hand_needs_no_sequencer() -> None:
     by_hand = {"bucket": {"name": "data"}, "object": {"key": "batch/input/one.json"}}
 
