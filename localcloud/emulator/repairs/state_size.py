@@ -42,7 +42,8 @@ def repair() -> None:
 
 def size_bytes(value: Any) -> int:
     """How many bytes of state `value` takes, as compact JSON in UTF-8."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode(errors="surrogatepass"))
 
 
 def check_size(value: Any, what: str) -> None:

@@ -20,6 +20,12 @@ def test_a_result_of_exactly_256_kib_passes(functions: Any, execute: Any) -> Non
     assert execute(machine, {})["status"] == "SUCCEEDED"
 
 
+def test_half_a_surrogate_pair_has_a_size_too(execute: Any) -> None:
+    machine = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
+
+    assert execute(machine, "\ud800.png")["status"] == "SUCCEEDED"
+
+
 def test_a_larger_result_fails_and_its_name_or_all_catches_it(functions: Any, execute: Any) -> None:
     function = functions.python(_returning(LIMIT + 1))
 
