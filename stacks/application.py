@@ -67,6 +67,7 @@ def add_stacks(scope: Construct, settings: Settings, *, env: cdk.Environment | N
         settings.stack_name("Monitoring"),
         settings=settings,
         workflow=workflow.classification,
+        verdicts=workflow.verdicts,
         transform=batch.transform,
         notices=[*workflow.notices, batch.notice],
         data_bucket=storage.data_bucket,

@@ -42,6 +42,7 @@ class MonitoringStack(cdk.Stack):
         *,
         settings: Settings,
         workflow: ClassificationWorkflow,
+        verdicts: VerdictMetrics,
         transform: BatchTransform,
         notices: Sequence[EventNotice],
         data_bucket: s3.IBucket,
@@ -73,7 +74,6 @@ class MonitoringStack(cdk.Stack):
         alarms += DeliveryAlarms(
             self, "Undelivered", settings=settings, manifests=manifests, notices=notices
         ).alarms
-        verdicts = VerdictMetrics(self, "Verdicts", settings=settings, workflow=workflow)
         if settings.detects_drift:
             metrics = DriftMetrics(settings)
             baseline = self._baseline(metrics, data_bucket, artifact_bucket, encryption_key)

@@ -10,6 +10,7 @@ from settings import Settings
 from stacks.constructs.common.encryption_key import allow_reading
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
 from stacks.constructs.notifications.alarm_notice import AlarmNotice
 from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
 from stacks.constructs.notifications.notification_topic import NotificationTopic
@@ -57,6 +58,11 @@ class WorkflowStack(cdk.Stack):
             classify_image=self._classify_image(data_bucket, encryption_key),
             filter_confidence=filter_confidence,
             publisher=publisher,
+        )
+        # Here and not in the monitoring stack: a log group that another stack imports can never be
+        # replaced, as CloudFormation refuses to change an export in use.
+        self.verdicts = VerdictMetrics(
+            self, "Verdicts", settings=settings, workflow=self.classification
         )
         state_machine = self.classification.state_machine
         self.notices = [

@@ -124,6 +124,19 @@ def what_changes_with_each_training_is_not_exported(stacks: Stacks, settings: Se
     assert [name for name, output in outputs.items() if "Export" in output] == []
 
 
+def no_log_group_is_exported(stacks: Stacks, settings: Settings) -> None:
+    # It is replaced with its name, and so with the role that the name ends in.
+    for stack, template in stacks.items():
+        groups = resources({stack: template}, "AWS::Logs::LogGroup")
+        exported = [
+            value.get("Ref") or value["Fn::GetAtt"][0]
+            for output in template.to_json().get("Outputs", {}).values()
+            if "Export" in output
+            for value in [output["Value"]]
+        ]
+        assert not groups.keys() & set(exported), stack
+
+
 # --- grants --------------------------------------------------------------------------------------
 
 
@@ -383,6 +396,7 @@ INVARIANTS = (
     only_the_endpoint_has_a_physical_name,
     what_assumes_a_role_waits_for_its_policy,
     what_changes_with_each_training_is_not_exported,
+    no_log_group_is_exported,
     no_action_is_a_wildcard,
     any_resource_only_where_aws_has_nothing_narrower,
     pass_role_is_for_the_training_role_and_sagemaker_only,

@@ -1,13 +1,14 @@
 """The customer-managed key: what it encrypts, and who may use it for what."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
-from tests.infrastructure.synthesis import Templates, states
+from tests.infrastructure.synthesis import ROOT, Templates, states
 from tests.infrastructure.test_variants import as_list, statements, templates_with
 
 ON = {"customer_managed_key": True}
@@ -210,3 +211,18 @@ def test_a_destroyed_environment_takes_its_key_along() -> None:
     (key,) = storage.find_resources("AWS::KMS::Key").values()
     assert key["DeletionPolicy"] == "Delete"
     assert key["Properties"]["PendingWindowInDays"] == 7
+
+
+def test_switching_the_key_off_first_deploys_every_stack_that_imports_it(
+    templates: Templates,
+) -> None:
+    """CloudFormation refuses to remove an export that another stack imports."""
+    text = (ROOT / "docs" / "encryption.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"`cdk deploy -e ([^`]+)`", text)
+
+    importing = [
+        f"Scones-prod-{stack}"
+        for stack, template in templates("prod").items()
+        if re.search(r'"Fn::ImportValue": "[^"]*EncryptionKey', json.dumps(template.to_json()))
+    ]
+    assert sorted(command.split()) == sorted(importing)

@@ -241,8 +241,8 @@ def test_pictures_are_counted_in_the_logs_that_name_their_verdicts() -> None:
     templates = templates_with()
 
     by_log = {
-        properties["LogGroupName"]: properties
-        for each in templates["Monitoring"].find_resources("AWS::Logs::MetricFilter").values()
+        re.sub(r"[0-9A-F]{8}$", "", properties["LogGroupName"]): properties
+        for each in templates["Workflow"].find_resources("AWS::Logs::MetricFilter").values()
         for properties in [plain(each["Properties"])]
     }
     of_filter = by_log["FilterConfidenceLogs"]
