@@ -34,6 +34,8 @@ THREADS = 16
 
 # Pictures that the message names, of each kind: as workflow_expressions.MAX_NAMED, and no more.
 MAX_NAMED = 20
+# Fewer where their keys are that long: the state machine carries 262,144 bytes.
+MAX_NAMED_BYTES = 100_000
 
 s3 = boto3.client("s3", config=Config(max_pool_connections=THREADS))
 stepfunctions = boto3.client("stepfunctions")
@@ -64,6 +66,7 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     named: list[dict[str, Any]] = field(default_factory=list)
+    named_bytes: Counter[str] = field(default_factory=Counter)
 
     def take(self, line: Line) -> None:
         """Count one line.
@@ -78,7 +81,10 @@ class Tally:
         status = line["status"]
         self.counts[status] += 1
         if status != "accepted" and self.counts[status] <= MAX_NAMED:
-            self.named.append(_as_in_the_workflow(line))
+            named = _as_in_the_workflow(line)
+            self.named_bytes[status] += len(json.dumps(named))
+            if self.named_bytes[status] <= MAX_NAMED_BYTES:
+                self.named.append(named)
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

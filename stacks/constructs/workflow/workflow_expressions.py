@@ -23,11 +23,12 @@ _LISTING = f"""
     $counts := $states.input.counts;
     $listing := function($title, $verdict, $say) {{
       (
-        $those := [$states.input.results[verdict = $verdict]];
-        $more := $lookup($counts, $verdict) - {MAX_NAMED};
+        $known := [$states.input.results[verdict = $verdict]];
+        $those := [$known[[0..{MAX_NAMED - 1}]]];
+        $more := $lookup($counts, $verdict) - $count($those);
         $count($those) = 0 ? "" :
           "\\n" & $title & "\\n"
-          & $join($map([$those[[0..{MAX_NAMED - 1}]]], function($one) {{
+          & $join($map($those, function($one) {{
               "- " & ($exists($one.body.s3_key)
                 ? "s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key : "no bucket and key")
               & "\\n    " & $say($one) & "\\n"

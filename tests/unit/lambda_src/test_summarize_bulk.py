@@ -230,3 +230,19 @@ def test_the_message_names_as_many_as_the_workflows(handler: ModuleType) -> None
 
     assert len(answer["results"]) == MAX_NAMED
     assert answer["counts"]["rejected"] == 30
+
+
+def test_what_the_message_names_fits_into_a_state(handler: ModuleType) -> None:
+    key, count = "\x01" * 1024, 30  # of the most bytes in JSON
+    reason = {"error": "ImageNotFound", "reason": f"s3://pictures/{key}: NoSuchKey"}
+    lines = [
+        *({**rejected(index), "key": key} for index in range(count)),
+        *({"index": count + n, "key": key, "status": "failed", **reason} for n in range(count)),
+    ]
+    write_map_run([[batch(*lines)]])
+
+    answer = summarize(handler, items=len(lines))
+
+    verdicts = {result["verdict"] for result in answer["results"]}
+    assert verdicts == {"rejected", "failed"}
+    assert len(json.dumps(answer)) < 256 * 1024 - 8 * 1024
