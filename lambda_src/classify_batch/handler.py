@@ -11,6 +11,7 @@ picture is a failed line, and the batch goes on.
 
 import base64
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -50,7 +51,9 @@ PICTURE_FAULTS = frozenset(os.environ["PICTURE_FAULTS"].split(","))
 MODEL_FAILED = "ModelFailed"
 ASKED_AGAIN = 3
 
-# Seconds before each look whether the model answers: a picture may have killed its process.
+# Seconds before each look whether the model answers: a picture may have killed its process. Give or
+# take a half: a picture of another batch may kill it, too, and batches that ask in step would have
+# their good pictures blamed for that.
 PAUSES = (0, 1, 2, 4, 8)
 
 # A grey picture of 32x32 pixels, for these looks: a batch may have no good picture of its own.
@@ -170,7 +173,7 @@ def _found_out(remaining_time: RemainingTime, item: dict[str, Any], fault: Outco
 
 def _model_answers(remaining_time: RemainingTime) -> bool:
     for pause in PAUSES:
-        time.sleep(pause)
+        time.sleep(pause * random.uniform(0.5, 1.5))
         if remaining_time() < MARGIN_MILLISECONDS:
             return False
         try:

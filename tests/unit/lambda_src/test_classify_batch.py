@@ -368,6 +368,26 @@ def test_a_model_that_fails_for_every_picture_is_the_endpoints_fault(
     assert endpoint.calls == len(rows) + len(handler.PAUSES)
 
 
+def test_batches_do_not_look_for_the_model_in_step(
+    handler: ModuleType, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: bytes) -> bytes:
+        raise Poison(handler, Endpoint(), set()).fault()
+
+    endpoint.answer = fail
+    put("one.png", 255)
+    pauses: list[float] = []
+    monkeypatch.setattr(handler, "PAUSES", (8,))
+    monkeypatch.setattr(handler.time, "sleep", pauses.append)
+
+    for _ in range(5):
+        with pytest.raises(handler.BatchUnfinished):
+            handler.lambda_handler(event("one.png"), ENOUGH)
+
+    assert len(set(pauses)) == 5
+    assert 4 <= min(pauses) < max(pauses) <= 12
+
+
 def test_nonsense_for_one_picture_is_a_failed_line_too(
     handler: ModuleType, endpoint: Endpoint
 ) -> None:
