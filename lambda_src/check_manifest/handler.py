@@ -104,7 +104,7 @@ def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
 
 
 def _content(bucket: str, key: str, etag: str | None) -> Any:
-    condition = {"IfMatch": f'"{etag}"'} if etag else {}
+    condition: dict[str, Any] = {"IfMatch": f'"{etag}"'} if etag else {}
     try:
         found = s3.get_object(Bucket=bucket, Key=key, **condition)
     except ClientError as error:
