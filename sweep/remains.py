@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from settings import Settings
 
@@ -63,20 +64,31 @@ def find(settings: Settings) -> list[Remain]:
 def _jobs(settings: Settings, kind: str, member: str) -> Iterator[Remain]:
     # Only those that run, and cost: finished ones are history, which SageMaker never deletes.
     client = boto3.client("sagemaker")
-    for name in _names(
-        client,
-        f"list_{kind}_jobs",
-        f"{member}JobSummaries[].{member}JobName",
-        NameContains=f"{settings.resource_prefix}-",
-        StatusEquals="InProgress",
-    ):
+
+    def running() -> list[str]:
+        return _names(
+            client,
+            f"list_{kind}_jobs",
+            f"{member}JobSummaries[].{member}JobName",
+            NameContains=f"{settings.resource_prefix}-",
+            StatusEquals="InProgress",
+        )
+
+    def stop(name: str) -> None:
+        try:
+            getattr(client, f"stop_{kind}_job")(**{f"{member}JobName": name})
+        except ClientError:
+            # SageMaker refuses to stop a job that ended after it was listed.
+            if name in running():
+                raise
+
+    for name in running():
         if name.startswith(f"{settings.resource_prefix}-"):
-            stop = getattr(client, f"stop_{kind}_job")
             yield Remain(
                 f"running {kind} job",
                 name,
                 f"aws sagemaker stop-{kind}-job --{kind}-job-name {name}",
-                partial(stop, **{f"{member}JobName": name}),
+                partial(stop, name),
             )
 
 

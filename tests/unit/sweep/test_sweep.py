@@ -128,6 +128,25 @@ def test_a_running_job_is_stopped(answers: Answers, kind: str) -> None:
     assert stopped == ["scones-dev-InProgress"]
 
 
+@pytest.mark.parametrize("kind", ["Training", "Transform"])
+@pytest.mark.parametrize(("runs_on", "code"), [(False, 0), (True, EXIT_LEFT)])
+def test_a_job_that_ended_meanwhile_is_not_left(
+    answers: Answers, kind: str, code: int, *, runs_on: bool
+) -> None:
+    jobs = [{f"{kind}JobName": "scones-dev-0123"}]
+
+    def refuse(_: dict[str, Any]) -> None:
+        if not runs_on:
+            jobs.clear()
+        refusal: Any = {"Error": {"Code": "ValidationException", "Message": "is in status"}}
+        raise ClientError(refusal, f"Stop{kind}Job")
+
+    answers[f"List{kind}Jobs"] = lambda _: {f"{kind}JobSummaries": list(jobs)}
+    answers[f"Stop{kind}Job"] = refuse
+
+    assert main(["--delete"]) == code
+
+
 def test_what_cannot_be_removed_is_told_and_the_rest_goes(
     answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
