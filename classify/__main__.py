@@ -80,7 +80,7 @@ def _followed(run: Run, console: Console, poll_seconds: float) -> Summary:
     except KeyboardInterrupt:
         console.print(
             f"The run goes on without this command. Stop it: {stop_command(run.execution_arn)}\n"
-            f"Finish it, once it has stopped: python -m classify --resume {run.name}",
+            f"Finish it, once it has stopped: {run.resume_command}",
             soft_wrap=True,
         )
         raise

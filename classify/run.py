@@ -35,6 +35,12 @@ class Run:
     execution_arn: str
     results: str
     """S3 URI of the folder."""
+    environment: str
+
+    @property
+    def resume_command(self) -> str:
+        """Return the command that finishes the run."""
+        return f"python -m classify --resume {self.name} --environment {self.environment}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def start(settings: Settings, source: Mapping[str, str]) -> Run:
     """
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with _refusals_in_words():
-        return _start(_state_machine(settings), name, name, source, _results(settings, name))
+        arn = _execute(_state_machine(settings), name, source)
+        return Run(name, arn, _results(settings, name), settings.environment)
 
 
 def resume(settings: Settings, name: str) -> Run:
@@ -83,7 +90,8 @@ def resume(settings: Settings, name: str) -> Run:
         results = _results(settings, name)
         source = {**json.loads(described["input"]), "results": results}
         again = f"{name[:60]}-again-{secrets.token_hex(2)}"
-        return _start(state_machine, name, again, source, results)
+        arn = _execute(state_machine, again, source)
+        return Run(name, arn, results, settings.environment)
 
 
 def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECONDS) -> Summary:
@@ -104,8 +112,8 @@ def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECOND
     if summary is None:
         raise ClassificationError(
             f"{run.execution_arn} is {state['status']}: {state.get('error', 'no error name')}: "
-            f"{state.get('cause', 'no cause')}\nWhat is finished stays so: "
-            f"python -m classify --resume {run.name}"
+            f"{_readable(state.get('cause', 'no cause'))}\nWhat is finished stays so: "
+            f"{run.resume_command}"
         )
     seconds = (state["stopDate"] - state["startDate"]).total_seconds()
     return Summary(summary["counts"], summary["location"], seconds)
@@ -133,13 +141,21 @@ def _listing(settings: Settings) -> str:
     return f"aws s3 ls {stack_output(settings, 'Batch', 'BulkResultsUri')}/ lists them"
 
 
-def _start(
-    state_machine: str, name: str, execution: str, source: Mapping[str, str], results: str
-) -> Run:
-    arn = boto3.client("stepfunctions").start_execution(
-        stateMachineArn=state_machine, name=execution, input=json.dumps(source)
+def _execute(state_machine: str, name: str, source: Mapping[str, str]) -> str:
+    """Start the execution and return its ARN."""
+    arn: str = boto3.client("stepfunctions").start_execution(
+        stateMachineArn=state_machine, name=name, input=json.dumps(source)
     )["executionArn"]
-    return Run(name, arn, results)
+    return arn
+
+
+def _readable(cause: str) -> str:
+    """Return the message of a failed function, whose Cause is JSON; any other Cause as it is."""
+    try:
+        message = json.loads(cause)["errorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return cause
+    return message if isinstance(message, str) and message else cause
 
 
 def _tell(client: Any, run: Run, on_progress: Progress) -> None:

@@ -140,6 +140,32 @@ def test_a_run_that_ended_early_says_why_and_how_to_finish_it(
     assert f"python -m classify --resume {arn.rpartition(':')[2]}" in said
 
 
+def test_the_cause_of_a_failed_function_is_its_message(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.counts = None
+    cause = {"errorMessage": "no picture there", "errorType": "Nothing", "stackTrace": ["a line"]}
+    machine.end = {"status": "FAILED", "error": "Nothing", "cause": json.dumps(cause)}
+
+    assert main(["s3://pictures/a/"]) == command.EXIT_FAILED
+
+    said = capsys.readouterr().err
+    assert "is FAILED: Nothing: no picture there\n" in said
+    assert "stackTrace" not in said
+
+
+def test_the_command_that_finishes_a_run_names_its_environment(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.counts, machine.end = None, {"status": "ABORTED"}
+
+    main(["s3://pictures/a/", "--environment", "prod"])
+
+    (arn,) = machine.executions
+    resume = f"python -m classify --resume {arn.rpartition(':')[2]} --environment prod"
+    assert resume in capsys.readouterr().err
+
+
 def test_a_run_is_resumed_by_its_name(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str]
 ) -> None:
