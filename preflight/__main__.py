@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from preflight.aws import Aws
@@ -39,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def table(findings: Mapping[str, Sequence[Finding]]) -> Table:
     """One row a finding; the name of the check stands at its first."""
-    shown = Table("check", "verdict", "what and remedy", box=box.SIMPLE_HEAD)
+    # Folded, not cut: an ARN is longer than the column, and a remedy is there to be copied.
+    what_and_remedy = Column("what and remedy", overflow="fold")
+    shown = Table("check", "verdict", what_and_remedy, box=box.SIMPLE_HEAD)
     for name, found in findings.items():
         for number, finding in enumerate(found):
             what = Text(finding.what)

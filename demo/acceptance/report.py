@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from demo.acceptance.check import Check, Finding, Verdict
@@ -73,7 +73,8 @@ class Report:
 
     def table(self) -> Table:
         """Return the table for the terminal."""
-        shown = Table(*HEADINGS, box=box.SIMPLE_HEAD, show_lines=True)
+        columns = (Column(heading, overflow="fold") for heading in HEADINGS)
+        shown = Table(*columns, box=box.SIMPLE_HEAD, show_lines=True)
         for row in self.rows:
             verdict = row.finding.verdict
             shown.add_row(

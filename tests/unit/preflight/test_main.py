@@ -54,6 +54,14 @@ def test_the_table_has_a_row_for_each_finding() -> None:
     ]
 
 
+def test_what_is_longer_than_its_column_is_not_cut() -> None:
+    arn = "arn:aws:sqs:us-east-1:123456789012:a-queue-with-a-long-name"
+    console = Console(width=60, record=True)
+    console.print(preflight.table({"one": [Finding(Verdict.NOTE, arn, arn)]}))
+    shown = "".join(console.export_text().split())
+    assert shown.count("a-queue-with-a-long-name") == 2
+
+
 def test_settings_that_are_not_accepted_are_a_problem(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -115,4 +115,8 @@ def test_the_terminal_shows_what_was_seen_as_it_is(report: Report) -> None:
     shown = capture.get()
 
     assert "[red]two[/red]" in shown
+    console = Console(width=40)
+    with console.capture() as capture:
+        console.print(report.table())
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capture.get()
     assert all(verdict.value in shown for verdict in Verdict)
