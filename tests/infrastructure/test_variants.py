@@ -1,6 +1,7 @@
 """What each setting that is not a number or a name changes in the templates."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,15 @@ def test_the_execution_can_end_as_failed() -> None:
     by_name = states(templates_with(workflow={"on_rejection": "fail"})["Workflow"])
 
     assert by_name[by_name["Notify"]["Next"]]["Error"] == "ImagesRejected"
+
+
+@pytest.mark.parametrize(("on_rejection", "place"), [("report", "output"), ("fail", "history")])
+def test_the_message_says_where_the_results_are(on_rejection: str, place: str) -> None:
+    """An execution that fails has no output."""
+    by_name = states(templates_with(workflow={"on_rejection": on_rejection})["Workflow"])
+
+    message = json.dumps(by_name["Notify"]["Arguments"])
+    assert re.findall("the ([a-z]+) of the execution", message) == [place]
 
 
 def test_a_raised_rejection_is_caught_as_one_before_all_other_errors() -> None:

@@ -75,7 +75,12 @@ class ClassificationWorkflow(Construct):
                 sfn.Condition.jsonata(results.INPUT_IS_USABLE),
                 classify_images.next(
                     report_rejections(
-                        self, settings=settings, publisher=publisher, message=expressions.MESSAGE
+                        self,
+                        settings=settings,
+                        publisher=publisher,
+                        message=expressions.MESSAGE_BEFORE_FAILURE
+                        if settings.workflow.on_rejection == "fail"
+                        else expressions.MESSAGE,
                     )
                 ),
             ).otherwise(

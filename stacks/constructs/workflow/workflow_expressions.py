@@ -64,6 +64,9 @@ def message(where: str) -> str:
 
 MESSAGE = message('"the output of the execution\\n" & $states.context.Execution.Id')
 
+# An execution that fails has no output.
+MESSAGE_BEFORE_FAILURE = message('"the history of the execution\\n" & $states.context.Execution.Id')
+
 MESSAGE_FOR_CAUSE = expression(f"( {_LISTING} $text )")
 
 
