@@ -101,9 +101,9 @@ def _say_how_to_look_around(console: Console, cloud: LocalCloud) -> None:
 The local cloud stays up at {cloud.endpoint_url}, until it is taken down. To look around:
 
   source .venv/bin/activate
-  eval "$(python -m localcloud env{port})"        points this shell at it
+  eval "$(python -m localcloud env{port})"   # points this shell at it
   cdk list; cdk diff; cdk deploy --all
-  aws sagemaker list-endpoints                  (if the AWS CLI is installed)
+  aws sagemaker list-endpoints   # if the AWS CLI is installed
   python -c "import boto3; print(boto3.client('sagemaker').list_endpoints()['Endpoints'])"
 
 Take it down, with everything in it:
