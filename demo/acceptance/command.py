@@ -146,15 +146,15 @@ def _announce(account: str, region: str, application: Application, console: Cons
     console.print(
         f"This deploys {', '.join(application.cdk.stacks())} "
         f"(settings/{settings.environment}.toml), checks {len(CHECKS)} assumptions about AWS on "
-        "them, and takes everything down again, whatever happens. It takes about "
+        "them, and takes everything down again, whatever happens. On AWS it takes about "
         f"{minutes(model):.0f} minutes.",
         markup=False,
         soft_wrap=True,
     )
     items = estimate(settings, model)
     console.print(
-        f"It costs about {sum(item.usd for item in items):.2f} USD; an estimate, by list prices "
-        f"of {model.region} as of {model.as_of}:",
+        f"On AWS it costs about {sum(item.usd for item in items):.2f} USD; an estimate, by list "
+        f"prices of {model.region} as of {model.as_of}:",
         soft_wrap=True,
     )
     for item in items:
@@ -182,5 +182,6 @@ def _ask(
 
 def _cloud() -> str:
     if is_local(os.environ):
-        return f"local cloud at {os.environ['AWS_ENDPOINT_URL']}: shows nothing of AWS"
+        url = os.environ["AWS_ENDPOINT_URL"]
+        return f"local cloud at {url} (an emulator: nothing here was seen on AWS)"
     return os.environ.get("AWS_ENDPOINT_URL", "AWS")

@@ -33,6 +33,8 @@ class Acceptance:
     failure: str = ""
     interrupted: bool = False
     left: list[str] = field(default_factory=list)
+    taken_down: bool = True
+    """Whether the teardown ran to its end, and what is left could be listed."""
 
     def run(self) -> None:
         """Fill the rows; what was made is gone afterwards, or named in `left`."""
@@ -71,6 +73,7 @@ class Acceptance:
             self.teardown.run()
         except KeyboardInterrupt:
             self.interrupted = True
+            self.taken_down = False
             self.failure = self.failure or "interrupted while taking down"
 
     def _look_what_is_left(self) -> None:
@@ -79,10 +82,13 @@ class Acceptance:
                 self.left = self.teardown.left()
         except (Exception, KeyboardInterrupt) as error:
             reason = str(error) or repr(error)
+            self.taken_down = False
             self.left = [f"unknown, the listing failed: {reason}: {self.teardown.commands}"]
 
     def _destroyed(self) -> Finding:
         seen = "; ".join([*self.left, *self.teardown.problems]) or "nothing"
+        if not self.taken_down:
+            return Finding(Verdict.NOT_REACHED, seen)
         holds = not self.left and not self.teardown.problems
         return Finding(Verdict.CONFIRMED if holds else Verdict.REFUTED, seen)
 
