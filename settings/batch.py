@@ -19,8 +19,8 @@ class Bulk(Section):
     """Pictures of one batch that are classified at the same time. With `bulk.max_concurrency` it
     bounds what the endpoint gets at once: as many as from one execution of the workflow."""
     tolerated_failure_percentage: Annotated[int, Field(ge=0, le=100)] = 5
-    """More pictures in batches that failed end the run. A bad picture is no failure of its
-    batch."""
+    """The run stops when failed batches hold more than this percentage of its pictures. A bad
+    picture does not fail its batch."""
 
 
 class BatchTransform(Section):

@@ -168,7 +168,7 @@ class Hyperparameters(Section):
         if self.use_pretrained_model and (self.resize or 0) <= PRETRAINED_SIDE:
             yield (
                 "resize",
-                f"allowed with use_pretrained_model = true: above {PRETRAINED_SIDE}, as 256",
+                f"allowed with use_pretrained_model = true: above {PRETRAINED_SIDE}, such as 256",
             )
         elif max(height, width) > (self.resize or PICTURE_SIDE):
             yield (

@@ -43,7 +43,7 @@ def _instance_type_of(families: tuple[str, ...]) -> Written:
     usable = ", ".join(f"ml.{family}.*" for family in families)
     return Written(
         rf"ml\.({'|'.join(families)})\.([1-9]?[0-9]?x)?large",
-        f"{usable}, as ml.g4dn.xlarge; the algorithm can use no other",
+        f"{usable}, such as ml.g4dn.xlarge; the algorithm can use no other",
     )
 
 

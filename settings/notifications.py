@@ -41,7 +41,7 @@ class Notifications(Section):
             twice = {address for address in addresses if addresses.count(address) > 1}
             if twice:
                 raise ValueError(
-                    f"notifications.{name}: {', '.join(sorted(twice))} stands there twice; "
+                    f"notifications.{name}: duplicate {', '.join(sorted(twice))}; "
                     "name each subscriber once"
                 )
         return self

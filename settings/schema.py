@@ -37,7 +37,7 @@ class Dataset(Section):
     @model_validator(mode="after")
     def _distinct(self) -> "Dataset":
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("dataset.classes: a class stands there twice; name each class once")
+            raise ValueError("dataset.classes: duplicate class; name each class once")
         return self
 
 

@@ -71,7 +71,7 @@ def _read_checked(archive: tarfile.TarFile, names: Collection[str]) -> dict[str,
         name = posixpath.normpath(member.name)
         _refuse_unsafe(member, name)
         if name in seen:
-            raise ArchiveRefusedError(f"member {member.name!r} stands there twice")
+            raise ArchiveRefusedError(f"duplicate member {member.name!r}")
         seen.add(name)
         if name in names:
             content = archive.extractfile(member)

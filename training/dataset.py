@@ -187,8 +187,8 @@ def _check(
         checks = {
             "label is not in meta": is_known,
             "file name is not safe": _SAFE_FILE_NAME.fullmatch(file_name) is not None,
-            "file name stands there twice": file_name not in file_names,
-            "picture stands there twice": fingerprint not in fingerprints,
+            "duplicate file name": file_name not in file_names,
+            "duplicate picture": fingerprint not in fingerprints,
             "picture is in train, too": fingerprint not in elsewhere,
         }
         reason = next((reason for reason, passed in checks.items() if not passed), None)

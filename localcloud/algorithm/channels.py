@@ -73,7 +73,7 @@ def read_list(data: Path, channel: str, *, classes: int) -> list[LabelledPicture
 
     Raises:
         ClientError: no or several lists, an empty one, a malformed line, a label out of range, an
-            index that stands there twice, or a picture that does not exist.
+            duplicate index, or a picture that does not exist.
     """
     lists = sorted((data / f"{channel}_lst").rglob("*.lst"))
     if len(lists) != 1:
@@ -87,7 +87,7 @@ def read_list(data: Path, channel: str, *, classes: int) -> list[LabelledPicture
         where = f"{lists[0].name} line {number}"
         index, picture = _parse_line(line, where=where, folder=data / channel, classes=classes)
         if index in pictures:
-            raise ClientError(f"{where}: index {index} stands there twice")
+            raise ClientError(f"{where}: duplicate index {index}")
         pictures[index] = picture
     if not pictures:
         raise ClientError(f"{lists[0].name} names no picture")

@@ -225,7 +225,7 @@ def test_a_subscriber_is_named_once(kind: str) -> None:
         "sqs": QUEUE,
     }[kind]
 
-    assert f"notifications.{kind}: {address} stands there twice" in refusal(
+    assert f"notifications.{kind}: duplicate {address}" in refusal(
         notifications={kind: [address, address]}
     )
 

@@ -117,13 +117,13 @@ def test_file_name_that_is_no_text_is_refused(build_from: Build, content: Conten
 
 def test_second_row_of_a_file_name_is_refused(build_from: Build, content: Content) -> None:
     content["train"][b"filenames"][4] = b"seen_000000.png"
-    refusal = ("train", 4, "seen_000000.png", "file name stands there twice")
+    refusal = ("train", 4, "seen_000000.png", "duplicate file name")
     assert _refusals(build_from(content)) == [refusal]
 
 
 def test_second_row_of_a_picture_is_refused(build_from: Build, content: Content) -> None:
     content["train"][b"data"][4] = content["train"][b"data"][0]
-    refusal = ("train", 4, "seen_000004.png", "picture stands there twice")
+    refusal = ("train", 4, "seen_000004.png", "duplicate picture")
     assert _refusals(build_from(content)) == [refusal]
 
 

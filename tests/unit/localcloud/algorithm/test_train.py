@@ -130,7 +130,7 @@ def no_list(job: Job) -> None:
         (label_of_no_number, "label 'bicycle' is not a number"),
         (label_between, "label '0.5' is not a whole number"),
         (missing_picture, "line 16: class1/3.png does not exist in channel train"),
-        (index_twice, "line 2: index 7 stands there twice"),
+        (index_twice, "line 2: duplicate index 7"),
         (spaces_for_tabs, "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'"),
         (too_few_pictures, "num_training_samples = 25, but the training list names 24"),
         (class_without_pictures, "class 2 has 0 training pictures"),
