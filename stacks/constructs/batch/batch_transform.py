@@ -16,7 +16,7 @@ from stacks.constructs.batch.transform_job_end import STOP_MINUTES, follow_job
 from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
 from stacks.constructs.common.encryption_key import allow_writing
 from stacks.constructs.common.grants import allow
-from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
+from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine, retry_any_error
 from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.notifications.rejection_report import report_rejections
@@ -146,14 +146,7 @@ class BatchTransform(Construct):
             # A Catch of a CustomState loses the state's input: CDK writes no Output for it.
             assign={"run": expressions.WITH_MODEL},
         )
-        # It only reads: another try is safe, whatever the error is called.
-        state.add_retry(
-            errors=["States.ALL"],
-            interval=cdk.Duration.seconds(2),
-            max_attempts=4,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        retry_any_error(state)
         return state
 
     def _run_job(self, write: sfn.IChainable) -> TransformTask:

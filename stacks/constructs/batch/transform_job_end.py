@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.constructs.batch import transform_expressions as expressions
+from stacks.constructs.common.jsonata_state_machine import retry_any_error
 
 # Time for a job to end once it is stopped.
 STOP_MINUTES = 30
@@ -80,14 +81,7 @@ def _call(
         outputs=outputs,
         assign=assign,
     )
-    # Both calls may be made any number of times, whatever the error is called.
-    state.add_retry(
-        errors=["States.ALL"],
-        interval=cdk.Duration.seconds(2),
-        max_attempts=4,
-        backoff_rate=2,
-        jitter_strategy=sfn.JitterType.FULL,
-    )
+    retry_any_error(state)
     return state
 
 

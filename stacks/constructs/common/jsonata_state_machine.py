@@ -58,3 +58,17 @@ class JsonataStateMachine(sfn.StateMachine):
         resource.log_group_name = (
             f"{LOG_GROUP_PREFIX}/{cdk.Stack.of(self).stack_name}/{self.role.role_name}"
         )
+
+
+def retry_any_error(task: sfn.TaskStateBase) -> None:
+    """Retry a task that may run any number of times, with backoff and full jitter.
+
+    On any error, because Step Functions does not document the names of those that pass.
+    """
+    task.add_retry(
+        errors=["States.ALL"],
+        interval=cdk.Duration.seconds(2),
+        max_attempts=5,
+        backoff_rate=2,
+        jitter_strategy=sfn.JitterType.FULL,
+    )

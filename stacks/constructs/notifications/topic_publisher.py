@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -13,9 +12,8 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.encryption_key import allow_publishing
+from stacks.constructs.common.jsonata_state_machine import retry_any_error
 from stacks.constructs.workflow.workflow_expressions import shorter_for_phones
-
-FIRST_RETRY = cdk.Duration.seconds(2)
 
 
 class TopicPublisher:
@@ -67,13 +65,7 @@ class TopicPublisher:
             message_deduplication_id=about or None,
             outputs="{% $states.input %}",
         )
-        # Any error: Step Functions does not document the names of those that pass.
-        state.add_retry(
-            interval=FIRST_RETRY,
-            max_attempts=5,
-            backoff_rate=2,
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        retry_any_error(state)
         return state
 
     def allow_key(self, publisher: iam.IGrantable) -> None:
