@@ -12,6 +12,7 @@ from localcloud.emulator.repairs import (
     deleted_function_logs,
     distributed_map,
     execution_start,
+    exports_in_use,
     function_workers,
     generated_names,
     json_lines,
@@ -46,6 +47,7 @@ def repair() -> None:
     deleted_function_logs.repair()
     distributed_map.repair()
     execution_start.repair()
+    exports_in_use.repair()
     function_workers.repair()
     json_lines.repair()
     jsonata_parsing.repair()

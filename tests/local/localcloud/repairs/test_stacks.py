@@ -197,6 +197,50 @@ def handler(event, context):
     assert found["logGroups"] == []
 
 
+@pytest.mark.parametrize(
+    ("export", "refusal"),
+    [
+        ({"Value": "other"}, "Export {} cannot be updated as it is in use by {}"),
+        (None, "Export {} cannot be deleted as it is in use by {}"),
+    ],
+)
+def test_an_export_in_use_stays_as_it_is(
+    cloud: LocalCloud, export: dict[str, str] | None, refusal: str
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    exporter, importer = (f"{kind}-{uuid.uuid4().hex[:12]}" for kind in ("exporter", "importer"))
+
+    def template(exported: dict[str, str] | None) -> str:
+        # The parameter changes as the export does, so that each template is an update.
+        outputs = {"Out": {**exported, "Export": {"Name": exporter}}} if exported else {}
+        value = json.dumps(exported)
+        resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
+        return json.dumps({"Resources": {"Parameter": resource}, "Outputs": outputs})
+
+    def reasons() -> list[str]:
+        events = cloudformation.describe_stack_events(StackName=exporter)["StackEvents"]
+        return [event.get("ResourceStatusReason", "") for event in events]
+
+    value = {"Fn::ImportValue": exporter}
+    imported = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
+    cloudformation.create_stack(StackName=exporter, TemplateBody=template({"Value": "one"}))
+    _wait(cloudformation, exporter, "stack_create_complete")
+    cloudformation.create_stack(
+        StackName=importer, TemplateBody=json.dumps({"Resources": {"Imported": imported}})
+    )
+    _wait(cloudformation, importer, "stack_create_complete")
+
+    cloudformation.update_stack(StackName=exporter, TemplateBody=template(export))
+    _wait(cloudformation, exporter, "stack_rollback_complete")
+    assert refusal.format(exporter, importer) in reasons()
+
+    cloudformation.delete_stack(StackName=importer)
+    _wait(cloudformation, importer, "stack_delete_complete")
+    cloudformation.update_stack(StackName=exporter, TemplateBody=template(export))
+    _wait(cloudformation, exporter, "stack_update_complete")
+    cloudformation.delete_stack(StackName=exporter)
+
+
 @dataclass(frozen=True)
 class CustomResource:
     """A custom resource whose requests go to a queue; nobody but `answer` answers them."""
