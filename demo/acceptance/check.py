@@ -32,14 +32,20 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
-    """An assumption and the function that looks whether it holds."""
+class Claim:
+    """An assumption, and what is seen if it holds."""
 
     name: str
     assumption: str
     expected: str
     section: str
     """Heading of docs/fidelity.md under which the assumption belongs."""
+
+
+@dataclass(frozen=True)
+class Check(Claim):
+    """A claim and the function that looks whether it holds."""
+
     look: Callable[[Context], Finding]
     aws_only: bool
     """A local cloud cannot show it: what it does there is what somebody assumed of AWS."""

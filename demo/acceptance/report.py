@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from demo.acceptance.check import Check, Finding, Verdict
+from demo.acceptance.check import Claim, Finding, Verdict
 from demo.cdk import PROJECT
 from settings import Settings
 
@@ -35,9 +35,9 @@ HEADINGS = ("assumption", "expected", "seen", "verdict")
 
 @dataclass(frozen=True)
 class Row:
-    """A check and what it found."""
+    """A claim and what was found."""
 
-    check: Check
+    claim: Claim
     finding: Finding
 
 
@@ -78,8 +78,8 @@ class Report:
         for row in self.rows:
             verdict = row.finding.verdict
             shown.add_row(
-                Text(row.check.assumption),
-                Text(row.check.expected),
+                Text(row.claim.assumption),
+                Text(row.claim.expected),
                 Text(row.finding.seen),
                 Text(verdict.value, style=STYLES[verdict]),
             )
@@ -109,10 +109,10 @@ class Report:
             "left": list(self.left),
             "assumptions": [
                 {
-                    "name": row.check.name,
-                    "assumption": row.check.assumption,
-                    "section": row.check.section,
-                    "expected": row.check.expected,
+                    "name": row.claim.name,
+                    "assumption": row.claim.assumption,
+                    "section": row.claim.section,
+                    "expected": row.claim.expected,
                     "seen": row.finding.seen,
                     "verdict": row.finding.verdict.value,
                 }
@@ -133,8 +133,8 @@ class Report:
                 HEADINGS,
                 (
                     (
-                        row.check.assumption,
-                        row.check.expected,
+                        row.claim.assumption,
+                        row.claim.expected,
                         row.finding.seen,
                         f"**{row.finding.verdict.value}**",
                     )

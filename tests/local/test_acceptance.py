@@ -19,7 +19,7 @@ import pytest
 
 from demo.acceptance.checks import CHECKS
 from demo.acceptance.command import EXIT_INTERRUPTED, EXIT_REFUSED
-from demo.acceptance.run import destroy_leaves_nothing
+from demo.acceptance.run import DESTROYED
 from demo.cdk import PROJECT, Cdk
 from demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
@@ -125,9 +125,9 @@ def test_every_assumption_is_looked_at_and_nothing_is_left(account: Account) -> 
 
     assert code == 0, printed
     found = {each["name"]: each for each in account.found()["assumptions"]}
-    assert list(found) == [each.name for each in (*CHECKS, destroy_leaves_nothing)]
+    assert list(found) == [each.name for each in (*CHECKS, DESTROYED)]
     expected = {each.name: "not shown here" if each.aws_only else "confirmed" for each in CHECKS}
-    expected[destroy_leaves_nothing.name] = "confirmed"
+    expected[DESTROYED.name] = "confirmed"
     assert {name: each["verdict"] for name, each in found.items()} == expected, printed
     # A check that breaks is not shown here, either: only these may have an error.
     broken = {name: each["seen"] for name, each in found.items() if ERROR.match(each["seen"])}
