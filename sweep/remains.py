@@ -103,12 +103,14 @@ def _serving(settings: Settings) -> Iterator[Remain]:
     models = [
         name
         for name in _names(client, "list_models", "Models[].ModelName")
-        if f"/{settings.resource_prefix}-" in _artifact(client.describe_model(ModelName=name))
+        if f"/{settings.resource_prefix}-"
+        in _artifact(_described(client.describe_model, ModelName=name))
     ]
     configurations = [
         name
         for name in _names(client, "list_endpoint_configs", "EndpointConfigs[].EndpointConfigName")
-        if _models_of(client.describe_endpoint_config(EndpointConfigName=name)) & set(models)
+        if _models_of(_described(client.describe_endpoint_config, EndpointConfigName=name))
+        & set(models)
     ]
     endpoints = [
         name
@@ -131,13 +133,23 @@ def _serving(settings: Settings) -> Iterator[Remain]:
             yield Remain(kind, name, by_hand, partial(remove, **{f"{member}Name": name}))
 
 
+def _described(describe: Callable[..., Mapping[str, Any]], **name: str) -> Mapping[str, Any]:
+    """Return a description; an empty one of what was deleted after it was listed."""
+    try:
+        return describe(**name)
+    except ClientError as error:
+        if error.response["Error"]["Message"].startswith("Could not find"):
+            return {}
+        raise
+
+
 def _artifact(model: Mapping[str, Any]) -> str:
     url: str = model.get("PrimaryContainer", {}).get("ModelDataUrl", "")
     return url
 
 
 def _models_of(configuration: Mapping[str, Any]) -> set[str]:
-    return {variant.get("ModelName", "") for variant in configuration["ProductionVariants"]}
+    return {variant.get("ModelName", "") for variant in configuration.get("ProductionVariants", [])}
 
 
 def _log_groups(settings: Settings) -> Iterator[Remain]:

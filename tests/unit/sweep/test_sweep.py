@@ -147,6 +147,23 @@ def test_a_job_that_ended_meanwhile_is_not_left(
     assert main(["--delete"]) == code
 
 
+@pytest.mark.usefixtures("left")
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [("DescribeModel", "model"), ("DescribeEndpointConfig", "endpoint configuration")],
+)
+def test_what_was_deleted_after_it_was_listed_is_not_found(
+    answers: Answers, operation: str, kind: str
+) -> None:
+    def refuse(_: dict[str, Any]) -> None:
+        message = f'Could not find {kind} "arn:aws:sagemaker:us-east-1:123456789012:any".'
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, operation)
+
+    answers[operation] = refuse
+
+    assert kind not in dict(found())
+
+
 def test_what_cannot_be_removed_is_told_and_the_rest_goes(
     answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
