@@ -14,6 +14,7 @@ import boto3
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
+from lambda_src.write_predictions.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
 from monitoring.skips import Kind, Skip
@@ -132,7 +133,11 @@ def of_csv(
 def _row(
     row: dict[str, str | None], file: str, line: int, on_skip: OnSkip
 ) -> Iterator[tuple[str, Label]]:
-    cells = {name: (value or "").strip() for name, value in row.items() if isinstance(value, str)}
+    cells = {
+        name: unquote_formulas(value.strip())
+        for name, value in row.items()
+        if isinstance(value, str)
+    }
     key = next((cells[name] for name in ID_COLUMNS if cells.get(name)), "")
     text = cells.get("label", "")
     if not key:

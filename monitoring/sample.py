@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 from rich.console import Console
 
+from lambda_src.write_predictions.spreadsheets import quote_formulas
 from monitoring.captures import Capture, read
 from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
 from monitoring.pictures import decode, is_picture
@@ -152,7 +153,8 @@ def write(picked: Iterable[Picked], folder: Path) -> Path:
         sample = each.sample
         name = f"{number:04}.{_suffix(sample.picture)}"
         (folder / name).write_bytes(sample.picture)
-        rows.append((name, sample.event_id, sample.inference_id, None, f"{each.weight:.6g}"))
+        ids = (quote_formulas(sample.event_id), quote_formulas(sample.inference_id))
+        rows.append((name, *ids, None, f"{each.weight:.6g}"))
     with (folder / LABELS).open("x", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([COLUMNS, *rows])
     return folder / LABELS

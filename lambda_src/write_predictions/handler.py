@@ -18,6 +18,8 @@ from botocore.config import Config
 
 from lambda_src.filter_confidence.handler import judge
 
+from .spreadsheets import quote_formulas
+
 # Outputs that are read at the same time. More do not help one processor.
 THREADS = 32
 READ_AHEAD = 1000
@@ -63,7 +65,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         rows.writeheader()
         for line in _lines(event):
             lines.write(json.dumps(line).encode() + b"\n")
-            rows.writerow(line)
+            rows.writerow({column: quote_formulas(cell) for column, cell in line.items()})
             counts[line["status"]] += 1
             if line["status"] != "accepted" and counts[line["status"]] <= MAX_NAMED:
                 named.append(_as_in_the_workflow(bucket, line))

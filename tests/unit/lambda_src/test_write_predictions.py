@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -145,3 +146,16 @@ def test_lines_that_do_not_add_up_are_an_error(handler: ModuleType) -> None:
 def test_a_model_of_other_classes_is_refused(handler: ModuleType) -> None:
     with pytest.raises(Exception, match="3 probabilities for 2 classes"):
         write(handler, {"one.png": prediction(0.2, 0.3, 0.5)})
+
+
+def test_a_spreadsheet_runs_nothing_of_the_csv(handler: ModuleType) -> None:
+    key = '=HYPERLINK("http://example.com","open").png'
+    gone = {"key": "a/b;-1+1.png", "error": "ImageNotFound", "reason": "\t@SUM(1)"}
+
+    write(handler, {key: prediction(0.07, 0.93)}, (gone,))
+
+    first, second = csv.DictReader(io.StringIO(read("predictions.csv"), newline=""))
+    assert (first["key"], first["confidence"]) == (f"'{key}", "0.93")
+    assert (second["key"], second["reason"]) == ("a/b;'-1+1.png", "'\t'@SUM(1)")
+    lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
+    assert [line["key"] for line in lines] == [key, gone["key"]]

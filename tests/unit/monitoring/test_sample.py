@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lambda_src.write_predictions.spreadsheets import quote_formulas
 from monitoring import truth
 from monitoring.records import collect
 from monitoring.sample import main, pick
@@ -121,6 +122,32 @@ def test_the_filled_csv_is_ground_truth(
     assert joined.records.skips.counts == {Kind.NOT_LABELLED: 2}
     known = joined.records.frame.dropna(subset=["truth"]).set_index("event_id")
     assert known.weight.to_dict() == {row["event_id"]: float(row["weight"]) for row in written[:4]}
+
+
+@pytest.mark.parametrize(
+    "identifier", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "'=1", "a;=1"]
+)
+def test_an_id_that_is_a_formula_is_quoted_and_read_back(
+    identifier: str, write: Write, record: Record, tmp_path: Path
+) -> None:
+    captures = write(at(record, 0.7, 0, inference_id=identifier), record(identifier))
+    out = tmp_path / "sample"
+    main([str(captures), "--classes", "bicycle,motorcycle", "--out", str(out)])
+    written = rows(out / "labels.csv")
+
+    ids = {row["inference_id"] or row["event_id"] for row in written}
+    assert ids == {str(quote_formulas(identifier))}
+    assert identifier not in ids
+
+    with (out / "labels.csv").open("w", newline="") as file:
+        filled = csv.DictWriter(file, fieldnames=list(written[0]))
+        filled.writeheader()
+        for row in written:  # found by the inference id alone where there is one
+            filled.writerow(
+                {**row, "event_id": "" if row["inference_id"] else row["event_id"], "label": "0"}
+            )
+    joined = truth.join(collect(captures, classes=CLASSES), truth.read(out / "labels.csv"))
+    assert joined.matched == 2
 
 
 def test_what_is_not_used_is_said_with_file_and_line(

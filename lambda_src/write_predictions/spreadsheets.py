@@ -1,0 +1,30 @@
+"""Cells of a CSV file that a person opens: text that a spreadsheet would run as a formula.
+
+Source of the characters and of the single quote:
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
+
+import re
+
+# Where a cell begins: a spreadsheet may split at semicolons or tabs what we separate by commas, and
+# then the quotation marks around a cell no longer hold it together.
+_CELL_START = r"(?:\A|(?<=[;\t\r\n]))"
+# A spreadsheet may drop quotes and spaces before a formula. Single quotes are among them so that
+# one that was there before survives the way back.
+_FORMULA_AHEAD = r"""(?=['" ]*[=+\-@\t\r\n＝＋－＠])"""  # noqa: RUF001
+
+_FORMULA = re.compile(_CELL_START + _FORMULA_AHEAD)
+_QUOTED_FORMULA = re.compile(f"{_CELL_START}'{_FORMULA_AHEAD}")
+
+
+def quote_formulas(value: object) -> object:
+    """Return text with a single quote before each formula, and anything but text unchanged.
+
+    Numbers stay numbers, negative ones too.
+    """
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value
+
+
+def unquote_formulas(text: str) -> str:
+    """Return the text that `quote_formulas` was given."""
+    return _QUOTED_FORMULA.sub("", text)
