@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from . import captures, figures
 from .baseline import Observation
@@ -29,7 +30,7 @@ class Batch:
     unreadable: int = 0
     not_compared: int = 0
     not_measured: int = 0
-    _observed: list[tuple[Record, Observation]] = field(default_factory=list)
+    _observed: list[tuple[datetime, Observation]] = field(default_factory=list)
     _event_ids: set[str] = field(default_factory=set)
 
     def add_file(self, key: str, body: io.RawIOBase) -> None:
@@ -53,7 +54,7 @@ class Batch:
     @property
     def observations(self) -> list[Observation]:
         """In the order of their time; files of several instances overlap."""
-        return [observed for _, observed in sorted(self._observed, key=lambda pair: pair[0].time)]
+        return [observed for _, observed in sorted(self._observed, key=lambda pair: pair[0])]
 
     @property
     def counts(self) -> dict[str, float]:
@@ -70,7 +71,7 @@ class Batch:
         if not is_traffic or record.event_id in self._event_ids:
             return
         if self._belongs_to_the_model(record):
-            self._observed.append((record, self._observation(record)))
+            self._observed.append((record.time, self._observation(record)))
         else:
             self.not_compared += 1
         self._event_ids.add(record.event_id)
@@ -92,7 +93,7 @@ class Batch:
                 return Observation(confidence, best_class, *measure(record.picture))
             except NotMeasuredError as error:
                 if not self.not_measured:
-                    logger.warning("not measured: event %s: %s", record.event_id, error)
+                    logger.warning("not measured: event %a: %s", record.event_id, error)
         if record.picture is not None:
             self.not_measured += 1
         return Observation(confidence, best_class)

@@ -18,6 +18,16 @@ BASELINE_PREFIX = "baseline-"
 
 GZIP_MAGIC = b"\x1f\x8b"
 
+MAX_LINE = 16 * 2**20
+"""Bytes of a record: twice the largest request that an endpoint takes, 6 MB, in BASE64."""
+MAX_VALUES = 100_000
+"""Values of a record's JSON. Python takes up to a hundred bytes for one that is two bytes of text,
+and a record has a dozen, and a probability for each class."""
+MAX_ID = 256
+"""Characters of an id; SageMaker's have 36, callers' up to 64. The ids of a batch are kept."""
+MAX_REASON = 200
+"""Characters of an error that come from a record: the log takes no more than 256 KB a message."""
+
 
 class UnreadableError(ValueError):
     """A line is no capture record with a prediction, or a file breaks off; the message says why."""
@@ -40,38 +50,74 @@ class Record(NamedTuple):
 def lines(body: io.RawIOBase) -> Iterator[bytes]:
     """Lines of a capture file, gzip or not, one in memory at a time; blank ones are left out.
 
+    Of a line longer than `MAX_LINE` only the beginning is kept, which `parse` refuses.
+
     Raises:
         UnreadableError: the file is damaged gzip, from here on.
     """
     stream = io.BufferedReader(body)
     zipped = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     try:
-        for line in gzip.GzipFile(fileobj=stream) if zipped else stream:
-            if line.strip():
-                yield line
+        yield from _bounded_lines(gzip.GzipFile(fileobj=stream) if zipped else stream)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableError(f"damaged gzip: {error}") from error
+
+
+def _bounded_lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
+    while line := stream.readline(MAX_LINE + 1):
+        end = line
+        while len(line) > MAX_LINE and end and not end.endswith(b"\n"):
+            end = stream.readline(io.DEFAULT_BUFFER_SIZE)
+        if line.strip():
+            yield line
 
 
 def parse(line: bytes) -> Record:
     """The record of one line.
 
     Raises:
-        UnreadableError: it is not JSON, or lacks what a record with a prediction has.
+        UnreadableError: it is not JSON, lacks what a record with a prediction has, or is larger
+            than `MAX_LINE`, `MAX_VALUES` or `MAX_ID`.
     """
     try:
-        capture = json.loads(line)
+        capture = _json(line)
         metadata, data = capture["eventMetadata"], capture["captureData"]
         picture = data.get("endpointInput")
         return Record(
-            event_id=str(metadata["eventId"]),
-            inference_id=str(metadata.get("inferenceId", "")),
+            event_id=_id(metadata["eventId"]),
+            inference_id=_id(metadata.get("inferenceId") or ""),
             time=_time(metadata["inferenceTime"]),
-            probabilities=_probabilities(json.loads(_content(data["endpointOutput"]))),
+            probabilities=_probabilities(_json(_content(data["endpointOutput"]))),
             picture=_content(picture) if picture else None,
         )
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UnreadableError(f"{type(error).__name__}: {error}") from error
+    except (
+        AttributeError,
+        LookupError,
+        OverflowError,  # an integer above any float
+        RecursionError,  # brackets within brackets
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UnreadableError(reason[:MAX_REASON]) from error
+
+
+def _json(text: bytes) -> Any:
+    if len(text) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE:,} bytes, which no request and answer take")
+    # Each value but the outermost has one of these before it.
+    values = 1 + sum(map(text.count, (b"[", b"{", b",")))
+    if values > MAX_VALUES:
+        raise ValueError(
+            f"up to {values:,} values in its JSON; a record has at most {MAX_VALUES:,}"
+        )
+    return json.loads(text)
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_ID:
+        raise ValueError(f"an id is no text of up to {MAX_ID} characters")
+    return value
 
 
 def _content(payload: dict[str, Any]) -> bytes:

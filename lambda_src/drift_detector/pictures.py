@@ -16,6 +16,7 @@ from operator import mul, sub
 from typing import NamedTuple
 
 MAX_PIXELS = 256 * 256  # 0.1 s of a whole core; a function of 256 MB has a seventh of one
+MAX_PALETTE = 3 * 256  # bytes
 MIN_SIDE = 3  # the Laplacian needs a pixel with four neighbours
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -95,6 +96,10 @@ def _parts(content: bytes) -> tuple[_Header, Sequence[int], bytes]:
         if kind == b"IHDR":
             header = _header(data)
         elif kind == b"PLTE":
+            if len(data) > MAX_PALETTE:
+                raise NotMeasuredError(
+                    f"PNG: its palette has {len(data):,} bytes, the format allows {MAX_PALETTE}"
+                )
             palette = _rgb_luma(data[0::3], data[1::3], data[2::3])
         elif kind == b"IDAT":
             packed.append(data)

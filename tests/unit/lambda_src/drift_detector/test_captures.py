@@ -1,13 +1,24 @@
+import base64
 import gzip
 import io
 import json
+import tracemalloc
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lambda_src.drift_detector.captures import UnreadableError, lines, parse
+from lambda_src.drift_detector.captures import (
+    MAX_ID,
+    MAX_LINE,
+    MAX_REASON,
+    MAX_VALUES,
+    UnreadableError,
+    lines,
+    parse,
+)
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
 
 REAL = Path("../shared/data/captures")
@@ -95,6 +106,127 @@ def test_damaged_gzip_gives_what_is_before_the_damage() -> None:
     assert next(read) == b"one\n"
     with pytest.raises(UnreadableError, match="damaged gzip"):
         next(read)
+
+
+DEEP = "[" * 3000 + "]" * 3000
+BILLIONS = "1" * 400
+
+
+@pytest.mark.parametrize("output", [f"[{BILLIONS}, 0]", f"[-{BILLIONS}]", f"[{'1' * 5000}]", DEEP])
+def test_a_reply_that_python_cannot_hold_is_unreadable(record: MakeRecord, output: str) -> None:
+    with pytest.raises(UnreadableError):
+        parse(json.dumps(record(output=output)).encode())
+
+
+@pytest.mark.parametrize(
+    "value", [DEEP, BILLIONS, "1" * 5000, '"\\ud800"', "1e999", "NaN", "{}", ""]
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "captureData",
+        "eventMetadata",
+        "endpointInput",
+        "endpointOutput",
+        "data",
+        "encoding",
+        "eventId",
+        "inferenceTime",
+        "inferenceId",
+    ],
+)
+def test_no_value_of_a_record_raises_another_error(
+    record: MakeRecord, place: str, value: str
+) -> None:
+    capture = record(picture=png(100), inference_id="mine")
+    for part in (capture, *capture.values(), *capture["captureData"].values()):
+        if isinstance(part, dict) and place in part:
+            part[place] = "HERE"
+    line = json.dumps(capture).replace('"HERE"', value).encode()
+
+    with suppress(UnreadableError):
+        parse(line)
+
+
+def test_a_reason_is_short(record: MakeRecord) -> None:
+    capture = record()
+    capture["eventMetadata"]["inferenceTime"] = "x" * 10**6
+
+    with pytest.raises(UnreadableError, match="^ValueError: Invalid isoformat string") as raised:
+        parse(json.dumps(capture).encode())
+
+    assert len(str(raised.value)) == MAX_REASON
+
+
+@pytest.mark.parametrize("field", ["eventId", "inferenceId"])
+def test_an_id_has_a_length(record: MakeRecord, field: str) -> None:
+    capture = record()
+    capture["eventMetadata"][field] = "i" * MAX_ID
+    parse(json.dumps(capture).encode())
+
+    capture["eventMetadata"][field] += "i"
+    with pytest.raises(UnreadableError, match="an id is no text of up to 256 characters"):
+        parse(json.dumps(capture).encode())
+
+
+def test_an_inference_id_may_be_null(record: MakeRecord) -> None:
+    capture = record()
+    capture["eventMetadata"]["inferenceId"] = None
+
+    assert parse(json.dumps(capture).encode()).inference_id == ""
+
+
+def test_the_largest_request_of_an_endpoint_is_readable(record: MakeRecord) -> None:
+    picture = bytes(6 * 2**20)
+
+    parsed = parse(json.dumps(record(picture=picture)).encode())
+
+    assert parsed.picture == picture
+
+
+@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
+def test_as_many_values_as_a_limit_are_parsed(record: MakeRecord, encoding: str) -> None:
+    output = json.dumps([0.5] * MAX_VALUES)
+    if encoding == "BASE64":
+        output = base64.b64encode(output.encode()).decode()
+    capture = record(output=output)
+    capture["captureData"]["endpointOutput"]["encoding"] = encoding
+
+    with pytest.raises(UnreadableError, match="values in its JSON; a record has at most 100,000"):
+        parse(json.dumps(capture).encode())
+
+
+@pytest.mark.parametrize("value", ["0.1", "[]", "{}", '{"a":{}}'])
+def test_the_memory_of_many_values_is_bounded(value: str) -> None:
+    line = f"[{','.join([value] * 1_500_000)}]".encode()
+
+    tracemalloc.start()
+    with pytest.raises(UnreadableError):
+        parse(line)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_long_line_is_not_held_and_the_lines_around_it_are_read(end: bytes) -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as file:
+        file.write(b"one\n")
+        for _ in range(100):
+            file.write(b"[" * 2**20)
+        file.write(b"\ntwo" + end)
+
+    tracemalloc.start()
+    first, long, last = lines(raw(packed.getvalue()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert (first, last) == (b"one\n", b"two" + end)
+    assert peak < 4 * MAX_LINE
+    with pytest.raises(UnreadableError, match="longer than 16,777,216 bytes"):
+        parse(long)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent")

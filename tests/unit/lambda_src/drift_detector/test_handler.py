@@ -141,3 +141,34 @@ def test_many_records_are_several_batches_of_a_run(
     assert cloud.figures("Records") == [1, 2, 2]  # each in the last minute that was free
     present = datetime.now(UTC)
     assert all(datetime.fromisoformat(each) <= present for each in cloud.state()["minutes"])
+
+
+def test_records_that_cannot_be_read_are_counted_and_passed(
+    cloud: Cloud, record: MakeRecord
+) -> None:
+    deep = record(output="[" * 3000 + "]" * 3000)
+    huge = record(output=f"[{'1' * 400}]")
+    cloud.put(record(), deep, huge, b"[" * 100_000, record())
+    cloud.put(record(), packed=True)
+
+    assert cloud.run()["records"] == 3
+    assert cloud.run()["files"] == 0
+
+    assert cloud.figures("RecordsUnreadable") == [3, 0]
+
+
+def test_a_log_of_a_record_is_text_that_can_be_written(
+    cloud: Cloud, record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Lambda's log handler raises what it cannot encode.
+    capture = record(picture=b"no picture")
+    capture["eventMetadata"]["eventId"] = "\ud800"
+    late = record()
+    late["eventMetadata"]["inferenceTime"] = "\ud800"
+    cloud.put(capture, late)
+
+    cloud.run()
+
+    assert r"not measured: event '\ud800'" in caplog.text
+    assert "not readable" in caplog.text
+    assert caplog.text.encode()

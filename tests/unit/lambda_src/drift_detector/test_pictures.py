@@ -165,6 +165,7 @@ PIXELS = filtered(RNG.integers(0, 256, (4, 4, 3), dtype=np.uint8), [0, 1, 2, 4])
         (by_hand(PIXELS)[:10], "it ends within a chunk$"),
         (by_hand(PIXELS).replace(b"\x78\x9c", b"\x00\x00"), "damaged pixels"),
         (by_hand(PIXELS[:13] * 4, side=(12, 4), kind=3), "a colour that the palette lacks"),
+        (b"\x89PNG\r\n\x1a\n" + chunk(b"PLTE", bytes(771)), "palette has 771 bytes, .* allows 768"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b""), "no header or no pixels"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"1"), "its header has 1 bytes, expected 13"),
     ],
