@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from monitoring.files import lines
+from monitoring.files import excess, lines
 from monitoring.pictures import is_picture
 from monitoring.skips import Kind, Skip, log
 
@@ -110,9 +110,13 @@ class _Payload(BaseModel, alias_generator=to_camel):
     data: str
 
 
+# SageMaker's ids have 36 characters, callers' up to 64. All of a report's are kept in memory.
+_Id = Annotated[str, Field(max_length=256)]
+
+
 class _Metadata(BaseModel, alias_generator=to_camel):
-    event_id: str
-    inference_id: str | None = None
+    event_id: _Id
+    inference_id: _Id | None = None
     inference_time: datetime
 
 
@@ -214,6 +218,8 @@ def _probabilities(output: _Payload) -> tuple[float, ...]:
 
 def _parsed(content: bytes) -> tuple[float, ...]:
     """Of a JSON list, a CSV row, or either in one of the wrappings that model servers use."""
+    if reason := excess(content):
+        raise ValueError(reason)
     text = content.decode("utf-8-sig").strip()
     values: Any = json.loads(text) if text.startswith(("[", "{")) else _row(text)
     if isinstance(values, dict):  # batch transform says prediction, TensorFlow Serving predictions

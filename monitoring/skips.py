@@ -15,7 +15,7 @@ _logger = logging.getLogger(__name__)
 class Kind(Enum):
     """Why; the value says it in words that follow a number."""
 
-    UNREADABLE = "files, or ends of files, that cannot be read"
+    UNREADABLE = "files, or parts of files, that cannot be read"
     NO_RECORD = "lines that are no capture record"
     WRONG_ENCODING = "records whose data is not in the encoding they declare"
     NO_PROBABILITIES = "records whose output is no list of probabilities"

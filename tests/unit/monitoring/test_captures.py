@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from monitoring.captures import Capture, read
-from monitoring.files import BYTES_IN_MEMORY, OBJECTS_IN_FLIGHT
+from monitoring.files import BYTES_IN_MEMORY, MAX_LINE, MAX_VALUES, OBJECTS_IN_FLIGHT
 from monitoring.skips import Kind, Skip
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
@@ -62,6 +63,11 @@ def at(time: str) -> dict[str, Any]:
 def lines(*records: dict[str, Any]) -> bytes:
     """JSON Lines."""
     return "".join(json.dumps(each) + "\n" for each in records).encode()
+
+
+def encoded(values: list[float]) -> str:
+    """JSON in BASE64."""
+    return base64.b64encode(json.dumps(values).encode()).decode()
 
 
 def read_all(location: Path | str) -> tuple[list[Capture], list[Skip]]:
@@ -153,7 +159,17 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
         (lines(with_input("JSON", base64.b64encode(PNG).decode())), "but is a picture in BASE64"),
         (lines(record("[[0.2, 0.8], [0.3, 0.7]]")), "is not a list of probabilities"),
         (lines(record("nan,0.5", "CSV")), "is not a list of probabilities"),
-        (lines(record("[" * 100_000)), "is not a list of probabilities"),
+        (lines(record("[" * 90_000)), "is not a list of probabilities"),
+        (lines(record("[" * 3000 + "]" * 3000)), "is not a list of probabilities"),
+        (lines(record(f"[{'1' * 400}, 0]")), "is not a list of probabilities"),
+        (lines(record("1" * 400, "CSV")), "is not a list of probabilities"),
+        (lines(record(f"[{'1' * 5000}, 0]")), "is not a list of probabilities"),
+        (b"[" * 3000 + b"]" * 3000, "Invalid JSON"),
+        (b'{"captureData": {"endpointInput": ' + b"1" * 5000, "Invalid JSON"),
+        (lines(record(event_id="i" * 257)), "eventMetadata.eventId: String should have at most"),
+        (lines(record(json.dumps([0.5] * MAX_VALUES))), "a record has at most 100,000"),
+        (lines(record(encoded([0.5] * MAX_VALUES), "BASE64")), "is not a list of probabilities"),
+        (b"[" + b"[]," * 60_000 + b"0]", "up to 120,002 values in its JSON"),
         (lines(record("{}")), "is not a list of probabilities"),
         (lines(at("9999-12-31T23:59:59-14:00")), "does not exist in UTC"),
         (lines(at("yesterday")), "eventMetadata.inferenceTime: Input should be a valid datetime"),
@@ -239,6 +255,34 @@ def test_gzip_is_recognised_by_content_and_a_cut_one_reported(tmp_path: Path) ->
     assert skip.file.endswith("b.jsonl.gz")
     assert skip.line == len(captures) - 5000 + 1
     assert "gzip" in skip.reason
+
+
+def test_a_long_line_in_a_small_gzip_is_not_held(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.jsonl.gz", "wb", compresslevel=1) as file:
+        file.write(lines(record()))
+        for _ in range(100):
+            file.write(b"[" * 2**20)
+        file.write(b"\n" + lines(record()))
+
+    tracemalloc.start()
+    captures, (skip,) = read_all(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert [capture.line for capture in captures] == [1, 3]
+    assert (skip.line, skip.kind) == (2, Kind.UNREADABLE)
+    assert "longer than 16,777,216 bytes" in skip.reason
+    assert peak < 4 * MAX_LINE
+
+
+def test_the_largest_request_of_an_endpoint_is_read(tmp_path: Path) -> None:
+    picture = PNG + bytes(6 * 2**20 - len(PNG))
+    content = lines(with_input("BASE64", base64.b64encode(picture).decode()))
+
+    (capture,), skips = read_bytes(content, tmp_path)
+
+    assert skips == []
+    assert capture.input is not None and capture.input.content == picture
 
 
 def test_folders_are_read_at_any_depth_in_order_of_name(tmp_path: Path) -> None:
