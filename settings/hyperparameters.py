@@ -63,7 +63,8 @@ ImageShape = Annotated[str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,widt
 Epochs = Annotated[
     str,
     Written(
-        r"([1-9][0-9]*(, ?[1-9][0-9]*)*)?", 'epochs with commas, such as "10,20", or "" for never'
+        r"([1-9][0-9]{0,5}(, ?[1-9][0-9]{0,5})*)?",
+        'epochs with commas, each of up to six digits, such as "10,20", or "" for never',
     ),
 ]
 

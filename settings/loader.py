@@ -1,6 +1,8 @@
 """Reads one environment's TOML file; a refusal names file, key, value and what is allowed."""
 
+import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,33 @@ from pydantic_core import ErrorDetails
 from settings.schema import Settings
 
 FOLDER = Path(__file__).parent
+
+# Far above any settings file. Within these bounds, parsing neither exhausts Python's recursion nor
+# meets an integer that Python refuses to convert or to print, and ends in a fraction of a second.
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 16
+MAX_WORD = 64
+
+# Strings and comments are matched whole, so that what they contain counts as neither brackets, keys
+# nor numbers. One without an end reaches as far as it can: the parser refuses it at its start.
+TOKEN = re.compile(
+    r'''
+    (?P<string>
+        """(?:\\[\s\S]|[^\\])*?(?:""""{0,2}|\Z)
+        | \'{3}[\s\S]*?(?:\'{3,5}|\Z)
+        | "(?:\\.|[^"\\\n])*"?
+        | '[^'\n]*'?
+    )
+    | (?P<comment>\#[^\n]*)
+    | (?P<word>[A-Za-z0-9_+-]+)
+    | (?P<dot>\.)
+    | (?P<open>[\[{])
+    | (?P<close>[\]}])
+    | (?P<space>[ \t]+)
+    | (?P<other>[\s\S])
+    ''',
+    re.VERBOSE,
+)
 
 # Where pydantic speaks of Python, by the type of its error.
 IN_WORDS_OF_TOML = {
@@ -32,7 +61,8 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
     """Settings of `environment`, read from `<folder>/<environment>.toml`.
 
     Raises:
-        SettingsError: there is no such file, it is not TOML, or a key or a value is not allowed.
+        SettingsError: there is no such file, it cannot be read, it is not TOML in UTF-8, or a key
+            or a value is not allowed.
     """
     path = folder / f"{environment}.toml"
     if environment not in available_environments(folder):
@@ -41,11 +71,80 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
             f"environment {environment!r} has no settings file {path}; "
             f"allowed: {known} (choose with -c environment=...)"
         )
+    text = _read(path)
+    _refuse_excess(text, path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     return validate(values, environment=environment, source=str(path))
+
+
+def _read(path: Path) -> str:
+    """Return the text of a UTF-8 file, without its byte order mark and with newlines as \\n."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read: {error.strerror}; make it a file that you may read"
+        ) from error
+    if len(content) > MAX_BYTES:
+        raise SettingsError(
+            f"{path}: larger than {MAX_BYTES} bytes; allowed: up to that, remove what is no setting"
+        )
+    content = content.removeprefix(BOM_UTF8)
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = _lines(content[: error.start].decode("utf-8"))
+        raise SettingsError(
+            f"{path}: {_position(before, len(before))}: byte 0x{content[error.start]:02x} is not "
+            "UTF-8; save it as UTF-8"
+        ) from error
+    text = _lines(text)
+    # UTF-16 and UTF-32 without a byte order mark are valid UTF-8, with a NUL beside each letter.
+    if (nul := text.find("\0")) >= 0:
+        raise SettingsError(
+            f"{path}: {_position(text, nul)}: byte 0x00 is not text; save it as UTF-8"
+        )
+    return text
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _refuse_excess(text: str, path: Path) -> None:
+    """Refuse nesting and numbers that no setting has, before the parser fails on them."""
+    brackets = dots = 0
+    for token in TOKEN.finditer(text):
+        if token.lastgroup == "open":
+            brackets += 1
+        elif token.lastgroup == "close":
+            brackets -= 1
+        # A key such as a.b.c nests as deeply as it has dots, with or without spaces beside them.
+        if token.lastgroup == "dot":
+            dots += 1
+        elif token.lastgroup not in ("word", "string", "space"):
+            dots = 0
+        if max(brackets, dots) > MAX_DEPTH:
+            raise SettingsError(
+                f"{path}: {_position(text, token.start())}: nested more than {MAX_DEPTH} deep; "
+                "allowed: the sections and lists of the settings table in README.md"
+            )
+        if token.lastgroup == "word" and len(word := token.group()) > MAX_WORD:
+            raise SettingsError(
+                f"{path}: {_position(text, token.start())}: {word[:16]}... has {len(word)} "
+                f"characters; allowed: keys and numbers of up to {MAX_WORD}"
+            )
+
+
+def _position(text: str, offset: int) -> str:
+    """Return line and column as tomllib's own errors count them."""
+    line = text.count("\n", 0, offset) + 1
+    column = offset - text.rfind("\n", 0, offset)
+    return f"line {line}, column {column}"
 
 
 def validate(values: dict[str, Any], *, environment: str, source: str) -> Settings:

@@ -162,6 +162,7 @@ def test_documented_combinations_are_accepted(hyperparameters: dict[str, Any]) -
         ({"lr_scheduler_step": "10,10"}, "ascending"),
         ({"lr_scheduler_step": "10,60"}, "each below epochs = 60"),
         ({"lr_scheduler_step": "ten"}, "epochs with commas"),
+        ({"lr_scheduler_step": "1" * 5000}, "epochs with commas, each of up to six digits"),
         ({"early_stopping_patience": 3}, "it has no effect without early_stopping = true"),
         ({"early_stopping": "True"}, "early_stopping = 'True'"),
         ({"early_stopping": True, "epochs": 10}, "early_stopping_min_epochs = None: allowed with"),

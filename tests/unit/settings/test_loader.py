@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,106 @@ def test_broken_toml_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "dev.toml").write_text("[workflow\n")
 
     with pytest.raises(SettingsError, match=r"dev.toml: not valid TOML"):
+        load("dev", tmp_path)
+
+
+COMMENTED = "# Einstellungen f\N{LATIN SMALL LETTER U WITH DIAERESIS}r alle\n"
+THRESHOLD = "[workflow]\nconfidence_threshold = 0.9\n"
+
+
+def read(content: bytes, folder: Path) -> Any:
+    (folder / "dev.toml").write_bytes(content)
+    return load("dev", folder)
+
+
+def refusal_of_file(content: bytes, folder: Path) -> str:
+    with pytest.raises(SettingsError) as refused:
+        read(content, folder)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_utf_8_is_read_with_any_newline_and_with_a_byte_order_mark(
+    encoding: str, newline: str, tmp_path: Path
+) -> None:
+    content = (COMMENTED + THRESHOLD).replace("\n", newline).encode(encoding)
+
+    assert read(content, tmp_path).workflow.confidence_threshold == 0.9
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ((THRESHOLD + COMMENTED).encode("cp1252"), "line 3, column 18: byte 0xfc is not UTF-8"),
+        (
+            (THRESHOLD + COMMENTED).replace("\n", "\r\n").encode("cp1252"),
+            "line 3, column 18: byte 0xfc is not UTF-8",
+        ),
+        (COMMENTED.encode("utf-16"), "line 1, column 1: byte 0xff is not UTF-8"),
+        (COMMENTED.encode("utf-32"), "line 1, column 1: byte 0xff is not UTF-8"),
+        (THRESHOLD.encode("utf-16-le"), "line 1, column 2: byte 0x00 is not text"),
+        (THRESHOLD.encode("utf-16-be"), "line 1, column 1: byte 0x00 is not text"),
+        (b"\xff\xfea", "line 1, column 1: byte 0xff is not UTF-8"),
+        (b"# \xed\xa0\x80", "line 1, column 3: byte 0xed is not UTF-8"),
+        (b"\xef\xbb\xbf# \xfc", "line 1, column 3: byte 0xfc is not UTF-8"),
+    ],
+)
+def test_another_encoding_is_refused_where_it_shows(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    message = refusal_of_file(content, tmp_path)
+
+    assert message == f"{tmp_path / 'dev.toml'}: {says}; save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("a = " + "[" * 3000 + "]" * 3000, "line 1, column 21: nested more than 16 deep"),
+        ("\na = " + "{b = " * 3000, "line 2, column 85: nested more than 16 deep"),
+        ("a = ['''['''', " + "[" * 3000, "nested more than 16 deep"),
+        ('a = ["""[\\"[""""", ' + "[" * 3000, "nested more than 16 deep"),
+        ("a" + ".a" * 3000 + " = 1", "line 1, column 34: nested more than 16 deep"),
+        ('[a . "b"' + " . 'a'" * 3000 + "]", "nested more than 16 deep"),
+        ("[bulk]\nthreads = " + "1" * 5000, "line 2, column 11: 1111111111111111... has 5000"),
+        ("[bulk]\nthreads = 0x" + "f" * 5000, "line 2, column 11: 0xffffffffffffff... has 5002"),
+        ("[bulk]\nthreads = -" + "1_" * 5000 + "1", "line 2, column 11: -1_1_1_1_1_1_1_1"),
+        ("[workflow]\nconfidence_threshold = 0x" + "f" * 300, "line 2, column 24: 0xff"),
+        ("# " + "x" * 65536, "larger than 65536 bytes; allowed: up to that"),
+    ],
+)
+def test_what_would_exhaust_the_parser_is_refused_where_it_is(
+    content: str, says: str, tmp_path: Path
+) -> None:
+    message = refusal_of_file(content.encode(), tmp_path)
+
+    assert message.startswith(f"{tmp_path / 'dev.toml'}: ")
+    assert says in message
+    assert "allowed: " in message
+
+
+@pytest.mark.parametrize("string", ['"{}"', "'{}'", '"""\n{}"""', "'''\n{}'''"])
+def test_strings_and_comments_may_contain_brackets_dots_and_digits(
+    string: str, tmp_path: Path
+) -> None:
+    text = "https://example.com/" + "[" * 20 + "." * 20 + "1" * 100
+    content = f"# {text}\n[notifications]\nhttps = [{string.format(text)}]\n"
+
+    assert read(content.encode(), tmp_path).notifications.https == (text,)
+
+
+@pytest.mark.parametrize("start", ['"""', "'''", '"', "'"])
+def test_a_string_without_an_end_is_not_valid_toml(start: str, tmp_path: Path) -> None:
+    message = refusal_of_file(f"a = {start}".encode() + b'\\"x' * 10000, tmp_path)
+
+    assert "dev.toml: not valid TOML: " in message
+
+
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "dev.toml").mkdir()
+
+    with pytest.raises(SettingsError, match=r"dev\.toml: cannot be read: Is a directory; make it"):
         load("dev", tmp_path)
 
 
@@ -187,6 +288,10 @@ QUEUE = "arn:aws:sqs:us-east-1:111122223333:queue"
         ("sms", "+12345"),
         ("sms", "+49 170 1234567"),
         ("sms", "+4917\N{ARABIC-INDIC DIGIT ZERO}1234567"),
+        ("emails", "a@example"),
+        ("emails", "a@example..com"),
+        ("emails", "a@.com"),
+        ("emails", "a@b@example.com"),
         ("https", "http://example.com/in"),
         ("https", "https:///in"),
         ("https", "example.com"),
@@ -196,6 +301,33 @@ QUEUE = "arn:aws:sqs:us-east-1:111122223333:queue"
 )
 def test_a_wrong_address_is_named(kind: str, wrong: str) -> None:
     assert f"notifications.{kind}.0 = {wrong!r}" in refusal(notifications={kind: [wrong]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("emails", "a@" + "." * 60_000 + "@"),
+        ("emails", "a@" + "b." * 30_000 + "@"),
+        ("https", "https://" + "a" * 60_000 + " "),
+        ("sqs", "arn:aws" + "-a" * 30_000),
+    ],
+    ids=["dots", "labels", "host", "partition"],
+)
+def test_a_long_wrong_address_is_refused_at_once(kind: str, wrong: str) -> None:
+    start = time.process_time()
+
+    assert f"notifications.{kind}.0 = " in refusal(notifications={kind: [wrong]})
+
+    assert time.process_time() - start < 2  # quadratic patterns take half a minute
+
+
+def test_many_subscribers_are_compared_at_once() -> None:
+    start = time.process_time()
+    emails = [f"{number}@example.com" for number in range(20_000)]
+
+    assert len(accept(notifications={"emails": emails}).notifications.emails) == 20_000
+
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
