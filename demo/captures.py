@@ -9,6 +9,7 @@ import boto3
 from demo.steps import Say
 from monitoring import read
 from monitoring.records import BASELINE_PREFIX
+from training.paths import relative_path
 
 LOOKS = 30
 """Times that captures are looked for: all are read each time, so not too often for a long wait."""
@@ -32,12 +33,26 @@ def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -
 
 
 def copy(location: str, folder: Path) -> None:
-    """Copy every object below `s3://bucket/prefix` into `folder`, with the folders between."""
+    """Copy every object below `s3://bucket/prefix` into `folder`, with the folders between.
+
+    Raises:
+        ValueError: a key would lead out of `folder`.
+    """
     parts, s3 = urlsplit(location), boto3.client("s3")
     prefix = parts.path.strip("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=f"{prefix}/")
     for item in pages.search("Contents[]"):
-        if item is not None:
-            file = folder / item["Key"].removeprefix(f"{prefix}/")
+        if item is not None and not item["Key"].endswith("/"):  # the console's empty folders
+            file = folder / _relative(item["Key"], prefix, parts.netloc)
             file.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(parts.netloc, item["Key"], str(file))
+
+
+def _relative(key: str, prefix: str, bucket: str) -> str:
+    try:
+        return relative_path(key.removeprefix(f"{prefix}/"))
+    except ValueError as error:
+        raise ValueError(
+            f"key {key!r} in bucket {bucket} cannot be copied to a folder: {error}; "
+            "remove the object"
+        ) from error

@@ -13,6 +13,7 @@ import boto3
 from pydantic import BaseModel, ValidationError
 
 from monitoring.labels import MANIFEST, TruthError, content_of
+from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,9 +81,19 @@ def _examples(
 ) -> dict[str, tuple[bytes, ...]]:
     paths = defaultdict(list)
     for line in content_of(f"{root}/train.lst", client).decode().splitlines():
-        _, label, path = line.split("\t")
-        paths[int(label)].append(f"{root}/train/{path}")
+        label, path = _list_row(line, f"{root}/train.lst")
+        paths[label].append(f"{root}/train/{path}")
     return {
         name: tuple(content_of(path, client) for path in paths[label][:EXAMPLES])
         for label, name in enumerate(manifest.classes)
     }
+
+
+def _list_row(line: str, file: str) -> tuple[int, str]:
+    try:
+        _, label, path = line.split("\t")
+        return int(label), relative_path(path)
+    except ValueError as error:
+        raise ValueError(
+            f"{file}: {line[:80]!r} is not index, label and path ({error}); stage the dataset again"
+        ) from error

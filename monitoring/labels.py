@@ -18,6 +18,7 @@ from lambda_src.write_predictions.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
 from monitoring.skips import Kind, Skip
+from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,7 +84,7 @@ def of_dataset(
 def _list_row(row: bytes, file: str, classes: tuple[str, ...]) -> tuple[str, str]:
     try:
         _, label, path = row.decode().split("\t")
-        return classes[int(label)], path
+        return classes[int(label)], relative_path(path)
     except (ValueError, IndexError) as error:
         raise TruthError(
             f"{file}: {row[:80]!r} is not index, label and path of one of {len(classes)} classes"

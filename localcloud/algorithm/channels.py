@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from localcloud.algorithm.errors import ClientError
@@ -72,8 +72,8 @@ def read_list(data: Path, channel: str, *, classes: int) -> list[LabelledPicture
         classes: labels are 0 to classes - 1.
 
     Raises:
-        ClientError: no or several lists, an empty one, a malformed line, a label out of range, an
-            duplicate index, or a picture that does not exist.
+        ClientError: no or several lists, an empty one, a malformed line, a label out of range, a
+            duplicate index, or a picture that does not exist or is outside the channel.
     """
     lists = sorted((data / f"{channel}_lst").rglob("*.lst"))
     if len(lists) != 1:
@@ -106,6 +106,9 @@ def _parse_line(
         raise ClientError(
             f"{where}: label {label} is outside 0..{classes - 1} (num_classes = {classes})"
         )
+    parts = PurePosixPath(relative_path)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ClientError(f"{where}: {relative_path} would leave channel {folder.name}")
     path = folder / relative_path
     if not path.is_file():
         raise ClientError(f"{where}: {relative_path} does not exist in channel {folder.name}")

@@ -7,6 +7,7 @@ from monitoring.figures.style import DARK, LIGHT, png
 from monitoring.report.content import Content
 from monitoring.report.page import Drawing, Words, page
 from monitoring.report.summary import Summary
+from training.paths import relative_path
 
 REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
 
@@ -27,11 +28,15 @@ def write(
         out: made if need be.
         replaced: the summary of the report that was there; its pictures are removed.
         say: told what is being done.
+
+    Raises:
+        ValueError: `replaced` names a picture outside its folder; nothing is removed.
     """
     folder = out / PICTURES
+    stale_pictures = _stale_pictures(replaced, out) if replaced else []
     folder.mkdir(parents=True, exist_ok=True)
-    for name in replaced.pictures if replaced else ():
-        (folder / name).unlink(missing_ok=True)
+    for picture_file in stale_pictures:
+        picture_file.unlink(missing_ok=True)
     drawings = {}
     for picture in content.pictures:
         say(f"drawing: {picture.title}")
@@ -41,3 +46,12 @@ def write(
     say("writing the page")
     (out / REPORT).write_text(page(content, drawings, words), encoding="utf-8")
     (out / SUMMARY).write_text(content.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _stale_pictures(replaced: Summary, out: Path) -> list[Path]:
+    try:
+        return [out / PICTURES / relative_path(name) for name in replaced.pictures]
+    except ValueError as error:
+        raise ValueError(
+            f"{out / SUMMARY}, pictures: {error}; it is not as the report wrote it, remove it"
+        ) from error

@@ -33,6 +33,24 @@ def test_a_copy_reads_as_the_original(location: str, tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("*.jsonl"))) == 1
 
 
+@pytest.mark.parametrize("key", ["captures/../../x", "captures//x", "captures/a/./x"])
+def test_a_key_that_leaves_the_folder_is_refused(location: str, key: str, tmp_path: Path) -> None:
+    boto3.client("s3").put_object(Bucket="bucket", Key=key, Body=b"not ours")
+
+    with pytest.raises(ValueError, match=f"key '{key}' in bucket bucket .*remove the object"):
+        captures.copy(location, tmp_path / "out" / "captures")
+    assert not list(tmp_path.rglob("x"))
+
+
+def test_folders_that_the_console_made_are_not_copied(location: str, tmp_path: Path) -> None:
+    for key in ("captures/", "captures/week 28/"):
+        boto3.client("s3").put_object(Bucket="bucket", Key=key, Body=b"")
+
+    captures.copy(location, tmp_path / "captures")
+
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["a.jsonl"]
+
+
 def test_nothing_captured_is_nothing_to_copy(aws: None, tmp_path: Path) -> None:
     boto3.client("s3").create_bucket(Bucket="bucket")
     captures.copy("s3://bucket/captures", tmp_path)

@@ -59,3 +59,12 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="is not a staging manifest"):
         read(str(tmp_path))
+
+
+@pytest.mark.parametrize("row", ["0\t0\t../../outside.png", "0\t0\t/outside.png", "0\t0"])
+def test_a_list_that_leaves_the_dataset_is_refused(staged: Path, tmp_path: Path, row: str) -> None:
+    (tmp_path / "manifest.json").write_bytes((staged / "manifest.json").read_bytes())
+    (tmp_path / "train.lst").write_text(f"{row}\n")
+
+    with pytest.raises(ValueError, match=r"train.lst: .* is not index, label and path"):
+        read(str(tmp_path))

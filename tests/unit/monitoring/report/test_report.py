@@ -189,3 +189,25 @@ def test_impossible_options_are_wrong_usage(options: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([".", *options])
     assert stop.value.code == 2
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", ["../../mine.txt", "{folder}/mine.txt"])
+def test_a_summary_that_names_files_elsewhere_removes_nothing(
+    write: Write, record: Record, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, out = tmp_path / "mine.txt", tmp_path / "report"
+    mine.touch()
+    arguments = [str(write(record("one"))), "--classes", "bicycle,motorcycle", "--out", str(out)]
+    assert main(arguments) == 0
+    figures = json.loads((out / "summary.json").read_text())
+    earlier = [out / "pictures" / picture for picture in figures["pictures"]]
+    figures["pictures"].append(name.format(folder=tmp_path))
+    (out / "summary.json").write_text(json.dumps(figures))
+
+    assert main(arguments) == 1
+    said = capsys.readouterr().out
+    assert "mine.txt' is not a path below its folder" in said
+    assert "summary.json, pictures: " in said and "remove it" in said
+    assert mine.exists()
+    assert all(picture.exists() for picture in earlier)
