@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.archive import PickledArray, read_members, unpickle
+from training.archive import read_members
 from training.errors import ArchiveRefusedError
+from training.pickles import PickledArray, unpickle
 
 SIDE = 32
 CHANNELS = 3
 ROW_BYTES = CHANNELS * SIDE * SIDE
+MAX_NAME_BYTES = 255
 
 _MEMBERS = ("cifar-100-python/meta", "cifar-100-python/train", "cifar-100-python/test")
 
@@ -128,5 +130,11 @@ def _texts(source: _Dictionary, key: bytes) -> tuple[str, ...]:
     texts = source[key]
     if not isinstance(texts, list) or not all(isinstance(text, bytes) for text in texts):
         raise source.error(key, "is not a list of byte strings")
+    # A pickle can name one long string many times; each would be decoded by itself.
+    longest = max((len(text) for text in texts), default=0)
+    if longest > MAX_NAME_BYTES:
+        raise source.error(
+            key, f"has a name of {longest:,} bytes, expected {MAX_NAME_BYTES} at most"
+        )
     # A name that is not UTF-8 stays recognisable, and is refused with its row.
     return tuple(text.decode("utf-8", errors="backslashreplace") for text in texts)

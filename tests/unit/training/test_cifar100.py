@@ -53,6 +53,7 @@ def test_column_major_array_is_read(archive: Archive, content: Content) -> None:
         ("test", b"fine_labels", [0, 1], "test: 3 pictures, 2 labels"),
         ("test", b"fine_labels", [0, 1, True], "'fine_labels' is not a list of integers"),
         ("test", b"filenames", [b"a", b"b", 3], "'filenames' is not a list of byte strings"),
+        ("test", b"filenames", [b"a" * 256] * 3, "a name of 256 bytes, expected 255 at most"),
     ],
 )
 def test_unexpected_values_are_named(
