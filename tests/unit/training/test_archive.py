@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,17 @@ def test_archive_that_unpacks_to_too_much_is_refused(tar: Callable[..., Path]) -
     assert path.stat().st_size < 50_000
     with pytest.raises(ArchiveRefusedError, match="unpacks to more than 4,000,000 bytes"):
         read_members(path, ["wanted"], max_bytes=4_000_000)
+
+
+def test_reading_a_member_takes_little_more_than_its_size(tar: Callable[..., Path]) -> None:
+    path = tar(_member("wanted", bytes(20_000_000)))
+    tracemalloc.start()
+    try:
+        read_members(path, ["wanted"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30_000_000
 
 
 def test_missing_member_is_named(tar: Callable[..., Path]) -> None:
