@@ -26,6 +26,8 @@ class Batch:
     """False while another model is about to answer, or answers, than the baseline's."""
     may_measure: Callable[[], bool] = lambda: True
     """False when time is short: pictures then count as not measured."""
+    may_read: Callable[[], bool] = lambda: True
+    """False when the rest of the time is needed for the figures: a file then ends as unreadable."""
     records: int = 0
     unreadable: int = 0
     not_compared: int = 0
@@ -37,7 +39,7 @@ class Batch:
         """Count the records of a capture file; what cannot be read is counted and passed."""
         number = 0
         try:
-            for number, line in enumerate(captures.lines(body), 1):
+            for number, line in enumerate(captures.lines(body, self.may_read), 1):
                 try:
                     self._add(captures.parse(line))
                 except UnreadableError as error:

@@ -9,7 +9,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 MAX_LINE = 16 * 2**20
 """Bytes of a record: twice the largest request that an endpoint takes, 6 MB, in BASE64."""
+MAX_LINES = 200_000
+"""Of a file: a batch keeps some 100 MB of so many records. An endpoint's files have far fewer."""
 MAX_VALUES = 100_000
 """Values of a record's JSON. Python takes up to a hundred bytes for one that is two bytes of text,
 and a record has a dozen, and a probability for each class."""
@@ -27,6 +29,9 @@ MAX_ID = 256
 """Characters of an id; SageMaker's have 36, callers' up to 64. The ids of a batch are kept."""
 MAX_REASON = 200
 """Characters of an error that come from a record: the log takes no more than 256 KB a message."""
+LOOK_EVERY = 2**20
+"""Bytes between two looks at the clock; even an empty line counts as `LEAST_COST`."""
+LEAST_COST = 256
 
 
 class UnreadableError(ValueError):
@@ -47,28 +52,44 @@ class Record(NamedTuple):
     """None where requests are not captured."""
 
 
-def lines(body: io.RawIOBase) -> Iterator[bytes]:
+def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
     """Lines of a capture file, gzip or not, one in memory at a time; blank ones are left out.
 
     Of a line longer than `MAX_LINE` only the beginning is kept, which `parse` refuses.
 
     Raises:
-        UnreadableError: the file is damaged gzip, from here on.
+        UnreadableError: from here on the file is damaged gzip, has more than `MAX_LINES` lines, or
+            takes longer than `may_read` allows: the next run would not get further.
     """
     stream = io.BufferedReader(body)
     zipped = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     try:
-        yield from _bounded_lines(gzip.GzipFile(fileobj=stream) if zipped else stream)
+        yield from _bounded_lines(gzip.GzipFile(fileobj=stream) if zipped else stream, may_read)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableError(f"damaged gzip: {error}") from error
 
 
-def _bounded_lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    while line := stream.readline(MAX_LINE + 1):
+def _bounded_lines(stream: io.BufferedIOBase, may_read: Callable[[], bool]) -> Iterator[bytes]:
+    cost = count = 0
+
+    def next_part(size: int) -> bytes:
+        nonlocal cost
+        part = stream.readline(size)
+        cost += max(len(part), LEAST_COST)
+        if cost >= LOOK_EVERY:
+            cost = 0
+            if not may_read():
+                raise UnreadableError("the time of the run is over; the rest is left out")
+        return part
+
+    while line := next_part(MAX_LINE + 1):
         end = line
         while len(line) > MAX_LINE and end and not end.endswith(b"\n"):
-            end = stream.readline(io.DEFAULT_BUFFER_SIZE)
+            end = next_part(io.DEFAULT_BUFFER_SIZE)
         if line.strip():
+            count += 1
+            if count > MAX_LINES:
+                raise UnreadableError(f"more than {MAX_LINES:,} lines; the rest is left out")
             yield line
 
 

@@ -12,7 +12,8 @@ MINUTE = timedelta(minutes=1)
 RECORDS = "Records"
 """Capture records that were read; sent with every batch, also 0."""
 UNREADABLE = "RecordsUnreadable"
-"""Lines that are no record with a prediction of this model's classes, and damaged files."""
+"""Lines that are no record with a prediction of this model's classes, and files that are damaged
+or too large: one for all that is left out of a file."""
 NOT_COMPARED = "RecordsNotCompared"
 """Records that were read and may be another model's than the baseline."""
 NOT_MEASURED = "PicturesNotMeasured"

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 import boto3
@@ -36,6 +37,9 @@ MAX_RECORDS = 20_000
 """Of a batch, rounded up to a whole file: what fits into the function's memory many times."""
 MARGIN_MILLISECONDS = 60_000
 """Time that must be left to begin another file: it is enough to send the figures, too."""
+LAST_MILLISECONDS = 30_000
+"""Time that must be left to go on with a file. The rest of the file is then left out: if the next
+run began it again, a file that takes longer than one would be read forever."""
 SETTLING = timedelta(seconds=45)
 """How long ago a pending batch must have been begun before another run takes it over. The run that
 began it either sent it within half of this time or never will; the other half is for CloudWatch to
@@ -63,8 +67,8 @@ def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
     Returns the records and files that it counted, and the files that are left to the next run.
     """
 
-    def has_time() -> bool:
-        return bool(context.get_remaining_time_in_millis() > MARGIN_MILLISECONDS)
+    def has_time(margin: int = MARGIN_MILLISECONDS) -> bool:
+        return bool(context.get_remaining_time_in_millis() > margin)
 
     baseline = StoredBaseline.load(s3, bucket=STATE_BUCKET, key=BASELINE_KEY)
     try:
@@ -75,13 +79,18 @@ def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
         return {"overtaken": str(error)}
 
 
-def _run(baseline: StoredBaseline, state: State, has_time: Callable[[], bool]) -> dict[str, Any]:
+def _run(baseline: StoredBaseline, state: State, has_time: Callable[..., bool]) -> dict[str, Any]:
     new = state.cursor.new_files(s3, bucket=BUCKET, prefix=PREFIX, now=_now())
     model_is_served = _model_is_served()  # by who answered what was listed
     files, records = deque(new), 0
     while True:
         # The first batch may be empty: that nothing was captured is a figure, too.
-        batch = Batch(baseline, model_is_served, may_measure=has_time)
+        batch = Batch(
+            baseline,
+            model_is_served,
+            may_measure=has_time,
+            may_read=partial(has_time, LAST_MILLISECONDS),
+        )
         done = _read(batch, files, has_time)
         state = _send(state, batch, done)
         records += batch.records

@@ -13,6 +13,7 @@ import pytest
 from lambda_src.drift_detector.captures import (
     MAX_ID,
     MAX_LINE,
+    MAX_LINES,
     MAX_REASON,
     MAX_VALUES,
     UnreadableError,
@@ -227,6 +228,24 @@ def test_a_long_line_is_not_held_and_the_lines_around_it_are_read(end: bytes) ->
     assert peak < 4 * MAX_LINE
     with pytest.raises(UnreadableError, match="longer than 16,777,216 bytes"):
         parse(long)
+
+
+@pytest.mark.parametrize("line", [b"x\n", b"\n", b"[" * 1000, b"x" * 5000 + b"\n"])
+def test_a_file_that_takes_longer_than_a_run_ends(line: bytes) -> None:
+    looks = iter([True, False])
+    packed = gzip.compress(line * 40_000, 1)
+
+    with pytest.raises(UnreadableError, match="the time of the run is over"):
+        list(lines(raw(packed), lambda: next(looks)))
+
+
+def test_a_file_has_a_number_of_lines() -> None:
+    content = b"x\n\n" * MAX_LINES
+    assert len(list(lines(raw(content)))) == MAX_LINES
+
+    read = lines(raw(content + b"x"))
+    with pytest.raises(UnreadableError, match="more than 200,000 lines; the rest is left out"):
+        list(read)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent")

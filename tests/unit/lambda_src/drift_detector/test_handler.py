@@ -129,6 +129,19 @@ def test_a_run_that_is_short_of_time_leaves_files_to_the_next(
     assert cloud.figures("Records") == [2, 1]
 
 
+def test_a_file_that_no_run_can_finish_is_counted_and_passed(
+    cloud: Cloud, record: MakeRecord
+) -> None:
+    cloud.put(record(), b"x\n" * 10_000, record(), packed=True)
+    cloud.put(record())
+
+    assert cloud.run(900_000, 29_000) == {"records": 1, "files": 1, "files_left": 1}
+    assert cloud.run() == {"records": 1, "files": 1, "files_left": 0}
+    first, second = cloud.figures("RecordsUnreadable")
+    assert 1 < first < 10_000  # the lines up to there, and one for the rest
+    assert second == 0
+
+
 def test_many_records_are_several_batches_of_a_run(
     cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
