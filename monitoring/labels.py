@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from lambda_src.write_predictions.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
-from monitoring.skips import Kind, Skip
+from monitoring.skips import Kind, Skip, shortened
 from training.paths import relative_path
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SPLITS = ("train", "validation")
 ID_COLUMNS = ("event_id", "inference_id")
+COLUMNS_READ = (*ID_COLUMNS, "label", "weight")
+LINES_IN_RECORD = 100
+"""Bounds how far an open quotation mark is followed."""
+
+LIGHTEST, HEAVIEST = 1e-6, 1e9
+"""Weights whose squares and sums stay exact enough for the intervals."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
 class TruthError(ValueError):
@@ -105,10 +115,11 @@ def _fingerprint(picture: str, *, client: "S3Client | None") -> int:
 def of_csv(
     location: str, client: "S3Client | None", on_skip: OnSkip
 ) -> Iterator[tuple[str, Label]]:
-    """Event id (or inference id, where the row has no event id) and label of every labelled row.
+    """Yield event id (or inference id, where the row has no event id) and label of each row.
 
     Columns: label, at least one of event_id and inference_id, and perhaps weight. Commas,
-    semicolons or tabs; the first line names the columns.
+    semicolons or tabs; the first line names the columns. A row that cannot be read is skipped,
+    and the next line is read.
 
     Raises:
         TruthError: it is no text, or columns are missing.
@@ -117,42 +128,127 @@ def of_csv(
         text = content_of(location, client).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TruthError(f"{location} is not UTF-8 text: {error}; save it as CSV UTF-8") from error
-    header = text.partition("\n")[0]
+    # Spreadsheets end lines with LF, CR LF or, on older Macs, CR.
+    lines = list(io.StringIO(text, newline=""))
+    header = lines[0] if lines else ""
     delimiter = max(",;\t", key=header.count)
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    columns = [name.strip().lower() for name in rows.fieldnames or ()]
+    columns = _columns(header, delimiter, location)
+    start = 1
+    while start < len(lines):
+        try:
+            cells, read = _record(lines[start : start + LINES_IN_RECORD], delimiter)
+            row = _row(cells, columns, delimiter)
+        except ValueError as error:
+            on_skip(Skip(location, start + 1, str(error), Kind.NO_TRUTH))
+            start += 1
+        else:
+            if any(map(str.strip, cells)):
+                yield from _label(row, location, start + 1, delimiter, on_skip)
+            start += read
+
+
+def _columns(header: str, delimiter: str, file: str) -> list[str]:
+    try:
+        cells, _ = _record([header], delimiter)
+    except ValueError as error:
+        raise TruthError(f"{file}, line 1: {error}") from error
+    columns = [name.strip().lower() for name in cells]
     if "label" not in columns or not set(ID_COLUMNS) & set(columns):
         raise TruthError(
-            f"{location}: columns {', '.join(columns) or 'none'}; expected label, and event_id or "
-            "inference_id"
+            f"{file}: columns {shortened(', '.join(columns)) or 'none'}; expected label, and "
+            "event_id or inference_id"
         )
-    rows.fieldnames = columns
-    for row in rows:
-        yield from _row(row, location, rows.line_num, on_skip)
+    for name in COLUMNS_READ:
+        if columns.count(name) > 1:
+            raise TruthError(f"{file}: column {name} appears twice; remove or rename one of them")
+    return columns
 
 
-def _row(
-    row: dict[str, str | None], file: str, line: int, on_skip: OnSkip
-) -> Iterator[tuple[str, Label]]:
-    cells = {
-        name: unquote_formulas(value.strip())
-        for name, value in row.items()
-        if isinstance(value, str)
+def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
+    """Return the cells of the first record, and how many lines it takes.
+
+    Raises:
+        ValueError: it is no CSV.
+    """
+    # Not strict, an open quotation mark would silently take the following rows into its cell.
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        return next(reader, []), reader.line_num
+    except csv.Error as error:
+        raise ValueError(
+            f"{error}; expected cells of at most {csv.field_size_limit():,} characters and "
+            f"{LINES_IN_RECORD} lines, with every quotation mark closed"
+        ) from error
+
+
+def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> dict[str, str]:
+    """Return the cells that are read, by column.
+
+    Raises:
+        ValueError: the cells do not fit the columns.
+    """
+    stripped = [cell.strip() for cell in cells]
+    if any(stripped[len(columns) :]):
+        raise ValueError(
+            f"{len(cells)} cells for {len(columns)} columns; put a cell that contains the "
+            "delimiter in quotation marks"
+        )
+    row = {
+        name: unquote_formulas(cell)
+        for name, cell in zip(columns, stripped, strict=False)
+        if name in COLUMNS_READ
     }
-    key = next((cells[name] for name in ID_COLUMNS if cells.get(name)), "")
-    text = cells.get("label", "")
+    for name, cell in row.items():
+        # An id may hold a line break; with a delimiter as well, the cell has taken in other rows.
+        if delimiter in cell and ("\n" in cell or "\r" in cell):
+            raise ValueError(
+                f"{name} {shortened(cell)!r} contains a line break and {delimiter!r}; close its "
+                "quotation mark on the same line"
+            )
+    return row
+
+
+def _label(
+    row: Mapping[str, str], file: str, line: int, delimiter: str, on_skip: OnSkip
+) -> Iterator[tuple[str, Label]]:
+    key = next((row[name] for name in ID_COLUMNS if row.get(name)), "")
+    text = row.get("label", "")
     if not key:
         on_skip(Skip(file, line, "neither event_id nor inference_id", Kind.NO_TRUTH))
     elif not text:
-        on_skip(Skip(file, line, f"{key} is not labelled", Kind.NOT_LABELLED))
+        on_skip(Skip(file, line, f"{shortened(key)} is not labelled", Kind.NOT_LABELLED))
     else:
         try:
-            weight = float(cells.get("weight") or 1)
-        except ValueError:
-            reason = f"weight {cells['weight']!r} is not a number"
-            on_skip(Skip(file, line, reason, Kind.NO_TRUTH))
+            weight = _weight(row.get("weight") or "1", delimiter)
+        except ValueError as error:
+            on_skip(Skip(file, line, str(error), Kind.NO_TRUTH))
         else:
             yield key, Label(text, file, line, weight)
+
+
+def _weight(text: str, delimiter: str) -> float:
+    """Return the weight with a decimal point or a decimal comma.
+
+    Raises:
+        ValueError: it is no number, may be two different ones, or is out of range.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(
+            f"weight {shortened(text)!r} is not a number; expected digits without separators of "
+            "thousands, such as 4.7 or 4,7"
+        )
+    # Semicolons separate cells where the comma is decimal; elsewhere it may separate thousands.
+    if delimiter != ";" and _THOUSANDS.fullmatch(text):
+        raise ValueError(
+            f"weight {text!r} may have a decimal comma or a separator of thousands; write it with "
+            "a decimal point or without a separator"
+        )
+    weight = float(text.replace(",", "."))
+    if not LIGHTEST <= weight <= HEAVIEST:
+        raise ValueError(
+            f"weight {shortened(text)!r} is out of range; expected {LIGHTEST:g} to {HEAVIEST:g}"
+        )
+    return weight
 
 
 # --- SageMaker's ground truth -----------------------------------------------------------------

@@ -220,12 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 tally=tally,
                 seed=options.seed,
             )
-        for kind, (first, *_) in tally.first.items():
-            console.print(
-                f"{tally.counts[kind]:,} {kind.value}; the first: {first.file}, "
-                f"line {first.line}: {first.reason}",
-                markup=False,
-            )
+        for sentence in tally.skips().sentences():
+            console.print(sentence, markup=False)
         if not picked:
             sys.exit(f"error: no picture with an answer below {target.captures}")
         labels = write(picked, options.out)

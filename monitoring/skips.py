@@ -9,6 +9,9 @@ from enum import Enum
 EXAMPLES = 20
 """How many of each kind keep their file and line."""
 
+LONGEST_QUOTATION = 80
+"""Characters of a file that a reason quotes."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -49,6 +52,11 @@ class Skip:
     kind: Kind
 
 
+def shortened(text: str) -> str:
+    """Return the text as a reason quotes it: its beginning, if it is long."""
+    return text if len(text) <= LONGEST_QUOTATION else f"{text[:LONGEST_QUOTATION]}…"
+
+
 def log(skip: Skip) -> None:
     """Warn of a skip through `logging`."""
     _logger.warning("skipped %s, line %d: %s", skip.file, skip.line, skip.reason)
@@ -66,6 +74,20 @@ class Skips:
     def left_out(self) -> int:
         """Number of skips that cost a line or a file."""
         return sum(count for kind, count in self.counts.items() if not kind.kept)
+
+    def sentences(self) -> list[str]:
+        """Return one line for each kind, to print: how many, and where and why the first."""
+        said = []
+        for kind, count in self.counts.items():
+            first = self.first[kind][0]
+            text = f"{count:,} {kind.value}; the first: {first.file}, line {first.line}: "
+            said.append("".join(map(_printable, text + first.reason)))
+        return said
+
+
+def _printable(character: str) -> str:
+    # An id or a label may hold what would move a terminal's cursor or colour its text.
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 @dataclass

@@ -24,7 +24,7 @@ from monitoring.labels import (
     of_lines,
 )
 from monitoring.records import Records
-from monitoring.skips import Kind, Skip, Skips, Tally
+from monitoring.skips import Kind, Skip, Skips, Tally, shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -116,11 +116,16 @@ def _unanimous(labels: Iterable[tuple[Key, Label]], tally: Tally) -> dict[str | 
     disputed: set[str | int] = set()
     for key, label in labels:
         first = kept.setdefault(key, label)
-        if first.text != label.text:
-            reason = f"{label.text!r}, but {first.text!r} in {first.file}, line {first.line}"
+        if (first.text, first.weight) != (label.text, label.weight):
+            reason = f"{_said(label)}, but {_said(first)} in {first.file}, line {first.line}"
             tally.add(Skip(label.file, label.line, reason, Kind.CONTRADICTION))
             disputed.add(key)
     return {key: label for key, label in kept.items() if key not in disputed}
+
+
+def _said(label: Label) -> str:
+    weight = "" if label.weight == 1 else f" with weight {label.weight:g}"
+    return f"{shortened(label.text)!r}{weight}"
 
 
 # --- Joining ----------------------------------------------------------------------------------
@@ -150,9 +155,11 @@ def join(records: Records, truth: Truth) -> Joined:
         keys = frame["inference_id"].where(known, frame["event_id"])
     index = keys.map(indices).astype("Int16")
     used = set(keys[index.notna()])
-    for key in () if truth.by_picture else indices.keys() - used:
+    # In the order of the file, since the first one is printed.
+    for key in () if truth.by_picture else [key for key in indices if key not in used]:
         label = truth.labels[key]
-        tally.add(Skip(label.file, label.line, f"{key}: no such record", Kind.UNMATCHED))
+        reason = f"{shortened(str(key))}: no such record"
+        tally.add(Skip(label.file, label.line, reason, Kind.UNMATCHED))
     names = index.map(dict(enumerate(records.classes)), na_action="ignore")
     weights = keys.map({key: truth.labels[key].weight for key in indices})
     frame = frame.assign(label=names.astype("str"), truth=index, weight=weights.astype("float64"))
@@ -182,7 +189,7 @@ def _indices(truth: Truth, classes: tuple[str, ...], tally: Tally) -> dict[str |
     for key, label in truth.labels.items():
         index = by_text.get(label.text.casefold())
         if index is None:
-            reason = f"label {label.text!r} is none of {', '.join(classes)}"
+            reason = f"label {shortened(label.text)!r} is none of {', '.join(classes)}"
             tally.add(Skip(label.file, label.line, reason, Kind.UNKNOWN_CLASS))
         else:
             indices[key] = index

@@ -25,14 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         with console.status("starting") as status:
-            summary = build(_request(options), say=lambda text: status.update(escape(text)))
+            shown = build(_request(options), say=lambda text: status.update(escape(text)))
     except (BotoCoreError, ClientError, OSError, StagingError, ValueError) as error:
         console.print(f"[red]No report:[/] {escape(str(error))}")
         return EXIT_FAILED
-    for sentence in words.did(summary):
+    # Before the figures: who reads only the first one must know what it leaves out.
+    for sentence in shown.skips.sentences() + words.did(shown.summary):
         console.print(sentence, markup=False)
     console.print(f"Wrote {options.out / REPORT}", markup=False)
-    return 0 if summary.predictions else EXIT_EMPTY
+    return 0 if shown.summary.predictions else EXIT_EMPTY
 
 
 def _request(options: argparse.Namespace) -> Request:

@@ -38,8 +38,8 @@ class Request:
     """summary.json of the report to compare with instead."""
 
 
-def build(request: Request, *, say: Callable[[str], None]) -> summary.Summary:
-    """Read, compute, draw, write; `say` is told of each step.
+def build(request: Request, *, say: Callable[[str], None]) -> Content:
+    """Read, compute, draw, write; `say` is told of each step. Return what the report shows.
 
     Raises:
         OSError, ValueError: something cannot be read, is not what it should be, or cannot be
@@ -69,7 +69,7 @@ def build(request: Request, *, say: Callable[[str], None]) -> summary.Summary:
         dataset=staged,
     )
     write(shown, _words(shown, before), request.out, replaced=replaced, say=say)
-    return shown.summary
+    return shown
 
 
 def _replaced(path: Path) -> summary.Summary | None:

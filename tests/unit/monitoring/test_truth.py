@@ -55,7 +55,7 @@ def client() -> Iterator["S3Client"]:
 
 def csv(folder: Path, text: str) -> Path:
     file = folder / "labels.csv"
-    file.write_text(text)
+    file.write_bytes(text.encode())
     return file
 
 
@@ -148,6 +148,12 @@ def test_records_must_suit_the_dataset(dataset: Path, write: Write, record: Reco
     [
         "event_id,inference_id,label,weight\none,,bicycle,2\n,mine,1,3\n",
         "\ufeffEvent_ID;inference_id;Label;weight\r\none;;BICYCLE;2\r\n;mine;motorcycle;3\r\n",
+        "event_id,inference_id,label,weight\rone,,bicycle,2\r,mine,1,3\r",
+        "event_id,inference_id,label,weight\r\r\none,,bicycle,2\r\r\n,mine,1,3\r\r\n",
+        'event_id\tinference_id\tlabel\tweight\n"one"\t\t"bicycle"\t"2"\n\tmine\t1\t3\t\n',
+        'event_id, inference_id, label, weight\none, , "bicycle", 2\n\n, mine, 1, "3"',
+        "event_id,note,inference_id,label,weight\n"
+        'one,"two\nlines, ""quoted""",,bicycle,2\n,,mine,1,3\n',
     ],
 )
 def test_a_csv_names_records_by_event_or_inference_id(
@@ -179,6 +185,130 @@ def test_labels_that_cannot_be_used_are_counted_with_their_line(
         Kind.NO_TRUTH: [(str(file), 6)],
         Kind.CONTRADICTION: [(str(file), 8)],
     }
+
+
+def read_rows(folder: Path, text: str) -> tuple[dict[str | int, float], list[tuple[int, str]]]:
+    """Return the weights by id, and line and reason of what is no ground truth."""
+    labels = truth.read(csv(folder, text))
+    skips = labels.skips.first.get(Kind.NO_TRUTH, ())
+    weights = {key: label.weight for key, label in labels.labels.items()}
+    return weights, [(skip.line, skip.reason) for skip in skips]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cell", "weight"),
+    [
+        (";", "4,7", 4.7),
+        (";", "4.7", 4.7),
+        (";", "1,234", 1.234),
+        (",", '"4,7"', 4.7),
+        (",", "4.7", 4.7),
+        (",", '"0,125"', 0.125),
+        ("\t", "4,7", 4.7),
+        (",", " +1.5e3 ", 1500),
+        (",", "", 1),
+    ],
+)
+def test_weights_have_a_decimal_point_or_comma(
+    tmp_path: Path, delimiter: str, cell: str, weight: float
+) -> None:
+    header, row = delimiter.join(["event_id", "label", "weight"]), f"{delimiter}0{delimiter}"
+
+    assert read_rows(tmp_path, f"{header}\none{row}{cell}\n") == ({"one": weight}, [])
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("nan", "weight 'nan' is not a number; expected digits"),
+        ("inf", "weight 'inf' is not a number"),
+        ("-Infinity", "weight '-Infinity' is not a number"),
+        ("1_0", "weight '1_0' is not a number"),
+        ("٣", "weight '٣' is not a number"),
+        ('"1,234.5"', "weight '1,234.5' is not a number"),
+        ('"1,234"', "weight '1,234' may have a decimal comma or a separator of thousands"),
+        ("-1", "weight '-1' is out of range; expected 1e-06 to 1e+09"),
+        ("0", "weight '0' is out of range"),
+        ("1e-300", "weight '1e-300' is out of range"),
+        ("1e10", "weight '1e10' is out of range"),
+        ("1e999", "weight '1e999' is out of range"),
+        ("9" * 100_000 + "x", f"weight '{'9' * 80}…' is not a number"),
+        ("4,7", "4 cells for 3 columns; put a cell that contains the delimiter in quotation marks"),
+    ],
+)
+def test_a_weight_that_cannot_count_costs_its_line(tmp_path: Path, cell: str, reason: str) -> None:
+    text = f"event_id,label,weight\none,0,2\ntwo,1,{cell}\nthree,1,3\n"
+    weights, [(line, said)] = read_rows(tmp_path, text)
+
+    assert weights == {"one": 2, "three": 3}
+    assert line == 3
+    assert said.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ('two,"bicycle', "unexpected end of data; expected cells"),
+        ('"two,bicycle', "unexpected end of data; expected cells"),
+        ('two,"bicycle"x', "',' expected after '\"'; expected cells"),
+        (f"two,bicycle,{'x' * 200_000}", "field larger than field limit (131072); expected cells"),
+    ],
+)
+def test_a_row_that_is_no_csv_costs_no_other_row(tmp_path: Path, row: str, reason: str) -> None:
+    text = f"event_id,label,note\none,bicycle,\n{row}\nthree,bicycle,\n"
+    weights, [(line, said)] = read_rows(tmp_path, text)
+
+    assert weights == {"one": 1, "three": 1}
+    assert line == 3
+    assert said.startswith(reason)
+
+
+def test_a_quotation_mark_that_closes_rows_later_costs_its_row_only(tmp_path: Path) -> None:
+    text = 'event_id,label\none,"bicycle\ntwo,bicycle\n,three,bicycle"\nfour,bicycle\n'
+    weights, [(line, said), _] = read_rows(tmp_path, text)
+
+    assert weights.keys() == {"two", "four"}
+    assert line == 2
+    assert said.startswith("label 'bicycle\\ntwo,bicycle\\n,three,bicycle' contains a line")
+
+
+def test_a_record_with_two_weights_is_left_out_and_counted(tmp_path: Path) -> None:
+    file = csv(tmp_path, "event_id,label,weight\none,0,2\none,0,2\ntwo,0,2\ntwo,0,1\n")
+    labels = truth.read(file)
+
+    assert labels.labels.keys() == {"one"}
+    (contradiction,) = labels.skips.first[Kind.CONTRADICTION]
+    assert contradiction.line == 5
+    assert contradiction.reason == f"'0', but '0' with weight 2 in {file}, line 4"
+
+
+def test_a_blank_row_is_no_row_but_one_without_an_id_is_counted(tmp_path: Path) -> None:
+    text = "note,event_id,label\n,,\n\nonly a note\n,one,0\n"
+
+    assert read_rows(tmp_path, text) == (
+        {"one": 1},
+        [(4, "neither event_id nor inference_id")],
+    )
+
+
+def test_open_quotation_marks_take_no_time(tmp_path: Path) -> None:
+    rows = "".join(f'{number},"""\n' for number in range(20_000))
+    labels = truth.read(csv(tmp_path, f"event_id,label\n{rows}last,bicycle\n"))
+
+    assert labels.labels.keys() == {"last"}
+    assert labels.skips.counts == {Kind.NO_TRUTH: 20_000}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('event_id,"label\none,0\n', "line 1: unexpected end of data"),
+        ("event_id,label,Label\none,0,1\n", "column label appears twice"),
+    ],
+)
+def test_an_ambiguous_header_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(TruthError, match=message):
+        truth.read(csv(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["", "file,label\na,b\n", "event_id,weight\n"])

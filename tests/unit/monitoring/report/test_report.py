@@ -156,6 +156,31 @@ def test_a_summary_of_something_else_does_not_stop_the_report(
     assert "is not the summary.json of a report" in caplog.text
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_labels_that_are_left_out_are_printed_before_any_figure(
+    write: Write, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text(
+        "event_id;label;weight\none;motorcycle;4,7\ntwo;bicycle;-1\nthree;[red]\x1b[2J;2\n"
+    )
+    folder = write(record("one"), record("two"), record("three"))
+    options = ["--classes", "bicycle,motorcycle", "--out", str(tmp_path / "report")]
+
+    assert main([str(folder), *options, "--truth", str(labels)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == (
+        f"1 lines that are no ground truth; the first: {labels}, line 3: "
+        "weight '-1' is out of range; expected 1e-06 to 1e+09"
+    )
+    assert said[1] == (
+        f"1 labels that name no class; the first: {labels}, line 4: "
+        r"label '[red]\x1b[2J' is none of bicycle, motorcycle"
+    )
+    assert "3 captured predictions" in said[2]
+    assert any(line.startswith("Of 1 prediction whose truth is known") for line in said[3:])
+
+
 def test_no_captures_give_a_report_that_says_so_and_their_own_exit_code(tmp_path: Path) -> None:
     captures, out = tmp_path / "captures", tmp_path / "report"
     captures.mkdir()
