@@ -170,7 +170,7 @@ def _ask(
     """Ask whether to go on.
 
     Raises:
-        RefusedError: the answer is no, or nobody is there to give one.
+        RefusedError: the answer is no, or there is no terminal to ask at.
     """
     if yes:
         return

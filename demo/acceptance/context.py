@@ -178,7 +178,7 @@ class Context:
         with self.application.listening() as receive:
             output = self.application.classify(truth)
             counts = output["counts"]
-            # Others tell of other executions: a transform job may have ended meanwhile.
+            # Other messages are about other executions, such as a transform that ended meanwhile.
             attention = f"{counts['images'] - counts['accepted']} of {counts['images']} images"
             notices: list[Notice] = []
 

@@ -39,7 +39,7 @@ def start_copy(job: Mapping[str, Any], settings: Settings, preset: str) -> str:
     wanted = validate(values, environment=settings.environment, source=f"preset {preset}")
     name = f"{job['TrainingJobName']}-{preset}"[:63].rstrip("-")
     algorithm = job["AlgorithmSpecification"]
-    # Described, a key that is not set is an empty text, which nobody may send.
+    # DescribeTrainingJob returns an unset key as empty text, which CreateTrainingJob refuses.
     output: Any = {name: value for name, value in job["OutputDataConfig"].items() if value}
     boto3.client("sagemaker").create_training_job(
         TrainingJobName=name,

@@ -65,7 +65,7 @@ def judge() -> None:
     def if_allowed(invoke: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(invoke)
         def run(resource: str, arguments: Any, *rest: Any) -> Any:
-            if ":activity:" not in resource:  # waits for a worker, and calls nobody
+            if ":activity:" not in resource:  # waits for a worker, and makes no call
                 name, action, target = call_of(resource, arguments)
                 try:
                     for call in ((action, target, {}), *needed(action, target, arguments)):

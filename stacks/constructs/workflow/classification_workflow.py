@@ -92,7 +92,7 @@ class ClassificationWorkflow(Construct):
             "StateMachine",
             settings=settings,
             definition=definition,
-            # Every call and every wait ends by itself; this is for what nobody thought of.
+            # A last resort: every call and every wait ends by itself.
             timeout=cdk.Duration.days(1),
         )
         publisher.allow_key(self.state_machine)

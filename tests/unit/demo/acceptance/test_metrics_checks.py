@@ -41,7 +41,7 @@ def alarm(name: str, namespace: str = "AWS/SageMaker", **dimensions: str) -> Non
 
 
 def write(name: str, namespace: str = "AWS/SageMaker", **dimensions: str) -> None:
-    # What AWS's services write nobody else may, but moto lets us.
+    # On AWS only its own services may write here; moto lets us.
     metric: Any = {"MetricName": name, "Dimensions": pairs(dimensions), "Value": 1}
     boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[metric])
 
