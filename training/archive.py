@@ -9,8 +9,9 @@ import io
 import posixpath
 import shutil
 import tarfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 from training.errors import ArchiveRefusedError
 
@@ -32,18 +33,47 @@ def read_members(
     Every member of the archive is checked, also those that are not asked for.
 
     Raises:
-        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, twice), one is
-            missing, the archive is damaged, has too many members or too long headers, or unpacks
-            to more than `max_bytes`.
+        ArchiveRefusedError: as `checked_members`, or one is missing.
+        OSError: the file cannot be read.
+    """
+    members: dict[str, bytes] = {}
+    found = checked_members(path, max_bytes=max_bytes, instead="use CIFAR-100's Python version")
+    for name, source in found:
+        if name in names:
+            content = io.BytesIO()
+            if source:
+                # In parts: reading a member at once takes three times its size.
+                shutil.copyfileobj(source, content, _READ_BYTES)
+            members[name] = content.getvalue()
+    missing = [name for name in names if name not in members]
+    if missing:
+        raise ArchiveRefusedError(
+            f"no member {', '.join(missing)}; expected the layout of CIFAR-100's Python version"
+        )
+    return members
+
+
+def checked_members(
+    path: Path, *, max_bytes: int, instead: str
+) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Yield the name and the content of every member of a .tar.gz, None for a folder.
+
+    A content can be read until the next member is asked for. `instead` is the remedy in the
+    refusal of what is too large.
+
+    Raises:
+        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, twice), the
+            archive is damaged, has too many members or too long headers, or unpacks to more than
+            `max_bytes`.
         OSError: the file cannot be read.
     """
     try:
         with _Bounded(path) as stream:
-            stream.limit = max_bytes
+            stream.limit, stream.instead = max_bytes, instead
             stream.expect(0)
             # "r|" reads forward only, so every byte that is unpacked passes the bound.
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as archive:
-                members = _read_checked(archive, stream, names)
+                yield from _checked(archive, stream)
     except ArchiveRefusedError:
         raise
     except Exception as error:
@@ -54,18 +84,13 @@ def read_members(
             f"not a readable .tar.gz: {type(error).__name__}: {_shown(str(error))}; "
             "use an intact archive"
         ) from error
-    missing = [name for name in names if name not in members]
-    if missing:
-        raise ArchiveRefusedError(
-            f"no member {', '.join(missing)}; expected the layout of CIFAR-100's Python version"
-        )
-    return members
 
 
 class _Bounded(gzip.GzipFile):
     """Unpacks, but not more than `limit` bytes, and not more than the headers may have."""
 
-    limit = MAX_UNPACKED_BYTES
+    limit = 0
+    instead = ""
     _header_limit = 0
 
     def expect(self, content_bytes: int) -> None:
@@ -77,7 +102,7 @@ class _Bounded(gzip.GzipFile):
         data = super().read(size)
         if self.tell() > self.limit:
             raise ArchiveRefusedError(
-                f"it unpacks to more than {self.limit:,} bytes; use CIFAR-100's Python version"
+                f"it unpacks to more than {self.limit:,} bytes; {self.instead}"
             )
         if self.tell() > self._header_limit:
             raise ArchiveRefusedError(
@@ -87,16 +112,11 @@ class _Bounded(gzip.GzipFile):
         return data
 
 
-def _read_checked(
-    archive: tarfile.TarFile, stream: _Bounded, names: Collection[str]
-) -> dict[str, bytes]:
+def _checked(archive: tarfile.TarFile, stream: _Bounded) -> Iterator[tuple[str, IO[bytes] | None]]:
     seen: set[str] = set()
-    members: dict[str, bytes] = {}
     for number, member in enumerate(archive, 1):
         if number > MAX_MEMBERS:
-            raise ArchiveRefusedError(
-                f"it has more than {MAX_MEMBERS:,} members; use CIFAR-100's Python version"
-            )
+            raise ArchiveRefusedError(f"it has more than {MAX_MEMBERS:,} members; {stream.instead}")
         name = posixpath.normpath(member.name)
         _refuse_unsafe(member, name)
         # Before anything is read or skipped: tarfile takes years to skip 2^63 bytes.
@@ -108,19 +128,13 @@ def _read_checked(
         if member.size > stream.limit:
             raise ArchiveRefusedError(
                 f"it unpacks to more than {stream.limit:,} bytes: member "
-                f"{_shown(member.name)!r} claims {member.size:,}; use CIFAR-100's Python version"
+                f"{_shown(member.name)!r} claims {member.size:,}; {stream.instead}"
             )
         if name in seen:
             raise ArchiveRefusedError(f"duplicate member {_shown(member.name)!r}")
         seen.add(name)
         stream.expect(member.size)
-        if name in names:
-            content = io.BytesIO()
-            if source := archive.extractfile(member):
-                # In parts: reading a member at once takes three times its size.
-                shutil.copyfileobj(source, content, _READ_BYTES)
-            members[name] = content.getvalue()
-    return members
+        yield name, archive.extractfile(member)
 
 
 def _shown(text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from localcloud.sagemaker import artifacts
 from localcloud.sagemaker.errors import Failure
+from training.archive import MAX_MEMBERS
 
 
 def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
@@ -27,26 +28,64 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
     assert (target / "code" / "notes.txt").read_text() == "hello"
 
 
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil"])
-def test_a_member_that_would_leave_the_folder_is_refused_or_kept_inside(
-    tmp_path: Path, name: str
-) -> None:
-    archive = tmp_path / "model.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        member = tarfile.TarInfo(name)
-        member.size = 1
-        tar.addfile(member, io.BytesIO(b"x"))
-    folder = tmp_path / "a" / "b"
-    folder.mkdir(parents=True)
+def test_a_folder_packed_as_dot_comes_out_as_its_contents(tmp_path: Path) -> None:
+    archive = _archive(tmp_path, ("./", tarfile.DIRTYPE, b""), ("./code/a", tarfile.REGTYPE, b"x"))
+    artifacts.unpack(archive, tmp_path / "model", source="s3://b/k")
+    assert (tmp_path / "model" / "code" / "a").read_bytes() == b"x"
 
-    if name.startswith(".."):
-        with pytest.raises(Failure, match="s3://b/k"):
-            artifacts.unpack(archive, folder, source="s3://b/k")
-    else:  # the filter "data" strips the leading slash
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../evil", tarfile.REGTYPE),
+        ("/tmp/evil", tarfile.REGTYPE),
+        ("a/../../evil", tarfile.REGTYPE),
+        ("..", tarfile.DIRTYPE),
+        (".", tarfile.REGTYPE),
+        ("link", tarfile.SYMTYPE),
+        ("link", tarfile.LNKTYPE),
+        ("device", tarfile.CHRTYPE),
+        ("pipe", tarfile.FIFOTYPE),
+        ("wanted", tarfile.REGTYPE),
+        ("wanted/below", tarfile.REGTYPE),
+    ],
+)
+def test_all_but_plain_files_below_the_folder_is_refused(
+    tmp_path: Path, name: str, kind: bytes
+) -> None:
+    archive = _archive(tmp_path, ("wanted", tarfile.REGTYPE, b"1"), (name, kind, b""))
+    folder = tmp_path / "a" / "b"
+
+    with pytest.raises(Failure, match="Failed to extract model data archive from URL s3://b/k"):
         artifacts.unpack(archive, folder, source="s3://b/k")
-        assert (folder / name.lstrip("/")).exists()
-    assert not (tmp_path / "a" / "evil").exists()
-    assert not Path("/tmp/evil").exists()
+    written = [path for path in tmp_path.rglob("*") if not path.is_dir()]
+    assert sorted(written) == [folder / "wanted", archive]
+
+
+def test_a_model_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "MAX_MODEL_BYTES", 100_000)
+    archive = _archive(tmp_path, ("bomb", tarfile.REGTYPE, bytes(200_000)))
+    with pytest.raises(Failure, match=r"unpacks to more than 100,000 bytes.*without what serving"):
+        artifacts.unpack(archive, tmp_path / "model", source="s3://b/k")
+
+
+def test_a_model_of_too_many_members_is_refused(tmp_path: Path) -> None:
+    members = [(f"{number}", tarfile.DIRTYPE, b"") for number in range(MAX_MEMBERS + 1)]
+    with pytest.raises(Failure, match=r"more than 1,000 members"):
+        artifacts.unpack(_archive(tmp_path, *members), tmp_path / "model", source="s3://b/k")
+
+
+def _archive(folder: Path, *members: tuple[str, bytes, bytes]) -> Path:
+    """Write an archive of members by name, type and content; links lead to /etc/passwd."""
+    path = folder / "model.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, kind, content in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname = kind, len(content), "/etc/passwd"
+            tar.addfile(member, io.BytesIO(content))
+    return path
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00broken"])
