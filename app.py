@@ -8,13 +8,15 @@ gc.disable()
 
 import os
 import sys
+from pathlib import Path
 
 import aws_cdk as cdk
 
 from settings import SettingsError, load
 from stacks.application import add_stacks
+from stacks.assembly import make_assets_readable, project_app
 
-app = cdk.App()
+app = project_app()
 try:
     settings = load(app.node.try_get_context("environment") or "dev")
 except SettingsError as error:
@@ -28,5 +30,5 @@ add_stacks(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
     ),
 )
-app.synth()
+make_assets_readable(Path(app.synth().directory))
 gc.freeze()

@@ -1,6 +1,10 @@
 """Synthesis in this process, as app.py does it."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +18,7 @@ from settings.loader import validate
 from stacks.application import add_stacks
 
 ROOT = Path(__file__).parents[2]
+ACCOUNT, REGION = "000000000000", "us-east-1"
 STACKS = ("Storage", "Training", "Inference", "Workflow", "Batch", "Monitoring")
 
 # Beside the environments of the project: as little, and as much, as the settings can ask for.
@@ -85,6 +90,37 @@ def write_assembly(settings: Settings, folder: Path, *, account: str, region: st
     )
     add_stacks(app, settings, env=cdk.Environment(account=account, region=region))
     app.synth()
+
+
+def write_assembly_elsewhere(folder: Path, **context: object) -> Path:
+    """Run app.py as the CDK CLI does for one who works in another folder, with umask 077.
+
+    It is that of a checkout that only its owner can read, made in `folder`. `context` is what the
+    CLI passes on. Returns the folder of the assembly.
+    """
+    checkout, elsewhere, assembly = (folder / name for name in ("checkout", "elsewhere", "cdk.out"))
+    for name in ("lambda_src", "settings", "stacks"):
+        shutil.copytree(ROOT / name, checkout / name)
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / name, checkout)
+    for path in checkout.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    elsewhere.mkdir()
+    passed_on = {**CLI_CONTEXT, "aws:cdk:version-reporting": True, **context}
+    subprocess.run(
+        [sys.executable, str(checkout / "app.py")],
+        check=True,
+        cwd=elsewhere,
+        umask=0o077,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(assembly),
+            "CDK_CONTEXT_JSON": json.dumps(passed_on),
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+        },
+    )
+    return assembly
 
 
 def _context() -> dict[str, Any]:

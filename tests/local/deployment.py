@@ -12,10 +12,9 @@ from demo.staged import StagedDataset, read_staged
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 from settings import Settings, load
-from tests.infrastructure.synthesis import write_assembly
+from tests.infrastructure.synthesis import ACCOUNT, write_assembly
 from training import drawn, source, stage
 
-ACCOUNT = "000000000000"
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
 TRAIN_PER_CLASS = 150  # enough for sure and unsure verdicts
 
