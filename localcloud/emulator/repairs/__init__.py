@@ -18,6 +18,7 @@ from localcloud.emulator.repairs import (
     json_lines,
     jsonata_parsing,
     jsonata_text,
+    lambda_crash,
     lambda_imports,
     lambda_log,
     lambda_outcome,
@@ -52,6 +53,7 @@ def repair() -> None:
     json_lines.repair()
     jsonata_parsing.repair()
     jsonata_text.repair()
+    lambda_crash.repair()
     lambda_imports.repair()
     lambda_log.repair()
     lambda_outcome.repair()

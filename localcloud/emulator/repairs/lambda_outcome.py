@@ -13,11 +13,12 @@ from typing import Any
 
 from localcloud.emulator.names import private, replace
 from localcloud.emulator.repairs import worker_script
+from localcloud.emulator.repairs.lambda_crash import DIED
 from localcloud.emulator.repairs.python_handler import HANDLER_ERROR
 
 EXECUTE = "ministack.services.lambda_svc:_execute_function_warm"
 
-WORKER_DIED = {"errorMessage": "Worker process died", "errorType": "Runtime.HandlerError"}
+WORKER_DIED = {"errorMessage": DIED, "errorType": "Runtime.HandlerError"}
 
 Outcome = dict[str, Any]
 Execute = Callable[[Any, Any, str], Outcome]

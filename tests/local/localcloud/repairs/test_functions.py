@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,6 +59,37 @@ def handler(event, context):
     assert died["error"] == "Unhandled"
     assert died["payload"]["errorType"] == "Runtime.ExitError"
     assert "Runtime exited" in died["payload"]["errorMessage"]
+    assert functions.invoke(function)["payload"] == "alive"
+
+
+def test_a_process_that_dies_while_it_starts_fails_its_own_call_only(
+    functions: Any, tmp_path: Path
+) -> None:
+    source = f"""
+import os, time
+from pathlib import Path
+in_call, release = Path("{tmp_path}/in-call"), Path("{tmp_path}/release")
+if in_call.exists():
+    os._exit(1)
+def handler(event, context):
+    in_call.touch()
+    while not release.exists():
+        time.sleep(0.02)
+    return "alive"
+"""
+    function = functions.python(source)
+
+    with ThreadPoolExecutor(1) as caller:
+        other = caller.submit(functions.invoke, function)
+        while not (tmp_path / "in-call").exists():
+            assert not other.done()
+            time.sleep(0.02)
+        died = functions.invoke(function)
+        (tmp_path / "release").touch()
+
+    assert died["error"] == "Unhandled"
+    assert died["payload"]["errorType"] == "Runtime.ExitError"
+    assert other.result()["payload"] == "alive"
     assert functions.invoke(function)["payload"] == "alive"
 
 
