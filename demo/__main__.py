@@ -6,13 +6,15 @@ With `--aws` in the account that the shell is logged in to: demo/acceptance.
 import argparse
 import os
 import shutil
-import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
+from demo import signals
 from demo.acceptance import command
 from demo.application import Application
 from demo.run import REPORT, Demo
@@ -20,35 +22,53 @@ from demo.steps import Steps
 from demo.summary import Summary
 from localcloud.environment import DEFAULT_PORT, NO_IAM
 from localcloud.launcher import LocalCloud, free_port
+from localcloud.lock import lock
 from monitoring.report.write import REPORT as REPORT_FILE
 from settings import load
 from training.source import ARCHIVE_VARIABLE
 
 ENVIRONMENT = "dev"
 OUT = Path("out/demo")
-SUMMARY = "summary.json"
-EXIT_FAILED, EXIT_LEFTOVERS, EXIT_INTERRUPTED = 1, 3, 130
+SUMMARY, LOCK = "summary.json", "lock"
+EXIT_FAILED, EXIT_LEFTOVERS, EXIT_RUNNING = 1, 3, 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     options = _options(arguments)
     console = Console(highlight=False)
-    # Otherwise a TERM would end this process before it has ended the others.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if options.aws:
-        return command.main(options, console)
+    signals.raise_ended()
+    out: Path = (options.out or (command.OUT if options.aws else OUT)).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("a+") as file:
+        if not lock(file):
+            console.print(_running(out, file), markup=False, soft_wrap=True)
+            return EXIT_RUNNING
+        file.truncate(0)
+        print(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}", file=file, flush=True)
+        if options.aws:
+            return command.main(options, out, console)
+        return _demo(options, out, console)
+
+
+def _running(out: Path, file: IO[str]) -> str:
+    file.seek(0)
+    return (
+        f"Another demo writes to {out} ({file.read().strip()}): wait for it, stop it, or use "
+        "another folder: python -m demo --out FOLDER"
+    )
+
+
+def _demo(options: argparse.Namespace, out: Path, console: Console) -> int:
     # A cloud that is kept has the port that other commands expect; one that goes needs none.
     port = options.port or (DEFAULT_PORT if options.keep else free_port())
     cloud = LocalCloud(port, iam=not options.no_iam)
-    out: Path = (options.out or OUT).resolve()
-    out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures
     try:
         summary = _run(cloud, Steps(console), out, options)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         console.print("[red]Interrupted.[/] The local cloud is down.")
-        return EXIT_INTERRUPTED
+        return 128 + signals.number_of(interrupt)
     except Exception as error:
         console.print("[red]The demo failed:[/]")
         console.print(str(error) or repr(error), markup=False, soft_wrap=True)
@@ -71,18 +91,21 @@ def _run(cloud: LocalCloud, steps: Steps, out: Path, options: argparse.Namespace
     """The steps from the local cloud's start to its end, which comes whatever happens between."""
     # Not under `try`: a cloud that runs already is not ours to stop.
     with steps.step("local cloud up"):
-        cloud.start(stop_with_caller=not options.keep)
+        cloud.start()
     keep = False
     try:
-        _use_only(cloud)
-        application = Application(
-            load(ENVIRONMENT), steps, out, archive=options.archive, drawn=options.drawn
-        )
-        summary = Demo(application).run(destroy=not options.keep)
+        with signals.ending_with(cloud):
+            _use_only(cloud)
+            application = Application(
+                load(ENVIRONMENT), steps, out, archive=options.archive, drawn=options.drawn
+            )
+            summary = Demo(application).run(destroy=not options.keep)
         keep = options.keep
         return summary
     finally:
-        if not keep:
+        if keep:
+            cloud.detach()
+        else:
             with steps.step("local cloud down"):
                 cloud.stop()
 
@@ -122,7 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         "read back and report what happened, destroy everything.",
         epilog=f"Exit codes: 0 all done, {EXIT_FAILED} a step failed, 2 wrong usage, or with --aws "
         f"refused before anything was made, {EXIT_LEFTOVERS} something was left after destroy, or "
-        f"with --aws an assumption was refuted or not reached, {EXIT_INTERRUPTED} interrupted.",
+        f"with --aws an assumption was refuted or not reached, {EXIT_RUNNING} another demo writes "
+        "to the folder, 128 and its number if a signal ended it: 130 after Ctrl-C.",
     )
     parser.add_argument(
         "--keep", action="store_true", help="leave everything up, and say how to look around"

@@ -1,5 +1,6 @@
 """The application of one environment: deployed, used and destroyed step by step."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class Application:
 
     def synth(self) -> None:
         """Write the assembly, which the later steps read."""
+        shutil.rmtree(self.cdk.assembly, ignore_errors=True)  # with what a killed run left
         with self.steps.step("synth") as say:
             self.cdk.synth(f"environment={self.settings.environment}", log="synth", say=say)
 

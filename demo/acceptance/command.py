@@ -19,6 +19,7 @@ from demo.acceptance.run import Acceptance
 from demo.acceptance.teardown import Teardown
 from demo.application import Application
 from demo.cdk import CdkError
+from demo.signals import number_of
 from demo.steps import Steps
 from preflight.__main__ import table
 from preflight.aws import Aws
@@ -30,22 +31,22 @@ from sweep.remains import existing_stacks, find
 
 ENVIRONMENT = "acceptance"
 OUT = Path("out/acceptance")
-EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_CLEAN, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_CLEAN = 1, 2, 3
 
 
 class RefusedError(Exception):
     """The run does not begin; the message says why, and what to do."""
 
 
-def main(options: argparse.Namespace, console: Console) -> int:
-    """Run; returns the exit code."""
+def main(options: argparse.Namespace, out: Path, console: Console) -> int:
+    """Run, and write to the folder `out`; returns the exit code."""
     try:
         settings = load(options.environment or ENVIRONMENT)
         before = _refuse_what_exists(settings)
         aws = Aws()
         _preflight(aws, settings, console)
         account, region = aws.account(), aws.region
-        application = _synthesized(settings, options, console)
+        application = _synthesized(settings, options, out, console)
         _announce(account, region, application, console)
         _ask(console, yes=options.yes)
     except (RefusedError, SettingsError, PriceMissingError, CdkError) as error:
@@ -56,9 +57,9 @@ def main(options: argparse.Namespace, console: Console) -> int:
         console.print("[red]Refused:[/] AWS: ", end="")
         console.print(str(error), markup=False, soft_wrap=True)
         return EXIT_REFUSED
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         console.print("Interrupted; nothing was made.")
-        return EXIT_INTERRUPTED
+        return 128 + number_of(interrupt)
     for path in application.out.glob(f"{FILE}.*"):
         path.unlink()  # a run that is killed must not show an earlier one's findings
     began = datetime.now(UTC)
@@ -79,9 +80,9 @@ def main(options: argparse.Namespace, console: Console) -> int:
     return _finish(run, report, console)
 
 
-def _synthesized(settings: Settings, options: argparse.Namespace, console: Console) -> Application:
-    out: Path = (options.out or OUT).resolve()
-    out.mkdir(parents=True, exist_ok=True)
+def _synthesized(
+    settings: Settings, options: argparse.Namespace, out: Path, console: Console
+) -> Application:
     application = Application(
         settings, Steps(console), out, archive=options.archive, drawn=options.drawn
     )
@@ -101,7 +102,7 @@ def _finish(run: Acceptance, report: Report, console: Console) -> int:
         for each in run.left:
             console.print(f"  {each}", markup=False, soft_wrap=True)
     if run.interrupted:
-        return EXIT_INTERRUPTED
+        return 128 + run.interrupted
     if run.failure:
         return EXIT_FAILED
     return 0 if report.is_clean else EXIT_NOT_CLEAN

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
+from demo.signals import ENDING, Ended, leave_terminal
+
 MESSAGE = "Taking down what was made. Interrupt once more to leave it, at your cost."
 
 
@@ -22,21 +24,27 @@ class State:
 
 @contextmanager
 def interrupts(console: Console) -> Iterator[State]:
-    """Raise KeyboardInterrupt for an interrupt or a SIGTERM, and begin the end with it.
+    """Raise `Ended` for an interrupt, a SIGTERM or a closed terminal, and begin the end with it.
 
     From then on the first one only says what is going on; the next is raised again.
     """
     state = State()
 
-    def handle(_number: int, _frame: Any) -> None:
+    def handle(number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)  # a closed terminal sends several
+            leave_terminal(number)
         if state.ending and not state.warned:
             state.warned = True
             console.print(f"[yellow]{MESSAGE}[/]")
             return
         state.ending = True
-        raise KeyboardInterrupt
+        raise Ended(number)
 
-    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: signal.getsignal(each) for each in ENDING}
+    for each, handler in before.items():
+        if each != signal.SIGHUP or handler is not signal.SIG_IGN:  # ignored under nohup
+            signal.signal(each, handle)
     try:
         yield state
     finally:

@@ -10,6 +10,7 @@ from demo.acceptance.interrupts import interrupts
 from demo.acceptance.report import Row
 from demo.acceptance.teardown import Teardown
 from demo.application import Application
+from demo.signals import number_of
 
 # No check: the run sees it at its end.
 DESTROYED = Claim(
@@ -29,7 +30,8 @@ class Acceptance:
     teardown: Teardown
     rows: list[Row] = field(default_factory=list)
     failure: str = ""
-    interrupted: bool = False
+    interrupted: int = 0
+    """Number of the signal that ended it early, 0 if none did."""
     left: list[str] = field(default_factory=list)
     taken_down: bool = True
     """Whether the teardown ran to its end, and what is left could be listed."""
@@ -43,8 +45,8 @@ class Acceptance:
                 for each in self.checks:
                     with self.application.steps.step(each.name):
                         self.rows.append(Row(each, each.run(context)))
-            except KeyboardInterrupt:
-                self.interrupted = True
+            except KeyboardInterrupt as interrupt:
+                self.interrupted = number_of(interrupt)
                 self.failure = "interrupted"
             finally:
                 state.ending = True
@@ -69,8 +71,8 @@ class Acceptance:
     def _take_down(self) -> None:
         try:
             self.teardown.run()
-        except KeyboardInterrupt:
-            self.interrupted = True
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = number_of(interrupt)
             self.taken_down = False
             self.failure = self.failure or "interrupted while taking down"
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from demo.acceptance.checks import CHECKS
-from demo.acceptance.command import EXIT_INTERRUPTED, EXIT_REFUSED
+from demo.acceptance.command import EXIT_REFUSED
 from demo.acceptance.run import DESTROYED
 from demo.cdk import PROJECT, Cdk
 from demo.leftovers import leftovers
@@ -148,7 +148,7 @@ def test_an_interrupted_run_is_taken_down_and_what_exists_is_refused(account: Ac
     code, printed = ended(process)
 
     assert refused[0] == EXIT_REFUSED and "exist already" in refused[1]
-    assert code == EXIT_INTERRUPTED, printed
+    assert code == 128 + signal.SIGTERM, printed
     assert len(account.training_jobs()) == len(before) + 1
     assert account.training_jobs(StatusEquals="InProgress") == []
     assert leftovers() == []

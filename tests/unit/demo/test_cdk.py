@@ -15,6 +15,7 @@ def cdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cdk:
     script = tmp_path / "cdk"
     script.write_text('#!/bin/sh\necho "got $*"\necho >&2 "and more"\n[ "$1" != deploy ]\n')
     script.chmod(0o755)
+    (tmp_path / "python").symlink_to(sys.executable)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     return Cdk(assembly=tmp_path / "cdk.out", logs=tmp_path)
 

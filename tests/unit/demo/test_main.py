@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import demo.__main__ as program
+from demo import signals
 from demo.run import Demo
 from demo.summary import Captures, Data, Summary, Training, Workflow
 from localcloud.launcher import LocalCloudError
@@ -27,9 +28,17 @@ class FakeCloud:
         self.log = self.folder = Path("no/such/folder")
         FakeCloud.calls = []
 
-    def start(self, *, stop_with_caller: bool) -> None:
+    def start(self) -> None:
         """Remember the start."""
-        self.calls.append(f"start, stop with caller: {stop_with_caller}")
+        self.calls.append("start")
+
+    def detach(self) -> None:
+        """Remember that it is let go."""
+        self.calls.append("detach")
+
+    def ended(self) -> LocalCloudError | None:
+        """Run on."""
+        return None
 
     def stop(self) -> None:
         """Remember the stop."""
@@ -58,7 +67,7 @@ def summary(left: list[str] | None) -> Summary:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the program with its steps replaced; gives exit code and output folder."""
     monkeypatch.setattr(program, "LocalCloud", FakeCloud)
-    handler = signal.getsignal(signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in signals.ENDING}
 
     def call(result: Summary | BaseException, *arguments: str) -> tuple[int, Path]:
         def steps(_self: object, *, destroy: bool) -> Summary:
@@ -72,7 +81,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return program.main(["--out", str(out), *arguments]), out
 
     yield call
-    signal.signal(signal.SIGTERM, handler)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 def test_a_good_run_ends_with_nothing_up(run: Any) -> None:
@@ -80,7 +90,7 @@ def test_a_good_run_ends_with_nothing_up(run: Any) -> None:
 
     assert code == 0
     assert (out / "summary.json").exists()
-    assert FakeCloud.calls == ["start, stop with caller: True", "destroy: True", "stop"]
+    assert FakeCloud.calls == ["start", "destroy: True", "stop"]
 
 
 @pytest.mark.parametrize(("arguments", "iam"), [([], True), (["--no-iam"], False)])
@@ -94,7 +104,12 @@ def test_iam_is_enforced_unless_it_is_switched_off(
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(RuntimeError("no such stack"), program.EXIT_FAILED), (KeyboardInterrupt(), 130)],
+    [
+        (RuntimeError("no such stack"), program.EXIT_FAILED),
+        (KeyboardInterrupt(), 130),
+        (signals.Ended(signal.SIGHUP), 129),
+        (signals.Ended(signal.SIGTERM), 143),
+    ],
 )
 @pytest.mark.parametrize("keep", [[], ["--keep"]])
 def test_a_failure_takes_the_cloud_down_and_leaves_no_summary(
@@ -121,7 +136,7 @@ def test_keep_destroys_nothing_and_says_how_to_go_on(
     code, _ = run(summary(None), "--keep", "--port", "5000")
 
     assert code == 0
-    assert FakeCloud.calls == ["start, stop with caller: False", "destroy: False"]
+    assert FakeCloud.calls == ["start", "destroy: False", "detach"]
     assert "python -m localcloud down --port 5000" in capsys.readouterr().out
 
 
@@ -138,7 +153,7 @@ def test_what_is_left_is_a_failure_and_is_named(
 def test_a_cloud_that_runs_already_is_left_alone(
     run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_self: FakeCloud, *, stop_with_caller: bool) -> None:
+    def refuse(_self: FakeCloud) -> None:
         raise LocalCloudError("a local cloud already runs")
 
     monkeypatch.setattr(FakeCloud, "start", refuse)

@@ -15,6 +15,7 @@ import demo.acceptance.command as program
 from demo.__main__ import main
 from demo.application import Application
 from demo.cdk import Cdk, CdkError
+from demo.signals import ENDING
 from preflight.finding import Finding, Verdict
 from settings.loader import validate
 
@@ -42,9 +43,10 @@ def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(Application, "synth", lambda _: None)
     monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
     monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in ENDING}
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
