@@ -88,7 +88,6 @@ class WorkflowStack(cdk.Stack):
             "SerializeImage",
             settings=self._settings,
             folder="serialize_image",
-            package_module="handler",
             timeout=cdk.Duration.seconds(15),
         )
         self._allow_reading_pictures(function, data_bucket, encryption_key)

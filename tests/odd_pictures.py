@@ -102,6 +102,14 @@ def jpeg_of_many_scans(more: int) -> bytes:
     return content[:-2] + content[last:-2] * more + content[-2:]
 
 
+def with_more_segments(content: bytes, more: int) -> bytes:
+    """The PNG or JPEG with so many empty segments behind its beginning."""
+    if content.startswith(b"\xff\xd8"):
+        return content[:2] + b"\xff\xe0\0\2" * more + content[2:]
+    end_of_header = 8 + 25
+    return content[:end_of_header] + chunk(b"tEXt", b"") * more + content[end_of_header:]
+
+
 def noise(bytes_wanted: int) -> bytes:
     """A PNG of so many bytes: of noise, which does not compress, and a comment to fill it up."""
     side = int((bytes_wanted / 3) ** 0.5) - 4
@@ -196,4 +204,10 @@ def refused() -> dict[str, Refused]:
         "bomb.png": Refused(png_that_claims(60_000, 50_000), "TooManyPixels", "60,000 x 50,000"),
         "bomb.jpg": Refused(jpeg_that_claims(65_000, 64_000), "TooManyPixels", "65,000 x 64,000"),
         "slow.jpg": Refused(jpeg_of_many_scans(100), "TooManyScans", "more than 100 scans"),
+        "many segments.jpg": Refused(
+            with_more_segments(whole_jpeg, 10_000), "TooManySegments", "more than 10,000 segments"
+        ),
+        "many chunks.png": Refused(
+            with_more_segments(whole_png, 10_000), "TooManySegments", "more than 10,000 chunks"
+        ),
     }

@@ -31,8 +31,8 @@ from lambda_src.classify_image.handler import (
 )
 from lambda_src.classify_image.handler import lambda_handler as classify_image
 from lambda_src.filter_confidence.handler import judge
-from lambda_src.serialize_image.handler import InvalidImageReference
 from lambda_src.serialize_image.handler import lambda_handler as serialize_image
+from lambda_src.shared.stored_pictures import InvalidImageReference
 
 from .parts import Line, json_lines, line_of, part_key, read_part
 

@@ -11,6 +11,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from lambda_src.shared.events import bucket, invalid, text
+from lambda_src.shared.stored_pictures import read
+
 ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
 
 # The algorithm takes PNG and JPEG under this one type.
@@ -47,10 +50,6 @@ class EndpointUnavailable(Exception):
     """The endpoint is throttled, unreachable or failing; the same picture may succeed later."""
 
 
-class ImageNotFound(Exception):
-    """The object was there when it was checked, and is gone."""
-
-
 class ImageRefused(Exception):
     """The model cannot read the picture."""
 
@@ -66,19 +65,28 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     `s3_bucket` and `s3_key` name. It is dropped, so that the output of the Map stays small.
 
     Raises:
-        ImageNotFound: the object is gone.
+        InvalidEvent: one of the three is missing, or of another type.
+        Those of `stored_pictures.read`: the object is gone, or is another picture by now.
         EndpointUnavailable, ImageRefused, InvalidPrediction: see `classify`.
     """
-    bucket, key = event["s3_bucket"], event["s3_key"]
-    image = base64.b64decode(event["image_data"]) or _read(bucket, key)
+    bucket_name, key = bucket(event, "s3_bucket"), text(event, "s3_key")
+    image = _image_data(event) or read(_s3(), bucket_name, key)
     return {
         "statusCode": 200,
         "body": {
-            "s3_bucket": bucket,
+            "s3_bucket": bucket_name,
             "s3_key": key,
-            "inferences": classify(image, f"s3://{bucket}/{key}"),
+            "inferences": classify(image, f"s3://{bucket_name}/{key}"),
         },
     }
+
+
+def _image_data(event: object) -> bytes:
+    encoded = text(event, "image_data", may_be_empty=True)
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise invalid("image_data", encoded, f"base64 text ({error})") from error
 
 
 def classify(image: bytes, source: str) -> list[float]:
@@ -94,15 +102,6 @@ def classify(image: bytes, source: str) -> list[float]:
         InvalidPrediction: the reply is not a JSON list of numbers.
     """
     return _probabilities(_invoke(image, source))
-
-
-def _read(bucket: str, key: str) -> bytes:
-    client = _s3()
-    try:
-        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except client.exceptions.NoSuchKey as error:
-        raise ImageNotFound(f"s3://{bucket}/{key}: NoSuchKey; it was there before") from error
-    return content
 
 
 @cache

@@ -4,6 +4,8 @@ import json
 import os
 from typing import Any
 
+from lambda_src.shared.events import bucket, invalid, sequence, text
+
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
 STYLE = os.environ["REJECTION_STYLE"]  # "status": answer 406; "raise": raise an error
 CLASSES = os.environ["CLASSES"].split(",")  # in the order of the model's probabilities
@@ -24,7 +26,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Raises:
         ConfidenceThresholdNotMet: the picture is rejected, and the settings want it raised.
-        ClassCountMismatch: see `judge`.
+        ClassCountMismatch, InvalidEvent: see `judge`.
     """
     judged = judge(event)
     body = judged["body"]
@@ -45,19 +47,23 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         ClassCountMismatch: there are not as many probabilities as class names.
+        InvalidEvent: bucket, key or probabilities are missing, or of another type.
     """
-    inferences: list[float] = event["inferences"]
+    bucket_name, key = bucket(event, "s3_bucket"), text(event, "s3_key")
+    inferences: list[float] = sequence(event, "inferences")
     if len(inferences) != len(CLASSES):
         raise ClassCountMismatch(
-            f"s3://{event['s3_bucket']}/{event['s3_key']}: {len(inferences)} probabilities for "
+            f"s3://{bucket_name}/{key}: {len(inferences)} probabilities for "
             f"{len(CLASSES)} classes ({', '.join(CLASSES)}); deploy training, inference and "
             "workflow with the same dataset"
         )
+    if not all(map(_is_probability, inferences)):
+        raise invalid("inferences", inferences, "numbers from 0 to 1")
     confidence = max(inferences)
     label = CLASSES[inferences.index(confidence)]
     body = {
-        "s3_bucket": event["s3_bucket"],
-        "s3_key": event["s3_key"],
+        "s3_bucket": bucket_name,
+        "s3_key": key,
         "label": label,
         "confidence": confidence,
         "threshold": THRESHOLD,
@@ -67,3 +73,7 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
         return {"statusCode": 200, "body": body}
     reason = f"best class {label} has confidence {confidence:.3f}, below the threshold {THRESHOLD}"
     return {"statusCode": 406, "body": {**body, "reason": reason}}
+
+
+def _is_probability(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

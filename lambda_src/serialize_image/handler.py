@@ -9,34 +9,15 @@ import base64
 from typing import Any
 
 import boto3
-from botocore.exceptions import ParamValidationError
 
-from .pictures import check
+from lambda_src.shared.events import InvalidEvent, bucket, text
+from lambda_src.shared.stored_pictures import InvalidImageReference, read
 
 # Step Functions passes at most 256 KiB from state to state. Base64 grows the picture by a third,
 # which leaves room for the bucket, the longest key (1,024 bytes, escaped) and the envelope.
 MAX_INLINE_BYTES = 180 * 1024
 
-# The longest Body of InvokeEndpoint in its service model.
-MAX_IMAGE_BYTES = 6 * 1024 * 1024
-
 s3 = boto3.client("s3")
-
-
-class InvalidImageReference(Exception):
-    """The event does not name a bucket and a key, or by names that S3 cannot have."""
-
-
-class ImageNotFound(Exception):
-    """There is no such bucket or object."""
-
-
-class ImageAccessDenied(Exception):
-    """The workflow may not read the object."""
-
-
-class ImageTooLarge(Exception):
-    """The picture is larger than what the endpoint takes."""
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -47,76 +28,31 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Raises:
         InvalidImageReference: see `reference`.
-        ImageNotFound, ImageAccessDenied, ImageTooLarge and those of `pictures.check`: see `read`.
+        Those of `stored_pictures.read`: the picture cannot be had, or is none to classify.
     """
-    bucket, key = reference(event)
-    image = read(bucket, key)
+    bucket_name, key = reference(event)
+    image = read(s3, bucket_name, key)
     carried = image if len(image) <= MAX_INLINE_BYTES else b""
     return {
         "statusCode": 200,
         "body": {
             "image_data": base64.b64encode(carried).decode("ascii"),
-            "s3_bucket": bucket,
+            "s3_bucket": bucket_name,
             "s3_key": key,
             "inferences": [],
         },
     }
 
 
-def reference(event: dict[str, Any]) -> tuple[str, str]:
-    """Bucket and key of the event.
+def reference(event: object) -> tuple[str, str]:
+    """Return bucket and key of the event.
 
     Raises:
-        InvalidImageReference: one of them is missing or no text.
+        InvalidImageReference: one of them is missing, or is none that S3 can have.
     """
-    for name in ("s3_bucket", "s3_key"):
-        value = event.get(name) if isinstance(event, dict) else None
-        if not isinstance(value, str) or not value:
-            raise InvalidImageReference(
-                f'{name} is {value!r:.200}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'
-            )
-    return event["s3_bucket"], event["s3_key"]
-
-
-def read(bucket: str, key: str) -> bytes:
-    """The picture as it is in S3, checked.
-
-    Raises:
-        InvalidImageReference: S3 cannot have such a bucket or key.
-        ImageNotFound, ImageAccessDenied, ImageTooLarge: it cannot be had, or is not downloaded.
-        Those of `pictures.check`: it is not a picture to classify.
-
-    All of them are the picture's fault, another try is useless; the messages name bucket and key.
-    """
-    source = f"s3://{bucket}/{key}"
     try:
-        response = s3.get_object(Bucket=bucket, Key=key)
-    except ParamValidationError as error:
+        return bucket(event, "s3_bucket"), text(event, "s3_key")
+    except InvalidEvent as error:
         raise InvalidImageReference(
-            f"s3_bucket is {bucket!r:.100}; no bucket has such a name"
+            f'{error}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'
         ) from error
-    except UnicodeEncodeError as error:  # half of a surrogate pair
-        raise InvalidImageReference(f"s3_key is {key!r:.100}; no object has such a name") from error
-    except s3.exceptions.ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in ("InvalidBucketName", "KeyTooLongError"):
-            raise InvalidImageReference(
-                f"s3_bucket is {bucket!r:.100}, s3_key is {key!r:.100}: {code}"
-            ) from error
-        # 404: S3 repeats a key with control characters in XML that is none, which botocore drops.
-        if code in ("NoSuchKey", "NoSuchBucket", "404"):
-            raise ImageNotFound(f"{source}: {code}; check bucket and key") from error
-        if code == "AccessDenied":
-            raise ImageAccessDenied(
-                f"{source}: {code}; the workflow reads the data bucket only"
-            ) from error
-        raise
-    size = response["ContentLength"]
-    if size > MAX_IMAGE_BYTES:
-        raise ImageTooLarge(
-            f"{source} has {size:,} bytes; "
-            f"the endpoint takes at most {MAX_IMAGE_BYTES:,}: scale the picture down"
-        )
-    content: bytes = response["Body"].read()
-    check(content, source)
-    return content

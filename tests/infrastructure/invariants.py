@@ -331,7 +331,7 @@ def every_function_of_ours_has_its_errors_watched(stacks: Stacks, settings: Sett
     ours = {
         logical_id
         for logical_id, function in resources(stacks, "AWS::Lambda::Function").items()
-        if function["Properties"]["Handler"].startswith(("handler.", "lambda_src."))
+        if function["Properties"]["Handler"].startswith("lambda_src.")
     }
     if settings.workflow.rejection_style == "raise":  # then most of its errors are rejections
         (raising,) = (each for each in ours if each.startswith("FilterConfidence"))

@@ -170,7 +170,7 @@ def test_a_function_has_the_folders_that_it_imports_and_no_others(
     asset = Path(assembly.directory) / f"asset.{key.removesuffix('.zip')}"
     files = {path.relative_to(asset) for path in asset.rglob("*") if path.is_file()}
     assert {path.parts[0] for path in files} == {"lambda_src"}
-    assert {path.parts[1] for path in files} == {folder, *imported(folder)}
+    assert {path.parts[1] for path in files} == {folder, "shared", *imported(folder)}
 
 
 def imported(folder: str) -> set[str]:

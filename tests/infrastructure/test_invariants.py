@@ -275,7 +275,7 @@ def test_optional_properties_of_the_training_job_are_the_ones_that_are_asked_for
 def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:
     raised = {
         node.name
-        for folder in ("serialize_image", "classify_image", "filter_confidence")
+        for folder in ("serialize_image", "classify_image", "filter_confidence", "shared")
         for source in (ROOT / "lambda_src" / folder).glob("*.py")
         for node in ast.parse(source.read_text()).body
         if isinstance(node, ast.ClassDef)
@@ -295,6 +295,6 @@ def test_handlers_import_nothing_but_the_runtimes() -> None:
             )
             for name in names:
                 root = name.split(".")[0]
-                # lambda_src: another folder, which PythonFunction adds with `imports`.
+                # lambda_src: shared/, or another folder that PythonFunction adds with `imports`.
                 allowed = {"boto3", "botocore", "lambda_src", *sys.stdlib_module_names}
                 assert root in allowed, f"{source}: {name}"

@@ -197,7 +197,6 @@ class BatchTransform(Construct):
             "WritePredictions",
             settings=settings,
             folder="write_predictions",
-            package_module="handler",
             imports=("filter_confidence",),
             environment={
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),

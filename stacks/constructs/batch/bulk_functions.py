@@ -31,7 +31,6 @@ def classify_batch(
         "ClassifyBatch",
         settings=settings,
         folder="classify_batch",
-        package_module="handler",
         imports=STEPS,
         environment={
             # One thread that is throttled slows down all of its function.
@@ -83,7 +82,6 @@ def summarize_bulk(
         "SummarizeBulk",
         settings=settings,
         folder="summarize_bulk",
-        package_module="handler",
         imports=("classify_batch",),
         environment={
             "DATA_BUCKET": data_bucket.bucket_name,

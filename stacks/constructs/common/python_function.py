@@ -1,4 +1,4 @@
-"""A Python Lambda function from its own folder of lambda_src/."""
+"""A Python Lambda function from its own folder of lambda_src/, and what all of them share."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from stacks.constructs.common.acknowledge import acknowledge, acknowledge_inline
 from stacks.constructs.common.log_group import log_group
 
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
+SHARED = "shared"
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
 LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
@@ -28,18 +29,18 @@ class PythonFunction(lambda_.Function):
         *,
         settings: Settings,
         folder: str,
+        module: str = "handler",
         handler: str = "lambda_handler",
-        package_module: str | None = None,
         imports: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
         memory_size: int = 256,
     ) -> None:
-        """`folder` is below lambda_src/ and holds handler.py; `handler` is a function in it.
+        """`folder` is below lambda_src/; `handler` is a function in `module` of it.
 
-        With `package_module`, the folder is a package, whose modules import each other as
-        `from .other import ...`, and `handler` is in that module of it. `imports` are folders from
-        which these import as `from lambda_src.<folder>.handler import ...`.
+        Modules of the folder import each other as `from .other import ...`, and those of
+        lambda_src/shared/ and of the folders `imports` as `from lambda_src.<folder>.<module>
+        import ...`.
         """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=LAMBDA)
@@ -50,10 +51,8 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
-            code=_packages(folder, *imports) if package_module else _modules(folder),
-            handler=f"lambda_src.{folder}.{package_module}.{handler}"
-            if package_module
-            else f"handler.{handler}",
+            code=_packages(folder, SHARED, *imports),
+            handler=f"lambda_src.{folder}.{module}.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
             memory_size=memory_size,
@@ -62,10 +61,6 @@ class PythonFunction(lambda_.Function):
             logging_format=lambda_.LoggingFormat.JSON,
         )
         acknowledge_shared_network_and_concurrency(self)
-
-
-def _modules(folder: str) -> lambda_.AssetCode:
-    return lambda_.Code.from_asset(str(LAMBDA_SRC / folder), exclude=["__pycache__", "*.pyc"])
 
 
 def _packages(*folders: str) -> lambda_.AssetCode:

@@ -51,7 +51,6 @@ class DriftDetector(Construct):
             "Function",
             settings=settings,
             folder="drift_detector",
-            package_module="handler",
             environment={
                 "CAPTURE_BUCKET": capture_bucket.bucket_name,
                 "CAPTURE_PREFIX": captures,

@@ -44,7 +44,7 @@ class ModelBaseline(Construct):
             "OnEvent",
             settings=settings,
             folder="drift_detector",
-            package_module="baseline_resource",
+            module="baseline_resource",
             handler="on_event",
             timeout=cdk.Duration.minutes(10),
             memory_size=1024,

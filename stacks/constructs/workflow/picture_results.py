@@ -34,12 +34,14 @@ NUMBER_BYTES = 25
 # Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
 # the picture is at fault. Any other error is ours, 500.
 STATUS_OF_ERROR = {
+    "InvalidEvent": 400,
     "InvalidImageReference": 400,
     "ImageAccessDenied": 403,
     "ImageNotFound": 404,
     "ImageTooLarge": 413,
     "TooManyPixels": 413,
     "TooManyScans": 413,
+    "TooManySegments": 413,
     "NotAnImage": 415,
     "UnsupportedImageFormat": 415,
     "ImageDamaged": 422,

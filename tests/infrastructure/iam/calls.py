@@ -220,7 +220,7 @@ class Table:
             yield from self._function(f"Workflow/{name}Role", f"Workflow/{name}Logs")
             yield from _rows(
                 f"Workflow/{name}Role",
-                "lambda_src/serialize_image/handler.py, lambda_src/classify_image/handler.py",
+                "lambda_src/shared/stored_pictures.py",
                 ("s3:GetObject", f"{self.data}/some/picture.png"),
                 ("s3:ListBucket", self.data),
             )

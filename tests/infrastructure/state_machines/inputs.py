@@ -152,6 +152,7 @@ FAULTS_OF_IMAGES = (
     "ImageTooLarge",
     "TooManyPixels",
     "TooManyScans",
+    "TooManySegments",
     "NotAnImage",
     "UnsupportedImageFormat",
     "ImageDamaged",

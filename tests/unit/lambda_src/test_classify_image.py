@@ -9,7 +9,13 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from hypothesis import given
 from moto import mock_aws
+
+from lambda_src.shared.events import InvalidEvent
+from lambda_src.shared.stored_pictures import ImageNotFound
+from tests import odd_pictures
+from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
 
 EVENT = {
     "image_data": base64.b64encode(b"picture").decode(),
@@ -31,14 +37,14 @@ def endpoint(handler: ModuleType) -> Iterator[Stubber]:
         yield stubber
 
 
-def reply(endpoint: Stubber, body: bytes) -> None:
+def reply(endpoint: Stubber, body: bytes, picture: bytes = b"picture") -> None:
     endpoint.add_response(
         "invoke_endpoint",
         {"Body": StreamingBody(io.BytesIO(body), len(body))},
         expected_params={
             "EndpointName": "scones-dev",
             "ContentType": "application/x-image",
-            "Body": b"picture",
+            "Body": picture,
         },
     )
 
@@ -61,8 +67,9 @@ def bucket(handler: ModuleType) -> Iterator[Any]:
 
 
 def test_a_reference_is_read_from_s3(handler: ModuleType, endpoint: Stubber, bucket: Any) -> None:
-    bucket.put_object(Bucket="pictures", Key="one.png", Body=b"picture")
-    reply(endpoint, b"[0.25, 0.75]")
+    picture = odd_pictures.encoded(odd_pictures.photo())
+    bucket.put_object(Bucket="pictures", Key="one.png", Body=picture)
+    reply(endpoint, b"[0.25, 0.75]", picture)
 
     answer = handler.lambda_handler({**EVENT, "image_data": ""}, None)
 
@@ -71,7 +78,7 @@ def test_a_reference_is_read_from_s3(handler: ModuleType, endpoint: Stubber, buc
 
 @pytest.mark.usefixtures("bucket")
 def test_an_object_that_is_gone_is_named(handler: ModuleType) -> None:
-    with pytest.raises(handler.ImageNotFound, match="s3://pictures/one.png: NoSuchKey"):
+    with pytest.raises(ImageNotFound, match="s3://pictures/one.png: NoSuchKey"):
         handler.lambda_handler({**EVENT, "image_data": ""}, None)
 
 
@@ -148,3 +155,31 @@ def test_an_unreachable_endpoint_is_transient(
 
     with pytest.raises(handler.EndpointUnavailable, match="scones-dev"):
         handler.lambda_handler(EVENT, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"image_data": None}, "image_data is None; expected a text"),
+        ({"image_data": "!!!!"}, "image_data is '!!!!'; expected base64 text"),
+        ({"image_data": "\u00fc"}, "image_data is '\u00fc'; expected base64 text"),
+        ({"s3_key": 5}, "s3_key is 5; expected a text"),
+        ({"s3_bucket": "other-s3alias"}, "s3_bucket is 'other-s3alias'; expected the name of"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**EVENT, **changed}, None)
+
+
+@fuzzed
+@given(event=mutated(EVENT))
+@pytest.mark.usefixtures("bucket")
+def test_any_event_is_classified_or_has_a_named_error(handler: ModuleType, event: Any) -> None:
+    handler.runtime.invoke_endpoint = lambda **_: {"Body": io.BytesIO(b"[0.25, 0.75]")}
+
+    answer = outcome(lambda: handler.lambda_handler(event, None), "InvalidEvent", "ImageNotFound")
+
+    assert isinstance(answer, Exception) or answer["body"]["inferences"] == [0.25, 0.75]

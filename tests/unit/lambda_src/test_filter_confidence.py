@@ -4,6 +4,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+
+from lambda_src.shared.events import InvalidEvent
+from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
 
 EVENT = {"s3_bucket": "pictures", "s3_key": "one.png"}
 
@@ -89,3 +93,35 @@ def test_each_verdict_is_one_line_of_the_log(
         "label": "bicycle",
         "confidence": max(inferences),
     }
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"inferences": None}, "inferences is None; expected a list"),
+        (
+            {"inferences": ["0.9", 0.1]},
+            r"inferences is \['0.9', 0.1\]; expected numbers from 0 to 1",
+        ),
+        ({"inferences": [True, False]}, r"inferences is \[True, False\]; expected numbers"),
+        ({"inferences": [float("nan"), 0.1]}, r"inferences is \[nan, 0.1\]; expected numbers"),
+        ({"inferences": [10**400, 0.1]}, "inferences is .*; expected numbers"),
+        ({"s3_key": None}, "s3_key is None; expected a text"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**EVENT, "inferences": [0.9, 0.1], **changed}, None)
+
+
+@fuzzed
+@given(event=mutated({**EVENT, "inferences": [0.95, 0.05]}))
+def test_any_event_is_judged_or_has_a_named_error(handler: ModuleType, event: Any) -> None:
+    answer = outcome(
+        lambda: handler.lambda_handler(event, None), "InvalidEvent", "ClassCountMismatch"
+    )
+
+    if not isinstance(answer, Exception):
+        assert answer["statusCode"] == (200 if answer["body"]["confidence"] >= 0.93 else 406)

@@ -7,9 +7,14 @@ import boto3
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from hypothesis import given
 from moto import mock_aws
 
+from lambda_src.shared import stored_pictures
 from tests import odd_pictures
+from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
+
+ACCESS_POINT = "arn:aws:s3:us-west-2:111122223333:accesspoint/other"
 
 
 @pytest.fixture
@@ -53,13 +58,15 @@ def test_the_students_event_is_taken(handler: ModuleType) -> None:
         ({"s3_bucket": "pictures"}, "s3_key is None"),
         ({"s3_bucket": "", "s3_key": "one.png"}, "s3_bucket is ''"),
         ({"s3_bucket": "pictures", "s3_key": 7}, "s3_key is 7"),
-        ("one.png", "s3_bucket is None"),
+        ("one.png", "the event is 'one.png'"),
         ({"s3_bucket": "my pictures", "s3_key": "one.png"}, "s3_bucket is 'my pictures'"),
-        ({"s3_bucket": "pictures", "s3_key": "\ud800.png"}, r"s3_key is '\\ud800.png'; no object"),
+        ({"s3_bucket": "pictures", "s3_key": "\ud800.png"}, r"s3_key is '\\ud800.png'; expected"),
+        ({"s3_bucket": ACCESS_POINT, "s3_key": "a.png"}, f"s3_bucket is '{ACCESS_POINT}'"),
+        ({"s3_bucket": "other--usw2-az1--x-s3", "s3_key": "a.png"}, "s3_bucket is 'other--usw2"),
     ],
 )
 def test_an_incomplete_reference_is_refused(handler: ModuleType, event: Any, named: str) -> None:
-    with pytest.raises(handler.InvalidImageReference, match=named):
+    with pytest.raises(stored_pictures.InvalidImageReference, match=named):
         handler.lambda_handler(event, None)
 
 
@@ -67,13 +74,13 @@ def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType) -> None:
     event = {"s3_bucket": "pictures", "s3_key": "x" * 2000}
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "KeyTooLongError", http_status_code=400)
-        with pytest.raises(handler.InvalidImageReference, match="KeyTooLongError"):
+        with pytest.raises(stored_pictures.InvalidImageReference, match="KeyTooLongError"):
             handler.lambda_handler(event, None)
 
 
 def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -> None:
     # Step Functions cuts a cause at 32,768 characters, and the workflow reads it as JSON.
-    with pytest.raises(handler.InvalidImageReference) as caught:
+    with pytest.raises(stored_pictures.InvalidImageReference) as caught:
         handler.lambda_handler({"s3_bucket": "pictures", "s3_key": ["x"] * 50_000}, None)
     assert len(str(caught.value)) < 1000
 
@@ -82,7 +89,7 @@ def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -
     ("bucket", "code"), [("pictures", "NoSuchKey"), ("elsewhere", "NoSuchBucket")]
 )
 def test_a_missing_object_is_named(handler: ModuleType, bucket: str, code: str) -> None:
-    with pytest.raises(handler.ImageNotFound, match=f"s3://{bucket}/gone.png: {code}"):
+    with pytest.raises(stored_pictures.ImageNotFound, match=f"s3://{bucket}/gone.png: {code}"):
         handler.lambda_handler({"s3_bucket": bucket, "s3_key": "gone.png"}, None)
 
 
@@ -90,14 +97,14 @@ def test_a_missing_object_with_a_control_character_is_named(handler: ModuleType)
     # S3's answer repeats the key, in XML that is none: botocore only reads its status.
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "404", "Not Found", http_status_code=404)
-        with pytest.raises(handler.ImageNotFound, match="s3://pictures/\x01.png: 404"):
+        with pytest.raises(stored_pictures.ImageNotFound, match="s3://pictures/\x01.png: 404"):
             handler.lambda_handler({"s3_bucket": "pictures", "s3_key": "\x01.png"}, None)
 
 
 def test_a_denied_object_is_named(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
-        with pytest.raises(handler.ImageAccessDenied, match="s3://other/a.png"):
+        with pytest.raises(stored_pictures.ImageAccessDenied, match="s3://other/a.png"):
             handler.lambda_handler({"s3_bucket": "other", "s3_key": "a.png"}, None)
 
 
@@ -139,11 +146,31 @@ def test_a_picture_too_large_for_the_endpoint_is_refused_without_its_download(
 
     monkeypatch.setattr(StreamingBody, "read", downloaded)
 
-    with pytest.raises(handler.ImageTooLarge, match=r"s3://pictures/big has 6,291,457 bytes"):
+    with pytest.raises(
+        stored_pictures.ImageTooLarge, match=r"s3://pictures/big has 6,291,457 bytes"
+    ):
         handler.lambda_handler(event, None)
 
 
 def test_the_largest_picture_is_the_longest_that_the_endpoint_takes(handler: ModuleType) -> None:
     body = boto3.client("sagemaker-runtime").meta.service_model.shape_for("BodyBlob")
 
-    assert body.metadata["max"] == handler.MAX_IMAGE_BYTES
+    assert body.metadata["max"] == stored_pictures.MAX_IMAGE_BYTES
+
+
+@pytest.fixture
+def stored(handler: ModuleType) -> str:
+    key: str = put("one.png", picture("PNG"))["s3_key"]
+    return key
+
+
+@fuzzed
+@given(event=mutated({"s3_bucket": "pictures", "s3_key": "one.png", "image_data": ""}))
+def test_any_event_is_a_picture_or_has_a_named_error(
+    handler: ModuleType, stored: str, event: Any
+) -> None:
+    answer = outcome(
+        lambda: handler.lambda_handler(event, None), "InvalidImageReference", "ImageNotFound"
+    )
+
+    assert isinstance(answer, Exception) or answer["body"]["s3_key"] == stored

@@ -18,6 +18,11 @@ MAX_PIXELS = 25_000_000
 # https://bugzilla.redhat.com/show_bug.cgi?id=1344214
 MAX_SCANS = 100
 
+# Segments of a JPEG, or chunks of a PNG: a million empty ones fit into a few megabytes. A profile
+# of colours takes up to 255 segments, and the tables of 100 scans several hundred; a PNG of
+# 6 MiB has some 800 chunks by libpng's default, and a few thousand if each row has its own.
+MAX_SEGMENTS = 10_000
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 
@@ -72,6 +77,10 @@ class TooManyScans(Exception):
     """The picture would take minutes to decode, however small its file is."""
 
 
+class TooManySegments(Exception):
+    """The picture has more parts than any camera or program writes."""
+
+
 def check(content: bytes, source: str) -> str:
     """Media type of a picture, "image/png" or "image/jpeg", that is whole and not too large.
 
@@ -82,7 +91,8 @@ def check(content: bytes, source: str) -> str:
 
     Raises:
         ImageEmpty, NotAnImage, UnsupportedImageFormat, ImageTruncated, ImageDamaged,
-        TooManyPixels, TooManyScans: the message names the source, what was found, and the remedy.
+        TooManyPixels, TooManyScans, TooManySegments: the message names the source, what was
+            found, and the remedy.
     """
     if content.startswith(_PNG):
         _check_png(content, source)
@@ -99,8 +109,8 @@ def check(content: bytes, source: str) -> str:
 
 
 def _check_png(content: bytes, source: str) -> None:
-    kind, position = b"", len(_PNG)
-    while kind != b"IEND":
+    position = len(_PNG)
+    for _ in range(MAX_SEGMENTS):
         if position + 8 > len(content):
             raise _truncated(content, source, "before its IEND chunk")
         length, kind = struct.unpack_from(">I4s", content, position)
@@ -115,13 +125,19 @@ def _check_png(content: bytes, source: str) -> None:
                 )
             width, height = struct.unpack_from(">II", content, position + 8)
             _check_size(width, height, source)
+        if kind == b"IEND":
+            return
         position = end
+    raise TooManySegments(f"{source}: PNG of more than {MAX_SEGMENTS:,} chunks: save it again")
 
 
 def _check_jpeg(content: bytes, source: str) -> None:
     scans = 0
     position = 2
-    while marker := _MARKER.search(content, position):
+    for _ in range(MAX_SEGMENTS):
+        marker = _MARKER.search(content, position)
+        if marker is None:
+            raise _truncated(content, source, "before its end-of-image marker")
         kind, position = marker[1][0], marker.end()
         if kind == _END_OF_IMAGE:
             if not scans:
@@ -137,7 +153,7 @@ def _check_jpeg(content: bytes, source: str) -> None:
         if scans > MAX_SCANS:
             raise TooManyScans(f"{source}: JPEG of more than {MAX_SCANS} scans: save it again")
         position += length
-    raise _truncated(content, source, "before its end-of-image marker")
+    raise TooManySegments(f"{source}: JPEG of more than {MAX_SEGMENTS:,} segments: save it again")
 
 
 def _check_size(width: int, height: int, source: str) -> None:

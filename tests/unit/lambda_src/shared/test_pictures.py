@@ -2,15 +2,19 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from lambda_src.serialize_image import pictures
-from lambda_src.serialize_image.pictures import MAX_PIXELS, MAX_SCANS, check
+from lambda_src.shared import pictures
+from lambda_src.shared.pictures import MAX_PIXELS, MAX_SCANS, MAX_SEGMENTS, check
 from localcloud.algorithm import features
 from tests import odd_pictures
+from tests.unit.lambda_src.hostile import fuzzed, outcome
 
 ACCEPTED = odd_pictures.accepted()
 REFUSED = odd_pictures.refused()
+FAULTS = {refused.error for refused in REFUSED.values()}
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -49,6 +53,43 @@ def test_the_limits_themselves_are_taken() -> None:
     assert check(odd_pictures.jpeg_of_many_scans(MAX_SCANS - scans), "it")
     with pytest.raises(pictures.TooManyScans):
         check(odd_pictures.jpeg_of_many_scans(MAX_SCANS - scans + 1), "it")
+
+
+# Pillow's: IHDR, IDAT, IEND; and APP0, two DQT, SOF, four DHT, SOS, EOI.
+@pytest.mark.parametrize(("name", "own"), [("rgb.png", 3), ("rgb.jpg", 10)])
+def test_as_many_segments_as_the_limit_are_taken(name: str, own: int) -> None:
+    content = ACCEPTED[name].content
+
+    assert check(odd_pictures.with_more_segments(content, MAX_SEGMENTS - own), "it")
+    with pytest.raises(pictures.TooManySegments):
+        check(odd_pictures.with_more_segments(content, MAX_SEGMENTS - own + 1), "it")
+
+
+# Of them, some look like the beginning or the end of something.
+ODD_BYTES = [b"", b"\xff", b"\0", b"\xff\xd8", b"\xff\xd9", b"\xff\xda\0\2", b"IEND", b"\xff" * 9]
+
+
+@fuzzed
+@given(
+    content=st.sampled_from([each.content for each in ACCEPTED.values()]),
+    cuts=st.lists(
+        st.tuples(
+            st.integers(0, 4000),
+            st.integers(0, 9),
+            st.sampled_from(ODD_BYTES) | st.binary(max_size=9),
+        ),
+        max_size=5,
+    ),
+)
+def test_any_bytes_are_a_picture_or_refused_by_name(
+    content: bytes, cuts: list[tuple[int, int, bytes]]
+) -> None:
+    for start, length, other in cuts:
+        content = content[:start] + other + content[start + length :]
+
+    found = outcome(lambda: check(content, "s3://pictures/odd"), *FAULTS)
+
+    assert found in ("image/png", "image/jpeg") or str(found).startswith("s3://pictures/odd")
 
 
 def test_restart_markers_among_the_pixels_are_no_end() -> None:

@@ -1,0 +1,95 @@
+"""What a function is given, read by name and type; anything else ends in one error."""
+
+import re
+import reprlib
+from typing import Any
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Directory buckets, table buckets, and aliases of access points: no role of ours may use them.
+OTHER_THAN_BUCKETS = ("--x-s3", "--table-s3", "--ol-s3", "-s3alias", ".mrap")
+
+# Characters of a value that a message repeats.
+MAX_SHOWN = 200
+
+_short = reprlib.Repr()  # of nested values, too, which repr cannot recurse into
+_short.maxlevel = 3
+_short.maxstring = MAX_SHOWN
+
+
+class InvalidEvent(Exception):
+    """The event lacks a value, or has one of another type."""
+
+
+def shown(value: object) -> str:
+    """Return a value of any size as a short text for a message."""
+    try:
+        return _short.repr(value)[:MAX_SHOWN]
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        return f"a value of type {type(value).__name__} with a huge integer"
+
+
+def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
+    """Return the text `name` of the event.
+
+    Raises:
+        InvalidEvent: it is missing, no text, empty, or has half of a surrogate pair, which no
+            service takes.
+    """
+    value = _value(event, name)
+    if not isinstance(value, str) or not (value or may_be_empty):
+        raise invalid(name, value, "a text")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise invalid(name, value, "a text without half of a surrogate pair") from error
+    return value
+
+
+def bucket(event: object, name: str) -> str:
+    """Return the name of a general purpose bucket.
+
+    Raises:
+        InvalidEvent: it is anything else, such as an access point or a directory bucket.
+    """
+    value = text(event, name)
+    if not BUCKET_NAME.fullmatch(value) or value.endswith(OTHER_THAN_BUCKETS):
+        raise invalid(
+            name, value, "the name of a general purpose bucket, no ARN, access point or alias"
+        )
+    return value
+
+
+def whole_number(event: object, name: str) -> int:
+    """Return the whole number `name` of the event, 0 or more."""
+    value = _value(event, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise invalid(name, value, "a whole number")
+    return value
+
+
+def mapping(event: object, name: str) -> dict[str, Any]:
+    """Return the JSON object `name` of the event."""
+    value = _value(event, name)
+    if not isinstance(value, dict):
+        raise invalid(name, value, "an object")
+    return value
+
+
+def sequence(event: object, name: str) -> list[Any]:
+    """Return the list `name` of the event."""
+    value = _value(event, name)
+    if not isinstance(value, list):
+        raise invalid(name, value, "a list")
+    return value
+
+
+def invalid(name: str, value: object, expected: str) -> InvalidEvent:
+    """Return the error that names the value and what was expected."""
+    return InvalidEvent(f"{name} is {shown(value)}; expected {expected}")
+
+
+def _value(event: object, name: str) -> object:
+    if not isinstance(event, dict):
+        raise invalid("the event", event, f"an object with {name}")
+    return event.get(name)
