@@ -128,12 +128,12 @@ class Application:
         return folder / staged.digest
 
     def _pictures(self) -> source.Source:
+        classes = self.settings.dataset.classes
         if not self.drawn:
             console = self.steps.console
             try:
-                return source.real(self.archive, console=console)
+                return source.real(self.archive, classes=classes, console=console)
             except ArchiveUnavailableError as error:
-                console.print(
-                    f"[yellow]{error}[/]\n[bold]Using drawn stand-in pictures instead.[/]"
-                )
-        return source.drawing(self.settings.dataset.classes)
+                console.print(str(error), style="yellow", markup=False)
+                console.print("[bold]Using drawn stand-in pictures instead.[/]")
+        return source.drawing(classes)

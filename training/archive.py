@@ -1,17 +1,18 @@
-"""Reads an archive that nobody vouches for: nothing is written to disk.
+"""Reads an archive that nobody vouches for: nothing is written to disk, and little is kept.
 
-Time and memory are bounded by the bytes that it unpacks to, by the number of its members and by
-the size of their headers. `training.pickles` reads what is in it.
+Members are read as streams. Time and memory are bounded by the size of the file, by the bytes that
+it unpacks to, by the number of its members and by their headers. `training.pickles` reads what is
+in a member.
 """
 
-import gzip
 import io
 import posixpath
-import shutil
+import stat
 import tarfile
-from collections.abc import Collection, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from training.errors import ArchiveRefusedError
 
@@ -19,33 +20,35 @@ from training.errors import ArchiveRefusedError
 MAX_UNPACKED_BYTES = 320 * 1024**2
 # The published archive has five.
 MAX_MEMBERS = 1000
-# Of one member: long names, pax records and sparse maps included.
+# Beside what a plain member has: long names, pax records and sparse maps of all members.
 MAX_HEADER_BYTES = 256 * 1024
+# Of a plain member: its header, a record of its exact time, and padding.
+_PLAIN_HEADER_BYTES = 2 * 1024
 _READ_BYTES = 64 * 1024
+_GZIP = 31  # wbits of zlib: the largest window, in a gzip header and trailer
 _MAX_SHOWN = 200
+_REMEDY = "use CIFAR-100's Python version"
+
+T = TypeVar("T")
 
 
 def read_members(
-    path: Path, names: Collection[str], *, max_bytes: int = MAX_UNPACKED_BYTES
-) -> dict[str, bytes]:
-    """Contents of the members `names` of a .tar.gz, by name.
-
-    Every member of the archive is checked, also those that are not asked for.
+    path: Path,
+    readers: Mapping[str, Callable[[IO[bytes]], T]],
+    *,
+    max_bytes: int = MAX_UNPACKED_BYTES,
+) -> dict[str, T]:
+    """Return what each reader makes of the member of its name; readers get a forward-only stream.
 
     Raises:
         ArchiveRefusedError: as `checked_members`, or one is missing.
         OSError: the file cannot be read.
     """
-    members: dict[str, bytes] = {}
-    found = checked_members(path, max_bytes=max_bytes, instead="use CIFAR-100's Python version")
-    for name, source in found:
-        if name in names:
-            content = io.BytesIO()
-            if source:
-                # In parts: reading a member at once takes three times its size.
-                shutil.copyfileobj(source, content, _READ_BYTES)
-            members[name] = content.getvalue()
-    missing = [name for name in names if name not in members]
+    members: dict[str, T] = {}
+    for name, content in checked_members(path, max_bytes=max_bytes, instead=_REMEDY):
+        if name in readers:
+            members[name] = readers[name](content or io.BytesIO())
+    missing = [name for name in readers if name not in members]
     if missing:
         raise ArchiveRefusedError(
             f"no member {', '.join(missing)}; expected the layout of CIFAR-100's Python version"
@@ -58,64 +61,92 @@ def checked_members(
 ) -> Iterator[tuple[str, IO[bytes] | None]]:
     """Yield the name and the content of every member of a .tar.gz, None for a folder.
 
-    A content can be read until the next member is asked for. `instead` is the remedy in the
-    refusal of what is too large.
+    A content can be read, forward only, until the next member is asked for. `instead` is the
+    remedy in the refusal of what is too large.
 
     Raises:
         ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, twice), the
-            archive is damaged, has too many members or too long headers, or unpacks to more than
-            `max_bytes`.
+            archive is damaged, has too many members or too long headers, or is or unpacks to more
+            than `max_bytes`. Reading a content raises it, too.
         OSError: the file cannot be read.
     """
+    require_size(path, max_bytes=max_bytes, instead=instead)
     try:
-        with _Bounded(path) as stream:
-            stream.limit, stream.instead = max_bytes, instead
-            stream.expect(0)
+        with path.open("rb") as file:
+            stream = _Unpacked(file, max_bytes, instead)
             # "r|" reads forward only, so every byte that is unpacked passes the bound.
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as archive:
                 yield from _checked(archive, stream)
-    except ArchiveRefusedError:
+    except (ArchiveRefusedError, OSError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
-            raise
         # tarfile raises nearly anything for a damaged header (IndexError, RecursionError, ...).
+        raise _damaged(f"{type(error).__name__}: {_shown(str(error))}") from error
+
+
+def require_size(
+    path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES, instead: str = _REMEDY
+) -> None:
+    """Refuse what is no file, such as a pipe, and a file that is too large even to be hashed.
+
+    Raises:
+        ArchiveRefusedError: it is either.
+        OSError: there is no such file.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ArchiveRefusedError("is not a file; name a .tar.gz")
+    if status.st_size > max_bytes:
         raise ArchiveRefusedError(
-            f"not a readable .tar.gz: {type(error).__name__}: {_shown(str(error))}; "
-            "use an intact archive"
-        ) from error
+            f"has {status.st_size:,} bytes, more than {max_bytes:,}; {instead}"
+        )
 
 
-class _Bounded(gzip.GzipFile):
-    """Unpacks, but not more than `limit` bytes, and not more than the headers may have."""
+class _Unpacked(io.RawIOBase):
+    """Unpacks a gzip file forward, but not more than `limit` bytes, nor too many headers."""
 
-    limit = 0
-    instead = ""
-    _header_limit = 0
+    def __init__(self, file: IO[bytes], limit: int, instead: str) -> None:
+        super().__init__()
+        self.limit, self.instead = limit, instead
+        self._file = file
+        self._zlib = zlib.decompressobj(_GZIP)
+        self._position = 0
+        # tarfile reads ahead by up to one buffer.
+        self._expected = MAX_HEADER_BYTES + 2 * _READ_BYTES
 
     def expect(self, content_bytes: int) -> None:
-        """Let the next headers begin after `content_bytes` more bytes."""
-        # tarfile reads ahead by up to one buffer, and fills members up to whole blocks.
-        self._header_limit = self.tell() + content_bytes + MAX_HEADER_BYTES + 2 * _READ_BYTES
+        """Let there be one more member, of so many bytes."""
+        self._expected += content_bytes + _PLAIN_HEADER_BYTES
 
-    def read(self, size: int | None = -1) -> bytes:
-        data = super().read(size)
-        if self.tell() > self.limit:
+    def read(self, size: int = -1, /) -> bytes:
+        data = b""
+        while not data:
+            packed = self._zlib.unconsumed_tail or self._file.read(_READ_BYTES)
+            if self._zlib.eof or not packed:
+                raise _damaged("it ends too early")
+            try:
+                data = self._zlib.decompress(packed, size)
+            except zlib.error as error:
+                raise _damaged(str(error)) from error
+        self._position += len(data)
+        if self._position > self.limit:
             raise ArchiveRefusedError(
                 f"it unpacks to more than {self.limit:,} bytes; {self.instead}"
             )
-        if self.tell() > self._header_limit:
+        if self._position > self._expected:
             raise ArchiveRefusedError(
-                f"a member has more than {MAX_HEADER_BYTES:,} bytes of headers; "
+                f"its members have more than {MAX_HEADER_BYTES:,} bytes of headers; "
                 "pack it without long names, pax records and sparse files"
             )
         return data
 
 
-def _checked(archive: tarfile.TarFile, stream: _Bounded) -> Iterator[tuple[str, IO[bytes] | None]]:
+def _checked(archive: tarfile.TarFile, stream: _Unpacked) -> Iterator[tuple[str, IO[bytes] | None]]:
     seen: set[str] = set()
-    for number, member in enumerate(archive, 1):
-        if number > MAX_MEMBERS:
+    while member := archive.next():
+        # tarfile keeps all of them, each with a copy of the archive's pax records.
+        archive.members.clear()  # type: ignore[attr-defined]
+        if len(seen) == MAX_MEMBERS:
             raise ArchiveRefusedError(f"it has more than {MAX_MEMBERS:,} members; {stream.instead}")
         name = posixpath.normpath(member.name)
         _refuse_unsafe(member, name)
@@ -135,6 +166,10 @@ def _checked(archive: tarfile.TarFile, stream: _Bounded) -> Iterator[tuple[str, 
         seen.add(name)
         stream.expect(member.size)
         yield name, archive.extractfile(member)
+
+
+def _damaged(reason: str) -> ArchiveRefusedError:
+    return ArchiveRefusedError(f"not a readable .tar.gz: {reason}; use an intact archive")
 
 
 def _shown(text: str) -> str:

@@ -1,42 +1,52 @@
 """CIFAR-100 as arrays, from its archive; usable alone:
 
 >>> from training.cifar100 import load
->>> cifar = load("cifar-100-python.tar.gz")                             # doctest: +SKIP
+>>> cifar = load("cifar-100-python.tar.gz", classes=["cattle"])         # doctest: +SKIP
 >>> cifar.train.rows.shape, cifar.train.pictures.shape                  # doctest: +SKIP
-((50000, 3072), (50000, 32, 32, 3))
+((500, 3072), (500, 32, 32, 3))
 >>> cifar.class_names[cifar.train.labels[0]], cifar.train.file_names[0] # doctest: +SKIP
 ('cattle', 'bos_taurus_s_000507.png')
 
 Layout: https://www.cs.toronto.edu/~kriz/cifar.html, "CIFAR-100", Python version.
 """
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.archive import read_members
 from training.errors import ArchiveRefusedError
-from training.pickles import PickledArray, unpickle
+from training.pickles import LongBytes, PickledArray, unpickle
 
 SIDE = 32
 CHANNELS = 3
 ROW_BYTES = CHANNELS * SIDE * SIDE
 MAX_NAME_BYTES = 255
+# As many as the published archive has.
+MAX_ROWS = 50_000
+# Of one class in one split, where the published archive has 500.
+MAX_ROWS_OF_CLASS = 2_500
 
-_MEMBERS = ("cifar-100-python/meta", "cifar-100-python/train", "cifar-100-python/test")
+_META, _TRAIN, _TEST = (f"cifar-100-python/{name}" for name in ("meta", "train", "test"))
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split; row `i` of every field is the same picture."""
+    """Pictures of one split; element `i` of every field is of the same picture."""
 
     rows: NDArray[np.uint8]
     """(n, 3072): 1,024 red values of a picture, line by line, then green, then blue."""
     labels: tuple[int, ...]
     """Position of the class in `Cifar100.class_names`."""
     file_names: tuple[str, ...]
+    numbers: tuple[int, ...]
+    """Row in the archive's array."""
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
@@ -53,22 +63,66 @@ class Cifar100:
     test: Split
 
 
-def load(path: str | Path) -> Cifar100:
-    """Read `cifar-100-python.tar.gz` (or an archive of the same layout) safely, in memory.
+def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar100:
+    """Read `cifar-100-python.tar.gz` (or an archive of the same layout) safely.
+
+    The archive is read twice, so that memory holds the pictures that are wanted and no others.
+
+    Args:
+        path: of the archive.
+        classes: names of the classes whose pictures are wanted; all if not given. Rows with a
+            label that no class has are always among them.
 
     Raises:
-        ArchiveRefusedError: the archive is unsafe, damaged, or laid out differently.
+        ArchiveRefusedError: the archive is unsafe, damaged, or laid out differently, or has more
+            pictures than `MAX_ROWS` in a split or `MAX_ROWS_OF_CLASS` of a class that is wanted.
         OSError: the file cannot be read.
     """
     path = Path(path)
     try:
-        members = read_members(path, _MEMBERS)
-        meta, train, test = (_dictionary(members[name], name) for name in _MEMBERS)
-        return Cifar100(
-            class_names=_texts(meta, b"fine_label_names"), train=_split(train), test=_split(test)
+        parts = read_members(
+            path, {name: partial(_part, member=name) for name in (_META, _TRAIN, _TEST)}
+        )
+        names = parts[_META].names
+        wanted = {name: _wanted(parts[name], names, classes) for name in (_TRAIN, _TEST)}
+        splits = read_members(
+            path,
+            {name: partial(_split, part=parts[name], wanted=rows) for name, rows in wanted.items()},
         )
     except ArchiveRefusedError as error:
         raise ArchiveRefusedError(f"{path}: {error}") from error
+    return Cifar100(class_names=names, train=splits[_TRAIN], test=splits[_TEST])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A member of the archive without its pixels."""
+
+    member: str
+    names: tuple[str, ...]
+    """Of the classes, or of the pictures' files."""
+    labels: tuple[int, ...] = ()
+    array: PickledArray | None = None
+
+
+def _part(source: IO[bytes], *, member: str) -> _Part:
+    try:
+        values = unpickle(source)
+    except ArchiveRefusedError as error:
+        raise ArchiveRefusedError(f"{member}: {error}") from error
+    if not isinstance(values, dict):
+        raise ArchiveRefusedError(f"{member}: holds a {type(values).__name__}, expected a dict")
+    content = _Dictionary(member, values)
+    if member == _META:
+        return _Part(member, _texts(content, b"fine_label_names"))
+    array, count = _array(content)
+    labels, files = _labels(content), _texts(content, b"filenames")
+    if not count == len(labels) == len(files):
+        raise ArchiveRefusedError(
+            f"{member}: {count} pictures, {len(labels)} labels and {len(files)} file names; "
+            "expected as many of each"
+        )
+    return _Part(member, files, labels, array)
 
 
 @dataclass(frozen=True)
@@ -85,38 +139,18 @@ class _Dictionary:
         return ArchiveRefusedError(f"{self.member}: {key.decode()!r} {problem}")
 
 
-def _dictionary(data: bytes, member: str) -> _Dictionary:
+def _array(source: _Dictionary) -> tuple[PickledArray, int]:
+    """Return the pictures and their number."""
+    array = source[b"data"]
+    if not isinstance(array, PickledArray):
+        raise source.error(b"data", f"is a {type(array).__name__}, expected a numpy array")
     try:
-        values = unpickle(data)
-    except ArchiveRefusedError as error:
-        raise ArchiveRefusedError(f"{member}: {error}") from error
-    if not isinstance(values, dict):
-        raise ArchiveRefusedError(f"{member}: holds a {type(values).__name__}, expected a dict")
-    return _Dictionary(member, values)
-
-
-def _split(source: _Dictionary) -> Split:
-    rows = _rows(source)
-    split = Split(rows, _labels(source), _texts(source, b"filenames"))
-    if not len(rows) == len(split.labels) == len(split.file_names):
-        raise ArchiveRefusedError(
-            f"{source.member}: {len(rows)} pictures, {len(split.labels)} labels and "
-            f"{len(split.file_names)} file names; expected as many of each"
-        )
-    return split
-
-
-def _rows(source: _Dictionary) -> NDArray[np.uint8]:
-    pickled = source[b"data"]
-    if not isinstance(pickled, PickledArray):
-        raise source.error(b"data", f"is a {type(pickled).__name__}, expected a numpy array")
-    try:
-        rows = pickled.array()
+        shape = array.checked_shape()
     except (ValueError, TypeError) as error:
         raise source.error(b"data", f"is not an array: {error}") from error
-    if rows.ndim != 2 or rows.shape[1] != ROW_BYTES:
-        raise source.error(b"data", f"has shape {rows.shape}, expected (n, {ROW_BYTES})")
-    return rows
+    if len(shape) != 2 or shape[1] != ROW_BYTES:
+        raise source.error(b"data", f"has shape {shape}, expected (n, {ROW_BYTES})")
+    return array, shape[0]
 
 
 def _labels(source: _Dictionary) -> tuple[int, ...]:
@@ -128,13 +162,45 @@ def _labels(source: _Dictionary) -> tuple[int, ...]:
 
 def _texts(source: _Dictionary, key: bytes) -> tuple[str, ...]:
     texts = source[key]
-    if not isinstance(texts, list) or not all(isinstance(text, bytes) for text in texts):
+    if not isinstance(texts, list):
         raise source.error(key, "is not a list of byte strings")
-    # A pickle can name one long string many times; each would be decoded by itself.
-    longest = max((len(text) for text in texts), default=0)
-    if longest > MAX_NAME_BYTES:
-        raise source.error(
-            key, f"has a name of {longest:,} bytes, expected {MAX_NAME_BYTES} at most"
-        )
-    # A name that is not UTF-8 stays recognisable, and is refused with its row.
-    return tuple(text.decode("utf-8", errors="backslashreplace") for text in texts)
+    if len(texts) > MAX_ROWS:
+        raise source.error(key, f"has {len(texts):,} names, expected {MAX_ROWS:,} at most")
+    for text in texts:
+        if not isinstance(text, (bytes, LongBytes)):
+            raise source.error(key, "is not a list of byte strings")
+        if len(text) > MAX_NAME_BYTES:
+            raise source.error(
+                key, f"has a name of {len(text):,} bytes, expected {MAX_NAME_BYTES} at most"
+            )
+    # A pickle can name one long string many times: each is decoded once. One that is not UTF-8
+    # stays recognisable, and is refused with its row.
+    decoded = {text: text.decode("utf-8", errors="backslashreplace") for text in set(texts)}
+    return tuple(decoded[text] for text in texts)
+
+
+def _wanted(part: _Part, names: Sequence[str], classes: Collection[str] | None) -> NDArray[np.intp]:
+    """Return the rows that are wanted, ascending."""
+    others = {
+        label for label, name in enumerate(names) if classes is not None and name not in classes
+    }
+    counts = Counter(label if label in range(len(names)) else None for label in part.labels)
+    for label, count in counts.items():
+        if label not in others and count > MAX_ROWS_OF_CLASS:
+            what = "a label that no class has" if label is None else f"the class {names[label]!r}"
+            raise ArchiveRefusedError(
+                f"{part.member}: {count:,} pictures of {what}, "
+                f"expected {MAX_ROWS_OF_CLASS:,} at most"
+            )
+    return np.array([row for row, label in enumerate(part.labels) if label not in others], np.intp)
+
+
+def _split(source: IO[bytes], *, part: _Part, wanted: NDArray[np.intp]) -> Split:
+    assert part.array is not None  # only the member of the class names has none
+    numbers = tuple(wanted.tolist())
+    return Split(
+        rows=part.array.rows(source, wanted),
+        labels=tuple(part.labels[row] for row in numbers),
+        file_names=tuple(part.names[row] for row in numbers),
+        numbers=numbers,
+    )

@@ -193,7 +193,7 @@ def _check(
         }
         reason = next((reason for reason, passed in checks.items() if not passed), None)
         if reason:
-            refused.append(RefusedRow(split, row, file_name, reason))
+            refused.append(RefusedRow(split, rows.numbers[row], file_name, reason))
             continue
         file_names.add(file_name)
         fingerprints.add(fingerprint)

@@ -62,6 +62,7 @@ def _split(classes: Sequence[str], split: str, per_class: int) -> Split:
         rows=np.stack(rows),
         labels=tuple(classes.index(name) for _, name in order),
         file_names=tuple(f"drawn_{name}_{number:06}.png" for number, name in order),
+        numbers=tuple(range(len(rows))),
     )
 
 

@@ -2,42 +2,56 @@
 
 Python's own unpickler is not used: a few bytes make it take gigabytes (memo indexes, sets), hash
 for ever (nested tuples as keys) or set attributes of the functions that it may call.
+
+Long strings stay where they are, so that the pixels of an archive are never all in memory: an
+array is read by rows, when the pickle is read for a second time.
 """
 
+import codecs
+import io
+import math
 import pickle
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import ArchiveRefusedError
 
-# The published archive has about 200,000; written again by Python 3 in protocol 2, 500,000.
-MAX_OPCODES = 1_000_000
+# The published archive has about 200,000; written again by Python 3 in protocol 2, 500,000. One
+# makes up to 90 bytes of objects.
+MAX_OPCODES = 600_000
+# Of all short strings together; the published archive has less than 2 MiB.
+MAX_SHORT_BYTES = 8 * 1024**2
+LONG_BYTES = 1024
+"""Longer strings stay in the pickle."""
 MAX_KEY_LENGTH = 255
 _MAX_GLOBAL_BYTES = 256
+_READ_BYTES = 64 * 1024
 # UTF-8 of anything beyond Latin-1 has a byte above this one, and takes up to four bytes a
 # character once decoded.
 _MAX_LATIN1_BYTE = 0xC3
 _ALLOWED_VALUES = "plain containers, bytes, Latin-1 text, numbers and uint8 arrays"
 
 
-def unpickle(data: bytes) -> object:
+def unpickle(source: IO[bytes]) -> object:
     """Return the object of a pickle of plain containers, bytes, text, numbers and uint8 arrays.
 
-    Python 2 strings arrive as bytes. Arrays are rebuilt here, from their bytes: the pickle
-    calls nothing of numpy or of anything else.
+    Python 2 strings arrive as bytes. Arrays arrive as `PickledArray`: the pickle calls nothing of
+    numpy or of anything else.
 
     Raises:
         ArchiveRefusedError: the pickle names any other global or opcode, has more opcodes than
-            `MAX_OPCODES`, or is damaged.
+            `MAX_OPCODES` or more short strings than `MAX_SHORT_BYTES`, or is damaged.
+        OSError: `source` cannot be read.
     """
     try:
-        return _Reader(data).load()
-    except ArchiveRefusedError:
+        return _Reader(source).load()
+    except (ArchiveRefusedError, OSError):
         raise
     # What a damaged pickle does to the stack may end in nearly any error.
     except Exception as error:
@@ -46,9 +60,67 @@ def unpickle(data: bytes) -> object:
         ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class LongBytes:
+    """A byte string that stays in the pickle."""
+
+    start: int
+    stored: int
+    """Bytes in the pickle."""
+    length: int
+    latin1: bool
+    """Whether the pickle has it as text, see `_latin1`."""
+
+    def __len__(self) -> int:
+        """Return the number of bytes."""
+        return self.length
+
+    def open(self, source: IO[bytes]) -> "IO[bytes] | _Latin1Reader":
+        """Return a stream that begins with these bytes; `source` is the pickle, at its start."""
+        _skip(source, self.start)
+        return _Latin1Reader(source, self.stored) if self.latin1 else source
+
+
+@dataclass(frozen=True, slots=True)
+class LongText:
+    """A text of Latin-1 that stays in the pickle."""
+
+    encoded: LongBytes
+
+
+class _Latin1Reader:
+    """Reads a text in UTF-8 as Latin-1."""
+
+    def __init__(self, source: IO[bytes], stored: int) -> None:
+        self._parts = _parts(source, stored)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._ready = bytearray()
+
+    def read(self, size: int) -> bytes:
+        while len(self._ready) < size and (part := next(self._parts, b"")):
+            self._ready += self._decoder.decode(part).encode("latin1")
+        taken = bytes(self._ready[:size])
+        del self._ready[:size]
+        return taken
+
+
+def _parts(source: "IO[bytes] | _Latin1Reader", size: int) -> Iterator[bytes]:
+    while size:
+        part = source.read(min(size, _READ_BYTES))
+        if not part:
+            raise EOFError(f"it ends {size:,} bytes before the end of a string")
+        size -= len(part)
+        yield part
+
+
+def _skip(source: "IO[bytes] | _Latin1Reader", size: int) -> None:
+    for _ in _parts(source, size):
+        pass
+
+
 @dataclass(slots=True)
 class PickledArray:
-    """Stands in for numpy.ndarray while a pickle is read; `array()` is the array."""
+    """Stands in for numpy.ndarray."""
 
     shape: object = (0,)
     order: object = "C"
@@ -60,20 +132,56 @@ class PickledArray:
         _require_uint8(dtype)
         self.order = "F" if column_major is True else "C"
 
-    def array(self) -> NDArray[np.uint8]:
-        """Return the array, row-major.
+    def checked_shape(self) -> tuple[int, ...]:
+        """Return the shape.
 
         Raises:
             ValueError, TypeError: the shape does not fit the data.
         """
-        if not isinstance(self.data, bytes):
-            raise TypeError(f"its data is a {type(self.data).__name__}, expected bytes")
+        length = len(self._stored())
         shape = tuple(size for size in _as_tuple(self.shape) if isinstance(size, int))
         if shape != self.shape or min(shape, default=0) < 0:
             raise TypeError("its shape is not a tuple of sizes")
-        flat = np.frombuffer(self.data, dtype=np.uint8)
-        rows = flat.reshape(shape, order="F" if self.order == "F" else "C")
-        return np.ascontiguousarray(rows)
+        if math.prod(shape) != length:
+            raise ValueError(f"its data has {length:,} bytes, its shape is {shape}")
+        return shape
+
+    def _stored(self) -> bytes | LongBytes:
+        if not isinstance(self.data, (bytes, LongBytes)):
+            raise TypeError(f"its data is a {type(self.data).__name__}, expected bytes")
+        return self.data
+
+    def rows(self, source: IO[bytes], wanted: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the rows of these numbers, ascending, of an array of two dimensions.
+
+        Args:
+            source: the pickle that the array was read from, at its start.
+            wanted: numbers of rows.
+
+        Raises:
+            EOFError: `source` is not that pickle.
+            ValueError, TypeError: as `checked_shape`.
+        """
+        count, width = self.checked_shape()
+        stored = self._stored()
+        data = stored.open(source) if isinstance(stored, LongBytes) else io.BytesIO(stored)
+        found = np.empty((wanted.size, width), np.uint8)
+        if self.order == "F":
+            for column in range(width):
+                found[:, column] = _exactly(data, count)[wanted]
+            return found
+        gaps = np.diff(wanted, prepend=-1) - 1
+        for place, gap in enumerate(gaps.tolist()):
+            _skip(data, gap * width)
+            found[place] = _exactly(data, width)
+        return found
+
+
+def _exactly(source: "IO[bytes] | _Latin1Reader", size: int) -> NDArray[np.uint8]:
+    data = source.read(size)
+    if len(data) != size:
+        raise EOFError("it ends before the end of its array")
+    return np.frombuffer(data, np.uint8)
 
 
 @dataclass(slots=True)
@@ -123,11 +231,11 @@ def _frombuffer(data: object, dtype: object, shape: object, order: object) -> Pi
     return PickledArray(shape, order, data)
 
 
-def _latin1(text: object, encoding: object) -> bytes:
+def _latin1(text: object, encoding: object) -> bytes | LongBytes:
     """Return bytes as Python 3 writes them in protocol 2: `_codecs.encode(text, "latin1")`."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+    if not isinstance(text, (str, LongText)) or encoding not in ("latin1", "latin-1"):
         raise TypeError("_codecs.encode takes a text and 'latin1'")
-    return text.encode("latin1")
+    return text.encoded if isinstance(text, LongText) else text.encode("latin1")
 
 
 def _no_bytes() -> bytes:
@@ -135,7 +243,7 @@ def _no_bytes() -> bytes:
     return b""
 
 
-_ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
+_FUNCTIONS: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy", "ndarray"): _reconstruct,
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _latin1,
@@ -146,28 +254,25 @@ _ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("numpy.core.numeric", "_frombuffer"): _frombuffer,
     ("numpy._core.numeric", "_frombuffer"): _frombuffer,
 }
+_ALLOWED = {names: _Global(".".join(names), call) for names, call in _FUNCTIONS.items()}
 
 
 class _Reader:
     """A pickle machine with the few opcodes that an archive of CIFAR-100 needs."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._view = memoryview(data)
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
         self._position = 0
         self._stack: list[object] = []
         self._marks: list[int] = []
         self._memo: dict[int, object] = {}
-        self._encoded_bytes = 0
+        self._short_bytes = 0
 
     def load(self) -> object:
         for _ in range(MAX_OPCODES):
-            code = self._data[self._position : self._position + 1]
-            self._position += 1
+            code = self._take(1)
             if code == pickle.STOP:
                 return self._stack.pop()
-            if not code:
-                raise EOFError("it ends without STOP")
             if code not in _OPERATIONS:
                 raise ArchiveRefusedError(
                     f"a pickle in it has the opcode {_NAMES.get(code, repr(code))}; "
@@ -178,12 +283,11 @@ class _Reader:
             f"a pickle in it has more than {MAX_OPCODES:,} opcodes; CIFAR-100 has fewer"
         )
 
-    def _take(self, size: int) -> memoryview:
-        end = self._position + size
-        if end > len(self._view):
-            raise EOFError(f"it ends at byte {len(self._view):,}, before byte {end:,}")
-        taken = self._view[self._position : end]
-        self._position = end
+    def _take(self, size: int) -> bytes:
+        taken = self._source.read(size)
+        self._position += size
+        if len(taken) < size:
+            raise EOFError(f"it ends before byte {self._position:,}")
         return taken
 
     def _number(self, form: str) -> int:
@@ -191,10 +295,20 @@ class _Reader:
         return int(number)
 
     def _line(self) -> str:
-        ahead = bytes(self._view[self._position : self._position + _MAX_GLOBAL_BYTES])
-        size = ahead.index(b"\n")
-        self._position += size + 1
-        return ahead[:size].decode("ascii")
+        line = self._source.readline(_MAX_GLOBAL_BYTES)
+        self._position += len(line)
+        if not line.endswith(b"\n"):
+            raise ValueError("a name has no end")
+        return line[:-1].decode("ascii")
+
+    def _hold(self, size: int) -> None:
+        # One remembered text can be encoded again and again.
+        self._short_bytes += size
+        if self._short_bytes > MAX_SHORT_BYTES:
+            raise ArchiveRefusedError(
+                f"a pickle in it has more than {MAX_SHORT_BYTES:,} bytes of names; "
+                "CIFAR-100 has fewer"
+            )
 
     def _since_mark(self) -> list[object]:
         start = self._marks.pop()
@@ -203,7 +317,8 @@ class _Reader:
         return values
 
     def skip(self, size: int) -> None:
-        self._take(size)
+        _skip(self._source, size)
+        self._position += size
 
     def push(self, value: object) -> None:
         self._stack.append(value)
@@ -215,15 +330,32 @@ class _Reader:
         self._stack.extend(struct.unpack(">d", self._take(8)))
 
     def push_bytes(self, form: str) -> None:
-        self._stack.append(bytes(self._take(self._number(form))))
+        size = self._number(form)
+        if size > LONG_BYTES:
+            self._stack.append(LongBytes(self._position, size, size, latin1=False))
+            self.skip(size)
+        else:
+            self._hold(size)
+            self._stack.append(self._take(size))
 
     def push_text(self, form: str) -> None:
-        encoded = self._take(self._number(form))
-        if np.frombuffer(encoded, dtype=np.uint8).max(initial=0) > _MAX_LATIN1_BYTE:
-            raise ArchiveRefusedError(
-                f"a pickle in it has text beyond Latin-1; allowed: {_ALLOWED_VALUES}"
-            )
-        self._stack.append(str(encoded, "utf-8"))
+        size = self._number(form)
+        if size > LONG_BYTES:
+            start = self._position
+            text = _Latin1Reader(self._source, size)
+            length = 0
+            while part := text.read(_READ_BYTES):
+                length += len(part)
+            self._position += size
+            self._stack.append(LongText(LongBytes(start, size, length, latin1=True)))
+        else:
+            self._hold(size)
+            encoded = self._take(size)
+            if max(encoded, default=0) > _MAX_LATIN1_BYTE:
+                raise ArchiveRefusedError(
+                    f"a pickle in it has text beyond Latin-1; allowed: {_ALLOWED_VALUES}"
+                )
+            self._stack.append(encoded.decode("utf-8"))
 
     def mark(self) -> None:
         self._marks.append(len(self._stack))
@@ -271,7 +403,7 @@ class _Reader:
                 f"a pickle in it asks for {shown}; refused, since it could run code; "
                 f"allowed: {_ALLOWED_VALUES}"
             )
-        self._stack.append(_Global(shown, _ALLOWED[module, name]))
+        self._stack.append(_ALLOWED[module, name])
 
     def find_lines(self) -> None:
         self.find(self._line(), self._line())
@@ -288,13 +420,7 @@ class _Reader:
             )
         made = function.call(*arguments)
         if isinstance(made, bytes):
-            # One remembered text can be encoded again and again.
-            self._encoded_bytes += len(made)
-            if self._encoded_bytes > len(self._view):
-                raise ArchiveRefusedError(
-                    f"a pickle in it of {len(self._view):,} bytes makes more bytes than it has; "
-                    f"allowed: {_ALLOWED_VALUES}"
-                )
+            self._hold(len(made))
         self._stack.append(made)
 
     def build(self) -> None:

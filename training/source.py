@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 from rich.console import Console
 
 from training import cifar100, drawn
+from training.archive import require_size
 from training.errors import StagingError
 from training.fetch import ARCHIVE_MD5, fetch, md5_of
 
@@ -28,17 +29,22 @@ class Source:
     """Whether it is the published archive, by its MD5; None where there is no archive."""
 
 
-def from_archive(path: Path) -> Source:
+def from_archive(path: Path, *, classes: Collection[str] | None = None) -> Source:
     """The pictures of an archive in CIFAR-100's layout; it need not be the published one.
+
+    Args:
+        path: of the archive.
+        classes: whose pictures to read; all if not given.
 
     Raises:
         StagingError: the file cannot be read; `ArchiveRefusedError` if its contents are refused.
     """
     try:
+        require_size(path)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         published = md5_of(path) == ARCHIVE_MD5
-        pictures = cifar100.load(path)
+        pictures = cifar100.load(path, classes=classes)
     except OSError as error:
         raise StagingError(
             f"archive {path}: {error.strerror or error}; "
@@ -47,15 +53,25 @@ def from_archive(path: Path) -> Source:
     return Source("cifar-100", pictures, archive_sha256=sha256, archive_published=published)
 
 
-def real(archive: Path | None = None, *, console: Console | None = None) -> Source:
+def real(
+    archive: Path | None = None,
+    *,
+    classes: Collection[str] | None = None,
+    console: Console | None = None,
+) -> Source:
     """The pictures of `archive`, else of the file in `$CIFAR_ARCHIVE`, else of the download.
+
+    Args:
+        archive: in CIFAR-100's layout.
+        classes: whose pictures to read; all if not given.
+        console: shows the progress of a download.
 
     Raises:
         ArchiveUnavailableError: no file was named and the download failed.
         StagingError: as `from_archive`.
     """
     at_hand = archive or os.environ.get(ARCHIVE_VARIABLE)
-    return from_archive(Path(at_hand) if at_hand else fetch(console=console))
+    return from_archive(Path(at_hand) if at_hand else fetch(console=console), classes=classes)
 
 
 def drawing(classes: Sequence[str]) -> Source:

@@ -140,7 +140,8 @@ def _stage(options: argparse.Namespace) -> None:
     if options.drawn:
         pictures = source.drawing(settings.dataset.classes)
     else:
-        pictures = source.real(options.archive, console=console)
+        classes = settings.dataset.classes
+        pictures = source.real(options.archive, classes=classes, console=console)
     if options.no_upload:
         prepare(settings, pictures, folder=options.folder, console=console)
     else:

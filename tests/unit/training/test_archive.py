@@ -5,7 +5,7 @@ import io
 import os
 import tarfile
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ from training.archive import MAX_MEMBERS, read_members
 from training.errors import ArchiveRefusedError
 
 Member = tuple[tarfile.TarInfo, bytes]
+
+
+def _contents(path: Path, names: Sequence[str], **options: int) -> dict[str, bytes]:
+    return read_members(path, {name: lambda source: source.read() for name in names}, **options)
 
 
 def _member(name: str, data: bytes = b"content", **attributes: Any) -> Member:
@@ -46,7 +50,7 @@ def test_members_are_read_by_name(tar: Callable[..., Path]) -> None:
         _member("folder/backup~", b"unused"),
         _member("folder/two", b"2"),
     )
-    assert read_members(path, ["folder/two", "folder/one"]) == {
+    assert _contents(path, ["folder/two", "folder/one"]) == {
         "folder/one": b"1",
         "folder/two": b"2",
     }
@@ -72,44 +76,71 @@ def test_unsafe_member_is_refused_also_when_not_asked_for(
     tar: Callable[..., Path], unsafe: Member, reason: str
 ) -> None:
     with pytest.raises(ArchiveRefusedError, match=reason):
-        read_members(tar(_member("wanted"), unsafe), ["wanted"])
+        _contents(tar(_member("wanted"), unsafe), ["wanted"])
 
 
 def test_archive_that_unpacks_to_too_much_is_refused(tar: Callable[..., Path]) -> None:
     path = tar(_member("wanted"), _member("bomb", bytes(5_000_000)))
     assert path.stat().st_size < 50_000
     with pytest.raises(ArchiveRefusedError, match="unpacks to more than 4,000,000 bytes"):
-        read_members(path, ["wanted"], max_bytes=4_000_000)
+        _contents(path, ["wanted"], max_bytes=4_000_000)
 
 
-def test_reading_a_member_takes_little_more_than_its_size(tar: Callable[..., Path]) -> None:
-    path = tar(_member("wanted", bytes(20_000_000)))
+def test_memory_is_that_of_what_the_readers_keep(tar: Callable[..., Path]) -> None:
+    path = tar(_member("wanted", bytes(20_000_000)), _member("unwanted", bytes(20_000_000)))
     tracemalloc.start()
     try:
-        read_members(path, ["wanted"])
+        read = read_members(path, {"wanted": lambda source: source.read(3)})
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 30_000_000
+    assert read == {"wanted": b"\0\0\0"}
+    assert peak < 2_000_000
+
+
+def test_pax_records_of_the_whole_archive_are_not_kept_with_each_member(tmp_path: Path) -> None:
+    records = "".join(f"{number:04x}=v\n" for number in range(12_000))
+    content = "".join(f"{len(line) + 3} {line}\n" for line in records.split()).encode()
+    header = _header("pax", type=tarfile.XGLTYPE, size=len(content))
+    members = b"".join(_header(f"{number}") for number in range(MAX_MEMBERS - 1))
+    path = tmp_path / "archive.tar.gz"
+    padded = content + bytes(-len(content) % 512)
+    path.write_bytes(gzip.compress(header + padded + members + bytes(1024)))
+    tracemalloc.start()
+    try:
+        assert _contents(path, ["7"]) == {"7": b""}
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArchiveRefusedError, match="is not a file"):
+        _contents(tmp_path / "pipe", ["wanted"])
+    (tmp_path / "large").write_bytes(bytes(1001))
+    with pytest.raises(ArchiveRefusedError, match="has 1,001 bytes, more than 1,000"):
+        _contents(tmp_path / "large", ["wanted"], max_bytes=1000)
 
 
 def test_missing_member_is_named(tar: Callable[..., Path]) -> None:
     with pytest.raises(ArchiveRefusedError, match=r"no member folder/test"):
-        read_members(tar(_member("folder/train")), ["folder/train", "folder/test"])
+        _contents(tar(_member("folder/train")), ["folder/train", "folder/test"])
 
 
 def test_truncated_archive_is_refused(tar: Callable[..., Path]) -> None:
     path = tar(_member("wanted", os.urandom(100_000)))
     path.write_bytes(path.read_bytes()[:50_000])
     with pytest.raises(ArchiveRefusedError, match=r"not a readable \.tar\.gz"):
-        read_members(path, ["wanted"])
+        _contents(path, ["wanted"])
 
 
 def test_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text("<html>Please log in</html>")
     with pytest.raises(ArchiveRefusedError, match=r"not a readable \.tar\.gz"):
-        read_members(path, ["wanted"])
+        _contents(path, ["wanted"])
 
 
 def _header(name: str = "wanted", **attributes: Any) -> bytes:
@@ -124,6 +155,14 @@ def _pax(record: bytes) -> bytes:
 _LONG_NAME = _header("././@LongLink", type=tarfile.GNUTYPE_LONGNAME, size=1) + b"a".ljust(
     512, b"\0"
 )
+
+
+@pytest.mark.parametrize("content", [b"", b"a" * 999, b"a" * 1000])
+def test_tar_that_ends_too_early_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "archive.tar.gz"
+    path.write_bytes(gzip.compress(_header(size=1000) + content))
+    with pytest.raises(ArchiveRefusedError, match="ends too early"):
+        _contents(path, ["wanted"])
 
 
 @pytest.mark.parametrize(
@@ -150,7 +189,7 @@ def test_crafted_headers_are_refused_at_once(tmp_path: Path, content: bytes, rea
     path = tmp_path / "archive.tar.gz"
     path.write_bytes(gzip.compress(content + bytes(1024)))
     with pytest.raises(ArchiveRefusedError, match=reason) as refusal:
-        read_members(path, ["other"])
+        _contents(path, ["other"])
     assert len(str(refusal.value)) < 1000
 
 
@@ -161,4 +200,4 @@ def test_long_names_and_pax_records_of_ordinary_length_are_read(tmp_path: Path) 
         with tarfile.open(path, "w:gz", format=form) as archive:
             for info, data in (_member("big", bytes(2_000_000), mtime=1.5), _member(name, b"1")):
                 archive.addfile(info, io.BytesIO(data))
-        assert read_members(path, [name]) == {name: b"1"}
+        assert _contents(path, [name]) == {name: b"1"}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from training import cifar100
 from training.cifar100 import load
 from training.errors import ArchiveRefusedError
 
@@ -40,6 +41,36 @@ def test_column_major_array_is_read(archive: Archive, content: Content) -> None:
     expected = content["train"][b"data"].copy()
     content["train"][b"data"] = np.asfortranarray(expected)
     np.testing.assert_array_equal(load(archive(content)).train.rows, expected)
+
+
+def test_rows_of_the_classes_and_of_no_class_are_read(archive: Archive, content: Content) -> None:
+    content["train"][b"fine_labels"][4] = 3
+    cifar = load(archive(content), classes=["apple", "pear"])
+    assert cifar.class_names == ("apple", "motorcycle", "bicycle")
+    assert (cifar.train.labels, cifar.train.numbers) == ((0, 3, 0), (1, 4, 5))
+    assert cifar.train.file_names == ("seen_000001.png", "seen_000004.png", "seen_000005.png")
+    np.testing.assert_array_equal(cifar.train.rows, content["train"][b"data"][[1, 4, 5]])
+    assert cifar.test.numbers == (1,)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "reason"),
+    [
+        ("MAX_ROWS", 5, "train: 'filenames' has 6 names, expected 5 at most"),
+        ("MAX_ROWS_OF_CLASS", 1, "train: 2 pictures of the class 'bicycle', expected 1 at most"),
+    ],
+)
+def test_more_pictures_than_the_bounds_are_refused(
+    archive: Archive,
+    content: Content,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    value: int,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(cifar100, bound, value)
+    with pytest.raises(ArchiveRefusedError, match=reason):
+        load(archive(content), classes=["bicycle"])
 
 
 @pytest.mark.parametrize(

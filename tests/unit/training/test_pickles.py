@@ -1,5 +1,6 @@
 """Nothing in a pickle runs, and none takes more time or memory than its size allows."""
 
+import io
 import os
 import pickle
 import tracemalloc
@@ -8,10 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from training import pickles
 from training.errors import ArchiveRefusedError
-from training.pickles import PickledArray, unpickle
+from training.pickles import PickledArray
+
+
+def unpickle(data: bytes) -> object:
+    """Return what is in the pickle."""
+    return pickles.unpickle(io.BytesIO(data))
+
+
+def _rows(array: PickledArray, pickled: bytes, *wanted: int) -> NDArray[np.uint8]:
+    return array.rows(io.BytesIO(pickled), np.array(wanted, np.intp))
 
 
 class _MakesFolder:
@@ -44,14 +55,35 @@ def test_any_other_global_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_arrays_arrive_as_they_were(protocol: int, order: Any) -> None:
-    array = np.arange(6, dtype=np.uint8).reshape(2, 3).copy(order=order)
+@pytest.mark.parametrize("width", [3, 3072])
+def test_rows_arrive_as_they_were(protocol: int, order: Any, width: int) -> None:
+    array = np.arange(60 * width).astype(np.uint8).reshape(60, width).copy(order=order)
     values = {b"data": array, b"names": [b"a", b""], b"labels": [1, 2]}
-    read = unpickle(pickle.dumps(values, protocol=protocol))
+    pickled = pickle.dumps(values, protocol=protocol)
+    read = unpickle(pickled)
     assert isinstance(read, dict)
-    assert isinstance(read[b"data"], PickledArray)
-    np.testing.assert_array_equal(read.pop(b"data").array(), array)
+    found = read.pop(b"data")
+    assert isinstance(found, PickledArray)
+    assert found.checked_shape() == (60, width)
+    for wanted in ([0, 1, 30, 58], [59], []):
+        np.testing.assert_array_equal(_rows(found, pickled, *wanted), array[wanted])
     assert read == {b"names": [b"a", b""], b"labels": [1, 2]}
+
+
+def test_memory_does_not_grow_with_the_array() -> None:
+    array = np.full((10_000, 3072), 200, np.uint8)
+    for protocol in (2, pickle.HIGHEST_PROTOCOL):
+        source = io.BytesIO(pickle.dumps(array, protocol=protocol))
+        tracemalloc.start()
+        try:
+            read = pickles.unpickle(source)
+            assert isinstance(read, PickledArray)
+            source.seek(0)
+            assert read.rows(source, np.array([9_999])).tolist() == [[200] * 3072]
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 2_000_000
 
 
 def test_array_of_python_2_is_read() -> None:
@@ -63,7 +95,7 @@ def test_array_of_python_2_is_read() -> None:
     )
     array = unpickle(pickled)
     assert isinstance(array, PickledArray)
-    assert array.array().tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert _rows(array, pickled, 0, 1).tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float32", "object", "S3"])
@@ -82,6 +114,7 @@ def test_damaged_pickle_is_refused(damage: bytes) -> None:
 _NESTED_TUPLE = b")" + b"q\x00h\x00\x86" * 60
 _NESTED_DTYPE = b"cnumpy\ndtype\n" + _NESTED_TUPLE + b"\x89\x88\x87R"
 _LONG_TEXT = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
+_KILOBYTE = b"X\0\4\0\0" + b"a" * 1024
 
 
 @pytest.mark.parametrize(
@@ -100,7 +133,7 @@ _LONG_TEXT = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
         (b"\xff.", r"opcode b'\\xff'"),
         (b"}K\x01K\x01s.", "int as key"),
         (b"}" + _NESTED_TUPLE + b"Ns.", "tuple as key"),
-        (b"}" + _LONG_TEXT + b"Ns.", "str as key"),
+        (b"}" + _LONG_TEXT + b"Ns.", "LongText as key"),
         (b"cnumpy._core.numeric\n_frombuffer\n(U\x00" + _NESTED_DTYPE + b")U\x01CtR.", "a tuple"),
         (b"c_codecs\nencode\n}U\x01aK\x01sb.", "BUILD.*of _codecs.encode"),
         (b"cnumpy\nndarray\n}U\x01aK\x01sb.", "BUILD.*of numpy.ndarray"),
@@ -112,9 +145,9 @@ _LONG_TEXT = b"X" + (100_000).to_bytes(4, "little") + b"a" * 100_000
         (b"h\x07.", "damaged pickle"),
         (b"X\x04\x00\x00\x00\xf0\x9f\x98\x80.", "beyond Latin-1"),
         (
-            b"c_codecs\nencode\nq\x01" + _LONG_TEXT + b"q\x02X\x06\x00\x00\x00latin1q\x03"
-            b"]" + b"h\x01h\x02h\x03\x86Ra" * 100 + b".",
-            "makes more bytes than it has",
+            b"c_codecs\nencode\nq\x01" + _KILOBYTE + b"q\x02X\x06\0\0\0latin1q\x03"
+            b"]" + b"h\x01h\x02h\x03\x86Ra" * 8192 + b".",
+            "more than 8,388,608 bytes of names",
         ),
         (b"c" + b"a" * 1000 + b"\nb\n.", "damaged pickle"),
     ],
@@ -148,4 +181,4 @@ def test_memo_index_takes_no_memory() -> None:
 )
 def test_array_whose_shape_does_not_fit_is_refused(shape: object, data: object) -> None:
     with pytest.raises((ValueError, TypeError)):
-        PickledArray(shape, "C", data).array()
+        PickledArray(shape, "C", data).checked_shape()
