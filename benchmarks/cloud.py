@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import boto3
 from rich.console import Console
 
+from account import session
 from demo.cdk import Cdk
 from demo.staged import read_staged
 from demo.steps import Steps
@@ -44,16 +44,18 @@ class Execution:
 
 @dataclass(frozen=True)
 class Cloud:
-    """The deployed application; boto3's default session points at its cloud."""
+    """The deployed application; the environment points at its cloud."""
 
     local: LocalCloud
     settings: Settings
 
     def outputs(self, stack: str) -> dict[str, str]:
         """Outputs of a stack ("Storage", ...) by name."""
-        (described,) = boto3.client("cloudformation").describe_stacks(
-            StackName=self.settings.stack_name(stack)
-        )["Stacks"]
+        (described,) = (
+            session()
+            .client("cloudformation")
+            .describe_stacks(StackName=self.settings.stack_name(stack))["Stacks"]
+        )
         return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
 
     @cached_property
@@ -108,7 +110,7 @@ def deployed(source: Source, console: Console) -> Iterator[Cloud]:
 
 def execute(state_machine: str, event: Any) -> Execution:
     """Run an execution to its end, whatever that is."""
-    client = boto3.client("stepfunctions")
+    client = session().client("stepfunctions")
     arn = client.start_execution(stateMachineArn=state_machine, input=json.dumps(event))[
         "executionArn"
     ]
@@ -143,7 +145,7 @@ def states_entered(execution: str) -> list[str]:
 
 def history(execution: str) -> Iterator[Any]:
     """Yield the events of an execution."""
-    paginator = boto3.client("stepfunctions").get_paginator("get_execution_history")
+    paginator = session().client("stepfunctions").get_paginator("get_execution_history")
     pages = paginator.paginate(executionArn=execution, PaginationConfig={"PageSize": 1000})
     for page in pages:
         yield from page["events"]
@@ -151,7 +153,9 @@ def history(execution: str) -> Iterator[Any]:
 
 def definition(state_machine: str) -> dict[str, Any]:
     """What a state machine was deployed with."""
-    described = boto3.client("stepfunctions").describe_state_machine(stateMachineArn=state_machine)
+    described = (
+        session().client("stepfunctions").describe_state_machine(stateMachineArn=state_machine)
+    )
     content: dict[str, Any] = json.loads(described["definition"])
     return content
 
@@ -171,7 +175,7 @@ def forget_workers(functions: Sequence[str]) -> None:
 
     Any update of a setting that an environment starts with does that, also to the same value.
     """
-    client = boto3.client("lambda")
+    client = session().client("lambda")
     for function in functions:
         timeout = client.get_function_configuration(FunctionName=function)["Timeout"]
         client.update_function_configuration(FunctionName=function, Timeout=timeout)

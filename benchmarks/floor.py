@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
-
+from account import session
 from benchmarks.cloud import Cloud, execute
 from benchmarks.comparator import workflow as comparator
 from benchmarks.machine import processor_seconds
@@ -28,7 +27,7 @@ def emulator_ms(cloud: Cloud, *, group: int) -> dict[str, float]:
     """
     (image,) = cloud.images(1)
     bucket, key = image["s3_bucket"], image["s3_key"]
-    s3, runtime = boto3.client("s3"), boto3.client("sagemaker-runtime")
+    s3, runtime = session().client("s3"), session().client("sagemaker-runtime")
 
     def get_object() -> bytes:
         content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -45,7 +44,7 @@ def emulator_ms(cloud: Cloud, *, group: int) -> dict[str, float]:
     machine = plainest_machine(cloud.functions()["Filter"])
     classes = len(cloud.settings.dataset.classes)
     event = {**image, "inferences": [1.0, *[0.0] * (classes - 1)]}
-    with comparator.state_machine(boto3.Session(), machine) as arn:
+    with comparator.state_machine(session(), machine) as arn:
         return {
             "GetObject": _each(lambda: _repeat(get_object), group),
             "InvokeEndpoint": _each(lambda: _repeat(invoke_endpoint), group),

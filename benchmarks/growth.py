@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import boto3
 from botocore.config import Config
 from rich.progress import track
 
+from account import session
 from benchmarks.cloud import POLL_SECONDS, Cloud, execute
 from benchmarks.rows import Findings, Row
 from benchmarks.ways import ExecutionFailedError, portions
@@ -123,7 +123,8 @@ def _succeed(state_machine: str, event: object) -> None:
 def _ended(state_machine: str) -> set[tuple[str, str]]:
     """ARN and status of every execution that does not run any more."""
     pages = (
-        boto3.client("stepfunctions")
+        session()
+        .client("stepfunctions")
         .get_paginator("list_executions")
         .paginate(stateMachineArn=state_machine)
     )
@@ -137,7 +138,7 @@ def _ended(state_machine: str) -> set[tuple[str, str]]:
 
 def _upload(cloud: Cloud, bucket: str, count: int) -> list[str]:
     """Keys of so many pictures: the validation pictures, over and over."""
-    s3 = boto3.client("s3", config=Config(max_pool_connections=UPLOADS_AT_ONCE))
+    s3 = session().client("s3", config=Config(max_pool_connections=UPLOADS_AT_ONCE))
     known: dict[str, bytes] = {}
     keys = [f"benchmark/pictures/{number:07}.png" for number in range(count)]
 
@@ -156,7 +157,7 @@ def _upload(cloud: Cloud, bucket: str, count: int) -> list[str]:
 
 
 def _put(bucket: str, key: str, text: str) -> None:
-    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    session().client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
 
 
 @contextmanager

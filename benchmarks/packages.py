@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import urllib3
 
+from account import session
 from benchmarks.rows import Row
 from localcloud.environment import REGION
 
@@ -91,7 +91,7 @@ def rows(ours: Mapping[str, str], theirs: Mapping[str, str], *, repeats: int) ->
 
 def unpack(function: str, folder: Path) -> Package:
     """The function as it is deployed, below `folder`."""
-    described = boto3.client("lambda").get_function(FunctionName=function)
+    described = session().client("lambda").get_function(FunctionName=function)
     configuration = described["Configuration"]
     content = urllib3.request("GET", described["Code"]["Location"]).data
     zipfile.ZipFile(io.BytesIO(content)).extractall(folder)

@@ -16,12 +16,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 from matplotlib import pyplot as plt
 from rich.console import Console
 from rich.progress import track
 
+from account import session
 from benchmarks.cloud import Cloud
 from benchmarks.machine import processor_seconds
 from benchmarks.rows import Findings, Row
@@ -45,7 +45,7 @@ def stage(source: Source, classes: Sequence[str], bucket: str) -> int:
 
 def stage_as_notebooks_do(source: Source, classes: Sequence[str], bucket: str) -> int:
     """The usual way: nothing is checked, and files are written and uploaded one by one."""
-    s3 = boto3.client("s3")
+    s3 = session().client("s3")
     pictures = source.pictures
     labels = {pictures.class_names.index(name) for name in classes}
     with tempfile.TemporaryDirectory() as name:

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import boto3
-
+from account import session
 from benchmarks import floor, packages, predictor
 from benchmarks.cloud import (
     Cloud,
@@ -87,10 +86,9 @@ def run(
 @contextmanager
 def comparator_way(cloud: Cloud, *, sdk: Path | None = None) -> Iterator[Way]:
     """The comparator on the same cloud, for the length of the block; `sdk` as in `run`."""
-    session = boto3.Session()
     with (
-        comparator.functions(session, threshold=0.0, sdk=sdk) as functions,
-        comparator.state_machine(session, comparator.three_maps(functions)) as machine,
+        comparator.functions(session(), threshold=0.0, sdk=sdk) as functions,
+        comparator.state_machine(session(), comparator.three_maps(functions)) as machine,
     ):
         yield _what_it_holds(
             Way(

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from account import announce
 from classify.run import (
     POLL_SECONDS,
     ClassificationError,
@@ -20,6 +21,8 @@ from classify.run import (
     stop_command,
 )
 from settings import Settings, SettingsError, available_environments, load
+from training.deployed import aws_errors_in_words
+from training.errors import StagingError
 
 EXIT_FAILED, EXIT_NOT_ALL_ACCEPTED, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -29,10 +32,13 @@ def main(arguments: Sequence[str] | None = None, *, poll_seconds: float = POLL_S
     options = _parser().parse_args(arguments)
     console = Console(highlight=False)
     try:
-        run = _started(load(options.environment), options)
+        settings = load(options.environment)
+        with aws_errors_in_words():
+            announce()
+        run = _started(settings, options)
         console.print(f"Run {run.name}, results in {run.results}", soft_wrap=True)
         summary = _followed(run, console, poll_seconds)
-    except (ClassificationError, SettingsError) as error:
+    except (ClassificationError, SettingsError, StagingError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
         return EXIT_FAILED
     except KeyboardInterrupt:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
-
+from account import session
 from settings import Settings
 from training.deployed import aws_errors_in_words, stack_output
 from training.errors import StagingError
@@ -74,7 +73,7 @@ def resume(settings: Settings, name: str) -> Run:
     """
     with _refusals_in_words():
         state_machine = _state_machine(settings)
-        client = boto3.client("stepfunctions")
+        client = session().client("stepfunctions")
         first = f"{state_machine.replace(':stateMachine:', ':execution:')}:{name}"
         try:
             described = client.describe_execution(executionArn=first)
@@ -101,7 +100,7 @@ def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECOND
         ClassificationError: it ended without results, with its error and cause.
     """
     with _refusals_in_words():
-        client = boto3.client("stepfunctions")
+        client = session().client("stepfunctions")
         while True:
             state = client.describe_execution(executionArn=run.execution_arn)
             _tell(client, run, on_progress)
@@ -143,9 +142,13 @@ def _listing(settings: Settings) -> str:
 
 def _execute(state_machine: str, name: str, source: Mapping[str, str]) -> str:
     """Start the execution and return its ARN."""
-    arn: str = boto3.client("stepfunctions").start_execution(
-        stateMachineArn=state_machine, name=name, input=json.dumps(source)
-    )["executionArn"]
+    arn: str = (
+        session()
+        .client("stepfunctions")
+        .start_execution(stateMachineArn=state_machine, name=name, input=json.dumps(source))[
+            "executionArn"
+        ]
+    )
     return arn
 
 
@@ -166,7 +169,7 @@ def _tell(client: Any, run: Run, on_progress: Progress) -> None:
 
 def _summary(run: Run) -> dict[str, Any] | None:
     """None if there is none, or one that another execution wrote."""
-    s3 = boto3.client("s3")
+    s3 = session().client("s3")
     bucket, _, folder = run.results.removeprefix("s3://").partition("/")
     try:
         body = s3.get_object(Bucket=bucket, Key=f"{folder}/summary.json")["Body"].read()

@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
-
+from account import session
 from demo import captures
 from demo.cdk import Cdk
 from demo.staged import StagedDataset, read_staged
@@ -80,9 +79,9 @@ class Application:
     def training_job(self) -> dict[str, Any]:
         """Return the description of the job that trained the deployed model."""
         return dict(
-            boto3.client("sagemaker").describe_training_job(
-                TrainingJobName=self.output("Training", "TrainingJobName")
-            )
+            session()
+            .client("sagemaker")
+            .describe_training_job(TrainingJobName=self.output("Training", "TrainingJobName"))
         )
 
     @contextmanager
@@ -115,9 +114,11 @@ class Application:
 
     def output(self, stack: str, key: str) -> str:
         """Return one output of a stack ("Storage", ...)."""
-        (described,) = boto3.client("cloudformation").describe_stacks(
-            StackName=self.settings.stack_name(stack)
-        )["Stacks"]
+        (described,) = (
+            session()
+            .client("cloudformation")
+            .describe_stacks(StackName=self.settings.stack_name(stack))["Stacks"]
+        )
         outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
         value: str = outputs[key]
         return value

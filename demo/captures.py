@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
-
+from account import session
 from demo.steps import Say
 from monitoring import read
 from monitoring.records import BASELINE_PREFIX
@@ -22,7 +21,7 @@ def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -
     """
     deadline = time.monotonic() + within_seconds
     while True:
-        captured = read(location, s3_client=boto3.client("s3"))
+        captured = read(location, s3_client=session().client("s3"))
         records = sum(
             not (each.inference_id or "").startswith(BASELINE_PREFIX) for each in captured
         )
@@ -38,7 +37,7 @@ def copy(location: str, folder: Path) -> None:
     Raises:
         ValueError: a key would lead out of `folder`.
     """
-    parts, s3 = urlsplit(location), boto3.client("s3")
+    parts, s3 = urlsplit(location), session().client("s3")
     prefix = parts.path.strip("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=f"{prefix}/")
     for item in pages.search("Contents[]"):

@@ -1,8 +1,9 @@
 """What still exists in the cloud, apart from what `cdk bootstrap` put there."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from botocore.session import Session
+from account import session
 
 BOOTSTRAP_STACK = "CDKToolkit"
 
@@ -47,27 +48,23 @@ def leftovers() -> list[str]:
 
 def listed() -> list[tuple[str, str]]:
     """Return kind and name of everything there is, apart from what `cdk bootstrap` made."""
-    session = Session()
-    bootstrap = _bootstrap_resources(session)
+    bootstrap = _bootstrap_resources()
     return [
         (kind, name)
         for kind, service, operation, names in LISTINGS
-        for name in _names(session, service, operation, names)
+        for name in _names(service, operation, names)
         if name not in bootstrap
     ]
 
 
-def _bootstrap_resources(session: Session) -> set[str]:
+def _bootstrap_resources() -> set[str]:
     names = "StackResourceSummaries[].PhysicalResourceId"
-    found = _names(
-        session, "cloudformation", "list_stack_resources", names, StackName=BOOTSTRAP_STACK
-    )
+    found = _names("cloudformation", "list_stack_resources", names, StackName=BOOTSTRAP_STACK)
     return {BOOTSTRAP_STACK, *found}
 
 
-def _names(
-    session: Session, service: str, operation: str, names: str, **arguments: str
-) -> Iterable[str]:
-    client = session.create_client(service)
+def _names(service: str, operation: str, names: str, **arguments: str) -> Iterable[str]:
+    aws: Any = session()  # its types know the names of services as literals only
+    client = aws.client(service)
     pages = client.get_paginator(operation).paginate(**arguments)
     return [name for name in pages.search(names) if name is not None]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-import boto3
+from account import session
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class StagedDataset:
 
 def read_staged(*, bucket: str, parameter: str) -> StagedDataset:
     """The dataset that the SSM `parameter` (`datasets/<digest>`) points at in `bucket`."""
-    prefix = boto3.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
-    s3 = boto3.client("s3")
+    prefix = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    s3 = session().client("s3")
 
     def text(name: str) -> str:
         content: bytes = s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()

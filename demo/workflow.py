@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
+from account import session
 from demo.steps import Say
 
 POLL_SECONDS = 0.25
@@ -40,7 +39,7 @@ def execute(arn: str, images: list[dict[str, str]], say: Say) -> dict[str, Any]:
     Raises:
         ExecutionFailedError: it failed, was aborted or timed out; with the error and its cause.
     """
-    stepfunctions = boto3.client("stepfunctions")
+    stepfunctions = session().client("stepfunctions")
     started = time.monotonic()
     execution = stepfunctions.start_execution(
         stateMachineArn=arn, input=json.dumps({"images": images})
@@ -83,7 +82,7 @@ def listening(topic_arn: str, queue_name: str) -> Iterator[Callable[[], list[Not
 
     The queue and its subscription are gone at the end of the block.
     """
-    sqs, sns = boto3.client("sqs"), boto3.client("sns")
+    sqs, sns = session().client("sqs"), session().client("sns")
     url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
     try:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 from pydantic import BaseModel, ValidationError
 
+from account import session
 from monitoring.labels import MANIFEST, TruthError, content_of
 from training.paths import relative_path
 
@@ -61,7 +61,7 @@ def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset
     root = location.rstrip("/")
     client = s3_client
     if client is None and root.startswith("s3://"):
-        client = boto3.client("s3")
+        client = session().client("s3")
     try:
         content = content_of(f"{root}/{MANIFEST}", client)
     except TruthError as error:

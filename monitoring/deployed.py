@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import boto3
-
+from account import announce, session
 from settings import Settings, available_environments, load
 from settings.schema import Workflow
 from training.deployed import aws_errors_in_words, stack_output, stack_outputs
@@ -56,7 +55,7 @@ def deployed_threshold(settings: Settings) -> Threshold:
     """
     name = stack_output(settings, "Workflow", "FilterConfidenceName")
     with aws_errors_in_words():
-        function = boto3.client("lambda").get_function_configuration(FunctionName=name)
+        function = session().client("lambda").get_function_configuration(FunctionName=name)
     value = function["Environment"]["Variables"]["CONFIDENCE_THRESHOLD"]
     return Threshold(float(value), f"the one deployed in {settings.stack_name('Workflow')}")
 
@@ -80,6 +79,10 @@ class Target:
             FileNotFoundError: no captures are named, and the environment has none.
         """
         settings = load(options.environment) if options.environment else None
+        places = (str(value) for value in vars(options).values())
+        if settings or any(place.startswith("s3://") for place in places):
+            with aws_errors_in_words():
+                announce()
         deployed = Deployed.read(settings) if settings else None
         captures = options.captures or (deployed and deployed.captures)
         if not captures:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.exceptions import ClientError
 
+from account import session
 from monitoring.skips import Kind, Skip
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _files(
     location: str | Path, on_skip: OnSkip, s3_client: "S3Client | None"
 ) -> Iterator[tuple[str, IO[bytes]]]:
     if str(location).startswith("s3://"):
-        return _s3_files(str(location), on_skip, s3_client or boto3.client("s3"))
+        return _s3_files(str(location), on_skip, s3_client or session().client("s3"))
     return _local_files(Path(location), on_skip)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-import boto3
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
+from account import session
 from lambda_src.write_predictions.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
@@ -312,7 +312,7 @@ def content_of(location: str, client: "S3Client | None") -> bytes:
             return Path(location).read_bytes()
         except OSError as error:
             raise TruthError(f"{location} cannot be read: {error.strerror}") from error
-    client = client or boto3.client("s3")
+    client = client or session().client("s3")
     parts = urlsplit(location)
     try:
         answer = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))

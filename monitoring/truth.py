@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
-
+from account import session
 from monitoring.files import SUFFIXES
 from monitoring.labels import (
     MANIFEST,
@@ -75,7 +74,7 @@ def read(location: str | Path, *, s3_client: "S3Client | None" = None) -> Truth:
     where = str(location).rstrip("/")
     client = s3_client
     if client is None and where.startswith("s3://"):
-        client = boto3.client("s3")
+        client = session().client("s3")
     tally = Tally()
     if where.endswith(".csv"):
         labels = _unanimous(of_csv(where, client, tally.add), tally)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 
-import boto3
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -37,27 +36,14 @@ def credentials(aws: Aws, _settings: Settings) -> Iterator[Finding]:
 
 
 def region(aws: Aws, _settings: Settings) -> Iterator[Finding]:
-    """There is a region, and the CDK CLI and boto3 agree on it.
-
-    The CLI prefers AWS_REGION and falls back to us-east-1 (`AwsCliCompatible.region` in aws-cdk
-    2.1148.1), boto3 reads only AWS_DEFAULT_REGION and the profile.
-    """
+    """There is a region: without one, the CDK CLI would take us-east-1."""
     try:
         deployed_to = aws.region
     except NoRegionError:
         yield Finding(
             Verdict.PROBLEM,
             "no region is set; cdk would deploy to us-east-1, and staging would refuse",
-            "export AWS_DEFAULT_REGION=..., or aws configure set region ...",
-        )
-        return
-    staged_to = boto3.Session().region_name
-    if staged_to != deployed_to:
-        yield Finding(
-            Verdict.PROBLEM,
-            f"cdk deploys to {deployed_to} (AWS_REGION), boto3 stages to "
-            f"{staged_to or 'nowhere'} (AWS_DEFAULT_REGION, profile)",
-            f"export AWS_DEFAULT_REGION={deployed_to}",
+            "export AWS_REGION=..., or aws configure set region ...",
         )
     else:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")

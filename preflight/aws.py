@@ -1,15 +1,13 @@
 """AWS for the checks: clients that give up early, the questions they share, errors in words."""
 
-import os
 import threading
-from functools import cached_property
 from typing import Any, Literal
 
-import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+import account
 from preflight.finding import Finding, Verdict
 
 Service = Literal[
@@ -35,18 +33,13 @@ _CONFIG = Config(
 
 
 class Aws:
-    """Clients of one session, for several threads; nothing is asked or read until it is needed."""
+    """Clients for several threads; nothing is asked or read until it is needed."""
 
     def __init__(self) -> None:
-        """The session follows the environment; its region is the one that the CDK CLI takes."""
+        """Clients are those of the shell's account, in the region that the CDK CLI takes."""
         # Threads may share clients, but not make them; which may wait for credentials.
         self._lock = threading.Lock()
         self._clients: dict[tuple[Service, str | None], Any] = {}
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        # boto3 itself reads AWS_DEFAULT_REGION only.
-        return boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
 
     @property
     def region(self) -> str:
@@ -55,9 +48,7 @@ class Aws:
         Raises:
             NoRegionError: none is set.
         """
-        if self._session.region_name is None:
-            raise NoRegionError
-        return self._session.region_name
+        return account.region()
 
     def client(self, service: Service, *, region: str | None = None) -> Any:
         """The client of a service, in another region than that of the session if one is given.
@@ -68,7 +59,7 @@ class Aws:
         key = service, region
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                self._clients[key] = account.session().client(
                     service, region_name=region, config=_CONFIG
                 )
             return self._clients[key]

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Column, Table
 
+from account import announce
 from settings import Settings, SettingsError, available_environments, load
 from sweep.remains import Remain, existing_stacks, find
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, style="red", markup=False, soft_wrap=True)
     try:
         settings = load(options.environment)
+        announce()
         if stacks := existing_stacks(settings):
             errors.print(_still_in_use(settings, stacks))
             return EXIT_REFUSED

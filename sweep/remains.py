@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
+from account import session
 from settings import Settings
 
 TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
@@ -40,7 +40,7 @@ class Remain:
 
 def existing_stacks(settings: Settings) -> list[str]:
     """Names of the environment's stacks that still exist, in whatever status."""
-    pages = boto3.client("cloudformation").get_paginator("list_stacks").paginate()
+    pages = session().client("cloudformation").get_paginator("list_stacks").paginate()
     names = pages.search("StackSummaries[?StackStatus != 'DELETE_COMPLETE'].StackName")
     return sorted(name for name in names if name and name.startswith(settings.stack_name("")))
 
@@ -63,7 +63,7 @@ def find(settings: Settings) -> list[Remain]:
 
 def _jobs(settings: Settings, kind: str, member: str) -> Iterator[Remain]:
     # Only those that run, and cost: finished ones are history, which SageMaker never deletes.
-    client = boto3.client("sagemaker")
+    client = session().client("sagemaker")
 
     def running() -> list[str]:
         return _names(
@@ -99,7 +99,7 @@ def _serving(settings: Settings) -> Iterator[Remain]:
     are known by the training job that made the model's artifact. A model of
     `training.model_data_url` is not found: nothing tells whose it is.
     """
-    client = boto3.client("sagemaker")
+    client = session().client("sagemaker")
     models = [
         name
         for name in _names(client, "list_models", "Models[].ModelName")
@@ -153,7 +153,7 @@ def _models_of(configuration: Mapping[str, Any]) -> set[str]:
 
 
 def _log_groups(settings: Settings) -> Iterator[Remain]:
-    client = boto3.client("logs")
+    client = session().client("logs")
     of_stacks = settings.stack_name("")
     kept = settings.retention.removal == "retain"
     for prefix, keep in (
@@ -177,7 +177,7 @@ def _log_groups(settings: Settings) -> Iterator[Remain]:
 
 def _log_streams(settings: Settings, group: str) -> Iterator[Remain]:
     # The group is shared by all such jobs of the account: only our streams in it are ours.
-    client = boto3.client("logs")
+    client = session().client("logs")
     groups = _names(
         client, "describe_log_groups", "logGroups[].logGroupName", logGroupNamePrefix=group
     )
@@ -201,7 +201,7 @@ def _log_streams(settings: Settings, group: str) -> Iterator[Remain]:
 def _buckets(settings: Settings) -> Iterator[Remain]:
     # CloudFormation names buckets after stack and logical id, in small letters.
     prefix = settings.stack_name("").lower()
-    for name in _names(boto3.client("s3"), "list_buckets", "Buckets[].Name"):
+    for name in _names(session().client("s3"), "list_buckets", "Buckets[].Name"):
         if name.startswith(prefix):
             yield Remain("bucket", name, f"aws s3 rb s3://{name} --force", None)
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from account import session
 from settings import Settings
 from training.errors import StagingError
 
@@ -33,7 +33,7 @@ def stack_outputs(settings: Settings, stack: str) -> dict[str, str]:
     name = settings.stack_name(stack)
     with aws_errors_in_words():
         try:
-            stacks = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+            stacks = session().client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             # CloudFormation has no error code of its own for a stack that is not there.
             if "does not exist" not in error.response["Error"]["Message"]:
@@ -60,10 +60,6 @@ def aws_errors_in_words() -> Iterator[None]:
         raise StagingError(
             "no AWS credentials found; set AWS_PROFILE or run `aws configure`, "
             "or for the local cloud the variables that `python -m localcloud up` prints"
-        ) from error
-    except NoRegionError as error:
-        raise StagingError(
-            "no AWS region set; set AWS_DEFAULT_REGION, or a region in the profile"
         ) from error
     except (BotoCoreError, ClientError) as error:
         raise StagingError(f"AWS: {error}") from error

@@ -19,9 +19,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from account import announce
 from settings import Settings, SettingsError, available_environments, load
 from training import dataset, source, upload
 from training.baseline import shortage
+from training.deployed import aws_errors_in_words
 from training.errors import ArchiveUnavailableError, StagingError
 from training.fetch import ARCHIVE_URL, cache_folder
 
@@ -135,6 +137,8 @@ def _stage(options: argparse.Namespace) -> None:
     console = Console()
     settings = load(options.environment)
     if not options.no_upload:
+        with aws_errors_in_words():
+            announce()
         # Asked first, so that nobody waits for a download to learn that the stack is missing.
         upload.data_bucket(settings)
     if options.drawn:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from rich.console import Console
 
+from account import announce, session
 from settings import Settings, SettingsError, available_environments, load
 from settings.instances import has_local_storage
 from training.deployed import aws_errors_in_words, stack_output
@@ -42,11 +42,13 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
             f"training.model_data_url = {settings.training.model_data_url!r}: with it the stack "
             "has no training job to copy; remove it and deploy first"
         )
+    with aws_errors_in_words():
+        announce()
     deployed = stack_output(settings, TRAINING_STACK, JOB_OUTPUT)
     name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with aws_errors_in_words():
         _check_classes(settings)
-        stacks_job = jobs.get(training_job_name=deployed)
+        stacks_job = jobs.get(training_job_name=deployed, session=session())
         job = _start(jobs, name, stacks_job, settings, max_runtime_minutes)
         _say(console, f"{name}: started as a copy of {deployed}; it goes on without this command.")
         _follow(job)
@@ -92,7 +94,7 @@ def _sdk_training_job() -> Any:
 
 def _check_classes(settings: Settings) -> None:
     parameter = settings.model_classes_parameter
-    trained = boto3.client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    trained = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     wanted = ",".join(settings.dataset.classes)
     if trained != wanted:
         raise TrainingError(
@@ -108,6 +110,7 @@ def _start(
     from sagemaker.core.shapes import AlgorithmSpecification, ResourceConfig, StoppingCondition
 
     return jobs.create(
+        session=session(),
         training_job_name=name,
         role_arn=stacks_job.role_arn,
         # Not the whole shape: described, it has metric definitions that nobody may send.

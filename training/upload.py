@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
 from botocore.handlers import add_expect_header
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from account import session
 from settings import Settings
 from training.dataset import Dataset
 from training.deployed import aws_errors_in_words, stack_output
@@ -54,7 +54,7 @@ def upload(dataset: Dataset, bucket: str, *, console: Console | None = None) -> 
         StagingError: no credentials, no region, or AWS refuses.
     """
     with aws_errors_in_words():
-        s3 = boto3.client("s3", config=_CONFIG)
+        s3 = session().client("s3", config=_CONFIG)
         # Asking first whether S3 would take it costs a round trip, as long as the picture itself.
         s3.meta.events.unregister("before-call.s3", add_expect_header)
         present = _sizes(s3, bucket, f"{dataset.prefix}/")
@@ -91,7 +91,7 @@ def point(settings: Settings, dataset: Dataset) -> bool:
     """
     name = settings.dataset_parameter
     with aws_errors_in_words():
-        ssm = boto3.client("ssm", config=_CONFIG)
+        ssm = session().client("ssm", config=_CONFIG)
         found = ssm.get_parameters(Names=[name])["Parameters"]
         if [parameter["Value"] for parameter in found] == [dataset.prefix]:
             return False

@@ -2,9 +2,9 @@
 
 import json
 
-import boto3
 from botocore.config import Config
 
+from account import session
 from demo.acceptance.check import Finding, Verdict, check, confirmed_if
 from demo.acceptance.context import Context, NotReachedError, read_text
 
@@ -38,7 +38,7 @@ def result_writer(context: Context) -> Finding:
     """Read what it wrote beside the lines."""
     run, _, lines = context.bulk()
     bucket, _, folder = run.results.removeprefix("s3://").partition("/")
-    pages = boto3.client("s3").get_paginator("list_objects_v2")
+    pages = session().client("s3").get_paginator("list_objects_v2")
     keys = [
         each["Key"]
         for each in pages.paginate(Bucket=bucket, Prefix=f"{folder}/map/").search("Contents[]")
@@ -128,9 +128,13 @@ def transform_with_a_bad_picture(context: Context) -> Finding:
 def transform_log(context: Context) -> Finding:
     """Read the job's log."""
     _, job = context.transformed("spoiled")
-    events = boto3.client("logs").filter_log_events(
-        logGroupName=TRANSFORM_LOGS, logStreamNamePrefix=job["TransformJobName"], limit=50
-    )["events"]
+    events = (
+        session()
+        .client("logs")
+        .filter_log_events(
+            logGroupName=TRANSFORM_LOGS, logStreamNamePrefix=job["TransformJobName"], limit=50
+        )["events"]
+    )
     reason = job.get("FailureReason", "")
     return confirmed_if(
         bool(events) and "log" in reason.lower(), f"{len(events)} events or more; {reason}"
@@ -145,7 +149,7 @@ def transform_log(context: Context) -> Finding:
 def transform_tags(context: Context) -> Finding:
     """Ask the job for its tags."""
     _, job = context.transformed("good")
-    answer = boto3.client("sagemaker").list_tags(ResourceArn=job["TransformJobArn"])
+    answer = session().client("sagemaker").list_tags(ResourceArn=job["TransformJobArn"])
     found = {each["Key"]: each["Value"] for each in answer["Tags"]}
     lacking = context.application.settings.tags_by_key.items() - found.items()
     names = ", ".join(key for key, _ in sorted(lacking))
@@ -175,7 +179,7 @@ def drift_run(context: Context) -> Finding:
         raise NotReachedError(f"functions of the drift detector: {functions}")
     # It may wait and read for minutes, and must not be called twice.
     patient = Config(read_timeout=900, retries={"total_max_attempts": 1})
-    reply = boto3.client("lambda", config=patient).invoke(FunctionName=functions[0])
+    reply = session().client("lambda", config=patient).invoke(FunctionName=functions[0])
     text = reply["Payload"].read().decode()
     answer = json.loads(text)
     if "FunctionError" in reply or "records" not in answer:

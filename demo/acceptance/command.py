@@ -10,6 +10,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from account import announce
 from benchmarks import costs
 from demo.acceptance.checks import CHECKS, NOT_TRIED
 from demo.acceptance.context import is_local
@@ -42,6 +43,7 @@ def main(options: argparse.Namespace, out: Path, console: Console) -> int:
     """Run, and write to the folder `out`; returns the exit code."""
     try:
         settings = load(options.environment or ENVIRONMENT)
+        announce()
         before = _refuse_what_exists(settings)
         aws = Aws()
         _preflight(aws, settings, console)

@@ -11,8 +11,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-import boto3
-
+from account import session
 from classify.run import Run, Summary, follow, start
 from demo.acceptance import counted_lines, pictures, trainings
 from demo.acceptance.counted_lines import CountedLines
@@ -129,7 +128,7 @@ class Context:
     def resources(self, kind: str) -> Iterator[tuple[str, str, str]]:
         """Yield stack, logical id and physical id of each deployed resource of one type."""
         self.require_deployed()
-        paginator = boto3.client("cloudformation").get_paginator("list_stack_resources")
+        paginator = session().client("cloudformation").get_paginator("list_stack_resources")
         for stack in existing_stacks(self.application.settings):
             for each in paginator.paginate(StackName=stack).search("StackResourceSummaries[]"):
                 if each and each["ResourceType"] == kind and each.get("PhysicalResourceId"):
@@ -145,21 +144,21 @@ class Context:
     def endpoint(self) -> dict[str, Any]:
         """Return the description of the endpoint as it was deployed first."""
         name = self.output("Inference", "EndpointName")
-        return dict(boto3.client("sagemaker").describe_endpoint(EndpointName=name))
+        return dict(session().client("sagemaker").describe_endpoint(EndpointName=name))
 
     # --- pictures --------------------------------------------------------------------------------
 
     def content(self, key: str) -> bytes:
         """Return an object of the data bucket."""
         bucket = self.output("Storage", "DataBucketName")
-        body: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body: bytes = session().client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
 
     @once
     def undecodable_key(self) -> str:
         """Put a picture that has all parts of a PNG and no pixels; return its key."""
         key = f"acceptance/{pictures.UNDECODABLE}"
-        boto3.client("s3").put_object(
+        session().client("s3").put_object(
             Bucket=self.output("Storage", "DataBucketName"), Key=key, Body=pictures.undecodable()
         )
         return key
@@ -284,7 +283,7 @@ class Context:
         if preset == self.application.settings.training.preset:
             return self.stacks_job()
         name = self.other_job(preset)
-        client = boto3.client("sagemaker")
+        client = session().client("sagemaker")
 
         def ended() -> dict[str, Any] | None:
             job = dict(client.describe_training_job(TrainingJobName=name))
@@ -314,7 +313,7 @@ class Context:
             )
         output = json.loads(execution["output"])
         job = transform.folder(output).rpartition("/")[2]
-        described = boto3.client("sagemaker").describe_transform_job(TransformJobName=job)
+        described = session().client("sagemaker").describe_transform_job(TransformJobName=job)
         return output, dict(described)
 
     @once
@@ -340,5 +339,5 @@ class Context:
 def read_text(uri: str) -> str:
     """Return the text of an object `s3://bucket/key`."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body: bytes = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    body: bytes = session().client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     return body.decode()

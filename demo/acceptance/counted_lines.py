@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import boto3
+from account import session
 
 SAMPLES = 50
 """Lines that TestMetricFilter takes at most."""
@@ -33,9 +33,13 @@ class CountedLines:
         }
         lacking = {each for each in fields if None in (value_of(m, each) for m in self.messages)}
         sample = self.messages[:SAMPLES]
-        matches = boto3.client("logs").test_metric_filter(
-            filterPattern=self.filter["filterPattern"], logEventMessages=sample
-        )["matches"]
+        matches = (
+            session()
+            .client("logs")
+            .test_metric_filter(
+                filterPattern=self.filter["filterPattern"], logEventMessages=sample
+            )["matches"]
+        )
         if len(matches) != len(sample):
             lacking.add(f"{len(sample) - len(matches)} matches by TestMetricFilter")
         return lacking
@@ -65,7 +69,7 @@ class CountedLines:
 
 def read(filter_name: str, *, since: datetime) -> CountedLines:
     """Return the metric filter of this name, and what it has counted since then."""
-    client = boto3.client("logs")
+    client = session().client("logs")
     (found,) = (
         each
         for each in client.describe_metric_filters(filterNamePrefix=filter_name)["metricFilters"]

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
-
+from account import session
 from demo.acceptance import pictures
 from demo.acceptance.check import Check, Finding, Verdict, check, confirmed_if
 from demo.acceptance.context import Context
@@ -104,7 +103,7 @@ def _distance(one: list[float], other: list[float]) -> float:
 def tags(context: Context) -> Finding:
     """Ask each for its tags."""
     wanted = context.application.settings.tags_by_key.items()
-    client = boto3.client("sagemaker")
+    client = session().client("sagemaker")
     lacking = []
     for kind, arn in _tagged(context, client):
         found = {each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
@@ -133,13 +132,17 @@ def created_with_scaling(context: Context) -> Finding:
     endpoint = context.endpoint()
     if not context.application.settings.endpoint.autoscaling.enabled:
         return Finding(Verdict.NOT_REACHED, "endpoint.autoscaling is off in these settings")
-    targets = boto3.client("application-autoscaling").describe_scalable_targets(
-        ServiceNamespace="sagemaker",
-        ResourceIds=[
-            f"endpoint/{endpoint['EndpointName']}/variant/{each['VariantName']}"
-            for each in endpoint["ProductionVariants"]
-        ],
-    )["ScalableTargets"]
+    targets = (
+        session()
+        .client("application-autoscaling")
+        .describe_scalable_targets(
+            ServiceNamespace="sagemaker",
+            ResourceIds=[
+                f"endpoint/{endpoint['EndpointName']}/variant/{each['VariantName']}"
+                for each in endpoint["ProductionVariants"]
+            ],
+        )["ScalableTargets"]
+    )
     seen = f"{endpoint['EndpointStatus']}; scalable targets: {len(targets)}"
     expected = len(endpoint["ProductionVariants"])
     return confirmed_if(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import boto3
-
+from account import session
 from demo.acceptance.check import Check, Finding, Verdict, check, confirmed_if, first_of
 from demo.acceptance.context import Context, NotReachedError
 
@@ -67,7 +66,8 @@ class Metric:
 
     def _listed(self, dimensions: tuple[tuple[str, str], ...]) -> Iterator["Metric"]:
         pages = (
-            boto3.client("cloudwatch")
+            session()
+            .client("cloudwatch")
             .get_paginator("list_metrics")
             .paginate(
                 Namespace=self.namespace,
@@ -87,7 +87,7 @@ def alarms(context: Context) -> list[dict[str, Any]]:
     """
     context.require_deployed()
     prefix = context.application.settings.stack_name("")
-    pages = boto3.client("cloudwatch").get_paginator("describe_alarms")
+    pages = session().client("cloudwatch").get_paginator("describe_alarms")
     found = [
         dict(each)
         for page in pages.paginate(AlarmNamePrefix=prefix)
@@ -192,7 +192,7 @@ def alarms_are_evaluated(context: Context) -> Finding:
 )
 def dashboard_is_drawn(context: Context) -> Finding:
     """Let CloudWatch draw each."""
-    client = boto3.client("cloudwatch")
+    client = session().client("cloudwatch")
     drawn, refused = 0, []
     for _, _, name in context.resources("AWS::CloudWatch::Dashboard"):
         body = json.loads(client.get_dashboard(DashboardName=name)["DashboardBody"])
@@ -221,7 +221,7 @@ def ratio_is_the_number_of_instances(context: Context) -> Finding:
     """Divide the two for the time of the first executions."""
     endpoint = context.endpoint()
     variant = endpoint["ProductionVariants"][0]
-    client = boto3.client("cloudwatch")
+    client = session().client("cloudwatch")
 
     def total(name: str) -> float:
         points = client.get_metric_statistics(

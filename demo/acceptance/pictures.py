@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import numpy as np
 from PIL import Image
+
+from account import session
 
 UNDECODABLE = "without-pixels.png"
 CONTENT_TYPE = "application/x-image"
@@ -34,8 +35,10 @@ class Comparison:
 
 def probabilities(endpoint: str, content: bytes) -> list[float]:
     """Return the endpoint's answer to one picture."""
-    reply = boto3.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=content
+    reply = (
+        session()
+        .client("sagemaker-runtime")
+        .invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=content)
     )
     answer: list[float] = json.loads(reply["Body"].read())
     return answer
@@ -43,7 +46,7 @@ def probabilities(endpoint: str, content: bytes) -> list[float]:
 
 def refusal(endpoint: str, content: bytes) -> Mapping[str, Any] | None:
     """Return the error with which the model refuses a picture; None if it answers."""
-    client = boto3.client("sagemaker-runtime")
+    client = session().client("sagemaker-runtime")
     try:
         client.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=content)
     except client.exceptions.ModelError as error:

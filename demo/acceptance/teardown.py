@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from account import session
 from demo.application import Application
 from demo.cdk import CdkError
 from demo.leftovers import listed
@@ -115,7 +115,7 @@ class Teardown:
 
 
 def _physical_ids(settings: Settings) -> set[str]:
-    pages = boto3.client("cloudformation").get_paginator("list_stack_resources")
+    pages = session().client("cloudformation").get_paginator("list_stack_resources")
     found: set[str] = set()
     for stack in existing_stacks(settings):
         ids = pages.paginate(StackName=stack).search("StackResourceSummaries[].PhysicalResourceId")
@@ -126,7 +126,7 @@ def _physical_ids(settings: Settings) -> set[str]:
 
 def settle(settings: Settings, say: Say) -> None:
     """Wait until CloudFormation takes the deletion of every stack."""
-    client = boto3.client("cloudformation")
+    client = session().client("cloudformation")
     cancelled: set[str] = set()
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-import boto3
-
+from account import session
 from settings import Settings
 from settings.loader import validate
 from settings.training import Training
@@ -19,7 +18,7 @@ def latest(settings: Settings, *, since: datetime) -> dict[str, Any] | None:
 
     It is found by its name, so that a job is found, too, whose failure ended the deployment.
     """
-    client = boto3.client("sagemaker")
+    client = session().client("sagemaker")
     prefix = f"{settings.resource_prefix}-"
     pages = client.get_paginator("list_training_jobs").paginate(
         NameContains=prefix,
@@ -41,7 +40,7 @@ def start_copy(job: Mapping[str, Any], settings: Settings, preset: str) -> str:
     algorithm = job["AlgorithmSpecification"]
     # DescribeTrainingJob returns an unset key as empty text, which CreateTrainingJob refuses.
     output: Any = {name: value for name, value in job["OutputDataConfig"].items() if value}
-    boto3.client("sagemaker").create_training_job(
+    session().client("sagemaker").create_training_job(
         TrainingJobName=name,
         RoleArn=job["RoleArn"],
         AlgorithmSpecification={

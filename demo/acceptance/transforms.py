@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
+from account import session
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Transform:
 
     def ended_execution(self) -> dict[str, Any] | None:
         """Return the execution that the manifest started; None for as long as it runs."""
-        client = boto3.client("stepfunctions")
+        client = session().client("stepfunctions")
         pages = client.get_paginator("list_executions").paginate(stateMachineArn=self.state_machine)
         for each in pages.search("executions[]"):
             described: dict[str, Any] = dict(
@@ -39,7 +39,8 @@ class Transform:
         """Return what SageMaker wrote, as keys below the job's output path."""
         prefix = f"{self.folder(output)}/raw/"
         pages = (
-            boto3.client("s3")
+            session()
+            .client("s3")
             .get_paginator("list_objects_v2")
             .paginate(Bucket=self.bucket, Prefix=prefix)
         )
@@ -51,5 +52,5 @@ class Transform:
 def put_manifest(bucket: str, key: str, pictures: Sequence[str]) -> str:
     """Put the manifest of these pictures; return its key."""
     body = json.dumps([{"prefix": f"s3://{bucket}/"}, *pictures])
-    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+    session().client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
     return key

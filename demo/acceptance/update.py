@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from account import session
 from demo.acceptance.pictures import CONTENT_TYPE
 from demo.application import Application
 from demo.steps import Say
@@ -47,13 +47,15 @@ def update_under_load(
     application: Application, picture: bytes, say: Say, *, poll_seconds: float
 ) -> Update:
     """Deploy a copy of the model by the template that is deployed; call the endpoint meanwhile."""
-    sagemaker = boto3.client("sagemaker")
+    sagemaker = session().client("sagemaker")
     name = application.settings.endpoint_name
     before = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
     calls: Counter[str] = Counter()
     done = threading.Event()
     # Clients are made here: threads may share them, but not make them.
-    runtime = boto3.client("sagemaker-runtime", config=Config(retries={"total_max_attempts": 1}))
+    runtime = session().client(
+        "sagemaker-runtime", config=Config(retries={"total_max_attempts": 1})
+    )
     load = [
         threading.Thread(target=_call, args=(runtime, name, picture, calls, done), daemon=True)
         for _ in range(THREADS)
@@ -102,7 +104,7 @@ def _update_stack(application: Application, say: Say, poll_seconds: float) -> tu
     """Point the model's SSM parameter at a copy, and let CloudFormation read it again."""
     settings = application.settings
     _point_at_a_copy(application)
-    client = boto3.client("cloudformation")
+    client = session().client("cloudformation")
     stack = settings.stack_name(STACK)
     (described,) = client.describe_stacks(StackName=stack)["Stacks"]
     client.update_stack(
@@ -128,7 +130,7 @@ def _update_stack(application: Application, say: Say, poll_seconds: float) -> tu
 
 def _point_at_a_copy(application: Application) -> None:
     settings = application.settings
-    ssm, s3 = boto3.client("ssm"), boto3.client("s3")
+    ssm, s3 = session().client("ssm"), session().client("s3")
     parameter = settings.model_data_url_parameter
     url = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
     bucket, _, key = url.removeprefix("s3://").partition("/")

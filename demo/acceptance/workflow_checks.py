@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from typing import Any
 
-import boto3
-
+from account import session
 from demo.acceptance.check import Finding, Verdict, check, confirmed_if, first_of
 from demo.acceptance.context import Context
 from monitoring import read
@@ -59,7 +58,7 @@ def capture_layout(context: Context) -> Finding:
     endpoint = context.endpoint()
     place = endpoint["EndpointName"], endpoint["ProductionVariants"][0]["VariantName"]
     location = context.output("Inference", "CaptureUri")
-    found = list(read(location, s3_client=boto3.client("s3")))
+    found = list(read(location, s3_client=session().client("s3")))
     elsewhere = sorted({each.file for each in found if (each.endpoint, each.variant) != place})
     expected = outcome.images - outcome.errors
     example = (elsewhere or [each.file for each in found] or ["none"])[0]
@@ -78,7 +77,7 @@ def capture_encoding(context: Context) -> Finding:
     location = context.output("Inference", "CaptureUri")
     found: Counter[str] = Counter()
     skipped: list[Any] = []
-    for _, _, line in lines(location, on_skip=skipped.append, s3_client=boto3.client("s3")):
+    for _, _, line in lines(location, on_skip=skipped.append, s3_client=session().client("s3")):
         data = json.loads(line)["captureData"]
         sides = (data.get("endpointInput", {}), data.get("endpointOutput", {}))
         found[

@@ -14,7 +14,8 @@ from tests.infrastructure.iam.account import Account
 from tests.infrastructure.iam.calls import calls
 from tests.infrastructure.iam.engine import Request, judge
 from tests.infrastructure.iam.judging import policy_of
-from tests.local.deployment import ACCOUNT, Deployment
+from tests.infrastructure.synthesis import ACCOUNT
+from tests.local.deployment import Deployment
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud.environment import REGION
-from tests.local.deployment import ACCOUNT, Deployment
+from tests.infrastructure.synthesis import ACCOUNT
+from tests.local.deployment import Deployment
 from tests.local.localcloud.roles import client_as, denial
 
 

@@ -87,7 +87,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     with mock_aws():
         s3().create_bucket(Bucket="artifacts")
         clients = {"stepfunctions": fake, "s3": s3()}
-        monkeypatch.setattr("classify.run.boto3", SimpleNamespace(client=clients.__getitem__))
+        session = SimpleNamespace(client=clients.__getitem__)
+        monkeypatch.setattr("classify.run.session", lambda: session)
         yield fake
 
 

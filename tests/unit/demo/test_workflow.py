@@ -1,5 +1,6 @@
 """What the output of an execution means, and that notifications are received."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -64,7 +65,8 @@ def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     monkeypatch.setattr(client, "start_execution", lambda **_: {"executionArn": "arn:execution"})
     monkeypatch.setattr(client, "describe_execution", lambda **_: answers.pop(0))
-    monkeypatch.setattr(boto3, "client", lambda _: client)
+    session = SimpleNamespace(client=lambda _: client)
+    monkeypatch.setattr("demo.workflow.session", lambda: session)
     return answers
 
 

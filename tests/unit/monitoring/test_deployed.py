@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,7 +47,10 @@ class Lambda:
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     client = CloudFormation()
     clients = {"cloudformation": client, "lambda": Lambda()}
-    monkeypatch.setattr("boto3.client", lambda service: clients[service])
+    session = SimpleNamespace(client=clients.__getitem__)
+    for user in ("monitoring.deployed", "training.deployed"):
+        monkeypatch.setattr(f"{user}.session", lambda: session)
+    monkeypatch.setattr("monitoring.deployed.announce", lambda: None)
     return client
 
 

@@ -79,6 +79,13 @@ def test_everything_of_the_environment_is_found_and_nothing_else() -> None:
 
 
 @pytest.mark.usefixtures("left")
+def test_it_looks_where_cdk_deploys_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert found() == DEVS
+
+
+@pytest.mark.usefixtures("left")
 def test_without_delete_nothing_is_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == EXIT_LEFT
 

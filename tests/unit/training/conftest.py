@@ -79,7 +79,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     with mock_aws():
         session = boto3.Session()
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+        monkeypatch.setattr("account.access._session", lambda *_: session)
         yield session
 
 

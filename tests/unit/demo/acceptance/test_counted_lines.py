@@ -1,8 +1,8 @@
 """Fields of log lines, as metric filters name them."""
 
+from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 
 from demo.acceptance.counted_lines import CountedLines, value_of
@@ -39,7 +39,8 @@ class Logs:
 
 
 def lacking(monkeypatch: pytest.MonkeyPatch, field: str, *, matching: int = 2) -> set[str]:
-    monkeypatch.setattr(boto3, "client", lambda _: Logs(matching))
+    session = SimpleNamespace(client=lambda _: Logs(matching))
+    monkeypatch.setattr("demo.acceptance.counted_lines.session", lambda: session)
     transformation = {"metricName": "Pictures", "dimensions": {"Verdict": field}}
     described = {"filterPattern": "{}", "metricTransformations": [transformation]}
     return CountedLines(described, [LINE, LINE]).lacking()

@@ -1,8 +1,8 @@
 """Stacks are waited for only where CloudFormation would refuse to delete them."""
 
+from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -33,7 +33,8 @@ class CloudFormation:
 
 def settled(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> CloudFormation:
     client = CloudFormation(*statuses)
-    monkeypatch.setattr(boto3, "client", lambda _: client)
+    session = SimpleNamespace(client=lambda _: client)
+    monkeypatch.setattr(teardown, "session", lambda: session)
     monkeypatch.setattr(teardown, "existing_stacks", lambda _: [STACK])
     monkeypatch.setattr(teardown, "POLL_SECONDS", 0)
     teardown.settle(load("acceptance"), lambda _: None)
