@@ -1,5 +1,7 @@
 """What a function is given, read by name and type; anything else ends in one error."""
 
+import hashlib
+import json
 import re
 import reprlib
 from typing import Any
@@ -84,6 +86,27 @@ def sequence(event: object, name: str) -> list[Any]:
     return value
 
 
+def texts(event: object, name: str) -> list[str]:
+    """Return the list of texts `name` of the event."""
+    value = sequence(event, name)
+    if not all(isinstance(each, str) and each for each in value):
+        raise invalid(name, value, "a list of texts")
+    return value
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of a JSON value, in hexadecimal digits.
+
+    Raises:
+        InvalidEvent: it is no JSON, or nested more deeply than Python can write.
+    """
+    try:
+        content = json.dumps(value, sort_keys=True).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise invalid("a value of the event", value, f"JSON ({error})") from error
+    return hashlib.sha256(content).hexdigest()
+
+
 def invalid(name: str, value: object, expected: str) -> InvalidEvent:
     """Return the error that names the value and what was expected."""
     return InvalidEvent(f"{name} is {shown(value)}; expected {expected}")
@@ -91,5 +114,5 @@ def invalid(name: str, value: object, expected: str) -> InvalidEvent:
 
 def _value(event: object, name: str) -> object:
     if not isinstance(event, dict):
-        raise invalid("the event", event, f"an object with {name}")
+        raise InvalidEvent(f"found {shown(event)}; expected an object with {name}")
     return event.get(name)

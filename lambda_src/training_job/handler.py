@@ -7,7 +7,6 @@ wait for its predecessor to stop is started by `is_complete`: `on_event` cannot 
 Contract of the two: the provider framework of aws-cdk-lib's custom_resources.
 """
 
-import hashlib
 import itertools
 import json
 import logging
@@ -17,6 +16,19 @@ from typing import Any, TypeVar, cast
 
 import boto3
 from botocore.exceptions import ClientError
+
+from lambda_src.shared.events import (
+    InvalidEvent,
+    bucket,
+    digest,
+    invalid,
+    mapping,
+    sequence,
+    shown,
+    text,
+    texts,
+    whole_number,
+)
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -55,10 +67,15 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Find or start the job of these inputs; `is_complete` stops the job of a deleted resource.
 
     The physical id is the job's name; another name makes CloudFormation delete the old one.
+
+    Raises:
+        DatasetNotUsable, TrainingFailed: see there.
+        InvalidEvent: a property is missing, or of another type.
     """
-    if event["RequestType"] == "Delete":
-        return {"PhysicalResourceId": event["PhysicalResourceId"]}
-    return _while_iam_settles(lambda: _find_or_start(event["ResourceProperties"]))
+    if text(event, "RequestType") == "Delete":
+        return {"PhysicalResourceId": text(event, "PhysicalResourceId")}
+    properties = mapping(event, "ResourceProperties")
+    return _while_iam_settles(lambda: _find_or_start(properties))
 
 
 def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -66,18 +83,19 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Raises:
         TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
+        InvalidEvent: a property is missing, or of another type.
     """
-    if event["RequestType"] == "Delete":
+    if text(event, "RequestType") == "Delete":
         name = _job_to_stop(event)
         return {"IsComplete": name is None or _has_stopped(name)}
     return _while_iam_settles(lambda: _progress(event))
 
 
 def _progress(event: dict[str, Any]) -> dict[str, Any]:
-    name, properties = event["PhysicalResourceId"], event["ResourceProperties"]
+    name, properties = text(event, "PhysicalResourceId"), mapping(event, "ResourceProperties")
     job = _describe(name)
-    if job is None and (predecessor := event.get(START_AFTER)):
-        if _has_stopped(predecessor):
+    if job is None and event.get(START_AFTER):
+        if _has_stopped(text(event, START_AFTER)):
             _start(name, properties, _definition(properties, _manifest(properties)))
         return {"IsComplete": False}
     status = job["TrainingJobStatus"] if job else "NotFound"
@@ -112,20 +130,29 @@ def _may_be_unsettled_iam(error: ClientError) -> bool:
 
 
 def _manifest(properties: Properties) -> dict[str, Any]:
-    bucket = properties["DataBucket"]
-    key = f"{properties['DatasetPrefix']}/manifest.json"
+    data_bucket = bucket(properties, "DataBucket")
+    key = f"{text(properties, 'DatasetPrefix')}/manifest.json"
+    where = f"s3://{data_bucket}/{key}"
     try:
-        manifest = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=data_bucket, Key=key)["Body"])
+        classes = texts(manifest, "classes")
+        counts = mapping(mapping(manifest, "counts"), "train")
+        for name in counts:
+            whole_number(counts, name)
     except s3.exceptions.NoSuchKey as error:
         raise DatasetNotUsable(
-            f"s3://{bucket}/{key} does not exist; stage the data: python -m training.stage"
+            f"{where} does not exist; stage the data: python -m training.stage"
         ) from error
-    if manifest["classes"] != properties["Classes"]:
+    except (ValueError, RecursionError, InvalidEvent) as error:
         raise DatasetNotUsable(
-            f"s3://{bucket}/{key} has the classes {manifest['classes']}, the settings say "
-            f"{properties['Classes']}; stage the data again: python -m training.stage"
+            f"{where} is damaged: {error}; stage the data again: python -m training.stage"
+        ) from error
+    if classes != (expected := texts(properties, "Classes")):
+        raise DatasetNotUsable(
+            f"{where} has the classes {shown(classes)}, the settings say {shown(expected)}; "
+            "stage the data again: python -m training.stage"
         )
-    return cast(dict[str, Any], manifest)
+    return manifest
 
 
 def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
@@ -133,15 +160,15 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
 
     Counts come from the manifest.
     """
-    dataset = f"s3://{properties['DataBucket']}/{properties['DatasetPrefix']}"
+    dataset = f"s3://{bucket(properties, 'DataBucket')}/{text(properties, 'DatasetPrefix')}"
     definition: Job = {
         "AlgorithmSpecification": {
-            "TrainingImage": properties["TrainingImage"],
+            "TrainingImage": text(properties, "TrainingImage"),
             "TrainingInputMode": "File",
         },
-        "RoleArn": properties["RoleArn"],
+        "RoleArn": text(properties, "RoleArn"),
         "HyperParameters": {
-            **properties["HyperParameters"],
+            **_texts_by_name(properties, "HyperParameters"),
             "num_classes": str(len(manifest["classes"])),
             "num_training_samples": str(sum(manifest["counts"]["train"].values())),
         },
@@ -151,31 +178,52 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
             _channel("train_lst", f"{dataset}/train.lst"),
             _channel("validation_lst", f"{dataset}/validation.lst"),
         ],
-        "OutputDataConfig": {"S3OutputPath": properties["OutputPath"]},
+        "OutputDataConfig": {"S3OutputPath": text(properties, "OutputPath")},
         "ResourceConfig": {
-            "InstanceType": properties["InstanceType"],
-            "InstanceCount": int(properties["InstanceCount"]),
-            "VolumeSizeInGB": int(properties["VolumeSizeInGB"]),
+            "InstanceType": text(properties, "InstanceType"),
+            "InstanceCount": _number(properties, "InstanceCount"),
+            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB"),
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": int(properties["MaxRuntimeInSeconds"])},
+        "StoppingCondition": {"MaxRuntimeInSeconds": _number(properties, "MaxRuntimeInSeconds")},
         "EnableNetworkIsolation": True,
     }
-    if spot := properties.get("Spot"):
-        _use_spot_instances(definition, spot)
-    if output_key := properties.get("OutputKmsKeyId"):
-        definition["OutputDataConfig"]["KmsKeyId"] = output_key
-    if volume_key := properties.get("VolumeKmsKeyId"):
-        definition["ResourceConfig"]["VolumeKmsKeyId"] = volume_key
-    if initial_model := properties.get("InitialModelDataUrl"):
+    if properties.get("Spot"):
+        _use_spot_instances(definition, mapping(properties, "Spot"))
+    if properties.get("OutputKmsKeyId"):
+        definition["OutputDataConfig"]["KmsKeyId"] = text(properties, "OutputKmsKeyId")
+    if properties.get("VolumeKmsKeyId"):
+        definition["ResourceConfig"]["VolumeKmsKeyId"] = text(properties, "VolumeKmsKeyId")
+    if properties.get("InitialModelDataUrl"):
+        initial_model = text(properties, "InitialModelDataUrl")
         channel = _channel("model", initial_model, "application/x-sagemaker-model")
         definition["InputDataConfig"].append(channel)
     return definition
 
 
-def _use_spot_instances(definition: Job, spot: dict[str, str]) -> None:
+def _number(properties: Properties, name: str) -> int:
+    """Return a whole number of 1 or more, which CloudFormation sends as text."""
+    value = text(properties, name)
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and int(value)):
+        raise invalid(name, value, "a whole number of 1 or more, in digits")
+    return int(value)
+
+
+def _texts_by_name(properties: Properties, name: str) -> dict[str, str]:
+    values = mapping(properties, name)
+    return {each: text(values, each) for each in values}
+
+
+def _tags(properties: Properties) -> list[dict[str, str]]:
+    return [
+        {"Key": text(tag, "Key"), "Value": text(tag, "Value", may_be_empty=True)}
+        for tag in sequence(properties, "Tags")
+    ]
+
+
+def _use_spot_instances(definition: Job, spot: dict[str, Any]) -> None:
     definition["EnableManagedSpotTraining"] = True
-    definition["StoppingCondition"]["MaxWaitTimeInSeconds"] = int(spot["MaxWaitInSeconds"])
-    definition["CheckpointConfig"] = {"S3Uri": spot["CheckpointPath"]}
+    definition["StoppingCondition"]["MaxWaitTimeInSeconds"] = _number(spot, "MaxWaitInSeconds")
+    definition["CheckpointConfig"] = {"S3Uri": text(spot, "CheckpointPath")}
 
 
 def _channel(name: str, uri: str, content_type: str = "application/x-image") -> dict[str, Any]:
@@ -201,7 +249,7 @@ def _find_or_start(properties: Properties) -> dict[str, str]:
     Other tags make no other job.
     """
     definition = _definition(properties, _manifest(properties))
-    first_name = _first_name(properties["JobNamePrefix"], definition)
+    first_name = _first_name(text(properties, "JobNamePrefix"), definition)
     stopping = None
     for name in _attempts(first_name):
         job = _describe(name)
@@ -221,10 +269,10 @@ def _find_or_start(properties: Properties) -> dict[str, str]:
 
 
 def _start(name: str, properties: Properties, definition: Job) -> None:
-    folder = _first_name(properties["JobNamePrefix"], definition)
+    folder = _first_name(text(properties, "JobNamePrefix"), definition)
     request = {**definition, **_checkpoints(definition, folder=folder)}
     try:
-        sagemaker.create_training_job(TrainingJobName=name, Tags=properties["Tags"], **request)
+        sagemaker.create_training_job(TrainingJobName=name, Tags=_tags(properties), **request)
     except sagemaker.exceptions.ResourceInUse:
         # Asked for twice, by a retry after a lost answer: the name stands for these inputs only.
         logger.info("training job %s: started before", name)
@@ -240,8 +288,7 @@ def _checkpoints(definition: Job, *, folder: str) -> Job:
 
 
 def _first_name(prefix: str, definition: Job) -> str:
-    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:12]
-    return f"{prefix}-{digest}"
+    return f"{prefix}-{digest(definition)[:12]}"
 
 
 def _attempts(first_name: str) -> Iterator[str]:
@@ -256,10 +303,10 @@ def _job_to_stop(event: dict[str, Any]) -> str | None:
     that deletes the resource under an id of CloudFormation's own making, and the job, which is
     then the latest attempt at these inputs, would run on.
     """
-    name, properties = event["PhysicalResourceId"], event["ResourceProperties"]
-    prefix = properties["JobNamePrefix"]
+    name, properties = text(event, "PhysicalResourceId"), mapping(event, "ResourceProperties")
+    prefix = text(properties, "JobNamePrefix")
     if name.startswith(f"{prefix}-"):
-        return cast(str, name)
+        return name
     try:
         first_name = _first_name(prefix, _definition(properties, _manifest(properties)))
     except DatasetNotUsable as error:

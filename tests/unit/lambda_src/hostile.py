@@ -1,11 +1,14 @@
 """Events and files as nobody should send them: valid ones with some places changed."""
 
 import copy
+import json
+import reprlib
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import hypothesis
@@ -45,13 +48,24 @@ odd_values = st.sampled_from(ODD_VALUES).map(copy.deepcopy) | st.sampled_from([l
 )
 
 
+@dataclass(frozen=True)
+class Mutated:
+    """A value that Hypothesis can print, however deep it is."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        """Return the value without what is nested deeply."""
+        return f"Mutated({reprlib.Repr().repr(self.value)})"
+
+
 @st.composite
-def mutated(draw: st.DrawFn, valid: Any) -> Any:
+def mutated(draw: st.DrawFn, valid: Any) -> Mutated:
     """A copy of what is valid with up to three places changed; now and then none, or all of it."""
     value = copy.deepcopy(valid)
     for _ in range(draw(st.integers(0, 3))):
         value = _changed(draw, value)
-    return value
+    return Mutated(value)
 
 
 def _changed(draw: st.DrawFn, value: Any) -> Any:
@@ -86,21 +100,33 @@ def _changed(draw: st.DrawFn, value: Any) -> Any:
 
 
 def outcome(call: Callable[[], Any], *allowed: str) -> Any:
-    """Return what the call returns or, if its name is allowed, the error of ours that it raises.
+    """Return what the call returns or, if its name is allowed, the error that it raises.
 
-    Any other error is raised, and so is one whose message is too long to read, or cannot be sent.
+    Any other error is raised, and so is one whose message is long or cannot be sent.
     """
     try:
         with within_bounds():
             return call()
     except Exception as error:
-        ours = type(error).__module__.startswith("lambda_src.")
-        if not ours or type(error).__name__ not in allowed:
+        named = type(error).__module__.startswith(("lambda_src.", "botocore."))
+        if not named or type(error).__name__ not in allowed:
             raise
         caught = error
     assert len(str(caught)) <= MAX_MESSAGE
     str(caught).encode()
     return caught
+
+
+def answered(handler: Callable[[Any, Any], Any], event: Mutated, *allowed: str) -> Any:
+    """Return the outcome of calling a handler, such as Lambda's runtime for Python can send.
+
+    The runtime's process dies of half a surrogate pair in an answer, and Lambda's caller, which
+    sees a crash, would call again.
+    """
+    answer = outcome(lambda: handler(event.value, None), *allowed)
+    if not isinstance(answer, Exception):
+        json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+    return answer
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from moto import mock_aws
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.stored_pictures import ImageNotFound
 from tests import odd_pictures
-from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
+from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
 EVENT = {
     "image_data": base64.b64encode(b"picture").decode(),
@@ -177,9 +177,9 @@ def test_an_event_of_other_types_is_named(
 @fuzzed
 @given(event=mutated(EVENT))
 @pytest.mark.usefixtures("bucket")
-def test_any_event_is_classified_or_has_a_named_error(handler: ModuleType, event: Any) -> None:
+def test_any_event_is_classified_or_has_a_named_error(handler: ModuleType, event: Mutated) -> None:
     handler.runtime.invoke_endpoint = lambda **_: {"Body": io.BytesIO(b"[0.25, 0.75]")}
 
-    answer = outcome(lambda: handler.lambda_handler(event, None), "InvalidEvent", "ImageNotFound")
+    answer = answered(handler.lambda_handler, event, "InvalidEvent", "ImageNotFound")
 
     assert isinstance(answer, Exception) or answer["body"]["inferences"] == [0.25, 0.75]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from lambda_src.shared.events import InvalidEvent
-from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
+from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
 EVENT = {"s3_bucket": "pictures", "s3_key": "one.png"}
 
@@ -118,10 +118,8 @@ def test_an_event_of_other_types_is_named(
 
 @fuzzed
 @given(event=mutated({**EVENT, "inferences": [0.95, 0.05]}))
-def test_any_event_is_judged_or_has_a_named_error(handler: ModuleType, event: Any) -> None:
-    answer = outcome(
-        lambda: handler.lambda_handler(event, None), "InvalidEvent", "ClassCountMismatch"
-    )
+def test_any_event_is_judged_or_has_a_named_error(handler: ModuleType, event: Mutated) -> None:
+    answer = answered(handler.lambda_handler, event, "InvalidEvent", "ClassCountMismatch")
 
     if not isinstance(answer, Exception):
         assert answer["statusCode"] == (200 if answer["body"]["confidence"] >= 0.93 else 406)

@@ -7,7 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
+
+from lambda_src.shared.events import InvalidEvent
+from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
 ROLE = "arn:aws:iam::111122223333:role/job"
 MODEL_KEY = "models/job/output/model.tar.gz"
@@ -556,3 +561,68 @@ def test_delete_stops_an_attempt_that_its_creation_started_meanwhile(handler: Mo
 
     assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
     assert handler.sagemaker.stopped == [creation["PhysicalResourceId"]]
+
+
+# --- what is not as it should be -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"InstanceCount": "many"}, "InstanceCount is 'many'; expected a whole number"),
+        ({"InstanceCount": "0"}, "InstanceCount is '0'; expected a whole number of 1 or more"),
+        ({"VolumeSizeInGB": None}, "VolumeSizeInGB is None; expected a text"),
+        ({"HyperParameters": {"epochs": 3}}, "epochs is 3; expected a text"),
+        ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
+        ({"DataBucket": "s3://data"}, "DataBucket is 's3://data'; expected the name of a general"),
+        ({"Spot": ["yes"]}, r"Spot is \['yes'\]; expected an object"),
+    ],
+)
+def test_a_property_of_another_type_is_named(
+    handler: ModuleType, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        create(handler, **changes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[" * 100_000,
+        b'{"classes": ["bicycle", "motorcycle"]}',
+        b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"bicycle": "many"}}}',
+        b'{"classes": [1, 2], "counts": {"train": {}}}',
+    ],
+    ids=["cut off", "nested", "without counts", "counts of text", "classes of numbers"],
+)
+def test_a_damaged_dataset_is_to_be_staged_again(handler: ModuleType, content: bytes) -> None:
+    handler.s3.put_object(Bucket="data", Key="datasets/abc/manifest.json", Body=content)
+
+    with pytest.raises(handler.DatasetNotUsable, match=r"manifest.json is damaged: .*stage the da"):
+        create(handler)
+
+
+@fuzzed
+@given(
+    event=mutated(
+        {
+            "RequestType": "Create",
+            "PhysicalResourceId": "scones-dev-1",
+            "StartAfter": "scones-dev-0",
+            "ResourceProperties": {**PROPERTIES, **KEYS, "Spot": SPOT},
+        }
+    ),
+    kind=st.sampled_from(["Create", "Update", "Delete"]),
+)
+def test_any_event_starts_a_job_or_has_a_named_error(
+    handler: ModuleType, event: Mutated, kind: str
+) -> None:
+    if isinstance(event.value, dict) and event.value.get("RequestType") == "Create":
+        event.value["RequestType"] = kind
+    handler.sagemaker.jobs.clear()
+    allowed = ("InvalidEvent", "DatasetNotUsable", "TrainingFailed", "NoSuchBucket")
+
+    for function in (handler.on_event, handler.is_complete):
+        answer = answered(function, event, *allowed)
+        assert isinstance(answer, Exception) or answer.keys() & {"PhysicalResourceId", "IsComplete"}

@@ -7,15 +7,23 @@ import pytest
 from hypothesis import given
 
 from lambda_src.shared import events
-from tests.unit.lambda_src.hostile import fuzzed, mutated, outcome
+from tests.unit.lambda_src.hostile import Mutated, fuzzed, mutated, nested, outcome
 
-EVENT = {"text": "a", "bucket": "my-bucket.1", "number": 3, "mapping": {"a": 1}, "sequence": [1]}
+EVENT = {
+    "text": "a",
+    "bucket": "my-bucket.1",
+    "number": 3,
+    "mapping": {"a": 1},
+    "sequence": [1],
+    "texts": ["a"],
+}
 READERS = {
     "text": events.text,
     "bucket": events.bucket,
     "number": events.whole_number,
     "mapping": events.mapping,
     "sequence": events.sequence,
+    "texts": events.texts,
 }
 
 
@@ -36,6 +44,7 @@ def test_a_value_of_its_type_is_returned(name: str) -> None:
         ("mapping", [1], "mapping is [1]; expected an object"),
         ("mapping", [[[[[1]]]]], "mapping is [[[[...]]]]; expected an object"),
         ("sequence", {}, "sequence is {}; expected a list"),
+        ("texts", ["a", 1], "texts is ['a', 1]; expected a list of texts"),
     ],
 )
 def test_another_value_is_named_and_what_is_expected(name: str, value: Any, message: str) -> None:
@@ -55,7 +64,7 @@ def test_a_huge_integer_is_a_number_and_can_be_named() -> None:
 
 @pytest.mark.parametrize("event", [None, [], "text", 7])
 def test_an_event_that_is_no_object_is_named(event: Any) -> None:
-    with pytest.raises(events.InvalidEvent, match=r"^the event is .*; expected an object with a$"):
+    with pytest.raises(events.InvalidEvent, match=r"^found .*; expected an object with a$"):
         events.text(event, "a")
 
 
@@ -77,8 +86,24 @@ def test_what_is_no_general_purpose_bucket_is_refused(name: str) -> None:
         events.bucket({"s3_bucket": name}, "s3_bucket")
 
 
+def test_a_digest_is_that_of_the_sorted_json() -> None:
+    expected = "816f7071c4afa3162743dfb2d4b2996ffb4efdaffac965ff8881cd5a96d301fe"
+    assert events.digest({"b": 1, "a": "\ud800"}) == expected
+    assert events.digest({"a": "\ud800", "b": 1}) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"bytes", {1: 2, "a": 3}, nested(list), 10**5000],
+    ids=["bytes", "keys", "depth", "digits"],
+)
+def test_what_is_no_json_has_no_digest(value: Any) -> None:
+    with pytest.raises(events.InvalidEvent, match=r"^a value of the event is .*; expected JSON \("):
+        events.digest(value)
+
+
 @fuzzed
 @given(event=mutated(EVENT))
-def test_any_event_is_read_or_refused(event: Any) -> None:
+def test_any_event_is_read_or_refused(event: Mutated) -> None:
     for name, read in READERS.items():
-        outcome(partial(read, event, name), "InvalidEvent")
+        outcome(partial(read, event.value, name), "InvalidEvent")
