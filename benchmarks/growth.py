@@ -24,6 +24,7 @@ from benchmarks.cloud import POLL_SECONDS, Cloud, execute
 from benchmarks.rows import Findings, Row
 from benchmarks.ways import ExecutionFailedError, portions
 from benchmarks.workflow import comparator_way
+from settings.s3_uris import S3Uri
 from stacks.constructs.workflow.picture_results import MAX_IMAGES
 
 PICTURES = (100, 1_000)
@@ -99,10 +100,10 @@ def _paths(cloud: Cloud, bucket: str) -> dict[str, Classify]:
 
     def batch(keys: Sequence[str]) -> None:
         manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *keys])
-        place, _, prefix = outputs["BatchInputUri"].removeprefix("s3://").partition("/")
+        place = S3Uri.parse(outputs["BatchInputUri"])
         state_machine = outputs["BatchTransformStateMachineArn"]
         before = _ended(state_machine)
-        _put(place, f"{prefix.rstrip('/')}/{uuid.uuid4()}.json", manifest)
+        _put(place.bucket, f"{place.key.rstrip('/')}/{uuid.uuid4()}.json", manifest)
         while not (ended := _ended(state_machine) - before):
             time.sleep(POLL_SECONDS)
         for arn, status in ended:

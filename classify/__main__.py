@@ -1,4 +1,4 @@
-"""Command line of bulk classification: `python -m classify s3://BUCKET/PREFIX`."""
+"""Command line of bulk classification: `python -m classify s3://BUCKET/FOLDER`."""
 
 import argparse
 import sys
@@ -62,10 +62,10 @@ def table(summary: Summary) -> Table:
 
 
 def _started(settings: Settings, options: argparse.Namespace) -> Run:
-    if options.resume:
+    if options.resume is not None:
         return resume(settings, options.resume)
-    kind = "manifest" if options.manifest else "prefix"
-    return start(settings, {kind: options.manifest or options.prefix})
+    kind = "prefix" if options.manifest is None else "manifest"
+    return start(settings, {kind: getattr(options, kind)})
 
 
 def _followed(run: Run, console: Console, poll_seconds: float) -> Summary:
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         f"{EXIT_INTERRUPTED} interrupted.",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("prefix", nargs="?", metavar="s3://BUCKET/PREFIX", help="all below it")
+    source.add_argument("prefix", nargs="?", metavar="s3://BUCKET/FOLDER", help="all below it")
     source.add_argument(
         "--manifest",
         metavar="s3://BUCKET/KEY",

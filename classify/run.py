@@ -11,6 +11,7 @@ from typing import Any
 
 from account import session
 from settings import Settings
+from settings.s3_uris import S3Uri, S3UriError
 from training.deployed import aws_errors_in_words, stack_output
 from training.errors import StagingError
 
@@ -57,8 +58,10 @@ def start(settings: Settings, source: Mapping[str, str]) -> Run:
     """Starts a run over `{"prefix": uri}` or `{"manifest": uri}`.
 
     Raises:
-        ClassificationError: there is no endpoint, nothing is deployed, or AWS refuses.
+        ClassificationError: the URI is none, there is no endpoint, nothing is deployed, or AWS
+            refuses.
     """
+    source = {name: _checked(name, uri) for name, uri in source.items()}
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with _refusals_in_words():
         arn = _execute(_state_machine(settings), name, source)
@@ -123,6 +126,14 @@ def stop_command(execution_arn: str) -> str:
     return f"aws stepfunctions stop-execution --execution-arn {execution_arn}"
 
 
+def _checked(name: str, uri: str) -> str:
+    """Return the URI with a slash after the bucket."""
+    try:
+        return str((S3Uri.parse_object if name == "manifest" else S3Uri.parse)(uri))
+    except S3UriError as error:
+        raise ClassificationError(f"{name}: {error}") from error
+
+
 def _state_machine(settings: Settings) -> str:
     if not settings.endpoint.enabled:
         raise ClassificationError(
@@ -170,12 +181,12 @@ def _tell(client: Any, run: Run, on_progress: Progress) -> None:
 def _summary(run: Run) -> dict[str, Any] | None:
     """None if there is none, or one that another execution wrote."""
     s3 = session().client("s3")
-    bucket, _, folder = run.results.removeprefix("s3://").partition("/")
+    results = S3Uri.parse(run.results)
     try:
-        body = s3.get_object(Bucket=bucket, Key=f"{folder}/summary.json")["Body"].read()
+        answer = s3.get_object(Bucket=results.bucket, Key=f"{results.key}/summary.json")
     except s3.exceptions.NoSuchKey:
         return None
-    summary: dict[str, Any] = json.loads(body)
+    summary: dict[str, Any] = json.loads(answer["Body"].read())
     return summary if summary["execution"] == run.execution_arn else None
 
 

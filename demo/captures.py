@@ -2,12 +2,12 @@
 
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from account import session
 from demo.steps import Say
 from monitoring import read
 from monitoring.records import BASELINE_PREFIX
+from settings.s3_uris import S3Uri
 from training.paths import relative_path
 
 LOOKS = 30
@@ -37,14 +37,14 @@ def copy(location: str, folder: Path) -> None:
     Raises:
         ValueError: a key would lead out of `folder`.
     """
-    parts, s3 = urlsplit(location), session().client("s3")
-    prefix = parts.path.strip("/")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=f"{prefix}/")
+    uri, s3 = S3Uri.parse(location), session().client("s3")
+    prefix = uri.key.removesuffix("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=f"{prefix}/")
     for item in pages.search("Contents[]"):
         if item is not None and not item["Key"].endswith("/"):  # the console's empty folders
-            file = folder / _relative(item["Key"], prefix, parts.netloc)
+            file = folder / _relative(item["Key"], prefix, uri.bucket)
             file.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(parts.netloc, item["Key"], str(file))
+            s3.download_file(uri.bucket, item["Key"], str(file))
 
 
 def _relative(key: str, prefix: str, bucket: str) -> str:

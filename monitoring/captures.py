@@ -74,10 +74,10 @@ def read(
     """Capture records below `location`, ordered by file name, then by line.
 
     Args:
-        location: `s3://bucket/folder`, a local folder, or a single file or object. Below a
-            folder, every `*.jsonl` and `*.jsonl.gz` is read, at any depth, and no other file;
-            gzip is recognised by its content. Memory does not grow with the number of records or
-            the size of files.
+        location: `s3://bucket/folder`, `s3://bucket`, a local folder, or a single file or object.
+            Below a folder, every `*.jsonl` and `*.jsonl.gz` is read, at any depth, and no other
+            file; gzip is recognised by its content. Memory does not grow with the number of
+            records or the size of files.
         on_skip: told of every line that is not a capture record, and of every file that cannot
             be read (gone since it was listed, access denied); logs a warning if not given.
         s3_client: used for S3 locations; made from the environment if not given.
@@ -85,6 +85,7 @@ def read(
     Raises:
         FileNotFoundError: there is no such local file or folder. (An S3 folder without objects
             gives no records: an endpoint that was never called has written none.)
+        S3UriError: the location is meant to be in S3, and is no bucket and folder there.
     """
     for file, number, line in lines(location, on_skip=on_skip, s3_client=s3_client):
         try:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from account import session
 from monitoring.labels import MANIFEST, TruthError, content_of
+from settings.s3_uris import is_s3
 from training.paths import relative_path
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset
     """
     root = location.rstrip("/")
     client = s3_client
-    if client is None and root.startswith("s3://"):
+    if client is None and is_s3(root):
         client = session().client("s3")
     try:
         content = content_of(f"{root}/{MANIFEST}", client)

@@ -12,12 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from account import session
 from monitoring.skips import Kind, Skip
+from settings.s3_uris import S3Uri, is_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,6 +56,7 @@ def lines(
 
     Raises:
         FileNotFoundError: there is no such local file or folder.
+        S3UriError: the location is meant to be in S3, and is no bucket and folder there.
     """
     for name, stream in _files(location, on_skip, s3_client):
         for number, line in _lines(name, stream, on_skip):
@@ -65,8 +66,8 @@ def lines(
 def _files(
     location: str | Path, on_skip: OnSkip, s3_client: "S3Client | None"
 ) -> Iterator[tuple[str, IO[bytes]]]:
-    if str(location).startswith("s3://"):
-        return _s3_files(str(location), on_skip, s3_client or session().client("s3"))
+    if is_s3(location):
+        return _s3_files(S3Uri.parse(str(location)), on_skip, s3_client or session().client("s3"))
     return _local_files(Path(location), on_skip)
 
 
@@ -89,12 +90,11 @@ def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[byte
 
 
 def _s3_files(
-    location: str, on_skip: OnSkip, client: "S3Client"
+    location: S3Uri, on_skip: OnSkip, client: "S3Client"
 ) -> Iterator[tuple[str, IO[bytes]]]:
-    bucket = urlsplit(location).netloc
-    fetch = partial(_fetch, client, bucket)
+    fetch = partial(_fetch, client, location.bucket)
     for key, future in _ahead(fetch, _s3_keys(location, client)):
-        name = f"s3://{bucket}/{key}"
+        name = str(S3Uri(location.bucket, key))
         try:
             stream = future.result()
         except ClientError as error:
@@ -126,16 +126,17 @@ def _ahead(
         yield from in_flight
 
 
-def _s3_keys(location: str, client: "S3Client") -> Iterator[str]:
-    parts = urlsplit(location)
-    prefix = parts.path.strip("/")
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
+def _s3_keys(location: S3Uri, client: "S3Client") -> Iterator[str]:
+    pages = client.get_paginator("list_objects_v2").paginate(
+        Bucket=location.bucket, Prefix=location.key
+    )
+    # A prefix ends anywhere, a folder does not: captures must not give captures-old/.
+    folder = location.key if location.key.endswith("/") else f"{location.key}/"
     for page in pages:
         for item in page.get("Contents", []):
             key = item["Key"]
-            # A prefix ends anywhere, a folder does not: captures/ must not give captures-old/.
-            inside = not prefix or key.startswith(f"{prefix}/")
-            if key == prefix or (inside and key.endswith(SUFFIXES)):
+            inside = not location.key or key.startswith(folder)
+            if key == location.key or (inside and key.endswith(SUFFIXES)):
                 yield key
 
 

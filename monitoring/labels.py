@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
@@ -19,6 +18,7 @@ from lambda_src.write_predictions.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
 from monitoring.skips import Kind, Skip, shortened
+from settings.s3_uris import S3Uri, S3UriError, is_s3
 from training.paths import relative_path
 
 if TYPE_CHECKING:
@@ -307,15 +307,18 @@ def content_of(location: str, client: "S3Client | None") -> bytes:
     Raises:
         TruthError: there is none.
     """
-    if not location.startswith("s3://"):
+    if not is_s3(location):
         try:
             return Path(location).read_bytes()
         except OSError as error:
             raise TruthError(f"{location} cannot be read: {error.strerror}") from error
-    client = client or session().client("s3")
-    parts = urlsplit(location)
     try:
-        answer = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))
+        uri = S3Uri.parse_object(location)
+    except S3UriError as error:
+        raise TruthError(str(error)) from error
+    client = client or session().client("s3")
+    try:
+        answer = client.get_object(Bucket=uri.bucket, Key=uri.key)
         return answer["Body"].read()
     except client.exceptions.NoSuchKey as error:
         raise TruthError(f"{location} does not exist") from error

@@ -34,6 +34,7 @@ from monitoring.records import usable
 from monitoring.samples import Reservoir, Sample
 from monitoring.skips import Kind, Skip, Tally
 from settings import SettingsError
+from settings.s3_uris import S3UriError
 from training.errors import StagingError
 
 if TYPE_CHECKING:
@@ -225,7 +226,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not picked:
             sys.exit(f"error: no picture with an answer below {target.captures}")
         labels = write(picked, options.out)
-    except (BotoCoreError, ClientError, OSError, SettingsError, StagingError) as error:
+    except (
+        BotoCoreError,
+        ClientError,
+        OSError,
+        S3UriError,
+        SettingsError,
+        StagingError,
+    ) as error:
         sys.exit(f"error: {error}")
     console.print(
         f"{len(picked)} pictures in {options.out}; look at each and write its class "

@@ -24,6 +24,7 @@ from monitoring.labels import (
 )
 from monitoring.records import Records
 from monitoring.skips import Kind, Skip, Skips, Tally, shortened
+from settings.s3_uris import is_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -73,7 +74,7 @@ def read(location: str | Path, *, s3_client: "S3Client | None" = None) -> Truth:
     """
     where = str(location).rstrip("/")
     client = s3_client
-    if client is None and where.startswith("s3://"):
+    if client is None and is_s3(where):
         client = session().client("s3")
     tally = Tally()
     if where.endswith(".csv"):

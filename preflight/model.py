@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 from preflight.aws import Aws
 from preflight.finding import Finding, Verdict
 from settings import Settings
+from settings.s3_uris import S3Uri
 
 
 def given_model(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -23,10 +24,10 @@ def given_model(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _look(aws: Aws, url: str, remedy: str) -> Finding:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
+    uri = S3Uri.parse_object(url)
     try:
         # One byte, because the reply to HeadObject has no body to tell an error with.
-        aws.client("s3").get_object(Bucket=bucket, Key=key, Range="bytes=0-0")
+        aws.client("s3").get_object(Bucket=uri.bucket, Key=uri.key, Range="bytes=0-0")
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchBucket", "NoSuchKey"):
             raise

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from settings.hyperparameters import KEY, PRESETS, Hyperparameters, reached_steps
 from settings.instances import TrainingInstanceType
+from settings.s3_uris import BUCKET
 from settings.section import Section, Written
 
 # CloudFormation waits one hour for a custom resource. The provider framework gives up before that,
@@ -21,7 +22,7 @@ ModelDataUrl = Annotated[
     str,
     Field(max_length=1024),
     Written(
-        r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9/!_.()=@:,+ -]+\.tar\.gz",
+        rf"s3://{BUCKET}/[A-Za-z0-9/!_.()=@:,+ -]+\.tar\.gz",
         '"s3://bucket/key.tar.gz"; in the key letters, digits, spaces and / ! _ . ( ) = @ : , + -',
     ),
 ]

@@ -7,6 +7,7 @@ from botocore.config import Config
 from account import session
 from demo.acceptance.check import Finding, Verdict, check, confirmed_if
 from demo.acceptance.context import Context, NotReachedError, read_text
+from settings.s3_uris import S3Uri
 
 BULK, MAP, TRANSFORM = "Bulk classification", "Distributed Map", "Batch transform"
 TRANSFORM_LOGS = "/aws/sagemaker/TransformJobs"
@@ -37,7 +38,8 @@ def bulk_lines(context: Context) -> Finding:
 def result_writer(context: Context) -> Finding:
     """Read what it wrote beside the lines."""
     run, _, lines = context.bulk()
-    bucket, _, folder = run.results.removeprefix("s3://").partition("/")
+    uri = S3Uri.parse(run.results)
+    bucket, folder = uri.bucket, uri.key
     pages = session().client("s3").get_paginator("list_objects_v2")
     keys = [
         each["Key"]

@@ -20,6 +20,7 @@ from demo.acceptance.update import Update, update_under_load
 from demo.application import Application
 from demo.staged import StagedDataset
 from demo.workflow import ExecutionFailedError, Notice, Outcome, judge
+from settings.s3_uris import S3Uri
 from sweep.remains import existing_stacks
 
 T = TypeVar("T")
@@ -338,6 +339,7 @@ class Context:
 
 def read_text(uri: str) -> str:
     """Return the text of an object `s3://bucket/key`."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    body: bytes = session().client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    found = S3Uri.parse_object(uri)
+    answer = session().client("s3").get_object(Bucket=found.bucket, Key=found.key)
+    body: bytes = answer["Body"].read()
     return body.decode()

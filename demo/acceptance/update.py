@@ -14,6 +14,7 @@ from account import session
 from demo.acceptance.pictures import CONTENT_TYPE
 from demo.application import Application
 from demo.steps import Say
+from settings.s3_uris import S3Uri
 
 THREADS = 2
 PAUSE_SECONDS = 0.2
@@ -133,9 +134,9 @@ def _point_at_a_copy(application: Application) -> None:
     ssm, s3 = session().client("ssm"), session().client("s3")
     parameter = settings.model_data_url_parameter
     url = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    models = key.partition("/")[0]
+    uri = S3Uri.parse_object(url)
+    models = uri.key.partition("/")[0]
     # Below the name of the environment, by which sweep knows the models that are ours.
     copy = f"{models}/{settings.resource_prefix}-copy/model.tar.gz"
-    s3.copy_object(Bucket=bucket, Key=copy, CopySource={"Bucket": bucket, "Key": key})
-    ssm.put_parameter(Name=parameter, Value=f"s3://{bucket}/{copy}", Overwrite=True)
+    s3.copy_object(Bucket=uri.bucket, Key=copy, CopySource={"Bucket": uri.bucket, "Key": uri.key})
+    ssm.put_parameter(Name=parameter, Value=f"s3://{uri.bucket}/{copy}", Overwrite=True)

@@ -8,6 +8,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from settings import Settings
+from settings.s3_uris import S3Uri
 from stacks.constructs.batch.transform_expressions import OUTPUT
 from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.algorithm_image import AlgorithmImage
@@ -175,8 +176,9 @@ class ImageEndpoint(Construct):
         given = settings.training.model_data_url
         if given is None:
             return artifact_bucket.arn_for_objects(f"{MODELS}/*")
+        uri = S3Uri.parse_object(given)
         return cdk.Stack.of(self).format_arn(
-            service="s3", region="", account="", resource=given.removeprefix("s3://")
+            service="s3", region="", account="", resource=uri.bucket, resource_name=uri.key
         )
 
     def _capture(self, settings: Settings) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty:

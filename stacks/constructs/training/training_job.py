@@ -15,6 +15,7 @@ from aws_cdk import custom_resources
 from constructs import Construct
 
 from settings import Settings
+from settings.s3_uris import S3Uri
 from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
 from stacks.constructs.common.algorithm_image import AlgorithmImage
 from stacks.constructs.common.custom_resource_provider import provider
@@ -138,10 +139,12 @@ class TrainingJob(Construct):
         allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
 
     def _allow_initial_model(self, role: iam.Role, url: str) -> None:
-        bucket, _, key = url.removeprefix("s3://").partition("/")
-        arn = cdk.Stack.of(self).format_arn(service="s3", region="", account="", resource=bucket)
-        allow(role, "s3:GetObject", on=f"{arn}/{key}")
-        allow_listing(role, arn, key)
+        uri = S3Uri.parse_object(url)
+        arn = cdk.Stack.of(self).format_arn(
+            service="s3", region="", account="", resource=uri.bucket
+        )
+        allow(role, "s3:GetObject", on=f"{arn}/{uri.key}")
+        allow_listing(role, arn, uri.key)
 
     def _provider(
         self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket

@@ -96,6 +96,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     ("arguments", "given"),
     [
         (["s3://pictures/a/"], {"prefix": "s3://pictures/a/"}),
+        (["s3://pictures"], {"prefix": "s3://pictures/"}),
+        (["s3://pictures/a b#1?"], {"prefix": "s3://pictures/a b#1?"}),
         (["--manifest", "s3://pictures/l.csv"], {"manifest": "s3://pictures/l.csv"}),
     ],
 )
@@ -114,6 +116,24 @@ def test_a_run_over_pictures_that_are_all_accepted(
     assert f"Run {name}, results in {RESULTS}/{name}" in said
     assert "s3://artifacts/bulk/results.jsonl" in said
     assert "0.5" in said  # 4 pictures in 8 seconds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([""], "prefix: '' is no S3 URI; expected s3://BUCKET/KEY"),
+        (["--manifest", ""], "manifest: '' is no S3 URI"),
+        (["--manifest", "s3://pictures"], "manifest: 's3://pictures' names no object"),
+        (["pictures/a/"], "prefix: 'pictures/a/' is no S3 URI"),
+    ],
+)
+def test_what_is_no_s3_uri_is_refused_before_aws_is_asked(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert main(arguments) == command.EXIT_FAILED
+
+    assert words in capsys.readouterr().err
+    assert not machine.executions
 
 
 @pytest.mark.parametrize("end", [{"status": "SUCCEEDED"}, {"status": "FAILED", "error": "X"}])

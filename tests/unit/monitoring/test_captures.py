@@ -15,6 +15,7 @@ from moto import mock_aws
 from monitoring.captures import Capture, read
 from monitoring.files import BYTES_IN_MEMORY, MAX_LINE, MAX_VALUES, OBJECTS_IN_FLIGHT
 from monitoring.skips import Kind, Skip
+from settings.s3_uris import S3UriError
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -323,6 +324,21 @@ def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None
     assert {(each.endpoint, each.variant) for each in captures} == {("scones", "AllTraffic")}
     assert [(skip.file, skip.line) for skip in skips] == [("s3://bucket/captures/zz.jsonl", 1)]
     assert list(read("s3://bucket/never-called", s3_client=client)) == []
+
+
+@mock_aws
+@pytest.mark.parametrize("folder", ["captures#2", "why?", "a+b %41", "/lead", "double//"])
+def test_the_key_of_an_s3_folder_is_taken_as_it_is_written(folder: str) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    for name in ("captures", "lead", "double", "a b A", "why", folder.removesuffix("/")):
+        client.put_object(Bucket="bucket", Key=f"{name}/x.jsonl", Body=lines(record()))
+
+    (capture,) = read(f"s3://bucket/{folder}", s3_client=client)
+
+    assert capture.file == f"s3://bucket/{folder.removesuffix('/')}/x.jsonl"
+    with pytest.raises(S3UriError, match="names no bucket"):
+        list(read("s3:///captures", s3_client=client))
 
 
 @mock_aws
