@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
 from account import session
-from lambda_src.write_predictions.spreadsheets import unquote_formulas
+from lambda_src.shared.spreadsheets import unquote_formulas
 from monitoring.files import OBJECTS_IN_FLIGHT, OnSkip, lines
 from monitoring.pictures import fingerprint
 from monitoring.skips import Kind, Skip, shortened

@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from PIL import Image
 from rich.console import Console
 
-from lambda_src.write_predictions.spreadsheets import quote_formulas
+from lambda_src.shared.spreadsheets import quote_formulas
 from monitoring.captures import Capture, read
 from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
 from monitoring.pictures import decode, is_picture

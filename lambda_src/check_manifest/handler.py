@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 # As many as write_predictions can read the predictions of, in the 15 minutes of a function.
 MAX_PICTURES = 100_000
 MAX_MANIFEST_BYTES = 32 * 1024 * 1024
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES = 1024
 
 # MaxPayloadInMB of the transform job; the endpoint takes no more, either.
 MAX_PICTURE_BYTES = 6 * 1024 * 1024
@@ -34,7 +36,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Looks at what S3 knows of them, without reading any: a picture that is not there, empty or too
     large fails here, and does not fail the transform job. Writes below `event["output"]`
     `manifest.json`, a manifest of the usable ones by their whole keys, so that each has an output
-    of its own, and `failed.jsonl`. Returns how many of each there are: `usable`, `failed`.
+    of its own, and `failed.jsonl`. Returns how many of each there are: `usable`, `failed`, and
+    `folders`, empty objects that the console makes for folders: they are no pictures.
 
     S3's events come at least once. Only the first execution that gets one does all this; any other
     gets the first one's ARN, `duplicate_of`.
@@ -47,14 +50,21 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if first != event["execution"]:
         return {"duplicate_of": first}
     keys = _keys(bucket, key, event.get("etag"))
-    sizes = _sizes(bucket, set(keys))
-    faults = [_fault(name, sizes.get(name)) for name in keys]
-    usable = [name for name, fault in zip(keys, faults, strict=True) if fault is None]
+    sizes = _sizes(bucket, {name for name in keys if _is_possible(name)})
+    pictures = [name for name in keys if not (name.endswith("/") and sizes.get(name) == 0)]
+    if not pictures:
+        raise InvalidManifest(f"s3://{bucket}/{key} names empty folders only; expected {FORM}")
+    faults = [_fault(name, sizes.get(name)) for name in pictures]
+    usable = [name for name, fault in zip(pictures, faults, strict=True) if fault is None]
     failed = [fault for fault in faults if fault is not None]
     manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *usable])
     _put(bucket, f"{output}/manifest.json", manifest)
     _put(bucket, f"{output}/failed.jsonl", "".join(f"{json.dumps(each)}\n" for each in failed))
-    return {"usable": len(usable), "failed": len(failed)}
+    return {
+        "usable": len(usable),
+        "failed": len(failed),
+        "folders": len(keys) - len(pictures),
+    }
 
 
 def _first_execution(bucket: str, output: str, execution: str) -> str:
@@ -129,8 +139,18 @@ def _content(bucket: str, key: str, etag: str | None) -> Any:
         ) from error
 
 
+def _is_possible(key: str) -> bool:
+    """Tell whether S3 can have such a key, so that a listing may be asked for it."""
+    try:
+        return len(key.encode()) <= MAX_KEY_BYTES
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
 def _sizes(bucket: str, wanted: set[str]) -> dict[str, int]:
     """Bytes of those objects that are there; a request for each 1,000 keys that begin alike."""
+    if not wanted:
+        return {}
     first, last = min(wanted), max(wanted)
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     prefix = "".join(letter for letter, _ in alike)

@@ -32,9 +32,10 @@ from lambda_src.classify_image.handler import (
 from lambda_src.classify_image.handler import lambda_handler as classify_image
 from lambda_src.filter_confidence.handler import judge
 from lambda_src.serialize_image.handler import lambda_handler as serialize_image
+from lambda_src.shared.pictures import ImageEmpty
 from lambda_src.shared.stored_pictures import InvalidImageReference
 
-from .parts import Line, json_lines, line_of, part_key, read_part
+from .parts import FOLDER, Line, json_lines, line_of, part_key, read_part
 
 DATA_BUCKET = os.environ["DATA_BUCKET"]
 RESULTS_BUCKET = os.environ["RESULTS_BUCKET"]
@@ -125,6 +126,8 @@ def _outcome(remaining_time: RemainingTime, item: dict[str, Any]) -> Outcome:
         verdict = _classify(line["key"], item)
     except Exception as error:
         name = type(error).__name__
+        if isinstance(error, ImageEmpty) and line["key"].endswith("/"):
+            return {**line, "status": FOLDER}
         if name in PICTURE_FAULTS:
             return _failed(item, name, str(error))
         return error

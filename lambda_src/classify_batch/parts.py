@@ -1,15 +1,21 @@
 """The results of one batch in S3: a file of JSON Lines, one for each picture that has a result.
 
 An item is what the ItemSelector of the state machine makes: `index`, the picture's position in the
-listing from 0, and `item`: its key, or a row of the manifest that names none. A line has `index`,
-`key` and `status`: "accepted" or "rejected" with `label`, `confidence` and `inferences`, or
-"failed" with `error`; all but the accepted have a `reason`.
+listing from 0, and `item`: its key, or a row of the manifest that names none. The key of a CSV is
+`quoted`, as predictions.csv has it. A line has `index`, `key` and `status`: "accepted" or
+"rejected" with `label`, `confidence` and `inferences`, or "failed" with `error`; both of the latter
+have a `reason`. An empty object that the console made for a folder has a line in its part only,
+with the status "folder".
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+from lambda_src.shared.spreadsheets import unquote_formulas
+
+FOLDER = "folder"
 
 Line = dict[str, Any]
 
@@ -37,4 +43,6 @@ def json_lines(lines: Iterable[Line]) -> bytes:
 def line_of(item: dict[str, Any]) -> Line:
     """What the line of an item begins with; `key` is None if a manifest's row names none."""
     key = item["item"]
+    if item.get("quoted") and isinstance(key, str):
+        key = unquote_formulas(key)
     return {"index": item["index"], "key": key if isinstance(key, str) and key else None}

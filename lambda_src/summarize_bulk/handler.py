@@ -18,7 +18,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from lambda_src.classify_batch.parts import Line, json_lines, line_of, part_key, read_part
+from lambda_src.classify_batch.parts import FOLDER, Line, json_lines, line_of, part_key, read_part
 
 from .stream import Stream
 
@@ -42,7 +42,7 @@ stepfunctions = boto3.client("stepfunctions")
 
 
 class NothingToClassify(Exception):
-    """There is nothing below the prefix, or in the manifest."""
+    """There is no picture below the prefix, or in the manifest."""
 
 
 class ResultsIncomplete(Exception):
@@ -80,7 +80,7 @@ class Tally:
             )
         status = line["status"]
         self.counts[status] += 1
-        if status != "accepted" and self.counts[status] <= MAX_NAMED:
+        if status not in ("accepted", FOLDER) and self.counts[status] <= MAX_NAMED:
             named = _as_in_the_workflow(line)
             self.named_bytes[status] += len(json.dumps(named))
             if self.named_bytes[status] <= MAX_NAMED_BYTES:
@@ -92,7 +92,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     `event["map"]` is the result of the Map. Returns `counts` and `results` as the workflow's Map
     does, the latter for at most 20 pictures of each kind that is not accepted, and the `location`
-    of all.
+    of all. Folders of the console are no pictures: they are counted, and have no line.
 
     Raises:
         NothingToClassify: there are no pictures; most often a typing slip in the input.
@@ -117,8 +117,15 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             f"s3://{RESULTS_BUCKET}/{key} has {tally.counts.total()} lines for the {total} "
             f"pictures of {map_run}"
         )
-    counts = {"images": total} | {
-        status: tally.counts[status] for status in ("accepted", "rejected", "failed")
+    folders = tally.counts[FOLDER]
+    if folders == total:
+        raise NothingToClassify(
+            f"{event['source']}: only {total} empty folders there; check prefix or manifest"
+        )
+    counts = {
+        "images": total - folders,
+        **{status: tally.counts[status] for status in ("accepted", "rejected", "failed")},
+        "folders": folders,
     }
     location = f"s3://{RESULTS_BUCKET}/{key}"
     summary = {
@@ -174,7 +181,7 @@ def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:
             for lines in pool.map(_lines, batches[start : start + THREADS]):
                 for line in lines:
                     tally.take(line)
-                yield json_lines(lines)
+                yield json_lines(line for line in lines if line["status"] != FOLDER)
 
 
 def _lines(batch: Batch) -> list[Line]:

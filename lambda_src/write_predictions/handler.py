@@ -17,8 +17,7 @@ import boto3
 from botocore.config import Config
 
 from lambda_src.filter_confidence.handler import judge
-
-from .spreadsheets import quote_formulas
+from lambda_src.shared.spreadsheets import quote_formulas, readable
 
 # Outputs that are read at the same time. More do not help one processor.
 THREADS = 32
@@ -29,6 +28,10 @@ MAX_NAMED = 20
 
 # Letters of a reason that the state machine carries.
 MAX_REASON = 250
+
+# S3 says that an object is missing, or cannot exist. 404: it repeats a key with control characters
+# in XML that is none, which botocore drops.
+MISSING = ("NoSuchKey", "404", "KeyTooLongError")
 
 COLUMNS = ("key", "label", "confidence", "status", "error", "reason")
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
@@ -60,12 +63,13 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     named: list[Line] = []
     with TemporaryFile() as lines, TemporaryFile() as table:
-        text = io.TextIOWrapper(table, encoding="utf-8", newline="")
+        # No object has half of a surrogate pair in its key, but a manifest may.
+        text = io.TextIOWrapper(table, encoding="utf-8", errors="backslashreplace", newline="")
         rows = csv.DictWriter(text, COLUMNS)
         rows.writeheader()
         for line in _lines(event):
             lines.write(json.dumps(line).encode() + b"\n")
-            rows.writerow({column: quote_formulas(cell) for column, cell in line.items()})
+            rows.writerow(_row(line))
             counts[line["status"]] += 1
             if line["status"] != "accepted" and counts[line["status"]] <= MAX_NAMED:
                 named.append(_as_in_the_workflow(bucket, line))
@@ -80,7 +84,9 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             s3.upload_fileobj(file, bucket, f"{output}/{name}")
     summary = {
         "counts": {"images": counts.total()}
-        | {status: counts[status] for status in ("accepted", "rejected", "failed")},
+        | {status: counts[status] for status in ("accepted", "rejected", "failed")}
+        # A job may have been started before the deployment that counts them.
+        | {"folders": event.get("folders", 0)},
         "location": f"s3://{bucket}/{output}/predictions.csv",
     }
     s3.put_object(
@@ -89,6 +95,12 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         Body=json.dumps({**summary, "job": event["job"]}, indent=2).encode(),
     )
     return {**summary, "results": named}
+
+
+def _row(line: Line) -> dict[str, Any]:
+    """Return the cells. The key is as it is; the other texts are for people only."""
+    told = {name: readable(cell) for name, cell in line.items() if name != "key"}
+    return {name: quote_formulas(cell) for name, cell in (line | told).items()}
 
 
 def _lines(event: dict[str, Any]) -> Iterator[Line]:
@@ -109,7 +121,9 @@ def _line(event: dict[str, Any], key: str) -> Line:
     bucket = event["bucket"]
     try:
         prediction = _open(bucket, f"{event['output']}/raw/{key}.out").read()
-    except s3.exceptions.NoSuchKey:
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in MISSING:
+            raise
         said = event.get("failure") or "nothing of it"
         reason = f"no result; of the job SageMaker says: {said}; see {LOG_GROUP}, {event['job']}/"
         return _failed(key, "NoPrediction", reason)

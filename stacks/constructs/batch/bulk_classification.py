@@ -35,6 +35,11 @@ FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(5), cdk.Duration.minutes(1)
 MAX_BATCH_BYTES = 200_000
 
 LABELS = {"prefix": "Prefix", "csv": "Csv", "jsonl": "JsonLines"}
+ITEMS = {
+    "prefix": expressions.LISTED_ITEM,
+    "csv": expressions.CSV_ITEM,
+    "jsonl": expressions.ITEM,
+}
 
 
 class BulkClassification(Construct):
@@ -131,7 +136,7 @@ class BulkClassification(Construct):
             f"Classify pictures ({label})",
             label=label,
             item_reader=reader,
-            item_selector=expressions.LISTED_ITEM if listing == "prefix" else expressions.ITEM,
+            item_selector=ITEMS[listing],
             item_batcher=sfn.ItemBatcher(
                 max_items_per_batch=bulk.batch_size,
                 max_input_bytes_per_batch=MAX_BATCH_BYTES,

@@ -2,6 +2,7 @@
 
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
+from stacks.constructs.common.shown_text import DEFINITIONS as SHOWN_TEXT
 from stacks.constructs.workflow.workflow_expressions import MAX_CAUSE, message
 
 # The folder of the results, in the bucket of the artifacts.
@@ -18,23 +19,27 @@ MAX_QUOTE = 1024
 def read_input(data_bucket: str, results_bucket: str) -> str:
     """Makes `{"listing", "key", "source", "results"}` of the execution's input, or `{"problem"}`.
 
-    `listing` is "prefix", "csv" or "jsonl"; `key` is the prefix or the manifest's key in the data
-    bucket; `source` is it as it was given; `results` is the prefix of the run's results.
+    `listing` is "prefix", "csv" or "jsonl"; `key` is the manifest's key in the data bucket, or the
+    prefix: empty, or a folder with its slash, so that `week 2` does not list `week 28/`; `source`
+    is it as it was given; `results` is the prefix of the run's results.
     """
     return expression(
         f"""
         (
+          {SHOWN_TEXT}
           $input := $type($states.input) = "object" ? $states.input : {{}};
           $data := "s3://{data_bucket}/";
           $runs := "s3://{results_bucket}/{RESULTS}/";
           $below := function($uri, $start) {{
             $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
           }};
-          $quote := function($given) {{ $substring($string($given), 0, {MAX_QUOTE}) }};
+          $quote := function($given) {{ $shown($substring($string($given), 0, {MAX_QUOTE})) }};
           $source := $type($input.manifest) = "string" ? $input.manifest : $input.prefix;
           $isOne := $type($source) = "string" and $source != ""
             and $count($keys($input)[$ in ["prefix", "manifest"]]) = 1;
-          $key := $isOne ? $below($source, $data);
+          $given := $isOne ? ($source & "/" = $data ? "" : $below($source, $data));
+          $isFolder := $exists($input.prefix) and $given != "" and $substring($given, -1) != "/";
+          $key := $isFolder ? $given & "/" : $given;
           $suffix := $lowercase($split($isOne ? $source : "", ".")[-1]);
           $listing := $exists($input.prefix) ? "{PREFIX}" : $suffix;
           $run := $exists($input.results)
@@ -71,13 +76,16 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
 # Of what a reader cannot read, before any picture was classified.
 UNREADABLE = expression(
     f"""
-    {{
-      "problem": $substring($states.input.source, 0, {MAX_QUOTE}) & " cannot be read: "
-        & $states.errorOutput.Error & ": "
-        & $substring({readable("$states.errorOutput.Cause")}, 0, {MAX_CAUSE})
-        & " (a .csv has a header of different columns, one of them key; a .jsonl has an object "
-        & "with a member key on each line)"
-    }}
+    (
+      {SHOWN_TEXT}
+      {{
+        "problem": $shown($substring($states.input.source, 0, {MAX_QUOTE})) & " cannot be read: "
+          & $states.errorOutput.Error & ": "
+          & $shownLines($substring({readable("$states.errorOutput.Cause")}, 0, {MAX_CAUSE}))
+          & " (a .csv has a header of different columns, one of them key; a .jsonl has an object "
+          & "with a member key on each line)"
+      }}
+    )
     """
 )
 
@@ -104,6 +112,8 @@ ITEM = {
         """
     ),
 }
+# In a cell, as in predictions.csv, a quote before a formula is not the key's own.
+CSV_ITEM = {**ITEM, "quoted": "{% true %}"}
 LISTED_ITEM = {**ITEM, "item": "{% $states.context.Map.Item.Value.Key %}"}
 
 # What summarize_bulk takes.

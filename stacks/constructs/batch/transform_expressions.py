@@ -3,6 +3,7 @@
 from stacks.constructs.batch.bulk_expressions import MAX_QUOTE
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
+from stacks.constructs.common.shown_text import DEFINITIONS as SHOWN_TEXT
 from stacks.constructs.workflow.workflow_expressions import message
 
 # Prefixes in the data bucket: of manifests, and of what becomes of each.
@@ -19,6 +20,8 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
     return expression(
         f"""
         (
+          {SHOWN_TEXT}
+          $quote := function($given) {{ $shown($substring($string($given), 0, {MAX_QUOTE})) }};
           $input := $type($states.input) = "object" ? $states.input : {{}};
           $bucket := $input.bucket.name;
           $key := $input.object.key;
@@ -32,12 +35,12 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
             $hash(($isEvent ? $bucket & "/" & $key & " " & $sequencer : ""), "SHA-256"), 0, 32
           );
           $isEvent != true
-            ? {{"problem": "the input is " & $substring($string($states.input), 0, {MAX_QUOTE})
+            ? {{"problem": "the input is " & $quote($states.input)
                 & '; expected what S3 says of a manifest, {{"bucket": {{"name": "{data_bucket}"}}, '
                 & '"object": {{"key": "{INPUT}/....json"}}}}. A manifest that is put below '
                 & $manifests & " starts an execution by itself"}}
           : $substring($uri, 0, $length($manifests)) != $manifests
-            ? {{"problem": $substring($uri, 0, {MAX_QUOTE}) & " is not below " & $manifests
+            ? {{"problem": $quote($uri) & " is not below " & $manifests
                 & ", where manifests have to be"}}
           : {{
               "bucket": $bucket,

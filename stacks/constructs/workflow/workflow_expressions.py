@@ -2,6 +2,7 @@
 
 from stacks.constructs.common.error_cause import readable
 from stacks.constructs.common.expression import expression
+from stacks.constructs.common.shown_text import DEFINITIONS as SHOWN_TEXT
 
 # Pictures named in the notification, of each kind.
 MAX_NAMED = 20
@@ -20,6 +21,7 @@ MAX_SMS = 600
 ALL_ACCEPTED = expression("$states.input.counts.accepted = $states.input.counts.images")
 
 _LISTING = f"""
+    {SHOWN_TEXT}
     $counts := $states.input.counts;
     $listing := function($title, $verdict, $say) {{
       (
@@ -30,14 +32,16 @@ _LISTING = f"""
           "\\n" & $title & "\\n"
           & $join($map($those, function($one) {{
               "- " & ($exists($one.body.s3_key)
-                ? "s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key : "no bucket and key")
-              & "\\n    " & $say($one) & "\\n"
+                ? $shown("s3://" & $one.body.s3_bucket & "/" & $one.body.s3_key)
+                : "no bucket and key")
+              & "\\n    " & $shown($say($one)) & "\\n"
             }}))
           & ($more > 0 ? "  ... and " & $more & " more\\n" : "")
       )
     }};
     $summary := $counts.accepted & " accepted, " & $counts.rejected & " rejected, "
-      & $counts.failed & " failed of " & $counts.images & " images.\\n";
+      & $counts.failed & " failed of " & $counts.images & " images"
+      & ($counts.folders > 0 ? "; " & $counts.folders & " empty folders skipped") & ".\\n";
     $whole := $summary
       & $listing("Rejected, to be looked at by a person:", "rejected",
           function($one) {{ $one.body.reason }})
@@ -107,9 +111,10 @@ _END_OF_EXECUTION = """
 DEAD_EXECUTION_MESSAGE = expression(
     f"""
     (
+      {SHOWN_TEXT}
       $input := $states.input;
       $cause := $type($input.cause) = "string" ? {readable("$input.cause")};
-      $told := $join([$input.error, $cause][$type($) = "string"], "\\n");
+      $told := $shownLines($join([$input.error, $cause][$type($) = "string"], "\\n"));
       "An execution " & {_END_OF_EXECUTION} & " before it could report on its images.\\n"
         & ($told ? "\\n" & $substring($told, 0, {MAX_CAUSE}) & "\\n" : "")
         & "\\nIts history says where it ended\\n" & $input.executionArn & "\\n"

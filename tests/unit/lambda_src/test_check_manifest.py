@@ -49,7 +49,7 @@ def test_usable_pictures_are_handed_on_by_their_whole_keys(handler: ModuleType) 
 
     answer = check(handler, [PREFIX, "b/ü one.png", "a/one.png"])
 
-    assert answer == {"usable": 2, "failed": 0}
+    assert answer == {"usable": 2, "failed": 0, "folders": 0}
     assert json.loads(read("batch/output/job/manifest.json")) == [
         {"prefix": "s3://data/"},
         "pictures/b/ü one.png",
@@ -67,7 +67,7 @@ def test_pictures_that_cannot_be_transformed_are_kept_from_the_job(handler: Modu
     names = ["gone.png", "good.png", "empty.png", "just.png", "large.png"]
     answer = check(handler, [PREFIX, *names])
 
-    assert answer == {"usable": 2, "failed": 3}
+    assert answer == {"usable": 2, "failed": 3, "folders": 0}
     assert json.loads(read("batch/output/job/manifest.json"))[1:] == [
         "pictures/good.png",
         "pictures/just.png",
@@ -81,6 +81,36 @@ def test_pictures_that_cannot_be_transformed_are_kept_from_the_job(handler: Modu
     assert "6,291,457 bytes; the model takes at most 6,291,456" in failed[2]["reason"]
 
 
+def test_empty_folders_of_the_console_are_neither_usable_nor_failed(handler: ModuleType) -> None:
+    put("pictures/good.png")
+    put("pictures/week 28/", b"")
+    put("pictures/not empty/")
+
+    answer = check(handler, [PREFIX, "week 28/", "good.png", "not empty/", "gone/"])
+
+    assert answer == {"usable": 2, "failed": 1, "folders": 1}
+    assert json.loads(read("batch/output/job/manifest.json"))[1:] == [
+        "pictures/good.png",
+        "pictures/not empty/",
+    ]
+    with pytest.raises(handler.InvalidManifest, match="names empty folders only"):
+        check(handler, [PREFIX, "week 28/"])
+
+
+@pytest.mark.parametrize("others", [[], ["good.png"]])
+@pytest.mark.parametrize("name", ["\ud800.png", "ü" * 600])
+def test_a_key_that_s3_cannot_have_fails_alone(
+    handler: ModuleType, name: str, others: list[str]
+) -> None:
+    put("pictures/good.png")
+
+    answer = check(handler, [PREFIX, name, *others])
+
+    assert answer == {"usable": len(others), "failed": 1, "folders": 0}
+    (failed,) = map(json.loads, read("batch/output/job/failed.jsonl").splitlines())
+    assert (failed["key"], failed["error"]) == (f"pictures/{name}", "ImageNotFound")
+
+
 def test_pictures_beyond_one_page_of_a_listing_are_found(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,7 +119,11 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
     for name in names:
         put(f"pictures/{name}")
 
-    assert check(handler, [PREFIX, *names[1:], "99.png"]) == {"usable": 9, "failed": 1}
+    assert check(handler, [PREFIX, *names[1:], "99.png"]) == {
+        "usable": 9,
+        "failed": 1,
+        "folders": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,7 +167,7 @@ def test_a_manifest_that_another_one_replaced_is_not_taken_for_it(handler: Modul
         handler.lambda_handler({**event, "output": "batch/output/1", "etag": etags[0]}, None)
 
     newest = {**event, "output": "batch/output/2", "etag": etags[1]}
-    assert handler.lambda_handler(newest, None) == {"usable": 1, "failed": 0}
+    assert handler.lambda_handler(newest, None) == {"usable": 1, "failed": 0, "folders": 0}
 
 
 def test_a_manifest_that_is_not_there_is_named(handler: ModuleType) -> None:
@@ -180,7 +214,7 @@ def test_a_second_call_of_the_same_execution_goes_on(handler: ModuleType) -> Non
 
     answers = [check(handler, [PREFIX, "one.png"]) for _ in range(2)]
 
-    assert answers == [{"usable": 1, "failed": 0}] * 2
+    assert answers == [{"usable": 1, "failed": 0, "folders": 0}] * 2
 
 
 def test_another_refusal_of_s3_is_not_taken_for_a_duplicate(

@@ -100,6 +100,34 @@ def parts() -> list[str]:
     return [each["Key"] for each in listed.get("Contents", [])]
 
 
+def test_empty_folders_of_the_console_are_no_failed_pictures(
+    handler: ModuleType, endpoint: Endpoint
+) -> None:
+    for key, red in (("week 28/", b""), ("not empty/", 255), ("empty.png", b"")):
+        put(key, red)
+    given = event("week 28/", "not empty/", "empty.png", "gone/")
+
+    answer = handler.lambda_handler(given, ENOUGH)
+
+    assert answer["counts"] == {"folder": 1, "accepted": 1, "failed": 2}
+    assert part(answer["part"])[0] == {"index": 0, "key": "week 28/", "status": "folder"}
+
+
+def test_a_quoted_key_is_that_of_predictions_csv(handler: ModuleType, endpoint: Endpoint) -> None:
+    put("=1+1.png", 255)
+    given = event("'=1+1.png")
+    literal = handler.lambda_handler(given, ENOUGH)
+    given["Items"][0]["quoted"] = True
+    quoted = handler.lambda_handler(given, ENOUGH)
+
+    assert [(line["key"], line["status"]) for line in part(quoted["part"])] == [
+        ("=1+1.png", "accepted")
+    ]
+    assert [(line["key"], line["status"]) for line in part(literal["part"])] == [
+        ("'=1+1.png", "failed")
+    ]
+
+
 def test_each_picture_gets_one_line_in_order(
     handler: ModuleType, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,7 +112,13 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
     answer = summarize(handler, items=5)
 
     assert get("bulk/run/results.jsonl") == json_lines(lines)
-    assert answer["counts"] == {"images": 5, "accepted": 4, "rejected": 1, "failed": 0}
+    assert answer["counts"] == {
+        "images": 5,
+        "accepted": 4,
+        "rejected": 1,
+        "failed": 0,
+        "folders": 0,
+    }
     assert answer["location"] == "s3://artifacts/bulk/run/results.jsonl"
     assert answer["results"] == [
         {
@@ -123,6 +129,30 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
     summary = json.loads(get("bulk/run/summary.json"))
     assert summary["counts"] == answer["counts"]
     assert (summary["source"], summary["execution"]) == ("s3://pictures/all/", "arn:execution")
+
+
+def folder(index: int) -> dict[str, Any]:
+    return {"index": index, "key": f"{index}/", "status": "folder"}
+
+
+def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
+    write_map_run([[batch(folder(0), rejected(1)), batch(folder(2)), batch(accepted(3))]])
+
+    answer = summarize(handler, items=4)
+
+    lines = [json.loads(line) for line in get("bulk/run/results.jsonl").splitlines()]
+    assert lines == [rejected(1), accepted(3)]
+    counts = {"images": 2, "accepted": 1, "rejected": 1, "failed": 0, "folders": 2}
+    assert answer["counts"] == counts
+    assert json.loads(get("bulk/run/summary.json"))["counts"] == counts
+    assert [each["verdict"] for each in answer["results"]] == ["rejected"]
+
+
+def test_folders_alone_are_nothing_to_classify(handler: ModuleType) -> None:
+    write_map_run([[batch(folder(0), folder(1))]])
+
+    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: only 2 empty folders"):
+        summarize(handler, items=2)
 
 
 def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: ModuleType) -> None:
@@ -142,7 +172,13 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
         accepted(2),
         {"index": 3, "key": "3.png", **fault},
     ]
-    assert answer["counts"] == {"images": 4, "accepted": 2, "rejected": 0, "failed": 2}
+    assert answer["counts"] == {
+        "images": 4,
+        "accepted": 2,
+        "rejected": 0,
+        "failed": 2,
+        "folders": 0,
+    }
     assert answer["results"][0] == {
         "verdict": "failed",
         "error": "ClientError",

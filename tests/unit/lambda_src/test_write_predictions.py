@@ -10,6 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambda_src.shared.spreadsheets import unquote_formulas
+
 OUTPUT = "batch/output/job"
 FAILURE = "ClientError: See job logs for more information"
 
@@ -111,7 +113,13 @@ def test_each_picture_gets_one_line_in_both_files(
 def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleType) -> None:
     answer = write(handler, MIXED, (GONE,))
 
-    assert answer["counts"] == {"images": 6, "accepted": 1, "rejected": 1, "failed": 4}
+    assert answer["counts"] == {
+        "images": 6,
+        "accepted": 1,
+        "rejected": 1,
+        "failed": 4,
+        "folders": 0,
+    }
     assert answer["location"] == f"s3://data/{OUTPUT}/predictions.csv"
     rejected, *failed = answer["results"]
     assert rejected["verdict"] == "rejected"
@@ -132,7 +140,13 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
 
     answer = write(handler, unsure)
 
-    assert answer["counts"] == {"images": 25, "accepted": 0, "rejected": 25, "failed": 0}
+    assert answer["counts"] == {
+        "images": 25,
+        "accepted": 0,
+        "rejected": 25,
+        "failed": 0,
+        "folders": 0,
+    }
     assert len(answer["results"]) == handler.MAX_NAMED
     keys = [json.loads(line)["key"] for line in read("predictions.jsonl").splitlines()]
     assert keys == list(unsure)
@@ -141,6 +155,51 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
 def test_lines_that_do_not_add_up_are_an_error(handler: ModuleType) -> None:
     with pytest.raises(handler.PredictionsIncomplete, match="1 lines for 2 usable and 0 failed"):
         write(handler, {"one.png": prediction(0.5, 0.5)}, usable=2)
+
+
+def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
+    answer = write(handler, {"one.png": prediction(0.07, 0.93)}, folders=2)
+
+    assert answer["counts"]["images"] == 1
+    assert answer["counts"]["folders"] == 2
+    assert len(read("predictions.jsonl").splitlines()) == 1
+
+
+ODD_KEYS = (
+    "bay/\x01.png",
+    "week #1.png",
+    "why?.png",
+    "/lead.png",
+    "bay//double.png",
+    "a b+c.png",
+    "ü.png",
+    "100%.png",
+    'a, "b"\r\n.png',
+    "=1+1.png",
+)
+
+
+def test_any_key_has_one_line_in_both_files(handler: ModuleType) -> None:
+    impossible = ({"key": "bay/\ud800.png", "error": "ImageNotFound", "reason": "none\x1b[2J"},)
+    write(handler, dict.fromkeys(ODD_KEYS, prediction(0.07, 0.93)), impossible)
+
+    lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
+    assert [line["key"] for line in lines] == [*ODD_KEYS, "bay/\ud800.png"]
+    assert [line["status"] for line in lines] == ["accepted"] * len(ODD_KEYS) + ["failed"]
+    rows = list(csv.DictReader(io.StringIO(read("predictions.csv"), newline="")))
+    assert [unquote_formulas(row["key"]) for row in rows] == [*ODD_KEYS, r"bay/\ud800.png"]
+    assert rows[-1]["reason"] == r"none\x1b[2J"
+
+
+def test_a_key_that_is_too_long_for_its_output_fails_alone(handler: ModuleType) -> None:
+    long = "x" * 1024
+    write(handler, {long: None, "one.png": prediction(0.07, 0.93)})
+
+    lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
+    assert [(line["key"], line["error"]) for line in lines] == [
+        (long, "NoPrediction"),
+        ("one.png", None),
+    ]
 
 
 def test_a_model_of_other_classes_is_refused(handler: ModuleType) -> None:
@@ -156,6 +215,6 @@ def test_a_spreadsheet_runs_nothing_of_the_csv(handler: ModuleType) -> None:
 
     first, second = csv.DictReader(io.StringIO(read("predictions.csv"), newline=""))
     assert (first["key"], first["confidence"]) == (f"'{key}", "0.93")
-    assert (second["key"], second["reason"]) == ("a/b;'-1+1.png", "'\t'@SUM(1)")
+    assert (second["key"], second["reason"]) == ("a/b;'-1+1.png", r"\t@SUM(1)")
     lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
     assert [line["key"] for line in lines] == [key, gone["key"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambda_src.write_predictions.spreadsheets import quote_formulas
+from lambda_src.shared.spreadsheets import quote_formulas
 from monitoring import truth
 from monitoring.records import collect
 from monitoring.sample import main, pick
