@@ -5,20 +5,21 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpo
 """
 
 import base64
-import json
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from monitoring.files import excess, lines
+from lambda_src.shared import json_limits, probabilities
+from monitoring.files import lines
 from monitoring.pictures import is_picture
-from monitoring.skips import Kind, Skip, log
+from monitoring.skips import Kind, Skip, log, shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -105,19 +106,19 @@ class _RefusedError(ValueError):
         self.kind = kind
 
 
+# SageMaker's ids have 36 characters, callers' up to 64. All of a report's are kept in memory.
+_Name = Annotated[str, Field(max_length=256)]
+
+
 class _Payload(BaseModel, alias_generator=to_camel):
-    observed_content_type: str | None = None
-    encoding: str
+    observed_content_type: _Name | None = None
+    encoding: _Name
     data: str
 
 
-# SageMaker's ids have 36 characters, callers' up to 64. All of a report's are kept in memory.
-_Id = Annotated[str, Field(max_length=256)]
-
-
 class _Metadata(BaseModel, alias_generator=to_camel):
-    event_id: _Id
-    inference_id: _Id | None = None
+    event_id: _Name
+    inference_id: _Name | None = None
     inference_time: datetime
 
 
@@ -129,17 +130,6 @@ class _Data(BaseModel, alias_generator=to_camel):
 class _Record(BaseModel, alias_generator=to_camel):
     capture_data: _Data
     event_metadata: _Metadata
-
-
-# Softmax in 32 bits may end a little above 1.
-_ROUNDING = 1e-6
-
-_PROBABILITIES = TypeAdapter(
-    Annotated[
-        list[Annotated[float, Field(ge=0, le=1 + _ROUNDING, allow_inf_nan=False, strict=True)]],
-        Field(min_length=1),
-    ]
-)
 
 
 def _capture(line: bytes, file: str, number: int) -> Capture:
@@ -206,12 +196,12 @@ def _probabilities(output: _Payload) -> tuple[float, ...]:
     content = _content(output, "output")
     try:
         return _parsed(content)
-    except (KeyError, ValueError, RecursionError) as error:
+    except ValueError as error:
         excerpt = f"output {output.data[:60]!r}"
         try:
             _parsed(_undeclared_base64(output))
-        except (KeyError, ValueError, RecursionError):
-            reason = f"{excerpt} is not a list of probabilities"
+        except ValueError:
+            reason = f"{excerpt} is not a list of probabilities: {shortened(str(error))}"
             raise _RefusedError(Kind.NO_PROBABILITIES, reason) from error
         reason = f"{excerpt} declares {output.encoding}, but is BASE64"
         raise _RefusedError(Kind.WRONG_ENCODING, reason) from error
@@ -219,19 +209,21 @@ def _probabilities(output: _Payload) -> tuple[float, ...]:
 
 def _parsed(content: bytes) -> tuple[float, ...]:
     """Of a JSON list, a CSV row, or either in one of the wrappings that model servers use."""
-    if reason := excess(content):
-        raise ValueError(reason)
-    text = content.decode("utf-8-sig").strip()
-    values: Any = json.loads(text) if text.startswith(("[", "{")) else _row(text)
+    text = content.removeprefix(codecs.BOM_UTF8).strip()
+    values = json_limits.parse(text) if text.startswith((b"[", b"{")) else _row(text)
     if isinstance(values, dict):  # batch transform says prediction, TensorFlow Serving predictions
-        values = values["prediction"] if "prediction" in values else values["predictions"]
+        values = values.get("prediction", values.get("predictions"))
     while isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
         (values,) = values
-    return tuple(min(value, 1.0) for value in _PROBABILITIES.validate_python(values))
+    return tuple(probabilities.check(values))
 
 
-def _row(text: str) -> list[float]:
-    return [float(value) for value in text.split(",")]
+def _row(text: bytes) -> list[float]:
+    if reason := json_limits.excess(text):
+        raise ValueError(reason)
+    if b"_" in text:  # Python takes 1_0 for 10
+        raise ValueError("not a row of numbers")
+    return [float(value) for value in text.split(b",")]
 
 
 def _reason(error: ValueError) -> str:

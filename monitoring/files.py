@@ -2,7 +2,6 @@
 
 import codecs
 import gzip
-import io
 import shutil
 import tempfile
 import zlib
@@ -16,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from account import session
+from lambda_src.shared import json_limits
 from monitoring.skips import Kind, Skip
 from settings.s3_uris import S3Uri, is_s3
 
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 GZIP_MAGIC = b"\x1f\x8b"
-
-# The same limits as in lambda_src/drift_detector/captures.py: a report counts what it counts.
-MAX_LINE = 16 * 2**20
-"""Bytes of a line: twice the largest request that an endpoint takes, 6 MB, in BASE64."""
-MAX_VALUES = 100_000
-"""Values of a line's JSON. Python takes up to a hundred bytes for one that is two bytes of text,
-and a record has a dozen, and a probability for each class."""
 
 OBJECTS_IN_FLIGHT = 8
 BYTES_IN_MEMORY = 2**20
@@ -48,10 +41,12 @@ def lines(
 ) -> Iterator[tuple[str, int, bytes]]:
     """File, line number from 1, and content of every line that is neither blank nor too large.
 
+    The limits are those of the drift detector: a report counts what it counts.
+
     Args:
         location: see `monitoring.read`.
-        on_skip: told of every file, or end of a file, that cannot be read, and of every line above
-            `MAX_LINE` or `MAX_VALUES`.
+        on_skip: told of every file, or end of a file, that cannot be read, and of every line in
+            `json_limits.excess`.
         s3_client: used for S3 locations; made from the environment if not given.
 
     Raises:
@@ -145,33 +140,15 @@ def _lines(name: str, stream: IO[bytes], on_skip: OnSkip) -> Iterator[tuple[int,
     stream.seek(0)
     number = 0
     try:
-        bounded = _bounded_lines(gzip.GzipFile(fileobj=stream) if zipped else stream)
-        for number, line in enumerate(bounded, 1):
+        unzipped = gzip.GzipFile(fileobj=stream) if zipped else stream
+        for number, line in enumerate(json_limits.lines(unzipped), 1):
             text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            if reason := excess(text):
+            if reason := json_limits.excess(text):
                 on_skip(Skip(name, number, reason, Kind.UNREADABLE))
             elif text.strip():
                 yield number, text
+    except ValueError as error:
+        on_skip(Skip(name, number + 1, str(error), Kind.UNREADABLE))
     except (EOFError, OSError, zlib.error) as error:
         reason = f"not readable{' as gzip' if zipped else ''} from here on: {error}"
         on_skip(Skip(name, number + 1, reason, Kind.UNREADABLE))
-
-
-def _bounded_lines(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """All lines, but no more than `MAX_LINE` bytes and one of a longer line."""
-    while line := stream.readline(MAX_LINE + 1):
-        end = line
-        while len(line) > MAX_LINE and end and not end.endswith(b"\n"):
-            end = stream.readline(io.DEFAULT_BUFFER_SIZE)
-        yield line
-
-
-def excess(text: bytes) -> str:
-    """Return why a JSON text is too large to be parsed in bounded memory; empty if it is not."""
-    if len(text) > MAX_LINE:
-        return f"longer than {MAX_LINE:,} bytes, which no request and answer take"
-    # Each value but the outermost has one of these before it.
-    values = 1 + sum(map(text.count, (b"[", b"{", b",")))
-    if values > MAX_VALUES:
-        return f"up to {values:,} values in its JSON; a record has at most {MAX_VALUES:,}"
-    return ""

@@ -34,6 +34,12 @@ BASELINE_PREFIX = "baseline-"
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a record may lie ahead of the reader's clock; AWS's own signatures allow as much."""
 
+MAX_CELLS = 50_000_000
+"""Of all records: some 1.7 GB for the 7 million that two classes allow, 400 MB of probabilities for
+many classes. What follows is left out: report on a folder of a month or a day instead."""
+CELLS_OF_A_RECORD = 5
+"""Ids, time, source and place, beside a cell for each probability."""
+
 SAMPLE_SIZE = 24
 
 
@@ -118,10 +124,18 @@ def _other_number(size: int, columns: Columns, *, expected: int) -> Skips:
 def usable(captures: Iterable[Capture], *, tally: Tally, now: datetime) -> Iterator[Capture]:
     """Traffic alone: without repeated events, times in the future, measurements of the baseline.
 
+    It ends where `MAX_CELLS` are full.
+
     Tells `tally` of each of those, and of captures that lack an output or a picture.
     """
     seen: set[str] = set()
+    room = MAX_CELLS
     for capture in captures:
+        room -= CELLS_OF_A_RECORD + len(capture.probabilities or ())
+        if room < 0:
+            reason = "more records than a report holds; this and all after it are left out"
+            tally.add(Skip(capture.file, capture.line, reason, Kind.UNREADABLE))
+            return
         refusal = _refusal(capture, seen, now)
         seen.add(capture.event_id)
         for kind, reason in [refusal] if refusal else _gaps(capture):

@@ -1,8 +1,6 @@
 """Second step for one picture: ask the endpoint for the probability of each class."""
 
 import base64
-import json
-import math
 import os
 from functools import cache
 from typing import Any, Literal
@@ -11,6 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from lambda_src.shared import json_limits, probabilities
 from lambda_src.shared.events import bucket, invalid, text
 from lambda_src.shared.stored_pictures import read
 
@@ -99,7 +98,7 @@ def classify(image: bytes, source: str) -> list[float]:
     Raises:
         EndpointUnavailable: transient; the state machine retries it.
         ImageRefused: the model answered 4xx for this picture.
-        InvalidPrediction: the reply is not a JSON list of numbers.
+        InvalidPrediction: the reply is not a JSON list of probabilities.
     """
     return _probabilities(_invoke(image, source))
 
@@ -137,16 +136,9 @@ def _invoke(image: bytes, source: str) -> bytes:
 
 def _probabilities(reply: bytes) -> list[float]:
     try:
-        values = json.loads(reply)
-    except ValueError:
-        values = None
-    if not isinstance(values, list) or not values or not all(map(_is_probability, values)):
+        return probabilities.check(json_limits.parse(reply))
+    except ValueError as error:
         raise InvalidPrediction(
             f"endpoint {ENDPOINT_NAME} answered {reply[:200]!r}; "
-            "expected a JSON list with one probability per class"
-        )
-    return values
-
-
-def _is_probability(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1
+            f"expected a JSON list with one probability per class: {error}"
+        ) from error

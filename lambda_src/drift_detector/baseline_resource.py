@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import boto3
 from botocore.config import Config
 
+from lambda_src.shared import json_limits, probabilities
+
 from . import figures
 from .baseline import MINIMUM, Baseline, Observation
 from .captures import BASELINE_PREFIX
@@ -152,14 +154,9 @@ def _classifier(properties: Properties) -> Callable[[_Row], Observation]:
 
     def classify(row: _Row) -> Observation:
         picture = _dataset_file(properties, f"validation/{row.path}")
-        probabilities = _probabilities(endpoint, picture, row.path)
-        if len(probabilities) != len(classes):
-            raise EndpointNotUsable(
-                f"endpoint {endpoint} answered {len(probabilities)} probabilities for "
-                f"{len(classes)} classes; deploy training and inference with the same dataset"
-            )
-        confidence = max(probabilities)
-        best_class = probabilities.index(confidence)
+        answered = _probabilities(endpoint, picture, row.path, classes=len(classes))
+        confidence = max(answered)
+        best_class = answered.index(confidence)
         try:
             return Observation(confidence, best_class, *measure(picture))
         except NotMeasuredError as error:
@@ -169,7 +166,7 @@ def _classifier(properties: Properties) -> Callable[[_Row], Observation]:
     return classify
 
 
-def _probabilities(endpoint: str, picture: bytes, path: str) -> list[float]:
+def _probabilities(endpoint: str, picture: bytes, path: str, *, classes: int) -> list[float]:
     digest = hashlib.sha256(path.encode()).hexdigest()[:32]
     try:
         response = runtime.invoke_endpoint(
@@ -178,11 +175,15 @@ def _probabilities(endpoint: str, picture: bytes, path: str) -> list[float]:
             Body=picture,
             InferenceId=f"{BASELINE_PREFIX}{digest}",
         )
-        values = json.loads(response["Body"].read())
-        return [float(value) for value in values]
-    except (runtime.exceptions.ClientError, ValueError, TypeError) as error:
+        reply = response["Body"].read()
+    except runtime.exceptions.ClientError as error:
+        raise EndpointNotUsable(f"endpoint {endpoint}, picture {path}: {error}") from error
+    try:
+        return probabilities.check(json_limits.parse(reply), classes=classes)
+    except ValueError as error:
         raise EndpointNotUsable(
-            f"endpoint {endpoint}, picture {path}: {type(error).__name__}: {error}"
+            f"endpoint {endpoint}, picture {path}: it answered {reply[:200]!r}: {error}; "
+            "deploy training and inference with the same dataset"
         ) from error
 
 

@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+from lambda_src.shared import probabilities
 from lambda_src.shared.events import bucket, invalid, sequence, text
 
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
@@ -50,15 +51,17 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
         InvalidEvent: bucket, key or probabilities are missing, or of another type.
     """
     bucket_name, key = bucket(event, "s3_bucket"), text(event, "s3_key")
-    inferences: list[float] = sequence(event, "inferences")
+    inferences = sequence(event, "inferences")
     if len(inferences) != len(CLASSES):
         raise ClassCountMismatch(
             f"s3://{bucket_name}/{key}: {len(inferences)} probabilities for "
             f"{len(CLASSES)} classes ({', '.join(CLASSES)}); deploy training, inference and "
             "workflow with the same dataset"
         )
-    if not all(map(_is_probability, inferences)):
-        raise invalid("inferences", inferences, "numbers from 0 to 1")
+    try:
+        inferences = probabilities.check(inferences)
+    except ValueError as error:
+        raise invalid("inferences", inferences, "numbers from 0 to 1") from error
     confidence = max(inferences)
     label = CLASSES[inferences.index(confidence)]
     body = {
@@ -73,7 +76,3 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
         return {"statusCode": 200, "body": body}
     reason = f"best class {label} has confidence {confidence:.3f}, below the threshold {THRESHOLD}"
     return {"statusCode": 406, "body": {**body, "reason": reason}}
-
-
-def _is_probability(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -16,7 +16,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lambda_src.filter_confidence.handler import judge
+from lambda_src.filter_confidence.handler import ClassCountMismatch, judge
+from lambda_src.shared import json_limits, probabilities
 from lambda_src.shared.spreadsheets import quote_formulas, readable
 
 # Outputs that are read at the same time. More do not help one processor.
@@ -57,7 +58,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Raises:
         PredictionsIncomplete: there are not as many lines as check_manifest counted pictures.
-        ClassCountMismatch: the model knows another number of classes than the deployment.
     """
     bucket, output = event["bucket"], event["output"]
     counts: Counter[str] = Counter()
@@ -120,19 +120,26 @@ def _open(bucket: str, key: str) -> Any:
 def _line(event: dict[str, Any], key: str) -> Line:
     bucket = event["bucket"]
     try:
-        prediction = _open(bucket, f"{event['output']}/raw/{key}.out").read()
+        output = s3.get_object(Bucket=bucket, Key=f"{event['output']}/raw/{key}.out")
     except s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
         said = event.get("failure") or "nothing of it"
         reason = f"no result; of the job SageMaker says: {said}; see {LOG_GROUP}, {event['job']}/"
         return _failed(key, "NoPrediction", reason)
-    inferences = _inferences(prediction)
-    if inferences is None:
-        reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}'
+    if output["ContentLength"] > json_limits.MAX_BYTES:
+        reason = f"its output has {output['ContentLength']:,} bytes, which no prediction takes"
         return _failed(key, "InvalidPrediction", reason)
-    picture = {"s3_bucket": bucket, "s3_key": key, "inferences": inferences}
-    verdict = judge(picture)
+    prediction = output["Body"].read()
+    try:
+        inferences = _inferences(prediction)
+    except ValueError as error:
+        reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}: {error}'
+        return _failed(key, "InvalidPrediction", reason)
+    try:
+        verdict = judge({"s3_bucket": bucket, "s3_key": key, "inferences": inferences})
+    except ClassCountMismatch as error:
+        return _failed(key, "ClassCountMismatch", str(error))
     body = verdict["body"]
     return {
         "key": key,
@@ -144,14 +151,11 @@ def _line(event: dict[str, Any], key: str) -> Line:
     }
 
 
-def _inferences(prediction: bytes) -> list[float] | None:
-    try:
-        match json.loads(prediction):
-            case {"prediction": [*inferences]}:
-                return inferences
-    except ValueError:  # no JSON: as little a prediction as any other JSON
-        pass
-    return None
+def _inferences(prediction: bytes) -> list[float]:
+    match json_limits.parse(prediction):
+        case {"prediction": values}:
+            return probabilities.check(values)
+    raise ValueError("no member prediction")
 
 
 def _failed(key: str, error: str, reason: str) -> Line:

@@ -14,9 +14,10 @@ from moto import mock_aws
 
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.stored_pictures import ImageNotFound
-from tests import odd_pictures
+from tests import odd_pictures, odd_replies
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
+REFUSED = odd_replies.REFUSED | odd_replies.WRAPPED
 EVENT = {
     "image_data": base64.b64encode(b"picture").decode(),
     "s3_bucket": "pictures",
@@ -82,14 +83,23 @@ def test_an_object_that_is_gone_is_named(handler: ModuleType) -> None:
         handler.lambda_handler({**EVENT, "image_data": ""}, None)
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"oops", b"[]", b'{"a": 1}', b'["a"]', b"[NaN, 1]", b"[1.5, -0.5]"]
-)
-def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, body: bytes) -> None:
+@pytest.mark.parametrize("body", odd_replies.READ)
+def test_replies_are_read(handler: ModuleType, endpoint: Stubber, body: bytes) -> None:
     reply(endpoint, body)
 
-    with pytest.raises(handler.InvalidPrediction, match="scones-dev"):
+    answer = handler.lambda_handler(EVENT, None)
+
+    assert answer["body"]["inferences"] == odd_replies.READ[body]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, name: str) -> None:
+    reply(endpoint, REFUSED[name])
+
+    with pytest.raises(handler.InvalidPrediction, match="scones-dev answered b") as raised:
         handler.lambda_handler(EVENT, None)
+
+    assert len(str(raised.value)) < 1000
 
 
 @pytest.mark.parametrize(

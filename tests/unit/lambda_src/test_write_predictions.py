@@ -2,7 +2,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -10,7 +10,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambda_src.shared.json_limits import MAX_BYTES
 from lambda_src.shared.spreadsheets import unquote_formulas
+from tests import odd_replies
 
 OUTPUT = "batch/output/job"
 FAILURE = "ClientError: See job logs for more information"
@@ -29,9 +31,9 @@ def handler(import_handler: Any) -> Iterator[ModuleType]:
         )
 
 
-def put(name: str, text: str) -> None:
+def put(name: str, content: str | bytes) -> None:
     s3 = boto3.client("s3", region_name="us-east-1")
-    s3.put_object(Bucket="data", Key=f"{OUTPUT}/{name}", Body=text.encode())
+    s3.put_object(Bucket="data", Key=f"{OUTPUT}/{name}", Body=content)
 
 
 def read(name: str) -> str:
@@ -45,7 +47,7 @@ def prediction(*probabilities: float) -> str:
 
 def write(
     handler: ModuleType,
-    outputs: dict[str, str | None],
+    outputs: Mapping[str, str | bytes | None],
     failed: tuple[dict[str, str], ...] = (),
     **more: Any,
 ) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def write(
     return answer
 
 
-MIXED: dict[str, str | None] = {
+MIXED = {
     "a/sure.png": prediction(0.07, 0.93),
     'b/un, "sure".png': prediction(0.6, 0.4),
     "a/refused.png": None,
@@ -136,7 +138,7 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handler, "READ_AHEAD", 10)
-    unsure: dict[str, str | None] = {f"{n}.png": prediction(0.5, 0.5) for n in range(25)}
+    unsure = {f"{n}.png": prediction(0.5, 0.5) for n in range(25)}
 
     answer = write(handler, unsure)
 
@@ -202,9 +204,46 @@ def test_a_key_that_is_too_long_for_its_output_fails_alone(handler: ModuleType) 
     ]
 
 
-def test_a_model_of_other_classes_is_refused(handler: ModuleType) -> None:
-    with pytest.raises(Exception, match="3 probabilities for 2 classes"):
-        write(handler, {"one.png": prediction(0.2, 0.3, 0.5)})
+def test_an_odd_output_is_one_failed_line_and_the_others_stay(handler: ModuleType) -> None:
+    read_ = {f"{number}.png": reply for number, reply in enumerate(odd_replies.READ)}
+    refused = odd_replies.REFUSED | odd_replies.WRAPPED
+    outputs = {key: b'{"prediction": %s}' % reply for key, reply in {**read_, **refused}.items()}
+
+    write(handler, {**outputs, "bare": b"[0.25, 0.75]", "large": bytes(MAX_BYTES + 1)})
+
+    rows = {row["key"]: row for row in csv.DictReader(read("predictions.csv").splitlines())}
+    best = {key: float(row["confidence"]) for key, row in rows.items() if row["confidence"]}
+    assert best == {key: max(odd_replies.READ[reply]) for key, reply in read_.items()}
+    failed = {key: row for key, row in rows.items() if key not in read_}
+    assert failed.keys() == {*refused, "bare", "large"}
+    assert {row["status"] for row in failed.values()} == {"failed"}
+    assert {row["error"] for row in failed.values()} == {"InvalidPrediction"}
+    assert "value 0 is not a number from 0 to 1" in failed["nulls"]["reason"]
+    assert failed["bare"]["reason"].endswith("no member prediction")
+    assert failed["large"]["reason"].startswith("its output has 16,777,217 bytes")
+    assert max(len(row["reason"]) for row in failed.values()) < 700
+
+
+def test_of_the_same_member_twice_the_last_counts(handler: ModuleType) -> None:
+    write(handler, {"one.png": '{"prediction": [0.9, 0.1], "prediction": [0.04, 0.96]}'})
+
+    (line,) = map(json.loads, read("predictions.jsonl").splitlines())
+    assert (line["label"], line["confidence"]) == ("motorcycle", 0.96)
+
+
+def test_another_number_of_classes_is_a_failed_line_that_says_what_to_do(
+    handler: ModuleType,
+) -> None:
+    odd = {f"{number}.png": reply.decode() for number, reply in enumerate(odd_replies.OTHER_COUNT)}
+    outputs = {key: f'{{"prediction": {reply}}}' for key, reply in odd.items()}
+
+    answer = write(handler, {**outputs, "good.png": prediction(0.07, 0.93)})
+
+    assert (answer["counts"]["accepted"], answer["counts"]["failed"]) == (1, 2)
+    three, one = answer["results"]
+    assert {three["error"], one["error"]} == {"ClassCountMismatch"}
+    assert "3 probabilities for 2 classes (bicycle, motorcycle); deploy" in three["cause"]
+    assert "1 probabilities for 2 classes" in one["cause"]
 
 
 def test_a_spreadsheet_runs_nothing_of_the_csv(handler: ModuleType) -> None:

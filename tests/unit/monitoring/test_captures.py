@@ -12,10 +12,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from monitoring.captures import Capture, read
-from monitoring.files import BYTES_IN_MEMORY, MAX_LINE, MAX_VALUES, OBJECTS_IN_FLIGHT
+from monitoring.files import BYTES_IN_MEMORY, OBJECTS_IN_FLIGHT
 from monitoring.skips import Kind, Skip
 from settings.s3_uris import S3UriError
+from tests import odd_replies
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -51,6 +53,13 @@ def with_input(encoding: str, data: str) -> dict[str, Any]:
     """A record with this input."""
     result = record()
     result["captureData"]["endpointInput"] |= {"encoding": encoding, "data": data}
+    return result
+
+
+def of_type(content_type: str) -> dict[str, Any]:
+    """A record whose input has this type."""
+    result = record()
+    result["captureData"]["endpointInput"]["observedContentType"] = content_type
     return result
 
 
@@ -164,6 +173,9 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
         (lines(record("[" * 3000 + "]" * 3000)), "is not a list of probabilities"),
         (lines(record(f"[{'1' * 400}, 0]")), "is not a list of probabilities"),
         (lines(record("1" * 400, "CSV")), "is not a list of probabilities"),
+        (lines(record("0_1,0.2", "CSV")), "is not a list of probabilities"),
+        (lines(with_input("x" * 257, "")), "endpointInput.encoding: String should have at most"),
+        (lines(of_type("x" * 257)), "observedContentType: String should have at most"),
         (lines(record(f"[{'1' * 5000}, 0]")), "is not a list of probabilities"),
         (b"[" * 3000 + b"]" * 3000, "Invalid JSON"),
         (b'{"captureData": {"endpointInput": ' + b"1" * 5000, "Invalid JSON"),
@@ -219,11 +231,29 @@ def test_byte_order_mark_blank_lines_and_windows_line_ends(tmp_path: Path) -> No
     assert [capture.line for capture in captures] == [1, 4]
 
 
-def test_rounding_above_one_is_no_fault(tmp_path: Path) -> None:
-    (capture,), skips = read_bytes(lines(record("[1.0000001192092896, 0]")), tmp_path)
+def test_replies_are_read_or_counted_and_the_next_record_is_read(tmp_path: Path) -> None:
+    odd = [*odd_replies.READ, *odd_replies.REFUSED.values()]
+    replies = [base64.b64encode(reply).decode() for reply in odd]
+    content = lines(*(record(reply, "BASE64") for reply in replies), record())
 
-    assert skips == []
-    assert capture.probabilities == (1.0, 0.0)
+    captures, skips = read_bytes(content, tmp_path)
+
+    said = [list(capture.probabilities or ()) for capture in captures]
+    assert said == [*odd_replies.READ.values(), [0.25, 0.75]]
+    assert [odd[skip.line - 1] for skip in skips] == list(odd_replies.REFUSED.values())
+    assert {skip.kind for skip in skips} == {Kind.NO_PROBABILITIES}
+    assert max(len(skip.reason) for skip in skips) < 300
+
+
+def test_a_file_has_a_number_of_lines(tmp_path: Path) -> None:
+    content = lines(record()) + b"\n" * (MAX_LINES - 2) + lines(record(event_id="two"))
+    captures, skips = read_bytes(content, tmp_path)
+    assert (len(captures), skips) == (2, [])
+
+    captures, (skip,) = read_bytes(b"\n" + content, tmp_path)
+
+    assert (len(captures), skip.line, skip.kind) == (1, MAX_LINES + 1, Kind.UNREADABLE)
+    assert skip.reason == "more than 200,000 lines; the rest is left out"
 
 
 def test_a_file_that_cannot_be_opened_is_counted(tmp_path: Path) -> None:
@@ -273,7 +303,7 @@ def test_a_long_line_in_a_small_gzip_is_not_held(tmp_path: Path) -> None:
     assert [capture.line for capture in captures] == [1, 3]
     assert (skip.line, skip.kind) == (2, Kind.UNREADABLE)
     assert "longer than 16,777,216 bytes" in skip.reason
-    assert peak < 4 * MAX_LINE
+    assert peak < 4 * MAX_BYTES
 
 
 def test_the_largest_request_of_an_endpoint_is_read(tmp_path: Path) -> None:

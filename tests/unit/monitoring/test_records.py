@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.records import Records, collect, load
+from monitoring.records import CELLS_OF_A_RECORD, Records, collect, load
 from monitoring.skips import EXAMPLES, Kind
 
 NOW = datetime(2024, 10, 16, tzinfo=UTC)
@@ -192,3 +192,18 @@ def test_clocks_may_differ_by_some_minutes(
     now = datetime.fromtimestamp(NOW.timestamp() - seconds, UTC)
 
     assert len(collect(write(record(time="2024-10-16T00:00:00Z")), now=now).frame) == kept
+
+
+def test_a_report_holds_a_number_of_records(
+    write: Write, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = CELLS_OF_A_RECORD + 2
+    monkeypatch.setattr("monitoring.records.MAX_CELLS", 2 * cells)
+    folder = write(*(record(str(number)) for number in range(4)))
+
+    records = collect(folder, now=NOW)
+
+    assert records.frame.event_id.tolist() == ["0", "1"]
+    assert places(records) == {Kind.UNREADABLE: [("a.jsonl", 3)]}
+    (reason,) = records.skips.sentences()
+    assert "more records than a report holds; this and all after it are left out" in reason

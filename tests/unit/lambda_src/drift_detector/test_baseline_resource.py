@@ -11,7 +11,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambda_src.drift_detector.baseline import MINIMUM
 from lambda_src.drift_detector.stored_baseline import StoredBaseline
+from tests import odd_replies
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.conftest import png
 
@@ -50,7 +52,9 @@ class Endpoint:
         right = not (self.wrong_every and len(self.ids) % self.wrong_every == 0)
         dark = Body == png(60)
         reply = [0.97, 0.03] if dark == right else [0.03, 0.97]
-        return {"Body": io.BytesIO(self.reply or json.dumps(reply).encode())}
+        return {
+            "Body": io.BytesIO(json.dumps(reply).encode() if self.reply is None else self.reply)
+        }
 
 
 class Cloud:
@@ -249,13 +253,25 @@ def test_a_class_without_pictures_is_named(cloud: Cloud) -> None:
     assert cloud.endpoint.ids == []
 
 
-@pytest.mark.parametrize("reply", [b"[0.2, 0.3, 0.5]", b"no JSON", b"5", b'["a", "b"]'])
-def test_an_endpoint_that_answers_something_else_is_refused(cloud: Cloud, reply: bytes) -> None:
-    cloud.stage()
-    cloud.endpoint.reply = reply
+def test_an_endpoint_that_answers_something_else_is_refused(cloud: Cloud) -> None:
+    cloud.stage(per_class=MINIMUM // 2)
+    refused = odd_replies.REFUSED | odd_replies.WRAPPED
 
-    with pytest.raises(cloud.resource.EndpointNotUsable, match="endpoint scones-dev"):
-        cloud.send("Create")
+    for cloud.endpoint.reply in (*refused.values(), *odd_replies.OTHER_COUNT):
+        says = r"endpoint scones-dev, picture picture_\d+.png: it answered b"
+        with pytest.raises(cloud.resource.EndpointNotUsable, match=says) as raised:
+            cloud.send("Create")
+        assert len(str(raised.value)) < 1100
+    assert cloud.keys() == []
+
+
+def test_rounding_is_no_reason_to_refuse_an_endpoint(cloud: Cloud) -> None:
+    cloud.stage()
+    cloud.endpoint.reply = b"[1.0000001192092896, -1.1920929e-07]"
+
+    stored = cloud.stored(cloud.send("Create")["PhysicalResourceId"])
+
+    assert set(stored.baseline.confidences) == {1.0}
 
 
 def test_an_endpoint_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
