@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from localcloud.credentials import Credentials
+
 PROJECT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
@@ -14,6 +16,12 @@ NO_IAM = "allow every call, instead of judging it by the policies of the role th
 
 CALLS_FILE = "LOCALCLOUD_CALLS"
 """Variable of the server: the file to which it writes every call of a role that it judged."""
+
+CREDENTIALS_FILE = "LOCALCLOUD_CREDENTIALS"
+"""Variable of the server: the file with the administrator's credentials."""
+
+HEALTH_PATH = "/_ministack/health"
+"""Answers without credentials, and says nothing but that the server answers."""
 
 # Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
 # twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.
@@ -32,12 +40,14 @@ def endpoint_url(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def client_variables(environment: Mapping[str, str], port: int) -> dict[str, str]:
+def client_variables(
+    environment: Mapping[str, str], port: int, credentials: Credentials
+) -> dict[str, str]:
     """What points boto3, the AWS CLI and the CDK CLI at the emulator, and nowhere else."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url(port),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         **_NO_OTHER_ACCESS,
@@ -47,26 +57,35 @@ def client_variables(environment: Mapping[str, str], port: int) -> dict[str, str
 
 def foreign_variables(environment: Mapping[str, str]) -> list[str]:
     """Names of the caller's AWS variables that ours do not replace, e.g. `AWS_PROFILE`."""
-    ours = client_variables(environment, DEFAULT_PORT)
+    ours = client_variables(environment, DEFAULT_PORT, Credentials("", ""))
     return sorted(name for name in environment if name.startswith("AWS_") and name not in ours)
 
 
-def client_environment(environment: Mapping[str, str], port: int) -> dict[str, str]:
+def client_environment(
+    environment: Mapping[str, str], port: int, credentials: Credentials
+) -> dict[str, str]:
     """`environment` without the caller's AWS access, pointed at the emulator at `port`."""
-    return _without_aws(environment) | client_variables(environment, port)
+    return _without_aws(environment) | client_variables(environment, port, credentials)
 
 
 def server_environment(
-    environment: Mapping[str, str], port: int, temporary: Path, *, calls: Path | None
+    environment: Mapping[str, str],
+    port: int,
+    temporary: Path,
+    *,
+    calls: Path | None,
+    credentials: Path,
 ) -> dict[str, str]:
     """Environment of the emulator; Lambda workers, training and model servers inherit it.
 
     It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them; `calls`
-    is where judged calls are written, None if all calls are allowed.
+    is where judged calls are written, None if all calls are allowed; `credentials` is the file of
+    the administrator's.
     """
     return {**_WAIT_SCALE, **_without_aws(environment)} | {
         "AUTH": "false" if calls is None else "true",
         CALLS_FILE: str(calls or os.devnull),
+        CREDENTIALS_FILE: str(credentials),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": HOST,
         "MINISTACK_REGION": REGION,

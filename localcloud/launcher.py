@@ -22,8 +22,10 @@ import boto3
 import botocore.config
 import botocore.session
 
+from localcloud.credentials import Credentials
 from localcloud.environment import (
     DEFAULT_PORT,
+    HEALTH_PATH,
     HOST,
     PROJECT,
     REGION,
@@ -78,6 +80,8 @@ class LocalCloud:
         self.log = self.folder / "log"
         self.calls = self.folder / "calls.jsonl"
         """Every call of a role that IAM judged, once: one JSON object a line."""
+        self.credentials_file = self.folder / "credentials"
+        """The administrator's credentials, in the form of `~/.aws/credentials`."""
         self._pid_file = self.folder / "pid"
         self._temporary = self.folder / "tmp"
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,13 +92,27 @@ class LocalCloud:
         return endpoint_url(self.port)
 
     @property
+    def credentials(self) -> Credentials:
+        """The administrator's credentials, which each start makes anew.
+
+        Raises:
+            LocalCloudError: it was not started.
+        """
+        try:
+            return Credentials.read(self.credentials_file)
+        except FileNotFoundError as error:
+            raise LocalCloudError(
+                f"no local cloud runs at port {self.port}; start it with: {self.command('up')}"
+            ) from error
+
+    @property
     def variables(self) -> dict[str, str]:
         """The environment variables that point AWS tools at this local cloud."""
-        return client_variables(os.environ, self.port)
+        return client_variables(os.environ, self.port, self.credentials)
 
     def environment(self) -> dict[str, str]:
         """A complete environment for subprocesses, e.g. `cdk`, without the caller's AWS access."""
-        return client_environment(os.environ, self.port)
+        return client_environment(os.environ, self.port, self.credentials)
 
     def client(self, service: str) -> Any:
         """A boto3 client for `service`, e.g. `s3`; the caller's AWS profile is never read."""
@@ -103,10 +121,11 @@ class LocalCloud:
             "config_file": (None, None, os.devnull, None),
             "credentials_file": (None, None, os.devnull, None),
         }
+        credentials = self.credentials
         session: Any = boto3.Session(  # its types know the names of services as literals only
             botocore_session=botocore.session.Session(session_vars=nobody),
-            aws_access_key_id=self.variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.variables["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
             region_name=REGION,
         )
         config = botocore.config.Config(proxies={}, max_pool_connections=50)
@@ -131,7 +150,7 @@ class LocalCloud:
         """Whether the emulator answers requests."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=1)
         try:
-            connection.request("GET", "/_ministack/health")
+            connection.request("GET", HEALTH_PATH)
             return connection.getresponse().status == http.HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
@@ -149,6 +168,7 @@ class LocalCloud:
         with self._claim() as pid_file:
             self._refuse_taken_port()
             self.calls.unlink(missing_ok=True)
+            Credentials.new().write(self.credentials_file)
             self._process = self._spawn(pid_file)
             pid_file.write(str(self._process.pid))
         try:
@@ -178,6 +198,8 @@ class LocalCloud:
         """
         pid = self.pid()
         if pid is not None:
+            # Before it ends: after that the file may be another start's.
+            self.credentials_file.unlink(missing_ok=True)
             # It may be gone, and its guard still at work.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -236,6 +258,7 @@ class LocalCloud:
                     self.port,
                     self._temporary,
                     calls=self.calls if self.iam else None,
+                    credentials=self.credentials_file,
                 ),
                 stdin=subprocess.PIPE,
                 stdout=log,

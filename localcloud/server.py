@@ -15,6 +15,7 @@ def main() -> None:
     emulator.repair()
     sagemaker.install()
     emulator.enforce()
+    emulator.shut()
     with contextlib.suppress(SystemExit):
         emulator.serve()
     os._exit(0)  # not through the interpreter, which waits for the threads of running jobs

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from localcloud import pages
 from localcloud.algorithm.errors import PictureError
 from localcloud.algorithm.features import decode, describe
 from localcloud.algorithm.model import Model
@@ -53,6 +54,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: ModelServer
     protocol_version = "HTTP/1.1"  # keeps connections open
     wbufsize = -1  # headers and body in one packet; in two, delayed acknowledgement costs 40 ms
+
+    def parse_request(self) -> bool:
+        """Read a request; refuse those of web pages, which may send to any port of the machine."""
+        return super().parse_request() and not pages.refuses(self)
 
     def do_GET(self) -> None:
         if self.path == "/ping":

@@ -1,7 +1,7 @@
 """The one place that touches ministack's private names: extensions and repairs of the emulator."""
 
 from localcloud.emulator.enforcement import enforce
-from localcloud.emulator.enforcement.judge import credentials_of
+from localcloud.emulator.enforcement.sessions import session_of
 from localcloud.emulator.extension import (
     Attributes,
     Properties,
@@ -18,6 +18,7 @@ from localcloud.emulator.extension import (
     sdk_result,
     serve,
 )
+from localcloud.emulator.gate import shut
 from localcloud.emulator.names import PrivateNameError
 from localcloud.emulator.repairs import repair
 
@@ -32,7 +33,6 @@ __all__ = [
     "add_resource_types",
     "add_service",
     "add_task",
-    "credentials_of",
     "current_account",
     "current_region",
     "endpoint_url",
@@ -40,4 +40,6 @@ __all__ = [
     "repair",
     "sdk_result",
     "serve",
+    "session_of",
+    "shut",
 ]

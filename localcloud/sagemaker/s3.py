@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localcloud.emulator import credentials_of, endpoint_url
+from localcloud.emulator import endpoint_url, session_of
 from localcloud.sagemaker.errors import Failure, invalid
 from localcloud.sagemaker.store import Scope
 
@@ -39,7 +39,7 @@ def client(access: Access) -> "S3Client":
 
 @lru_cache(maxsize=32)
 def _new_client(access: Access) -> "S3Client":
-    credentials = credentials_of(access.role, session="SageMaker")
+    credentials = session_of(access.role, "SageMaker")
     return boto3.session.Session().client(
         "s3",
         endpoint_url=endpoint_url(),

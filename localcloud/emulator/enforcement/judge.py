@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from localcloud.emulator.enforcement.sessions import Session, session_of
+from localcloud.emulator.enforcement.sessions import session_of
 from localcloud.emulator.extension import current_region
 from localcloud.emulator.names import private
 
@@ -18,15 +18,6 @@ def is_enforced() -> bool:
     """Return whether calls are judged in this process."""
     enforced: bool = private("ministack.app:AUTH")
     return enforced
-
-
-def credentials_of(role_arn: str, *, session: str) -> Session:
-    """Return what signs as the role, or as its account's administrator if no call is judged."""
-    if is_enforced():
-        return session_of(role_arn, session)
-    # ministack takes a 12-digit access key for the account.
-    account = role_arn.split(":")[4]
-    return Session(arn=f"arn:aws:iam::{account}:root", access_key=account)
 
 
 def authorize_role(

@@ -1,7 +1,10 @@
 """Credentials with which a service acts as a role, as STS gives them on AWS."""
 
 import hashlib
+import hmac
+import secrets
 from dataclasses import dataclass
+from typing import Final
 
 from localcloud.emulator.names import private
 
@@ -10,6 +13,9 @@ REGISTER = "ministack.services.sts:register_session"
 
 SESSION_NAME_LENGTH = 64
 
+_SECRET: Final = secrets.token_bytes(32)
+"""Of this process: without it nobody can work out what a session signs with."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -17,8 +23,8 @@ class Session:
 
     arn: str
     access_key: str
-    secret_key: str = "local"
-    token: str | None = None
+    secret_key: str
+    token: str
 
 
 def session_of(role_arn: str, name: str) -> Session:
@@ -30,7 +36,7 @@ def session_of(role_arn: str, name: str) -> Session:
     account = role_arn.split(":")[4]
     role = role_arn.rpartition("/")[2]
     name = name[:SESSION_NAME_LENGTH]
-    digest = hashlib.sha256(f"{role_arn} {name}".encode()).hexdigest()
+    digest = hmac.digest(_SECRET, f"{role_arn} {name}".encode(), hashlib.sha256).hex()
     session = Session(
         arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
         access_key=f"ASIA{digest[:16].upper()}",

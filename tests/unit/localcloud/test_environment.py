@@ -1,12 +1,16 @@
 import os
 from pathlib import Path
 
+from localcloud.credentials import Credentials
 from localcloud.environment import (
     CALLS_FILE,
+    CREDENTIALS_FILE,
     client_environment,
     foreign_variables,
     server_environment,
 )
+
+CREDENTIALS = Credentials("key", "ours")
 
 
 def test_the_client_environment_leads_to_the_emulator_only() -> None:
@@ -17,11 +21,12 @@ def test_the_client_environment_leads_to_the_emulator_only() -> None:
         "AWS_ENDPOINT_URL_S3": "https://elsewhere.example",
     }
 
-    environment = client_environment(caller, 4600)
+    environment = client_environment(caller, 4600, CREDENTIALS)
 
     assert environment["PATH"] == "/bin"
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4600"
-    assert environment["AWS_ACCESS_KEY_ID"] == "test"
+    assert environment["AWS_ACCESS_KEY_ID"] == "key"
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "ours"
     assert environment["AWS_CONFIG_FILE"] == os.devnull
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & environment.keys()
 
@@ -35,7 +40,7 @@ def test_foreign_variables_are_those_that_must_be_unset() -> None:
 def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
     caller = {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_ENDPOINT_URL": "x"}
 
-    environment = server_environment(caller, 4600, tmp_path, calls=None)
+    environment = server(tmp_path, caller)
 
     assert "secret" not in environment.values()
     # In the server itself this would send its Lambda workers somewhere else.
@@ -46,21 +51,29 @@ def test_the_server_environment_has_no_aws_access(tmp_path: Path) -> None:
 
 
 def test_the_caller_may_choose_how_long_state_machines_wait(tmp_path: Path) -> None:
-    assert 0 < float(server_environment({}, 4600, tmp_path, calls=None)["SFN_WAIT_SCALE"]) < 1
-    assert (
-        server_environment({"SFN_WAIT_SCALE": "1"}, 4600, tmp_path, calls=None)["SFN_WAIT_SCALE"]
-        == "1"
-    )
+    assert 0 < float(server(tmp_path)["SFN_WAIT_SCALE"]) < 1
+    assert server(tmp_path, {"SFN_WAIT_SCALE": "1"})["SFN_WAIT_SCALE"] == "1"
 
 
 def test_the_server_judges_calls_only_if_it_has_a_file_for_them(tmp_path: Path) -> None:
-    judging = server_environment({}, 4600, tmp_path, calls=tmp_path / "calls.jsonl")
-    allowing = server_environment({"AUTH": "true"}, 4600, tmp_path, calls=None)
+    judging = server(tmp_path, calls=tmp_path / "calls.jsonl")
+    allowing = server(tmp_path, {"AUTH": "true"})
 
     assert (judging["AUTH"], judging[CALLS_FILE]) == ("true", str(tmp_path / "calls.jsonl"))
     assert allowing["AUTH"] == "false"
 
 
+def test_the_server_is_told_where_its_credentials_are_not_what_they_are(tmp_path: Path) -> None:
+    assert server(tmp_path)[CREDENTIALS_FILE] == str(tmp_path / "credentials")
+
+
+def server(
+    folder: Path, caller: dict[str, str] | None = None, calls: Path | None = None
+) -> dict[str, str]:
+    credentials = folder / "credentials"
+    return server_environment(caller or {}, 4600, folder, calls=calls, credentials=credentials)
+
+
 def test_no_proxy_is_extended_not_replaced() -> None:
-    assert client_environment({"NO_PROXY": "a,b"}, 1)["NO_PROXY"] == "a,b,127.0.0.1"
-    assert client_environment({"no_proxy": "127.0.0.1"}, 1)["no_proxy"] == "127.0.0.1"
+    assert client_environment({"NO_PROXY": "a,b"}, 1, CREDENTIALS)["NO_PROXY"] == "a,b,127.0.0.1"
+    assert client_environment({"no_proxy": "127.0.0.1"}, 1, CREDENTIALS)["no_proxy"] == "127.0.0.1"
