@@ -3,6 +3,9 @@
 ministack ends every worker of the function when one dies while it starts, in the middle of the
 calls that these serve, and reports each call by an exception of its own, such as `AttributeError`.
 Any such end is reported here in the one way that lambda_outcome.py names as AWS does.
+
+Of a process that dies while it starts, Lambda starts another within the same call, once
+("suppressed init").
 """
 
 from collections.abc import Callable
@@ -26,14 +29,20 @@ def repair() -> None:
     """Report the end of a worker as the outcome of its call instead of raising it."""
     invoke: Callable[..., Outcome] = private(INVOKE)
 
+    def invoke_once(worker: Worker, *arguments: Any, **options: Any) -> Outcome:
+        try:
+            return invoke(worker, *arguments, **options)
+        except Exception as error:  # of a start; the rest is in the outcome
+            _end_process(worker)
+            if isinstance(error, BrokenPipeError) or str(error).startswith(DIED_AT_START):
+                return {"status": "error", "error": DIED_AT_START}
+            return {"status": "error", "error": str(error), "trace": str(error)}
+
     @wraps(invoke)
     def invoke_alone(worker: Worker, *arguments: Any, **options: Any) -> Outcome:
-        try:
-            outcome = invoke(worker, *arguments, **options)
-        except Exception as error:
-            _end_process(worker)
-            died = isinstance(error, BrokenPipeError) or str(error).startswith(DIED_AT_START)
-            return {"status": "error", "error": DIED if died else str(error)}
+        outcome = invoke_once(worker, *arguments, **options)
+        if outcome.get("error") == DIED_AT_START:
+            outcome = invoke_once(worker, *arguments, **options)
         return {**outcome, "error": DIED} if _is_crash(outcome) else outcome
 
     replace(INVOKE, invoke_alone)

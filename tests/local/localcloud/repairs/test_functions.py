@@ -93,6 +93,25 @@ def handler(event, context):
     assert functions.invoke(function)["payload"] == "alive"
 
 
+def test_a_process_that_dies_while_it_starts_is_started_again_within_the_call(
+    functions: Any, tmp_path: Path
+) -> None:
+    source = f"""
+import os
+from pathlib import Path
+started = Path("{tmp_path}/started")
+if not started.exists():
+    started.touch()
+    os._exit(1)
+def handler(event, context):
+    return "alive"
+"""
+
+    answer = functions.invoke(functions.python(source))
+
+    assert (answer["error"], answer["payload"]) == (None, "alive")
+
+
 def test_the_log_of_a_call_is_its_own_and_complete(functions: Any) -> None:
     source = """
 import sys, time
