@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None, *, poll_seconds: float = POLL_S
             announce()
         run = _started(settings, options)
         console.print(f"Run {run.name}, results in {run.results}", soft_wrap=True)
+        if run.joined:
+            console.print(f"It was started before; following {run.execution_arn}", soft_wrap=True)
         summary = _followed(run, console, poll_seconds)
     except (ClassificationError, SettingsError, StagingError) as error:
         Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
@@ -109,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         help=".csv with a column key, or .jsonl with a member key: keys of the data bucket",
     )
     source.add_argument(
-        "--resume", metavar="RUN", help="finish a run that failed or was stopped: its name"
+        "--resume",
+        metavar="RUN",
+        help="finish a run that failed or was stopped, or follow one that runs: its name",
     )
     parser.add_argument(
         "--environment",

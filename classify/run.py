@@ -1,5 +1,6 @@
 """One run of the bulk state machine: started or resumed, followed, and its summary read."""
 
+import hashlib
 import json
 import secrets
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from account import session
@@ -17,6 +19,9 @@ from training.errors import StagingError
 
 # Each look makes three calls of an API that an account may call a few times a second.
 POLL_SECONDS = 4.0
+
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+MAX_NAME = 80
 
 Progress = Callable[[int, int], None]
 """Told how many pictures are done, and how many there are."""
@@ -36,6 +41,8 @@ class Run:
     results: str
     """S3 URI of the folder."""
     environment: str
+    joined: bool = False
+    """Whether the execution was started by another command."""
 
     @property
     def resume_command(self) -> str:
@@ -64,36 +71,50 @@ def start(settings: Settings, source: Mapping[str, str]) -> Run:
     source = {name: _checked(name, uri) for name, uri in source.items()}
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with _refusals_in_words():
-        arn = _execute(_state_machine(settings), name, source)
+        state_machine = _state_machine(settings)
+        client = session().client("stepfunctions")
+        try:
+            arn = _execute(state_machine, name, source)
+        except client.exceptions.ExecutionAlreadyExists as error:
+            raise ClassificationError(
+                f"another command started a run {name} at the same moment: start this one again"
+            ) from error
         return Run(name, arn, _results(settings, name), settings.environment)
 
 
 def resume(settings: Settings, name: str) -> Run:
-    """Starts another execution over the pictures of the run `name`; what is finished stays so.
+    """Bring the run `name` to its end: follow its running execution, or else start another.
+
+    The names of a run's executions are counted, and Step Functions accepts a name once: of two
+    commands at once, on whatever machines, one starts the next execution and the other joins it.
 
     Raises:
         ClassificationError: as `start`, or there is no such run.
     """
     with _refusals_in_words():
         state_machine = _state_machine(settings)
-        client = session().client("stepfunctions")
-        first = f"{state_machine.replace(':stateMachine:', ':execution:')}:{name}"
-        try:
-            described = client.describe_execution(executionArn=first)
-        except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn) as error:
+        named = _described(state_machine, name)
+        if named is None:
             raise ClassificationError(
                 f"there is no run {name!r}; a run has the name of its first execution, and Step "
                 f"Functions remembers it for 90 days. {_listing(settings)}"
-            ) from error
-        if described["status"] == "RUNNING":
-            raise ClassificationError(
-                f"run {name} is still running: wait for it, or stop it with: {stop_command(first)}"
             )
-        results = _results(settings, name)
-        source = {**json.loads(described["input"]), "results": results}
-        again = f"{name[:60]}-again-{secrets.token_hex(2)}"
-        arn = _execute(state_machine, again, source)
-        return Run(name, arn, results, settings.environment)
+        source = _source(named)
+        run = source.get("results", name).rstrip("/").rpartition("/")[2]
+        results = _results(settings, run)
+        later = list(_later_executions(state_machine, run))
+        for execution in (named, _described(state_machine, run), *later):
+            if execution is not None and execution["status"] == "RUNNING":
+                arn = execution["executionArn"]
+                return Run(run, arn, results, settings.environment, joined=True)
+        again = _name_of_execution(run, len(later) + 1)
+        client = session().client("stepfunctions")
+        try:
+            arn = _execute(state_machine, again, {**source, "results": results})
+        except client.exceptions.ExecutionAlreadyExists:
+            arn = _execution_arn(state_machine, again)
+            return Run(run, arn, results, settings.environment, joined=True)
+        return Run(run, arn, results, settings.environment)
 
 
 def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECONDS) -> Summary:
@@ -161,6 +182,52 @@ def _execute(state_machine: str, name: str, source: Mapping[str, str]) -> str:
         ]
     )
     return arn
+
+
+def _described(state_machine: str, name: str) -> dict[str, Any] | None:
+    """Return the execution of that name, None if there is none."""
+    client = session().client("stepfunctions")
+    try:
+        return dict(client.describe_execution(executionArn=_execution_arn(state_machine, name)))
+    except (client.exceptions.ExecutionDoesNotExist, client.exceptions.InvalidArn):
+        return None
+
+
+def _later_executions(state_machine: str, run: str) -> Iterator[dict[str, Any]]:
+    """Yield the executions after the first that the run has had so far."""
+    for number in count(1):
+        execution = _described(state_machine, _name_of_execution(run, number))
+        if execution is None:
+            return
+        yield execution
+
+
+def _execution_arn(state_machine: str, name: str) -> str:
+    return f"{state_machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def _name_of_execution(run: str, number: int) -> str:
+    """Return the name of an execution after the first; no other run has it."""
+    end = f"-again-{number}"
+    room = MAX_NAME - len(end)
+    if len(run) > room:
+        end = f"-{hashlib.sha256(run.encode()).hexdigest()[:16]}{end}"
+    return f"{run[: MAX_NAME - len(end)]}{end}"
+
+
+def _source(execution: Mapping[str, Any]) -> dict[str, str]:
+    """Return the input of an execution.
+
+    Raises:
+        ClassificationError: the state machine has refused it.
+    """
+    source = json.loads(execution["input"])
+    if not isinstance(source, dict) or not all(isinstance(each, str) for each in source.values()):
+        raise ClassificationError(
+            f"{execution['executionArn']} was started with {execution['input']:.200}, which names "
+            "no pictures: there is nothing to finish"
+        )
+    return source
 
 
 def _readable(cause: str) -> str:

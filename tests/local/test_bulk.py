@@ -1,6 +1,8 @@
 """Hundreds of pictures through the bulk state machine, by the functions of `python -m classify`."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -14,6 +16,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from classify.__main__ import EXIT_NOT_ALL_ACCEPTED
 from classify.run import ClassificationError, Run, Summary, follow, resume, start
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
@@ -153,19 +156,36 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
     run = start(deployment.settings, {"prefix": f"s3://{deployment.data_bucket}/{PREFIX}/"})
     while not stepfunctions.list_map_runs(executionArn=run.execution_arn)["mapRuns"]:
         time.sleep(0.05)
+    assert resume(deployment.settings, run.name).execution_arn == run.execution_arn
     stepfunctions.stop_execution(executionArn=run.execution_arn)
     with pytest.raises(ClassificationError, match=f"ABORTED.*\n.*--resume {run.name}"):
         follow(run, lambda *_: None, poll_seconds=0.2)
     done = finished(deployment, run)
 
+    command = [sys.executable, "-m", "classify", "--resume", run.name]
     with calls(deployment, len(pictures) - len(BAD) - done):
+        # Two terminals, or two machines: one starts the execution, the other joins it.
+        commands = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=120)[0] for process in commands]
+
+    assert [process.returncode for process in commands] == [EXIT_NOT_ALL_ACCEPTED] * 2, said
+    names = [
+        each["name"]
+        for each in stepfunctions.list_executions(
+            stateMachineArn=deployment.outputs("Batch")["BulkStateMachineArn"]
+        )["executions"]
+        if each["name"].startswith(run.name)
+    ]
+    assert sorted(names) == [run.name, f"{run.name}-again-1"]
+    assert [f"following {run.execution_arn}-again-1" in each for each in said].count(True) == 1
+    with calls(deployment, 0):
         again = resume(deployment.settings, run.name)
         summary = follow(again, lambda *_: None, poll_seconds=0.2)
-
     assert again.results == run.results
     assert [line["key"] for line in lines(deployment, summary)] == pictures
-    with calls(deployment, 0):
-        follow(resume(deployment.settings, run.name), lambda *_: None, poll_seconds=0.2)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ class StepFunctions:
 
         class InvalidArn(Exception): ...
 
+        class ExecutionAlreadyExists(Exception): ...
+
     def __init__(self) -> None:
         self.executions: dict[str, dict[str, Any]] = {}
         self.end: dict[str, Any] = {"status": "SUCCEEDED"}
@@ -41,8 +43,15 @@ class StepFunctions:
         }
 
     def start_execution(self, *, name: str, input: str, **_: Any) -> dict[str, str]:
-        arn = f"{MACHINE.replace(':stateMachine:', ':execution:')}:{name}"
-        self.executions[arn] = {"input": input, "startDate": BEGIN, "status": "RUNNING"}
+        arn = arn_of(name)
+        if arn in self.executions:
+            raise self.exceptions.ExecutionAlreadyExists(arn)
+        self.executions[arn] = {
+            "executionArn": arn,
+            "input": input,
+            "startDate": BEGIN,
+            "status": "RUNNING",
+        }
         return {"executionArn": arn}
 
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
@@ -69,6 +78,10 @@ class StepFunctions:
             }
             key = f"bulk/{run.rpartition('/')[2]}/summary.json"
             s3().put_object(Bucket="artifacts", Key=key, Body=json.dumps(summary).encode())
+
+
+def arn_of(name: str) -> str:
+    return f"{MACHINE.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def main(arguments: list[str]) -> int:
@@ -225,14 +238,114 @@ def test_an_unknown_run_is_refused(
     assert "there is no run 'never'; a run has the name" in capsys.readouterr().err
 
 
-def test_a_run_that_is_running_is_not_resumed(
+@pytest.mark.parametrize("running", ["now", "now-again-1", "now-again-2"])
+@pytest.mark.parametrize("named", ["now", "now-again-2"])
+def test_a_run_that_is_running_is_joined_whichever_of_its_executions_is_named(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], running: str, named: str
+) -> None:
+    given = {"prefix": "s3://pictures/a/"}
+    machine.start_execution(name="now", input=json.dumps(given))
+    for name in ("now-again-1", "now-again-2"):
+        machine.start_execution(name=name, input=json.dumps({**given, "results": f"{RESULTS}/now"}))
+    for arn in machine.executions.keys() - {arn_of(running)}:
+        machine.executions[arn]["status"] = "FAILED"
+
+    assert main(["--resume", named]) == 0
+
+    assert len(machine.executions) == 3
+    said = capsys.readouterr().out
+    assert "Run now, results" in said
+    assert f"following {arn_of(running)}\n" in said
+
+
+def test_of_two_commands_that_resume_a_run_at_once_one_joins_the_other(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.counts, machine.end = None, {"status": "ABORTED"}
+    main(["s3://pictures/a/"])
+    name = next(iter(machine.executions)).rpartition(":")[2]
+    machine.counts = {"images": 4, "accepted": 4, "rejected": 0, "failed": 0}
+    machine.end = {"status": "SUCCEEDED"}
+    start_execution = machine.start_execution
+
+    def start_after_another_did(**given: Any) -> dict[str, str]:
+        start_execution(**given)
+        return start_execution(**given)
+
+    monkeypatch.setattr(machine, "start_execution", start_after_another_did)
+    capsys.readouterr()
+
+    assert main(["--resume", name]) == 0
+
+    assert list(machine.executions) == [arn_of(name), arn_of(f"{name}-again-1")]
+    assert f"following {arn_of(name)}-again-1" in capsys.readouterr().out
+
+
+def test_a_resumed_run_that_failed_again_is_resumed_again(machine: StepFunctions) -> None:
+    machine.counts, machine.end = None, {"status": "FAILED"}
+    main(["s3://pictures/a/"])
+    name = next(iter(machine.executions)).rpartition(":")[2]
+
+    main(["--resume", name])
+    main(["--resume", f"{name}-again-1"])
+
+    assert list(machine.executions) == [
+        arn_of(each) for each in (name, f"{name}-again-1", f"{name}-again-2")
+    ]
+    *_, last = machine.executions.values()
+    assert json.loads(last["input"])["results"] == f"{RESULTS}/{name}"
+
+
+def test_executions_of_runs_with_long_names_that_begin_alike_have_names_of_their_own(
+    machine: StepFunctions,
+) -> None:
+    machine.counts = None
+    runs = ["x" * 79 + end for end in "ab"]
+    for run in runs:
+        machine.start_execution(name=run, input='{"prefix": "s3://pictures/a/"}')
+        machine.finish(arn_of(run))
+
+        main(["--resume", run])
+
+    again = [arn.rpartition(":")[2] for arn in machine.executions]
+    assert len(again) == 4
+    assert max(map(len, again)) <= 80
+
+
+@pytest.mark.parametrize("given", ["[]", '{"prefix": 1}'])
+def test_a_run_that_named_no_pictures_is_not_resumed(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    machine.start_execution(name="odd", input=given)
+
+    assert main(["--resume", "odd"]) == command.EXIT_FAILED
+
+    assert f"was started with {given}, which names no pictures" in capsys.readouterr().err
+    assert len(machine.executions) == 1
+
+
+def test_an_empty_name_is_no_run(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arn = machine.start_execution(name="now", input="{}")["executionArn"]
+    assert main(["--resume", ""]) == command.EXIT_FAILED
 
-    assert main(["--resume", "now"]) == command.EXIT_FAILED
+    assert "there is no run ''" in capsys.readouterr().err
+    assert machine.executions == {}
 
-    assert f"stop-execution --execution-arn {arn}" in capsys.readouterr().err
+
+def test_a_name_that_another_command_has_just_taken_is_said(
+    machine: StepFunctions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_execution = machine.start_execution
+    monkeypatch.setattr(
+        machine,
+        "start_execution",
+        lambda **given: (start_execution(**given), start_execution(**given)),
+    )
+
+    assert main(["s3://pictures/a/"]) == command.EXIT_FAILED
+
+    assert "at the same moment: start this one again" in capsys.readouterr().err
 
 
 def test_interrupted_it_says_how_to_stop_and_how_to_finish(
