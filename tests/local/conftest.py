@@ -18,6 +18,7 @@ LIFE = (
     "test_existing_handlers",
     "test_benchmarks",
     "test_workflow",
+    "test_killed_workers",
     "test_odd_pictures",
     "test_bulk",
     "test_notices",
