@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformS3DataSou
 """
 
 import json
+import re
 from collections import Counter
 from itertools import takewhile
 from typing import Any
@@ -12,11 +13,16 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from lambda_src.shared.events import bucket_name, invalid, shown, text
+
 # As many as write_predictions can read the predictions of, in the 15 minutes of a function.
 MAX_PICTURES = 100_000
 MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
+# Each value of a JSON text but the outermost has a bracket or a comma before it; names may have
+# some, too. Python takes up to a hundred bytes for a value that is three bytes of text.
+MAX_SEPARATORS = 10 * MAX_PICTURES
 
 # MaxPayloadInMB of the transform job; the endpoint takes no more, either.
 MAX_PICTURE_BYTES = 6 * 1024 * 1024
@@ -44,12 +50,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Raises:
         InvalidManifest: it says what is wrong, and what was expected.
+        InvalidEvent: a member of the event is missing, or of another type.
     """
-    bucket, key, output = event["bucket"], event["key"], event["output"]
-    first = _first_execution(bucket, output, event["execution"])
-    if first != event["execution"]:
+    bucket, key, output = bucket_name(event, "bucket"), text(event, "key"), text(event, "output")
+    execution, etag = text(event, "execution"), _etag(event)
+    first = _first_execution(bucket, output, execution)
+    if first != execution:
         return {"duplicate_of": first}
-    keys = _keys(bucket, key, event.get("etag"))
+    keys = _keys(bucket, key, etag)
     sizes = _sizes(bucket, {name for name in keys if _is_possible(name)})
     pictures = [name for name in keys if not (name.endswith("/") and sizes.get(name) == 0)]
     if not pictures:
@@ -67,6 +75,16 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     }
 
 
+def _etag(event: dict[str, Any]) -> str | None:
+    """Return the ETag of the manifest that the event is about, if it is known."""
+    if event.get("etag") is None:
+        return None
+    etag = text(event, "etag")
+    if not re.fullmatch(r"[\w-]+", etag, re.ASCII):
+        raise invalid("etag", etag, "an ETag without quotation marks")
+    return etag
+
+
 def _first_execution(bucket: str, output: str, execution: str) -> str:
     """Return the ARN of the execution that was the first to ask for this output."""
     key = f"{output}/execution"
@@ -75,7 +93,7 @@ def _first_execution(bucket: str, output: str, execution: str) -> str:
     except ClientError as error:
         if error.response["Error"]["Code"] != "PreconditionFailed":
             raise
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode(errors="replace")
     return execution
 
 
@@ -104,12 +122,13 @@ def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
     for name in names:
         if not f"{prefix}{name}".startswith(base):
             raise InvalidManifest(
-                f"{where} names {prefix}{name}; pictures have to be in the data bucket, {base}"
+                f"{where} names {shown(prefix + name)}; pictures have to be in the data bucket, "
+                f"{base}"
             )
     keys = [f"{prefix}{name}".removeprefix(base) for name in names]
     ((name, times),) = Counter(keys).most_common(1)
     if times > 1:
-        raise InvalidManifest(f"{where} names {name} {times} times; name each picture once")
+        raise InvalidManifest(f"{where} names {shown(name)} {times} times; name each once")
     return keys
 
 
@@ -131,8 +150,14 @@ def _content(bucket: str, key: str, etag: str | None) -> Any:
             f"s3://{bucket}/{key} has {found['ContentLength']:,} bytes; a manifest has at most "
             f"{MAX_MANIFEST_BYTES:,}: split it"
         )
+    content = found["Body"].read()
+    if sum(map(content.count, (b"[", b"{", b","))) > MAX_SEPARATORS:
+        raise InvalidManifest(
+            f"s3://{bucket}/{key} has more than {MAX_SEPARATORS:,} commas and brackets; a manifest "
+            f"takes at most {MAX_PICTURES:,} pictures: split it"
+        )
     try:
-        return json.load(found["Body"])
+        return json.loads(content)
     except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
         raise InvalidManifest(
             f"s3://{bucket}/{key} is no JSON: {error}; expected {FORM}"

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from lambda_src.shared import probabilities
-from lambda_src.shared.events import bucket, invalid, sequence, text
+from lambda_src.shared.events import bucket_name, invalid, sequence, text
 
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
 STYLE = os.environ["REJECTION_STYLE"]  # "status": answer 406; "raise": raise an error
@@ -50,11 +50,11 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
         ClassCountMismatch: there are not as many probabilities as class names.
         InvalidEvent: bucket, key or probabilities are missing, or of another type.
     """
-    bucket_name, key = bucket(event, "s3_bucket"), text(event, "s3_key")
+    bucket, key = bucket_name(event, "s3_bucket"), text(event, "s3_key")
     inferences = sequence(event, "inferences")
     if len(inferences) != len(CLASSES):
         raise ClassCountMismatch(
-            f"s3://{bucket_name}/{key}: {len(inferences)} probabilities for "
+            f"s3://{bucket}/{key}: {len(inferences)} probabilities for "
             f"{len(CLASSES)} classes ({', '.join(CLASSES)}); deploy training, inference and "
             "workflow with the same dataset"
         )
@@ -65,7 +65,7 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
     confidence = max(inferences)
     label = CLASSES[inferences.index(confidence)]
     body = {
-        "s3_bucket": bucket_name,
+        "s3_bucket": bucket,
         "s3_key": key,
         "label": label,
         "confidence": confidence,

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from lambda_src.shared.events import InvalidEvent, bucket, text
+from lambda_src.shared.events import InvalidEvent, bucket_name, text
 from lambda_src.shared.stored_pictures import InvalidImageReference, read
 
 # Step Functions passes at most 256 KiB from state to state. Base64 grows the picture by a third,
@@ -30,14 +30,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         InvalidImageReference: see `reference`.
         Those of `stored_pictures.read`: the picture cannot be had, or is none to classify.
     """
-    bucket_name, key = reference(event)
-    image = read(s3, bucket_name, key)
+    bucket, key = reference(event)
+    image = read(s3, bucket, key)
     carried = image if len(image) <= MAX_INLINE_BYTES else b""
     return {
         "statusCode": 200,
         "body": {
             "image_data": base64.b64encode(carried).decode("ascii"),
-            "s3_bucket": bucket_name,
+            "s3_bucket": bucket,
             "s3_key": key,
             "inferences": [],
         },
@@ -51,7 +51,7 @@ def reference(event: object) -> tuple[str, str]:
         InvalidImageReference: one of them is missing, or is none that S3 can have.
     """
     try:
-        return bucket(event, "s3_bucket"), text(event, "s3_key")
+        return bucket_name(event, "s3_bucket"), text(event, "s3_key")
     except InvalidEvent as error:
         raise InvalidImageReference(
             f'{error}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'

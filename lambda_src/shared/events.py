@@ -48,7 +48,7 @@ def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
     return value
 
 
-def bucket(event: object, name: str) -> str:
+def bucket_name(event: object, name: str) -> str:
     """Return the name of a general purpose bucket.
 
     Raises:

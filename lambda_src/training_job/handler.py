@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from lambda_src.shared.events import (
     InvalidEvent,
-    bucket,
+    bucket_name,
     digest,
     invalid,
     mapping,
@@ -130,11 +130,11 @@ def _may_be_unsettled_iam(error: ClientError) -> bool:
 
 
 def _manifest(properties: Properties) -> dict[str, Any]:
-    data_bucket = bucket(properties, "DataBucket")
+    bucket = bucket_name(properties, "DataBucket")
     key = f"{text(properties, 'DatasetPrefix')}/manifest.json"
-    where = f"s3://{data_bucket}/{key}"
+    where = f"s3://{bucket}/{key}"
     try:
-        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=data_bucket, Key=key)["Body"])
+        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
         classes = texts(manifest, "classes")
         counts = mapping(mapping(manifest, "counts"), "train")
         for name in counts:
@@ -160,7 +160,7 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
 
     Counts come from the manifest.
     """
-    dataset = f"s3://{bucket(properties, 'DataBucket')}/{text(properties, 'DatasetPrefix')}"
+    dataset = f"s3://{bucket_name(properties, 'DataBucket')}/{text(properties, 'DatasetPrefix')}"
     definition: Job = {
         "AlgorithmSpecification": {
             "TrainingImage": text(properties, "TrainingImage"),

@@ -99,6 +99,16 @@ def _changed(draw: st.DrawFn, value: Any) -> Any:
     return value
 
 
+def as_json(given: Mutated) -> bytes:
+    """Return the value as a file of JSON; what Python cannot write, by hand."""
+    try:
+        return json.dumps(given.value, default=str).encode()
+    except RecursionError:
+        return b'{"a":[' * 50_000
+    except ValueError:
+        return b"[" + b"9" * 5000 + b"]"
+
+
 def outcome(call: Callable[[], Any], *allowed: str) -> Any:
     """Return what the call returns or, if its name is allowed, the error that it raises.
 

@@ -1,4 +1,5 @@
 import json
+import uuid
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -6,9 +7,27 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
+from lambda_src.shared.events import InvalidEvent
+from tests.unit.lambda_src.hostile import (
+    Mutated,
+    answered,
+    as_json,
+    fuzzed,
+    mutated,
+    within_bounds,
+)
+
 PREFIX = {"prefix": "s3://data/pictures/"}
+EVENT = {
+    "bucket": "data",
+    "key": "batch/input/one.json",
+    "output": "batch/output/job",
+    "execution": "arn:first",
+}
 
 
 @pytest.fixture
@@ -29,13 +48,7 @@ def read(key: str) -> str:
 
 def check(handler: ModuleType, content: Any, *, execution: str = "arn:first") -> dict[str, Any]:
     put("batch/input/one.json", content if isinstance(content, bytes) else dumped(content))
-    event = {
-        "bucket": "data",
-        "key": "batch/input/one.json",
-        "output": "batch/output/job",
-        "execution": execution,
-    }
-    answer: dict[str, Any] = handler.lambda_handler(event, None)
+    answer: dict[str, Any] = handler.lambda_handler({**EVENT, "execution": execution}, None)
     return answer
 
 
@@ -140,10 +153,10 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
         ([PREFIX, ""], "every picture is a text"),
         (
             [{"prefix": "s3://elsewhere/"}, "one.png"],
-            "names s3://elsewhere/one.png; pictures have to be in the data bucket, s3://data/",
+            "names 's3://elsewhere/one.png'; pictures have to be in the data bucket, s3://data/",
         ),
-        ([{"prefix": "s3://data"}, "base/one.png"], "names s3://database/one.png"),
-        ([PREFIX, "one.png", "two.png", "one.png"], "names pictures/one.png 2 times"),
+        ([{"prefix": "s3://data"}, "base/one.png"], "names 's3://database/one.png'"),
+        ([PREFIX, "one.png", "two.png", "one.png"], "names 'pictures/one.png' 2 times"),
     ],
 )
 def test_what_is_no_usable_manifest_is_refused_in_words(
@@ -229,3 +242,56 @@ def test_another_refusal_of_s3_is_not_taken_for_a_duplicate(
         handler.lambda_handler(
             {"bucket": "data", "key": "k", "output": "o", "execution": "arn:first"}, None
         )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"bucket": None}, "bucket is None; expected a text"),
+        ({"key": ["k"]}, r"key is \['k'\]; expected a text"),
+        ({"output": ""}, "output is ''; expected a text"),
+        ({"execution": 7}, "execution is 7; expected a text"),
+        ({"etag": 7}, "etag is 7; expected a text"),
+        ({"etag": "a\nb"}, r"etag is 'a\\nb'; expected an ETag"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**EVENT, **changed}, None)
+
+
+def test_a_small_manifest_that_would_fill_the_memory_is_refused_before_it_is_read(
+    handler: ModuleType,
+) -> None:
+    content = b"[" + b",".join([b"[[]]"] * (handler.MAX_SEPARATORS // 2)) + b"]"
+
+    with (
+        within_bounds(),
+        pytest.raises(handler.InvalidManifest, match="more than 1,000,000 commas and brackets"),
+    ):
+        check(handler, content)
+
+
+@fuzzed
+@given(
+    event=mutated({**EVENT, "etag": None}),
+    content=mutated([PREFIX, "one.png", "a/two.png"]),
+    cut=st.integers(0, 40) | st.none(),
+)
+def test_any_event_and_manifest_are_checked_or_have_a_named_error(
+    handler: ModuleType, event: Mutated, content: Mutated, cut: int | None
+) -> None:
+    written = as_json(content)[:cut]
+    put("batch/input/one.json", written)
+    if isinstance(event.value, dict) and event.value.get("output") == EVENT["output"]:
+        event.value["output"] = f"batch/output/{uuid.uuid4()}"  # not that of an earlier execution
+
+    answer = answered(
+        handler.lambda_handler, event, "InvalidEvent", "InvalidManifest", "NoSuchBucket"
+    )
+
+    if not isinstance(answer, Exception) and "duplicate_of" not in answer:
+        _, *names = json.loads(written)
+        assert sum(answer.values()) == len(names)

@@ -19,7 +19,7 @@ EVENT = {
 }
 READERS = {
     "text": events.text,
-    "bucket": events.bucket,
+    "bucket": events.bucket_name,
     "number": events.whole_number,
     "mapping": events.mapping,
     "sequence": events.sequence,
@@ -83,7 +83,7 @@ def test_an_event_that_is_no_object_is_named(event: Any) -> None:
 )
 def test_what_is_no_general_purpose_bucket_is_refused(name: str) -> None:
     with pytest.raises(events.InvalidEvent, match="expected the name of a general purpose bucket"):
-        events.bucket({"s3_bucket": name}, "s3_bucket")
+        events.bucket_name({"s3_bucket": name}, "s3_bucket")
 
 
 def test_a_digest_is_that_of_the_sorted_json() -> None:
