@@ -24,6 +24,9 @@ from monitoring.skips import Kind, Skip, log, shortened
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+EARLIEST = datetime(2017, 1, 1, tzinfo=UTC)
+"""SageMaker's first year: no record is older."""
+
 _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+$")
 
 
@@ -152,12 +155,14 @@ def _capture(line: bytes, file: str, number: int) -> Capture:
 
 
 def _utc(time: datetime) -> datetime:
-    if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
     try:
-        return time.astimezone(UTC)
+        utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"inferenceTime {time} does not exist in UTC") from error
+    # Far from the others, a record would also stretch every time axis until nothing is seen.
+    if utc < EARLIEST:
+        raise ValueError(f"inferenceTime {time} is before SageMaker was there, in {EARLIEST.year}")
+    return utc
 
 
 def _content(payload: _Payload, side: str) -> bytes:

@@ -9,37 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-
 from account import session
 from monitoring.labels import MANIFEST, TruthError, content_of
 from settings.s3_uris import is_s3
+from training.manifest import Manifest, parse
 from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EXAMPLES = 8
-
-
-class RefusedRow(BaseModel, frozen=True):
-    """A row of the source that did not become a picture."""
-
-    split: str
-    row: int
-    file_name: str
-    reason: str
-
-
-class Manifest(BaseModel, frozen=True):
-    """The parts of manifest.json that a reader wants to know."""
-
-    source: str
-    digest: str
-    classes: tuple[str, ...]
-    counts: dict[str, dict[str, int]]
-    """Pictures by split and class."""
-    refused: tuple[RefusedRow, ...]
 
 
 @dataclass(frozen=True)
@@ -70,10 +49,7 @@ def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset
             f"{error}; name the folder of one staged dataset, such as datasets/<digest>, or "
             "s3://bucket/datasets/<digest>"
         ) from error
-    try:
-        manifest = Manifest.model_validate_json(content)
-    except ValidationError as error:
-        raise ValueError(f"{root}/{MANIFEST} is not a staging manifest: {error}") from error
+    manifest = parse(content, f"{root}/{MANIFEST}")
     return StagedDataset(root, manifest, _examples(root, manifest, client))
 
 
@@ -81,7 +57,7 @@ def _examples(
     root: str, manifest: Manifest, client: "S3Client | None"
 ) -> dict[str, tuple[bytes, ...]]:
     paths = defaultdict(list)
-    for line in content_of(f"{root}/train.lst", client).decode().splitlines():
+    for line in content_of(f"{root}/train.lst", client).splitlines():
         label, path = _list_row(line, f"{root}/train.lst")
         paths[label].append(f"{root}/train/{path}")
     return {
@@ -90,9 +66,9 @@ def _examples(
     }
 
 
-def _list_row(line: str, file: str) -> tuple[int, str]:
+def _list_row(line: bytes, file: str) -> tuple[int, str]:
     try:
-        _, label, path = line.split("\t")
+        _, label, path = line.decode().split("\t")
         return int(label), relative_path(path)
     except ValueError as error:
         raise ValueError(

@@ -12,7 +12,6 @@ nothing leads who labels. (Shuffled, too, so that a sample that is labelled in p
 
 import argparse
 import csv
-import io
 import random
 import sys
 from bisect import bisect_right
@@ -23,13 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from PIL import Image
 from rich.console import Console
 
 from lambda_src.shared.spreadsheets import quote_formulas
 from monitoring.captures import Capture, read
 from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
-from monitoring.pictures import decode, is_picture
+from monitoring.pictures import decode, format_of, is_picture
 from monitoring.records import usable
 from monitoring.samples import Reservoir, Sample
 from monitoring.skips import Kind, Skip, Tally
@@ -152,7 +150,7 @@ def write(picked: Iterable[Picked], folder: Path) -> Path:
     rows = []
     for number, each in enumerate(picked, 1):
         sample = each.sample
-        name = f"{number:04}.{_suffix(sample.picture)}"
+        name = f"{number:04}.{(format_of(sample.picture) or 'image').lower()}"
         (folder / name).write_bytes(sample.picture)
         ids = (quote_formulas(sample.event_id), quote_formulas(sample.inference_id))
         rows.append((name, *ids, None, f"{each.weight:.6g}"))
@@ -168,11 +166,6 @@ def refuse_existing(folder: Path) -> None:
             f"{folder / LABELS} is there already and may hold labels: "
             "name another folder with --out, or remove it"
         )
-
-
-def _suffix(picture: bytes) -> str:
-    with Image.open(io.BytesIO(picture)) as image:
-        return (image.format or "image").lower()
 
 
 # --- Command line -----------------------------------------------------------------------------

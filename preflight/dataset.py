@@ -1,14 +1,13 @@
 """The pictures that the training and the baseline of the drift detector read."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from preflight.aws import Aws
 from preflight.finding import Finding, Verdict
 from settings import Settings
 from training.baseline import shortage
 from training.dataset import MANIFEST
+from training.manifest import Manifest, parse
 from training.upload import BUCKET_OUTPUT, STORAGE_STACK
 
 PREFIX = "datasets/"
@@ -36,7 +35,11 @@ def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
         what = f"nothing is staged: {settings.dataset_parameter} is {prefix!r}"
         yield Finding(Verdict.PROBLEM, what, stage)
         return
-    manifest = _manifest(aws, bucket, f"{prefix}/{MANIFEST}")
+    try:
+        manifest = _manifest(aws, bucket, f"{prefix}/{MANIFEST}")
+    except ValueError as error:
+        yield Finding(Verdict.PROBLEM, str(error), stage)
+        return
     if manifest is None:
         what = (
             f"{settings.dataset_parameter} names a dataset that is gone or was never completed: "
@@ -47,25 +50,25 @@ def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
     yield _judge(prefix, manifest, settings, stage)
 
 
-def _manifest(aws: Aws, bucket: str, key: str) -> dict[str, Any] | None:
+def _manifest(aws: Aws, bucket: str, key: str) -> Manifest | None:
     s3 = aws.client("s3")
     try:
-        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey:
         return None
-    return manifest
+    return parse(content, f"s3://{bucket}/{key}")
 
 
-def _judge(prefix: str, manifest: dict[str, Any], settings: Settings, stage: str) -> Finding:
-    classes = list(settings.dataset.classes)
-    if manifest["classes"] != classes:
+def _judge(prefix: str, manifest: Manifest, settings: Settings, stage: str) -> Finding:
+    classes = settings.dataset.classes
+    if manifest.classes != classes:
         return Finding(
             Verdict.PROBLEM,
-            f"{prefix} has the classes {manifest['classes']}, in this order; "
-            f"the settings say {classes}",
+            f"{prefix} has the classes {list(manifest.classes)}, in this order; "
+            f"the settings say {list(classes)}",
             stage,
         )
-    counts: dict[str, dict[str, int]] = manifest["counts"]
+    counts = manifest.counts
     for split, pictures in counts.items():
         if lacking := [name for name in classes if not pictures.get(name)]:
             what = f"{prefix} has no {split} picture of: {', '.join(lacking)}"
@@ -74,6 +77,6 @@ def _judge(prefix: str, manifest: dict[str, Any], settings: Settings, stage: str
         return Finding(Verdict.PROBLEM, f"{prefix}: {lacking_for_drift}", stage)
     totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
     what = f"{prefix}: {totals} pictures of {', '.join(classes)}"
-    if manifest["source"] == "drawn":
+    if manifest.source == "drawn":
         return Finding(Verdict.NOTE, f"{what}; drawn stand-ins, not photographs", stage)
     return Finding(Verdict.OK, what)

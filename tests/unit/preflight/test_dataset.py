@@ -16,6 +16,7 @@ STACK = "Scones-dev-Storage"
 STAGE = "python -m training.stage --environment dev"
 MANIFEST: dict[str, Any] = {
     "source": "cifar-100",
+    "digest": "abc",
     "classes": ["bicycle", "motorcycle"],
     "counts": {
         "train": {"bicycle": 500, "motorcycle": 499},
@@ -49,6 +50,15 @@ def test_staged_data_are_counted(aws: Aws, settings: Settings, stub: Stub) -> No
             "datasets/abc: 999 train, 200 validation pictures of bicycle, motorcycle",
         )
     ]
+
+
+def test_a_manifest_that_staging_did_not_write_is_a_problem(
+    aws: Aws, settings: Settings, stub: Stub
+) -> None:
+    staged(stub, counts={"train": {"bicycle": 500, "motorcycle": 499}})
+    (finding,) = dataset(aws, settings)
+    assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
+    assert "s3://data/datasets/abc/manifest.json is not a staging manifest" in finding.what
 
 
 def test_the_first_deployment_is_no_problem(aws: Aws, settings: Settings, stub: Stub) -> None:
@@ -94,7 +104,8 @@ def test_a_dataset_that_is_gone_is_a_problem(aws: Aws, settings: Settings, stub:
 def test_other_classes_or_another_order_are_a_problem(
     aws: Aws, settings: Settings, stub: Stub, classes: list[str]
 ) -> None:
-    staged(stub, classes=classes)
+    counts = {split: dict.fromkeys(classes, 5) for split in ("train", "validation")}
+    staged(stub, classes=classes, counts=counts)
     (finding,) = dataset(aws, settings)
     assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
     assert str(classes) in finding.what and "['bicycle', 'motorcycle']" in finding.what

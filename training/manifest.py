@@ -1,0 +1,52 @@
+"""manifest.json of a staged dataset, as everything after staging reads it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+Count = Annotated[int, Field(ge=0, strict=True)]
+
+
+class RefusedRow(BaseModel, frozen=True):
+    """A row of the source that did not become a picture."""
+
+    split: str
+    row: int
+    file_name: str
+    reason: str
+
+
+class Manifest(BaseModel, frozen=True):
+    """The parts of manifest.json that a reader wants to know."""
+
+    source: str
+    digest: str
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    counts: Mapping[str, Mapping[str, Count]]
+    """Pictures by split and class: every class is in every split."""
+    refused: tuple[RefusedRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _every_class_is_counted(self) -> Self:
+        for split in ("train", "validation"):
+            if missing := [each for each in self.classes if each not in self.counts.get(split, {})]:
+                raise ValueError(f"counts.{split} lacks {missing[0]!r}")
+        return self
+
+
+def parse(content: bytes, where: str) -> Manifest:
+    """Return a manifest; `where` is named in the refusal.
+
+    Raises:
+        ValueError: it is not what staging writes.
+    """
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first, *_ = error.errors(include_input=False, include_url=False)
+        key = ".".join(map(str, first["loc"]))
+        reason = f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
+        raise ValueError(
+            f"{where} is not a staging manifest: {reason[:200]}; stage the dataset again"
+        ) from error
