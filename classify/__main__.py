@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+import terminal
 from account import announce
 from classify.run import (
     POLL_SECONDS,
@@ -30,7 +31,7 @@ EXIT_FAILED, EXIT_NOT_ALL_ACCEPTED, EXIT_INTERRUPTED = 1, 3, 130
 def main(arguments: Sequence[str] | None = None, *, poll_seconds: float = POLL_SECONDS) -> int:
     """Start or resume a run, show its progress and its end; return the exit code."""
     options = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = terminal.console()
     try:
         settings = load(options.environment)
         with aws_errors_in_words():
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, *, poll_seconds: float = POLL_S
             console.print(f"It was started before; following {run.execution_arn}", soft_wrap=True)
         summary = _followed(run, console, poll_seconds)
     except (ClassificationError, SettingsError, StagingError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        terminal.console(errors=True).print(str(error), style="red", soft_wrap=True)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

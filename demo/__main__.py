@@ -14,6 +14,7 @@ from typing import IO
 
 from rich.console import Console
 
+import terminal
 from demo import signals
 from demo.acceptance import command
 from demo.application import Application
@@ -36,13 +37,13 @@ EXIT_FAILED, EXIT_LEFTOVERS, EXIT_RUNNING = 1, 3, 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     options = _options(arguments)
-    console = Console(highlight=False)
+    console = terminal.console()
     signals.raise_ended()
     out: Path = (options.out or (command.OUT if options.aws else OUT)).resolve()
     out.mkdir(parents=True, exist_ok=True)
     with (out / LOCK).open("a+") as file:
         if not lock(file):
-            console.print(_running(out, file), markup=False, soft_wrap=True)
+            console.print(_running(out, file), soft_wrap=True)
             return EXIT_RUNNING
         file.truncate(0)
         print(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}", file=file, flush=True)
@@ -67,11 +68,11 @@ def _demo(options: argparse.Namespace, out: Path, console: Console) -> int:
     try:
         summary = _run(cloud, Steps(console), out, options)
     except KeyboardInterrupt as interrupt:
-        console.print("[red]Interrupted.[/] The local cloud is down.")
+        console.print("Interrupted. The local cloud is down.", style="red")
         return 128 + signals.number_of(interrupt)
     except Exception as error:
-        console.print("[red]The demo failed:[/]")
-        console.print(str(error) or repr(error), markup=False, soft_wrap=True)
+        console.print("The demo failed:", style="red")
+        console.print(str(error) or repr(error), soft_wrap=True)
         console.print(f"Logs: {out}/*.log and, of the local cloud, {cloud.log}", soft_wrap=True)
         return EXIT_FAILED
     summary.write(out / SUMMARY)
@@ -83,7 +84,7 @@ def _demo(options: argparse.Namespace, out: Path, console: Console) -> int:
     else:
         shutil.rmtree(cloud.folder, ignore_errors=True)  # its log: of interest after a failure only
     for left in summary.left_after_destroy or []:
-        console.print(f"[red]left after destroy:[/] {left}", soft_wrap=True)
+        console.print(f"left after destroy: {left}", style="red", soft_wrap=True)
     return EXIT_LEFTOVERS if summary.left_after_destroy else 0
 
 
@@ -133,7 +134,6 @@ Take it down, with everything in it:
 
   python -m localcloud down{port}
 """,
-        markup=False,
         soft_wrap=True,
     )
 

@@ -135,6 +135,6 @@ class Application:
             try:
                 return source.real(self.archive, classes=classes, console=console)
             except ArchiveUnavailableError as error:
-                console.print(str(error), style="yellow", markup=False)
-                console.print("[bold]Using drawn stand-in pictures instead.[/]")
+                console.print(str(error), style="yellow")
+                console.print("Using drawn stand-in pictures instead.", style="bold")
         return source.drawing(classes)

@@ -23,7 +23,7 @@ class Steps:
     def step(self, name: str) -> Iterator[Say]:
         """Show `name` while the block runs; its error passes through."""
         started = time.monotonic()
-        mark = "[red]✗"
+        mark, style = "✗", "red"
         with self.console.status(name) as status:
 
             def say(text: str) -> None:
@@ -33,7 +33,8 @@ class Steps:
 
             try:
                 yield say
-                mark = "[green]✓"
+                mark, style = "✓", "green"
             finally:
                 self.seconds[name] = round(time.monotonic() - started, 1)
-                self.console.print(f"{mark}[/] {name:<24}{self.seconds[name]:>7.1f} s")
+                self.console.print(mark, style=style, end="")
+                self.console.print(f" {name:<24}{self.seconds[name]:>7.1f} s")

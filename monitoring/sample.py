@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
+from rich.markup import escape
 
+import terminal
 from lambda_src.shared.spreadsheets import quote_formulas
 from monitoring.captures import Capture, read
 from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
@@ -199,13 +200,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"--count {options.count}: expected 1 or more")
     if not (options.classes or options.environment):
         parser.error("expected --classes with names, separated by commas, or --environment")
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console()
     try:
         refuse_existing(options.out)
         target = Target.of(options)
         classes = options.classes or (target.deployed.classes if target.deployed else ())
         tally = Tally()
-        with Console(stderr=True).status(f"Reading {target.captures}"):
+        with terminal.console(errors=True).status(f"Reading {escape(target.captures)}"):
             picked = pick(
                 target.captures,
                 classes=classes,
@@ -215,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 seed=options.seed,
             )
         for sentence in tally.skips().sentences():
-            console.print(sentence, markup=False)
+            console.print(sentence, soft_wrap=True)
         if not picked:
             sys.exit(f"error: no picture with an answer below {target.captures}")
         labels = write(picked, options.out)
@@ -231,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(
         f"{len(picked)} pictures in {options.out}; look at each and write its class "
         f"({' or '.join(classes)}) into the column label of {labels}",
-        markup=False,
+        soft_wrap=True,
     )
 
 

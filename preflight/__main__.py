@@ -5,10 +5,10 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+import terminal
 from preflight.aws import Aws
 from preflight.checks import CHECKS, DEADLINE_SECONDS, run
 from preflight.finding import Finding, Verdict
@@ -30,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(options.environment)
     except SettingsError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        terminal.console(errors=True).print(str(error), style="red", soft_wrap=True)
         return EXIT_PROBLEM
     findings = run(CHECKS, Aws(), settings)
-    Console().print(table(findings))
+    terminal.console().print(table(findings))
     return exit_code(findings)
 
 

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Column, Table
 
+import terminal
 from account import announce
 from settings import Settings, SettingsError, available_environments, load
 from sweep.remains import Remain, existing_stacks, find
@@ -18,27 +19,26 @@ EXIT_REFUSED, EXIT_LEFT = 1, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; gives the exit code."""
     options = _parser().parse_args(arguments)
-    errors = Console(stderr=True, style="red", markup=False, soft_wrap=True)
+    errors = terminal.console(errors=True)
     try:
         settings = load(options.environment)
         announce()
         if stacks := existing_stacks(settings):
-            errors.print(_still_in_use(settings, stacks))
+            errors.print(_still_in_use(settings, stacks), style="red", soft_wrap=True)
             return EXIT_REFUSED
         remains = find(settings)
     except (SettingsError, BotoCoreError, ClientError) as error:
-        errors.print(str(error))
+        errors.print(str(error), style="red", soft_wrap=True)
         return EXIT_REFUSED
     return _sweep(remains, settings, delete=options.delete)
 
 
 def _sweep(remains: Sequence[Remain], settings: Settings, *, delete: bool) -> int:
-    console = Console()
+    console = terminal.console()
     if not remains:
         console.print(
             f"Nothing is left of {settings.environment}. "
             'README, "Tear down", lists what AWS itself keeps.',
-            highlight=False,
             soft_wrap=True,
         )
         return 0
@@ -72,7 +72,7 @@ def _say_how_to_remove(left: Sequence[Remain], console: Console, *, delete: bool
     if by_hand:
         console.print("To remove by hand, for good:")
     for command in by_hand:
-        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {command}", soft_wrap=True)
 
 
 def _still_in_use(settings: Settings, stacks: Sequence[str]) -> str:

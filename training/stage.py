@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+import terminal
 from account import announce
 from settings import Settings, SettingsError, available_environments, load
 from training import dataset, source, upload
@@ -67,7 +68,7 @@ def run(
     Raises:
         StagingError: the pictures are refused, or AWS refuses.
     """
-    console = console or Console()
+    console = console or terminal.console()
     selected = prepare(settings, pictures, folder=folder, console=console)
     bucket = upload.data_bucket(settings)
     staged = StagedDataset(
@@ -121,20 +122,20 @@ def summary(selected: dataset.Dataset) -> Table:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; gives the exit code."""
     options = _parser().parse_args(arguments)
-    errors = Console(stderr=True)
+    errors = terminal.console(errors=True)
     try:
         _stage(options)
     except ArchiveUnavailableError as error:
-        errors.print(f"{error}\n{_REMEDY}", style="red", markup=False, soft_wrap=True)
+        errors.print(f"{error}\n{_REMEDY}", style="red", soft_wrap=True)
         return EXIT_NO_ARCHIVE
     except (StagingError, SettingsError, OSError) as error:
-        errors.print(str(error), style="red", markup=False, soft_wrap=True)
+        errors.print(str(error), style="red", soft_wrap=True)
         return EXIT_REFUSED
     return 0
 
 
 def _stage(options: argparse.Namespace) -> None:
-    console = Console()
+    console = terminal.console()
     settings = load(options.environment)
     if not options.no_upload:
         with aws_errors_in_words():
@@ -171,7 +172,7 @@ def _say_what_was_done(staged: StagedDataset, settings: Settings, console: Conso
 
 
 def _say(console: Console, message: str) -> None:
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(message, soft_wrap=True)
 
 
 def _parser() -> argparse.ArgumentParser:

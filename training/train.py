@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+import terminal
 from account import announce, session
 from settings import Settings, SettingsError, available_environments, load
 from settings.instances import has_local_storage
@@ -60,7 +61,7 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; gives the exit code."""
     options = _parser().parse_args(arguments)
-    console = Console()
+    console = terminal.console()
     try:
         url = run(
             load(options.environment),
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console=console,
         )
     except (TrainingError, StagingError, SettingsError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
+        terminal.console(errors=True).print(str(error), style="red", soft_wrap=True)
         return EXIT_FAILED
     except KeyboardInterrupt:
         _say(console, "Interrupted; a job that was started goes on.")
@@ -163,7 +164,7 @@ def _show_metrics(job: Any, console: Console) -> None:
 
 
 def _say(console: Console, message: str) -> None:
-    console.print(message, markup=False, highlight=False, soft_wrap=True)
+    console.print(message, soft_wrap=True)
 
 
 def _minutes(text: str) -> int:

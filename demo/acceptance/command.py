@@ -52,12 +52,10 @@ def main(options: argparse.Namespace, out: Path, console: Console) -> int:
         _announce(account, region, application, console)
         _ask(console, yes=options.yes)
     except (RefusedError, SettingsError, PriceMissingError, CdkError) as error:
-        console.print("[red]Refused:[/] ", end="")
-        console.print(str(error), markup=False, soft_wrap=True)
+        console.print(f"Refused: {error}", style="red", soft_wrap=True)
         return EXIT_REFUSED
     except (BotoCoreError, ClientError) as error:
-        console.print("[red]Refused:[/] AWS: ", end="")
-        console.print(str(error), markup=False, soft_wrap=True)
+        console.print(f"Refused: AWS: {error}", style="red", soft_wrap=True)
         return EXIT_REFUSED
     except KeyboardInterrupt as interrupt:
         console.print("Interrupted; nothing was made.")
@@ -97,12 +95,12 @@ def _finish(run: Acceptance, report: Report, console: Console) -> int:
     for path in report.write(run.application.out):
         console.print(f"Wrote {path}", soft_wrap=True)
     if run.failure:
-        console.print("[red]The run ended early:[/]")
-        console.print(run.failure, markup=False, soft_wrap=True)
+        console.print("The run ended early:", style="red")
+        console.print(run.failure, soft_wrap=True)
     if run.left:
-        console.print("[bold red]Left behind, and how to remove it:[/]")
+        console.print("Left behind, and how to remove it:", style="bold red")
         for each in run.left:
-            console.print(f"  {each}", markup=False, soft_wrap=True)
+            console.print(f"  {each}", soft_wrap=True)
     if run.interrupted:
         return 128 + run.interrupted
     if run.failure:
@@ -151,7 +149,6 @@ def _announce(account: str, region: str, application: Application, console: Cons
         f"(settings/{settings.environment}.toml), checks {len(CHECKS)} assumptions about AWS on "
         "them, and takes everything down again, whatever happens. On AWS it takes about "
         f"{minutes(model):.0f} minutes.",
-        markup=False,
         soft_wrap=True,
     )
     items = estimate(settings, model)
@@ -161,7 +158,7 @@ def _announce(account: str, region: str, application: Application, console: Cons
         soft_wrap=True,
     )
     for item in items:
-        console.print(f"  {item.usd:5.2f}  {item.what}", markup=False, soft_wrap=True)
+        console.print(f"  {item.usd:5.2f}  {item.what}", soft_wrap=True)
 
 
 def _ask(

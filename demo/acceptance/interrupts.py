@@ -36,7 +36,7 @@ def interrupts(console: Console) -> Iterator[State]:
             leave_terminal(number)
         if state.ending and not state.warned:
             state.warned = True
-            console.print(f"[yellow]{MESSAGE}[/]")
+            console.print(MESSAGE, style="yellow")
             return
         state.ending = True
         raise Ended(number)

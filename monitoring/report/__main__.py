@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 from rich.markup import escape
 
+import terminal
 from monitoring.deployed import Target, parse
 from monitoring.report import words
 from monitoring.report.build import Request, build
@@ -22,17 +22,17 @@ EXIT_FAILED, EXIT_EMPTY = 1, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report that the command line asks for; returns the exit code."""
     options = parse(_parser(), arguments)
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal.console()
     try:
         with console.status("starting") as status:
             shown = build(_request(options), say=lambda text: status.update(escape(text)))
     except (BotoCoreError, ClientError, OSError, StagingError, ValueError) as error:
-        console.print(f"[red]No report:[/] {escape(str(error))}")
+        console.print(f"No report: {error}", style="red", soft_wrap=True)
         return EXIT_FAILED
     # Before the figures: who reads only the first one must know what it leaves out.
     for sentence in shown.skips.sentences() + words.did(shown.summary):
-        console.print(sentence, markup=False)
-    console.print(f"Wrote {options.out / REPORT}", markup=False)
+        console.print(sentence, soft_wrap=True)
+    console.print(f"Wrote {options.out / REPORT}", soft_wrap=True)
     return 0 if shown.summary.predictions else EXIT_EMPTY
 
 
