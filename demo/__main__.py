@@ -21,7 +21,7 @@ from demo.application import Application
 from demo.run import REPORT, Demo
 from demo.steps import Steps
 from demo.summary import Summary
-from localcloud.environment import DEFAULT_PORT, NO_IAM
+from localcloud.environment import DEFAULT_PORT, NO_IAM, port_number
 from localcloud.launcher import LocalCloud, free_port
 from localcloud.lock import lock
 from monitoring.report.write import REPORT as REPORT_FILE
@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--port",
-        type=int,
+        type=port_number,
         help=f"loopback port of the local cloud (default: {DEFAULT_PORT} with --keep, else any "
         "free one)",
     )

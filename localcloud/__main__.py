@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from localcloud.environment import DEFAULT_PORT, NO_IAM, foreign_variables
+from localcloud.environment import DEFAULT_PORT, NO_IAM, foreign_variables, port_number
 from localcloud.launcher import LocalCloud, LocalCloudError
 
 
@@ -72,7 +72,10 @@ def _shell_lines(cloud: LocalCloud) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="loopback port (default: %(default)s)"
+        "--port",
+        type=port_number,
+        default=DEFAULT_PORT,
+        help="loopback port (default: %(default)s)",
     )
     common.set_defaults(no_iam=False)
     starting = argparse.ArgumentParser(add_help=False, parents=[common])

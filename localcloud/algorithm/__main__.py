@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from localcloud.environment import port_number
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -29,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--root", type=Path, default=Path("/opt/ml"), help="default: %(default)s")
     serve = commands.add_parser("serve", help="serve a model over HTTP on 127.0.0.1")
     serve.add_argument("--model-dir", type=Path, default=Path("/opt/ml/model"))
-    serve.add_argument("--port", type=int, default=0, help="default: a free one, see stdout")
+    serve.add_argument(
+        "--port", type=port_number, default=0, help="default: a free one, see stdout"
+    )
     return parser
 
 

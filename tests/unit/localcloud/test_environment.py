@@ -1,12 +1,19 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from demo import __main__ as demo
+from localcloud import __main__ as localcloud
+from localcloud.algorithm import __main__ as algorithm
 from localcloud.credentials import Credentials
 from localcloud.environment import (
     CALLS_FILE,
     CREDENTIALS_FILE,
     client_environment,
     foreign_variables,
+    port_number,
     server_environment,
 )
 
@@ -77,3 +84,25 @@ def server(
 def test_no_proxy_is_extended_not_replaced() -> None:
     assert client_environment({"NO_PROXY": "a,b"}, 1, CREDENTIALS)["NO_PROXY"] == "a,b,127.0.0.1"
     assert client_environment({"no_proxy": "127.0.0.1"}, 1, CREDENTIALS)["no_proxy"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("port", ["70000", "65536", "0", "-1", "1e3", "", "٣", "9" * 5000])
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [(localcloud.main, ["status"]), (algorithm.main, ["serve"]), (demo.main, [])],
+    ids=["localcloud", "algorithm", "demo"],
+)
+def test_what_is_no_port_is_refused_as_wrong_usage(
+    main: Callable[[list[str]], int],
+    arguments: list[str],
+    port: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, f"--port={port}"])
+    assert ended.value.code == 2
+    assert "is no port; allowed: 1 to 65535" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_the_ports_at_the_edges_are_ports() -> None:
+    assert [port_number(text) for text in ("1", "65535")] == [1, 65535]
