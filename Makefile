@@ -6,6 +6,11 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# Where npm cannot write its cache at home, it goes where jsii's goes then (stacks/package_cache.py).
+ifneq ($(shell test -w "$$HOME" || echo no),)
+export npm_config_cache ?= $(CURDIR)/.cache/npm
+endif
+
 ENVIRONMENT ?= dev
 CONTEXT     := -c environment=$(ENVIRONMENT)
 
@@ -131,4 +136,4 @@ clean: ## Remove what the verbs made, but not .venv and node_modules
 
 .PHONY: distclean
 distclean: clean ## Remove these, too
-	rm -rf $(VENV) node_modules
+	rm -rf $(VENV) node_modules .cache

@@ -10,6 +10,10 @@ import os
 import sys
 from pathlib import Path
 
+from stacks.package_cache import choose_package_cache
+
+choose_package_cache()
+
 import aws_cdk as cdk
 
 from settings import SettingsError, load

@@ -4,6 +4,7 @@ The address is that of the dataset's page, https://www.cs.toronto.edu/~kriz/cifa
 is the MD5. A broken transfer is resumed where it stopped; what arrives is checked at the end.
 """
 
+import errno
 import hashlib
 import http.client
 import os
@@ -69,13 +70,14 @@ def fetch(
     `pauses` are the seconds between attempts; they start anew whenever bytes arrived.
 
     Raises:
-        ArchiveUnavailableError: no network, the server refuses, or the checksum is wrong.
+        ArchiveUnavailableError: no network, the server refuses, the checksum is wrong, or the
+            folder cannot be written.
     """
     folder = folder or cache_folder()
     target = folder / url.rsplit("/", 1)[-1]
     if target.exists() and md5_of(target) == md5:
         return target
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_writable(folder)
     part = target.with_name(f"{target.name}.part")
     # A resumed file may be half of an older one: it is worth one transfer in one piece.
     for _ in range(2):
@@ -90,6 +92,18 @@ def fetch(
         f"{url}: what was downloaded has MD5 {found}, the published archive has {md5}; "
         "a proxy or a login page may have answered in its place"
     )
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ArchiveUnavailableError(
+            f"{folder}, where downloads are kept, cannot be written ({error.strerror}); let "
+            "XDG_CACHE_HOME name a folder that can"
+        ) from error
 
 
 def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence[float]) -> bool:

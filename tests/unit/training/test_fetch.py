@@ -221,6 +221,12 @@ def test_log_file_gets_one_line_and_not_thousands(
     assert "archive.tar.gz" in output.getvalue()
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ArchiveUnavailableError, match=r"file/scones.*XDG_CACHE_HOME"):
+        fetch(folder=tmp_path / "file" / "scones")
+
+
 def test_cache_folder_follows_the_desktop_standard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/scones")
