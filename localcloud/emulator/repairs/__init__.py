@@ -7,6 +7,7 @@ from localcloud.emulator.repairs import (
     bucket_not_empty,
     bucket_tags,
     csv_headers,
+    custom_resource_call,
     delete_during_creation,
     delete_during_update,
     deleted_function_logs,
@@ -43,6 +44,7 @@ def repair() -> None:
     bucket_not_empty.repair()
     bucket_tags.repair()
     csv_headers.repair()
+    custom_resource_call.repair()
     delete_during_creation.repair()
     delete_during_update.repair()
     deleted_function_logs.repair()

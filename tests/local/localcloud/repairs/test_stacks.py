@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -281,12 +282,34 @@ def custom_resource(cloud: LocalCloud, functions: Any) -> Iterator[CustomResourc
     sqs = cloud.client("sqs")
     url = sqs.create_queue(QueueName=f"requests-{uuid.uuid4().hex[:12]}")["QueueUrl"]
     source = f"""
-import boto3, json
+import boto3, json, os
 def handler(event, context):
+    marker = event["ResourceProperties"].get("DieOnce")
+    if marker and not os.path.exists(marker):
+        open(marker, "w").close()
+        os._exit(1)
     boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody=json.dumps(event))
 """
     yield CustomResource(sqs, url, functions.python(source))
     sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_custom_resource_whose_process_dies_is_asked_again(
+    cloud: LocalCloud, custom_resource: CustomResource, tmp_path: Path
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = f"died-{uuid.uuid4().hex[:12]}"
+    cloudformation.create_stack(
+        StackName=name, TemplateBody=custom_resource.template(DieOnce=str(tmp_path / "died"))
+    )
+
+    custom_resource.answer(custom_resource.request())
+
+    _wait(cloudformation, name, "stack_create_complete")
+    assert (tmp_path / "died").exists()
+    cloudformation.delete_stack(StackName=name)
+    custom_resource.answer(custom_resource.request())
+    _wait(cloudformation, name, "stack_delete_complete")
 
 
 def test_a_stack_that_is_deleted_while_it_is_created_deletes_what_is_in_flight(
