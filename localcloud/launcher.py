@@ -38,7 +38,7 @@ from localcloud.guard import guarded
 from localcloud.lock import lock
 
 START_SECONDS = 60.0
-STOP_SECONDS = 3.0
+STOP_SECONDS = 10.0
 GONE_SECONDS = 2.0
 """How long a start waits for a killed predecessor to be cleared away."""
 LOG_TAIL_LINES = 20
@@ -200,13 +200,10 @@ class LocalCloud:
         if pid is not None:
             # Before it ends: after that the file may be another start's.
             self.credentials_file.unlink(missing_ok=True)
-            # It may be gone, and its guard still at work.
+            # Nothing of it is kept, so nothing is asked to finish. (Only the guard may be left.)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            if not _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-                _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS)
+                os.killpg(pid, signal.SIGKILL)
+            _wait_until(lambda: self.pid() is None, seconds=STOP_SECONDS)
         if self._process is not None:
             self._process.communicate(timeout=STOP_SECONDS)
             self._process = None
