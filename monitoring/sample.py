@@ -27,6 +27,7 @@ from rich.markup import escape
 import terminal
 from lambda_src.shared.spreadsheets import quote_formulas
 from monitoring.captures import Capture, read
+from monitoring.class_names import class_names
 from monitoring.deployed import DEFAULT_THRESHOLD, Target, parse
 from monitoring.pictures import decode, format_of, is_picture
 from monitoring.records import usable
@@ -182,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--classes",
-        type=lambda text: tuple(name.strip() for name in text.split(",") if name.strip()),
+        type=class_names,
         help="names in the order of the probabilities, such as bicycle,motorcycle "
         "(default: those of --environment)",
     )

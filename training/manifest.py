@@ -22,7 +22,9 @@ class Manifest(BaseModel, frozen=True):
 
     source: str
     digest: str
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    classes: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")], ...], Field(min_length=1)
+    ]
     counts: Mapping[str, Mapping[str, Count]]
     """Pictures by split and class: every class is in every split."""
     refused: tuple[RefusedRow, ...] = ()

@@ -56,16 +56,17 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
         upper.set_ylabel("predictions")
         upper.tick_params(labelbottom=False)
         bottom = np.zeros(total.size)
-        for name, (colour, values) in series.items():
+        handles = []
+        for colour, values in series.values():
             share = values.to_numpy() / total
-            lower.bar(times, share, bottom=bottom, color=colour, label=name, **bars)
+            handles.append(lower.bar(times, share, bottom=bottom, color=colour, **bars))
             bottom += share
         lower.set_ylim(0, 1)
         time_axis.percentages(lower)
         lower.set_ylabel("share of each class")
         time_axis.scale_bins(lower, times.min(), times.max(), step=step)
-        handles, labels = lower.get_legend_handles_labels()
-        legend(upper, columns=len(series), handles=handles, labels=labels, fontsize=15)
+        # Asked for the axes' labels, matplotlib leaves out names that begin with an underscore.
+        legend(upper, columns=len(series), handles=handles, labels=list(series), fontsize=15)
         return figure
 
     table = pd.DataFrame(

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 import terminal
+from monitoring.class_names import class_names
 from monitoring.deployed import Target, parse
 from monitoring.report import words
 from monitoring.report.build import Request, build
@@ -59,10 +60,6 @@ def _cost(text: str) -> float:
     return value
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m monitoring.report",
@@ -73,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--classes",
-        type=_names,
+        type=class_names,
         metavar="NAME,NAME",
         help="class names in the order of the model's probabilities (default: the dataset's, or "
         "those of --environment)",

@@ -177,7 +177,13 @@ def test_nothing_to_pick_is_an_error(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("wrong", [["--count", "0"], ["--classes", ","]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--count", "0"],
+        *(["--classes", text] for text in (",", "a,,b", "a,a", "a\nb,c", "\udcff,a")),
+    ],
+)
 def test_wrong_usage_is_exit_code_2(wrong: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([str(tmp_path), "--classes", "a,b", *wrong])

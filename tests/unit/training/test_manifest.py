@@ -35,6 +35,7 @@ def test_what_staging_writes_is_read() -> None:
         ({"counts": COUNTS | {"train": {"bicycle": True}}}, "counts.train.bicycle: .* integer"),
         ({"counts": COUNTS | {"train": {"bicycle": -1}}}, "counts.train.bicycle: .* greater"),
         ({"classes": []}, "classes: "),
+        ({"classes": ["bicycle", "motor\ncycle"]}, "classes.1: .* pattern"),
         ({"classes": "bicycle"}, "classes: "),
         ({"refused": 3}, "refused: "),
     ],

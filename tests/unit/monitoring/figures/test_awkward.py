@@ -59,8 +59,9 @@ def test_a_slide_is_drawn(
     count: int, options: dict[str, int], predictions: Callable[..., pd.DataFrame]
 ) -> None:
     frame = predictions(count, **options)
-    # Between "$" and "$" matplotlib sees a formula, and names may be long.
-    classes = tuple(rf"$\{n}$ with a long name" for n in range(options.get("classes", 2)))
+    # Between "$" and "$" matplotlib sees a formula, it hides names that begin with an underscore,
+    # and names may be long.
+    classes = tuple(rf"_$\{n}$ with a long name" for n in range(options.get("classes", 2)))
 
     for number, picture in enumerate(every_picture(frame, classes)):
         with Image.open(io.BytesIO(png(picture, DARK if number % 2 else LIGHT))) as image:
