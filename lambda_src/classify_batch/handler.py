@@ -32,10 +32,21 @@ from lambda_src.classify_image.handler import (
 from lambda_src.classify_image.handler import lambda_handler as classify_image
 from lambda_src.filter_confidence.handler import judge
 from lambda_src.serialize_image.handler import lambda_handler as serialize_image
+from lambda_src.shared.events import mapping, shown
 from lambda_src.shared.pictures import ImageEmpty
 from lambda_src.shared.stored_pictures import InvalidImageReference
 
-from .parts import FOLDER, Line, json_lines, line_of, part_key, read_part
+from .parts import (
+    FOLDER,
+    Item,
+    Line,
+    json_lines,
+    line_of,
+    part_key,
+    read_items,
+    read_part,
+    read_results,
+)
 
 DATA_BUCKET = os.environ["DATA_BUCKET"]
 RESULTS_BUCKET = os.environ["RESULTS_BUCKET"]
@@ -81,14 +92,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Raises:
         BatchUnfinished: transient; the state machine calls again.
+        InvalidEvent: the event is not a batch.
         Any other error of the steps that is not a picture's fault, as an endpoint that is not
             there: the first of them.
     """
-    items: list[dict[str, Any]] = event["Items"]
-    key = part_key(event["BatchInput"]["results"], items)
+    items = read_items(event)
+    key = part_key(read_results(mapping(event, "BatchInput")), items)
     finished = {
         line["index"]: line
-        for line in read_part(s3, RESULTS_BUCKET, key)
+        for line in read_part(s3, RESULTS_BUCKET, key, items)
         if line["status"] != "failed"
     }
     left = [item for item in items if item["index"] not in finished]
@@ -117,7 +129,7 @@ def _written(key: str, finished: dict[int, Line], outcomes: list[Outcome]) -> di
     return lines
 
 
-def _outcome(remaining_time: RemainingTime, item: dict[str, Any]) -> Outcome:
+def _outcome(remaining_time: RemainingTime, item: Item) -> Outcome:
     """Return the picture's line, or the error that left it without one."""
     if remaining_time() < MARGIN_MILLISECONDS:
         return BatchUnfinished("no time left in this call")
@@ -137,12 +149,12 @@ def _outcome(remaining_time: RemainingTime, item: dict[str, Any]) -> Outcome:
     return {**line, "status": status, **told, **reason}
 
 
-def _failed(item: dict[str, Any], error: str, reason: str) -> Line:
+def _failed(item: Item, error: str, reason: str) -> Line:
     return {**line_of(item), "status": "failed", "error": error, "reason": reason}
 
 
 def _asked_again(
-    remaining_time: RemainingTime, items: list[dict[str, Any]], outcomes: list[Outcome]
+    remaining_time: RemainingTime, items: list[Item], outcomes: list[Outcome]
 ) -> list[Outcome]:
     """Return the outcomes with those of the pictures that the model failed for found out.
 
@@ -157,7 +169,7 @@ def _asked_again(
     return found_out
 
 
-def _found_out(remaining_time: RemainingTime, item: dict[str, Any], fault: Outcome) -> Outcome:
+def _found_out(remaining_time: RemainingTime, item: Item, fault: Outcome) -> Outcome:
     """Return the picture's line, or the fault if the model does not answer at all."""
     for _ in range(ASKED_AGAIN):
         if not _model_answers(remaining_time):
@@ -196,11 +208,11 @@ def _is_model_failure(outcome: Outcome) -> bool:
     return isinstance(outcome, InvalidPrediction)
 
 
-def _classify(key: str | None, item: dict[str, Any]) -> dict[str, Any]:
+def _classify(key: str | None, item: Item) -> dict[str, Any]:
     if key is None:
         raise InvalidImageReference(
-            f"row {item['index'] + 1} of the manifest is {item['item']!r:.200}; expected a key of "
-            f"s3://{DATA_BUCKET} in the column (or member) key"
+            f"row {item['index'] + 1} of the manifest is {shown(item.get('item'))}; expected a key "
+            f"of s3://{DATA_BUCKET} in the column (or member) key"
         )
     read = serialize_image({"s3_bucket": DATA_BUCKET, "s3_key": key}, None)
     return judge(classify_image(read["body"], None)["body"])

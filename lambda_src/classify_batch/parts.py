@@ -8,31 +8,102 @@ have a `reason`. An empty object that the console made for a folder has a line i
 with the status "folder".
 """
 
-import hashlib
 import json
+import logging
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lambda_src.shared import json_limits, probabilities
+from lambda_src.shared.events import digest, invalid, sequence, shown, text, whole_number
 from lambda_src.shared.spreadsheets import unquote_formulas
 
 FOLDER = "folder"
 
+# Far more than the lines of 1,000 pictures of 100 classes.
+MAX_PART_BYTES = 32 * 1024 * 1024
+
+Item = dict[str, Any]
 Line = dict[str, Any]
+
+logger = logging.getLogger()
+
+
+def read_results(event: object) -> str:
+    """Return the prefix of the run's results, `results` of an event."""
+    prefix = text(event, "results")
+    if not re.fullmatch(r"[\w/-]+", prefix, re.ASCII):  # as bulk_expressions.py lets through
+        raise invalid("results", prefix, "a prefix of letters, digits, hyphens and slashes")
+    return prefix
+
+
+def read_items(event: object) -> list[Item]:
+    """Return the items of the batch that an event has in `Items`, one or more.
+
+    Raises:
+        InvalidEvent: there is none, or one has no index.
+    """
+    items = sequence(event, "Items")
+    if not items:
+        raise invalid("Items", items, "a list of one item or more")
+    for item in items:
+        whole_number(item, "index")
+    return items
 
 
 def part_key(results: str, items: Sequence[Any]) -> str:
-    """Key of the batch's part below the prefix `results`; the same items have the same part."""
-    digest = hashlib.sha256(json.dumps(items, sort_keys=True).encode()).hexdigest()
-    return f"{results}/parts/{digest}.jsonl"
+    """Return the key of the batch's part below `results`; the same items have the same part."""
+    return f"{results}/parts/{digest(items)}.jsonl"
 
 
-def read_part(s3: Any, bucket: str, key: str) -> list[Line]:
-    """Lines of a part; none if there is no such part yet."""
+def read_part(s3: Any, bucket: str, key: str, items: Sequence[Item] | None = None) -> list[Line]:
+    """Return the lines of a part, of these items if they are known.
+
+    There are none if there is no such part yet, and none if it is damaged: then its pictures are
+    classified again.
+    """
     try:
-        body: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        found = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.NoSuchKey:
         return []
-    return [json.loads(line) for line in body.splitlines()]
+    try:
+        if found["ContentLength"] > MAX_PART_BYTES:
+            raise ValueError(f"{found['ContentLength']:,} bytes")
+        lines = [_line(raw) for raw in found["Body"].read().splitlines()]
+        if items is not None:
+            _check_keys(lines, items)
+    except ValueError as error:
+        logger.warning("s3://%s/%s is damaged, and taken for absent: %s", bucket, key, error)
+        return []
+    return lines
+
+
+def _line(raw: bytes) -> Line:
+    """Return the line, or raise ValueError if classify_batch writes no such line."""
+    line: Line = json_limits.parse(raw)
+    match line:
+        case {"status": "accepted", "label": str()} | {
+            "status": "rejected",
+            "label": str(),
+            "reason": str(),
+        }:
+            if line.get("confidence") != max(probabilities.check(line.get("inferences"))):
+                raise ValueError("the confidence is not the highest probability")
+        case {"status": "failed", "error": str(), "reason": str()} | {"status": "folder"}:
+            pass
+        case _:
+            raise ValueError(f"no line of a picture: {shown(line)}")
+    match line:
+        case {"index": int(index), "key": str() | None} if index >= 0 and index is not True:
+            return line
+    raise ValueError(f"no index and key: {shown(line)}")
+
+
+def _check_keys(lines: Iterable[Line], items: Iterable[Item]) -> None:
+    keys = {item["index"]: line_of(item)["key"] for item in items}
+    for line in lines:
+        if line["index"] not in keys or keys[line["index"]] != line["key"]:
+            raise ValueError(f"no line of the batch: {shown(line)}")
 
 
 def json_lines(lines: Iterable[Line]) -> bytes:
@@ -40,9 +111,9 @@ def json_lines(lines: Iterable[Line]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def line_of(item: dict[str, Any]) -> Line:
-    """What the line of an item begins with; `key` is None if a manifest's row names none."""
-    key = item["item"]
+def line_of(item: Item) -> Line:
+    """Return what the line of an item begins with; `key` is None if a manifest's row names none."""
+    key = item.get("item")
     if item.get("quoted") and isinstance(key, str):
         key = unquote_formulas(key)
     return {"index": item["index"], "key": key if isinstance(key, str) and key else None}

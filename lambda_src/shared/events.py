@@ -23,6 +23,11 @@ class InvalidEvent(Exception):
     """The event lacks a value, or has one of another type."""
 
 
+def sendable(message: str) -> str:
+    """Return the text with half a surrogate pair escaped: Lambda's runtime dies of sending one."""
+    return message.encode(errors="backslashreplace").decode()
+
+
 def shown(value: object) -> str:
     """Return a value of any size as a short text for a message."""
     try:

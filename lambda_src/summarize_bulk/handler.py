@@ -18,7 +18,28 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from lambda_src.classify_batch.parts import FOLDER, Line, json_lines, line_of, part_key, read_part
+from lambda_src.classify_batch.parts import (
+    FOLDER,
+    Item,
+    Line,
+    json_lines,
+    line_of,
+    part_key,
+    read_items,
+    read_part,
+    read_results,
+)
+from lambda_src.shared import json_limits
+from lambda_src.shared.events import (
+    InvalidEvent,
+    bucket_name,
+    invalid,
+    mapping,
+    sendable,
+    sequence,
+    text,
+    whole_number,
+)
 
 from .stream import Stream
 
@@ -34,7 +55,9 @@ THREADS = 16
 
 # Pictures that the message names, of each kind: as workflow_expressions.MAX_NAMED, and no more.
 MAX_NAMED = 20
-# Fewer where their keys are that long: the state machine carries 262,144 bytes.
+# Letters of a reason that the state machine carries.
+MAX_REASON = 250
+# Fewer pictures where their keys are that long: the state machine carries 262,144 bytes.
 MAX_NAMED_BYTES = 100_000
 
 s3 = boto3.client("s3", config=Config(max_pool_connections=THREADS))
@@ -55,7 +78,7 @@ class Batch:
 
     first: int
     part: str
-    items: list[dict[str, Any]] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     error: str = ""
     cause: str = ""
 
@@ -97,13 +120,16 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Raises:
         NothingToClassify: there are no pictures; most often a typing slip in the input.
         ResultsIncomplete: not every picture of the Map Run has exactly one line.
+        InvalidEvent: a member of the event is missing, or of another type.
     """
-    prefix, map_run = event["results"], event["map"]["MapRunArn"]
+    prefix, source, execution = read_results(event), text(event, "source"), text(event, "execution")
+    map_run = text(mapping(event, "map"), "MapRunArn")
+    writer = mapping(mapping(event, "map"), "ResultWriterDetails")
+    manifest = bucket_name(writer, "Bucket"), text(writer, "Key")
     total = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
     if not total:
-        raise NothingToClassify(f"{event['source']}: no picture there; check prefix or manifest")
-    writer = event["map"]["ResultWriterDetails"]
-    batches = sorted(_batches(writer["Bucket"], writer["Key"], prefix), key=lambda each: each.first)
+        raise NothingToClassify(f"{source}: no picture there; check prefix or manifest")
+    batches = sorted(_batches(*manifest, prefix), key=lambda each: each.first)
     tally = Tally()
     key = f"{prefix}/results.jsonl"
     s3.upload_fileobj(
@@ -120,7 +146,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     folders = tally.counts[FOLDER]
     if folders == total:
         raise NothingToClassify(
-            f"{event['source']}: only {total} empty folders there; check prefix or manifest"
+            f"{source}: only {total} empty folders there; check prefix or manifest"
         )
     counts = {
         "images": total - folders,
@@ -129,8 +155,8 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     }
     location = f"s3://{RESULTS_BUCKET}/{key}"
     summary = {
-        "source": event["source"],
-        "execution": event["execution"],
+        "source": source,
+        "execution": execution,
         "counts": counts,
         "location": location,
     }
@@ -143,24 +169,51 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
-    files = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])["ResultFiles"]
-    for output in _records(bucket, files["SUCCEEDED"]):
-        yield Batch(output["first"], output["part"])
-    for execution in _records(bucket, files["FAILED"]):
-        items = json.loads(execution["Input"])["Items"]
-        yield Batch(
-            items[0]["index"],
-            part_key(prefix, items),
-            items,
-            execution.get("Error") or execution["Status"],
-            _message(execution.get("Cause") or "no cause was reported"),
-        )
+    """Yield the batches of the manifest that the ResultWriter wrote.
+
+    Raises:
+        ResultsIncomplete: it is not what a ResultWriter writes.
+    """
+    try:
+        manifest = json_limits.parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        files = mapping(manifest, "ResultFiles")
+        for output in _records(bucket, sequence(files, "SUCCEEDED")):
+            yield Batch(whole_number(output, "first"), text(output, "part"))
+        for execution in _records(bucket, sequence(files, "FAILED")):
+            yield _failed_batch(execution, prefix)
+    except (ValueError, InvalidEvent) as error:
+        raise ResultsIncomplete(
+            f"s3://{bucket}/{key}, or a file that it names, is damaged: {error}; {_remedy(prefix)}"
+        ) from error
 
 
-def _records(bucket: str, files: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _failed_batch(execution: Any, prefix: str) -> Batch:
+    given = execution.get("Input") if isinstance(execution, dict) else None
+    if not isinstance(given, str):
+        raise invalid("Input", given, "a text")
+    try:
+        items = read_items(json.loads(given))  # of any characters, as manifests are
+    except RecursionError as error:
+        raise invalid("Input", given, "JSON that is not nested so deeply") from error
+    cause = execution.get("Cause")
+    return Batch(
+        items[0]["index"],
+        part_key(prefix, items),
+        items,
+        str(execution.get("Error") or execution.get("Status")),
+        _message(cause) if cause and isinstance(cause, str) else "no cause was reported",
+    )
+
+
+def _remedy(prefix: str) -> str:
+    run = prefix.rpartition("/")[2]
+    return f"its pictures are classified again by python -m classify --resume {run}"
+
+
+def _records(bucket: str, files: list[Any]) -> Iterator[Any]:
     for file in files:
-        for line in s3.get_object(Bucket=bucket, Key=file["Key"])["Body"].iter_lines():
-            yield json.loads(line)
+        for line in s3.get_object(Bucket=bucket, Key=text(file, "Key"))["Body"].iter_lines():
+            yield json_limits.parse(line)
 
 
 def _message(cause: str) -> str:
@@ -172,7 +225,7 @@ def _message(cause: str) -> str:
         message: str = json.loads(f'"{found[1]}"', strict=False)
     except ValueError:  # cut off within an escape
         return found[1]
-    return message.encode(errors="backslashreplace").decode()  # lone surrogates
+    return sendable(message)
 
 
 def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:
@@ -185,7 +238,12 @@ def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:
 
 
 def _lines(batch: Batch) -> list[Line]:
-    lines = read_part(s3, RESULTS_BUCKET, batch.part)
+    lines = read_part(s3, RESULTS_BUCKET, batch.part, batch.items or None)
+    if not lines and not batch.items:
+        raise ResultsIncomplete(
+            f"s3://{RESULTS_BUCKET}/{batch.part} is gone or damaged; "
+            f"{_remedy(batch.part.partition('/parts/')[0])}"
+        )
     known = {line["index"]: line for line in lines}
     for item in batch.items:
         fault = {"status": "failed", "error": batch.error, "reason": batch.cause}
@@ -195,8 +253,8 @@ def _lines(batch: Batch) -> list[Line]:
 
 def _as_in_the_workflow(line: Line) -> dict[str, Any]:
     """The picture as the workflow's results have it, so that one message fits both."""
-    body = {"s3_bucket": DATA_BUCKET, "s3_key": line["key"]} if line["key"] else {}
+    body = {"s3_bucket": DATA_BUCKET, "s3_key": sendable(line["key"])} if line["key"] else {}
+    reason = sendable(line["reason"][:MAX_REASON])
     if line["status"] == "rejected":
-        return {"verdict": "rejected", "body": {**body, "reason": line["reason"]}}
-    cause = line["reason"][:250]
-    return {"verdict": "failed", "error": line["error"], "cause": cause, "body": body}
+        return {"verdict": "rejected", "body": {**body, "reason": reason}}
+    return {"verdict": "failed", "error": sendable(line["error"]), "cause": reason, "body": body}

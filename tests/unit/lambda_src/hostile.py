@@ -15,17 +15,47 @@ import hypothesis
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-# A hundred examples in about a second, and thousands with the profile "thorough".
-# The fixtures of handlers live for all examples: a handler keeps nothing from event to event.
-fuzzed = hypothesis.settings(
-    max_examples=12 * hypothesis.settings().max_examples,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+_settings = hypothesis.settings()
+
+
+def _times(number: int) -> hypothesis.settings:
+    # The fixtures of handlers live for all examples: a handler keeps nothing from event to event.
+    return hypothesis.settings(
+        max_examples=number * _settings.max_examples,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+# About a second of examples, and thousands with the profile "thorough"; fewer where each one reads
+# and writes several objects.
+fuzzed, fuzzed_with_objects = _times(12), _times(3)
 
 # Far beyond what any of the handlers takes.
 MAX_SECONDS = 10
 MAX_MORE_BYTES = 200 * 1024 * 1024
 MAX_MESSAGE = 2000
+
+
+DAMAGED_LINES = {
+    "cut off": b'{"index": 0, "key": "0.png", "sta',
+    "gzip": b"\x1f\x8b\x08\x00\xff\xfe\xfd" * 9,
+    "nested": b"[" * 100_000,
+    "many digits": b"9" * 5000,
+    "another type": b'["accepted"]',
+    "no status": b'{"index": 0, "key": "0.png"}',
+    "another status": b'{"index": 0, "key": "0.png", "status": ["accepted"]}',
+    "index of text": b'{"index": "0", "key": "a", "status": "failed", "error": "a", "reason": ""}',
+    "index of true": b'{"index": true, "key": "a", "status": "failed", "error": "a", "reason": ""}',
+    "key of number": b'{"index": 0, "key": 0, "status": "failed", "error": "a", "reason": ""}',
+    "no reason": b'{"index": 0, "key": "0.png", "status": "failed", "error": "a"}',
+    "no probabilities": b'{"index": 0, "key": "0.png", "status": "accepted", "label": "bicycle",'
+    b' "confidence": 0.99, "inferences": null}',
+    "no number": b'{"index": 0, "key": "0.png", "status": "accepted", "label": "bicycle",'
+    b' "confidence": NaN, "inferences": [NaN, 0.01]}',
+    "another confidence": b'{"index": 0, "key": "0.png", "status": "accepted", "label": "bicycle",'
+    b' "confidence": 0.9, "inferences": [0.99, 0.01]}',
+}
+"""Lines of a part of a bulk run that classify_batch does not write."""
 
 
 def nested(kind: type) -> Any:

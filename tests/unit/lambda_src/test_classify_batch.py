@@ -9,10 +9,22 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 from PIL import Image
 
+from lambda_src.classify_batch.parts import json_lines, part_key
+from lambda_src.shared.events import InvalidEvent
 from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
+from tests.unit.lambda_src.hostile import (
+    DAMAGED_LINES,
+    Mutated,
+    answered,
+    as_json,
+    fuzzed_with_objects,
+    mutated,
+)
 
 ENVIRONMENT = {
     "AWS_RETRY_MODE": "adaptive",
@@ -508,3 +520,93 @@ def test_throttling_of_one_thread_slows_down_all(handler: ModuleType) -> None:
     runtime = handler.classify_image.__globals__["runtime"]
 
     assert runtime.meta.config.retries["mode"] == "adaptive"
+
+
+# --- what is damaged -----------------------------------------------------------------------------
+
+LINE = {
+    "index": 0,
+    "key": "0.png",
+    "status": "accepted",
+    "label": "bicycle",
+    "confidence": 1.0,
+    "inferences": [1.0, 0.0],
+}
+
+
+def put_part(batch: dict[str, Any], content: bytes) -> None:
+    key = part_key("bulk/run", batch["Items"])
+    boto3.client("s3", region_name="us-east-1").put_object(
+        Bucket="artifacts", Key=key, Body=content
+    )
+
+
+def test_a_whole_part_is_taken(handler: ModuleType, endpoint: Endpoint) -> None:
+    put_part(event("0.png"), json_lines([LINE]))
+
+    assert handler.lambda_handler(event("0.png"), ENOUGH)["counts"] == {"accepted": 1}
+    assert endpoint.calls == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *DAMAGED_LINES.values(),
+        json_lines([{**LINE, "key": "another.png"}]),
+        json_lines([{**LINE, "index": 2}]),
+    ],
+    ids=[*DAMAGED_LINES, "another picture", "another index"],
+)
+def test_pictures_of_a_damaged_part_are_classified_again(
+    handler: ModuleType,
+    endpoint: Endpoint,
+    caplog: pytest.LogCaptureFixture,
+    content: bytes,
+) -> None:
+    put("0.png", 255)
+    put("1.png", 128)
+    one = {**LINE, "index": 1, "key": "1.png"}
+    batch = event("0.png", "1.png")
+    put_part(batch, json_lines([one]) + content)
+
+    answer = handler.lambda_handler(batch, ENOUGH)
+
+    assert answer["counts"] == {"accepted": 1, "rejected": 1}
+    assert [line["status"] for line in part(answer["part"])] == ["accepted", "rejected"]
+    assert "is damaged, and taken for absent" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"Items": None}, "Items is None; expected a list"),
+        ({"Items": []}, r"Items is \[\]; expected a list of one item or more"),
+        ({"Items": ["0.png"]}, "found '0.png'; expected an object with index"),
+        ({"Items": [{"index": "0", "item": "0.png"}]}, "index is '0'; expected a whole number"),
+        ({"BatchInput": None}, "BatchInput is None; expected an object"),
+        ({"BatchInput": {}}, "results is None; expected a text"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**event("0.png"), **changed}, ENOUGH)
+
+
+@fuzzed_with_objects
+@given(
+    batch=mutated(event("0.png", {"name": "1"}, "2.png")),
+    lines=st.lists(mutated(LINE), max_size=3),
+)
+def test_any_batch_and_part_are_classified_or_have_a_named_error(
+    handler: ModuleType, endpoint: Endpoint, batch: Mutated, lines: list[Mutated]
+) -> None:
+    put("0.png", 255)
+    put_part(event("0.png", {"name": "1"}, "2.png"), b"\n".join(map(as_json, lines)))
+
+    answer = answered(lambda given, _: handler.lambda_handler(given, ENOUGH), batch, "InvalidEvent")
+
+    if not isinstance(answer, Exception):
+        indices = {item["index"] for item in batch.value["Items"]}
+        assert sum(answer["counts"].values()) == len(indices)

@@ -1,15 +1,27 @@
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from lambda_src.classify_batch.parts import json_lines, part_key
+from lambda_src.shared.events import InvalidEvent
 from stacks.constructs.workflow.workflow_expressions import MAX_NAMED
+from tests.unit.lambda_src.hostile import (
+    DAMAGED_LINES,
+    Mutated,
+    answered,
+    as_json,
+    fuzzed_with_objects,
+    mutated,
+)
 
 MAP_RUN = "arn:aws:states:us-east-1:111122223333:mapRun:bulk/Prefix:run"
 EVENT = {
@@ -45,7 +57,14 @@ def get(key: str) -> bytes:
 
 
 def accepted(index: int) -> dict[str, Any]:
-    return {"index": index, "key": f"{index}.png", "status": "accepted", "confidence": 0.99}
+    return {
+        "index": index,
+        "key": f"{index}.png",
+        "status": "accepted",
+        "label": "bicycle",
+        "confidence": 0.99,
+        "inferences": [0.99, 0.01],
+    }
 
 
 def rejected(index: int) -> dict[str, Any]:
@@ -84,7 +103,8 @@ def write_map_run(
     put("bulk/run/map/x/manifest.json", json.dumps({"ResultFiles": files}).encode())
 
 
-def summarize(handler: ModuleType, *, items: int) -> Any:
+@contextmanager
+def map_run_of(handler: ModuleType, *, items: int) -> Iterator[None]:
     with Stubber(handler.stepfunctions) as stubber:
         zero = dict.fromkeys(
             ("pending", "running", "succeeded", "failed", "timedOut", "aborted", "resultsWritten"),
@@ -101,7 +121,12 @@ def summarize(handler: ModuleType, *, items: int) -> Any:
             "itemCounts": {**zero, "total": items},
             "executionCounts": {**zero, "total": 1},
         }
-        stubber.add_response("describe_map_run", described, {"mapRunArn": MAP_RUN})
+        stubber.add_response("describe_map_run", described, {"mapRunArn": ANY})
+        yield
+
+
+def summarize(handler: ModuleType, *, items: int) -> Any:
+    with map_run_of(handler, items=items):
         return handler.lambda_handler(EVENT, None)
 
 
@@ -282,3 +307,120 @@ def test_what_the_message_names_fits_into_a_state(handler: ModuleType) -> None:
     verdicts = {result["verdict"] for result in answer["results"]}
     assert verdicts == {"rejected", "failed"}
     assert len(json.dumps(answer)) < 256 * 1024 - 8 * 1024
+
+
+# --- what is damaged -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", DAMAGED_LINES.values(), ids=DAMAGED_LINES)
+def test_a_damaged_part_is_said_and_can_be_made_again(handler: ModuleType, line: bytes) -> None:
+    whole, damaged = batch(accepted(0)), batch(accepted(1), accepted(2))
+    put(damaged["part"], json_lines([accepted(1)]) + line)
+    write_map_run([[whole, damaged]])
+
+    with pytest.raises(
+        handler.ResultsIncomplete,
+        match=f"{damaged['part']} is gone or damaged; .* python -m classify --resume run$",
+    ):
+        summarize(handler, items=3)
+
+
+@pytest.mark.parametrize("line", DAMAGED_LINES.values(), ids=DAMAGED_LINES)
+def test_pictures_of_a_failed_batch_whose_part_is_damaged_are_counted(
+    handler: ModuleType, line: bytes
+) -> None:
+    broken = failed_execution(range(2), "why")
+    put(
+        part_key("bulk/run", json.loads(broken["Input"])["Items"]), json_lines([accepted(1)]) + line
+    )
+    write_map_run([], [broken])
+
+    assert summarize(handler, items=2)["counts"]["failed"] == 2
+
+
+def test_a_part_of_other_pictures_is_not_taken_for_that_of_a_failed_batch(
+    handler: ModuleType,
+) -> None:
+    broken = failed_execution(range(2), "why")
+    other = {**accepted(1), "key": "other.png"}
+    put(part_key("bulk/run", json.loads(broken["Input"])["Items"]), json_lines([other]))
+    write_map_run([], [broken])
+
+    assert summarize(handler, items=2)["counts"]["failed"] == 2
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "SUCCEEDED_0.jsonl", "FAILED_0.jsonl"])
+@pytest.mark.parametrize(
+    "content", [b"{", b"\x1f\x8b", b"[" * 100_000, b"[]", b'{"ResultFiles": 1}']
+)
+def test_a_damaged_file_of_the_result_writer_is_named(
+    handler: ModuleType, name: str, content: bytes
+) -> None:
+    write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
+    put(f"bulk/run/map/x/{name}", content)
+
+    with pytest.raises(
+        handler.ResultsIncomplete, match=r"^s3://artifacts/bulk/run/map/x/manifest.json, or a file"
+    ):
+        summarize(handler, items=2)
+
+
+def test_a_key_that_lambda_cannot_send_is_escaped_in_the_answer(handler: ModuleType) -> None:
+    lone = {"index": 0, "key": "\ud800.png", "status": "failed", "error": "E", "reason": "\ud800"}
+    write_map_run([[batch(lone)]])
+
+    answer = answered(lambda event, _: summarize(handler, items=1), Mutated(EVENT))
+
+    assert answer["results"][0]["body"]["s3_key"] == "\\ud800.png"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"results": None}, "results is None; expected a text"),
+        ({"map": "arn"}, "map is 'arn'; expected an object"),
+        ({"map": {"MapRunArn": MAP_RUN}}, "ResultWriterDetails is None; expected an object"),
+        ({"source": 7}, "source is 7; expected a text"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**EVENT, **changed}, None)
+
+
+PART = [
+    accepted(0),
+    rejected(1),
+    {"index": 2, "key": None, "status": "failed", "error": "E", "reason": "r"},
+]
+
+
+@fuzzed_with_objects
+@given(
+    event=mutated(EVENT),
+    lines=st.lists(st.sampled_from(PART), max_size=3).flatmap(mutated) | mutated(PART),
+    failed=mutated(failed_execution(range(3, 4), "why")),
+)
+def test_any_event_and_files_are_summed_up_or_have_a_named_error(
+    handler: ModuleType, event: Mutated, lines: Mutated, failed: Mutated
+) -> None:
+    key = part_key("bulk/run", PART)
+    each = lines.value if isinstance(lines.value, list) else [lines.value]
+    put(key, b"\n".join(as_json(Mutated(line)) for line in each))
+    write_map_run([[{"part": key, "first": 0}]], [{}])
+    put("bulk/run/map/x/FAILED_0.jsonl", as_json(failed))
+
+    with map_run_of(handler, items=4):
+        answer = answered(
+            handler.lambda_handler,
+            event,
+            "InvalidEvent",
+            "ResultsIncomplete",
+            "NoSuchBucket",
+            "NoSuchKey",
+        )
+
+    if not isinstance(answer, Exception):
+        assert sum(answer["counts"].values()) == 2 * 4
