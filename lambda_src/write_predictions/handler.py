@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 
 from lambda_src.filter_confidence.handler import ClassCountMismatch, judge
 from lambda_src.shared import json_limits, probabilities
+from lambda_src.shared.events import bucket_name, sendable, shown, text, whole_number
 from lambda_src.shared.spreadsheets import quote_formulas, readable
 
 # Outputs that are read at the same time. More do not help one processor.
@@ -46,6 +47,16 @@ class PredictionsIncomplete(Exception):
     """Not every picture of the manifest has exactly one line."""
 
 
+class Job(NamedTuple):
+    """The transform job whose predictions are written."""
+
+    bucket: str
+    output: str
+    name: str
+    failure: str
+    """What SageMaker said of it."""
+
+
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Writes `predictions.jsonl`, `predictions.csv` and `summary.json` below `event["output"]`.
 
@@ -57,26 +68,33 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     of each kind that is not accepted, and the `location` of all.
 
     Raises:
-        PredictionsIncomplete: there are not as many lines as check_manifest counted pictures.
+        PredictionsIncomplete: there are not as many lines as check_manifest counted pictures, or
+            its files are damaged.
+        InvalidEvent: a member of the event is missing, or of another type.
     """
-    bucket, output = event["bucket"], event["output"]
+    bucket, output = bucket_name(event, "bucket"), text(event, "output")
+    failure = text(event, "failure") if event.get("failure") else "nothing of it"
+    job = Job(bucket, output, text(event, "job"), failure)
+    usable, unusable = whole_number(event, "usable"), whole_number(event, "failed")
+    # A job may have been started before the deployment that counts them.
+    folders = whole_number(event, "folders") if "folders" in event else 0
     counts: Counter[str] = Counter()
     named: list[Line] = []
     with TemporaryFile() as lines, TemporaryFile() as table:
         # No object has half of a surrogate pair in its key, but a manifest may.
-        text = io.TextIOWrapper(table, encoding="utf-8", errors="backslashreplace", newline="")
-        rows = csv.DictWriter(text, COLUMNS)
+        cells = io.TextIOWrapper(table, encoding="utf-8", errors="backslashreplace", newline="")
+        rows = csv.DictWriter(cells, COLUMNS)
         rows.writeheader()
-        for line in _lines(event):
+        for line in _lines(job):
             lines.write(json.dumps(line).encode() + b"\n")
             rows.writerow(_row(line))
             counts[line["status"]] += 1
             if line["status"] != "accepted" and counts[line["status"]] <= MAX_NAMED:
                 named.append(_as_in_the_workflow(bucket, line))
-        text.flush()
-        if counts.total() != event["usable"] + event["failed"]:
+        cells.flush()
+        if counts.total() != usable + unusable:
             raise PredictionsIncomplete(
-                f"{counts.total()} lines for {event['usable']} usable and {event['failed']} "
+                f"{counts.total()} lines for {shown(usable)} usable and {shown(unusable)} "
                 f"failed pictures of s3://{bucket}/{output}/"
             )
         for file, name in ((lines, "predictions.jsonl"), (table, "predictions.csv")):
@@ -85,14 +103,13 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     summary = {
         "counts": {"images": counts.total()}
         | {status: counts[status] for status in ("accepted", "rejected", "failed")}
-        # A job may have been started before the deployment that counts them.
-        | {"folders": event.get("folders", 0)},
+        | {"folders": folders},
         "location": f"s3://{bucket}/{output}/predictions.csv",
     }
     s3.put_object(
         Bucket=bucket,
         Key=f"{output}/summary.json",
-        Body=json.dumps({**summary, "job": event["job"]}, indent=2).encode(),
+        Body=json.dumps({**summary, "job": job.name}, indent=2).encode(),
     )
     return {**summary, "results": named}
 
@@ -103,29 +120,55 @@ def _row(line: Line) -> dict[str, Any]:
     return {name: quote_formulas(cell) for name, cell in (line | told).items()}
 
 
-def _lines(event: dict[str, Any]) -> Iterator[Line]:
-    bucket, output = event["bucket"], event["output"]
-    _, *keys = json.load(_open(bucket, f"{output}/manifest.json"))
+def _lines(job: Job) -> Iterator[Line]:
+    keys = _usable(job)
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(keys), READ_AHEAD):
-            yield from pool.map(lambda key: _line(event, key), keys[start : start + READ_AHEAD])
-    for fault in _open(bucket, f"{output}/failed.jsonl").iter_lines():
-        yield _failed(**json.loads(fault))
+            yield from pool.map(lambda key: _line(job, key), keys[start : start + READ_AHEAD])
+    for fault in _open(job, "failed.jsonl").iter_lines():
+        yield _unusable(job, fault)
 
 
-def _open(bucket: str, key: str) -> Any:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"]
-
-
-def _line(event: dict[str, Any], key: str) -> Line:
-    bucket = event["bucket"]
+def _usable(job: Job) -> list[str]:
     try:
-        output = s3.get_object(Bucket=bucket, Key=f"{event['output']}/raw/{key}.out")
+        match json.load(_open(job, "manifest.json")):
+            case [{"prefix": str()}, *keys] if all(isinstance(key, str) for key in keys):
+                "".join(keys).encode()  # a key with half of a surrogate pair cannot be asked for
+                return keys
+    except (ValueError, RecursionError) as error:
+        raise _damaged(job, "manifest.json") from error
+    raise _damaged(job, "manifest.json")
+
+
+def _unusable(job: Job, fault: bytes) -> Line:
+    try:
+        match json_limits.parse(fault):
+            case {"key": str(key), "error": str(error), "reason": str(reason)}:
+                return _failed(key, error, reason)
+    except ValueError as error:
+        raise _damaged(job, "failed.jsonl") from error
+    raise _damaged(job, "failed.jsonl")
+
+
+def _damaged(job: Job, name: str) -> PredictionsIncomplete:
+    return PredictionsIncomplete(
+        f"s3://{job.bucket}/{job.output}/{name} is not what check_manifest wrote; put the manifest "
+        "below batch/input/ again"
+    )
+
+
+def _open(job: Job, name: str) -> Any:
+    return s3.get_object(Bucket=job.bucket, Key=f"{job.output}/{name}")["Body"]
+
+
+def _line(job: Job, key: str) -> Line:
+    try:
+        output = s3.get_object(Bucket=job.bucket, Key=f"{job.output}/raw/{key}.out")
     except s3.exceptions.ClientError as error:
         if error.response["Error"]["Code"] not in MISSING:
             raise
-        said = event.get("failure") or "nothing of it"
-        reason = f"no result; of the job SageMaker says: {said}; see {LOG_GROUP}, {event['job']}/"
+        said = f"of the job SageMaker says: {job.failure}; see {LOG_GROUP}, {job.name}/"
+        reason = f"no result; {said}"
         return _failed(key, "NoPrediction", reason)
     if output["ContentLength"] > json_limits.MAX_BYTES:
         reason = f"its output has {output['ContentLength']:,} bytes, which no prediction takes"
@@ -137,7 +180,7 @@ def _line(event: dict[str, Any], key: str) -> Line:
         reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}: {error}'
         return _failed(key, "InvalidPrediction", reason)
     try:
-        verdict = judge({"s3_bucket": bucket, "s3_key": key, "inferences": inferences})
+        verdict = judge({"s3_bucket": job.bucket, "s3_key": key, "inferences": inferences})
     except ClassCountMismatch as error:
         return _failed(key, "ClassCountMismatch", str(error))
     body = verdict["body"]
@@ -165,8 +208,8 @@ def _failed(key: str, error: str, reason: str) -> Line:
 
 def _as_in_the_workflow(bucket: str, line: Line) -> dict[str, Any]:
     """The picture as the workflow's results have it, so that one message fits both."""
-    body = {"s3_bucket": bucket, "s3_key": line["key"]}
-    reason = line["reason"][:MAX_REASON]
+    body = {"s3_bucket": bucket, "s3_key": sendable(line["key"])}
+    reason = sendable(line["reason"][:MAX_REASON])
     if line["status"] == "rejected":
         return {"verdict": "rejected", "body": {**body, "reason": reason}}
-    return {"verdict": "failed", "error": line["error"], "cause": reason, "body": body}
+    return {"verdict": "failed", "error": sendable(line["error"]), "cause": reason, "body": body}

@@ -8,11 +8,21 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
+from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.json_limits import MAX_BYTES
 from lambda_src.shared.spreadsheets import unquote_formulas
 from tests import odd_replies
+from tests.unit.lambda_src.hostile import (
+    Mutated,
+    answered,
+    as_json,
+    fuzzed_with_objects,
+    mutated,
+)
 
 OUTPUT = "batch/output/job"
 FAILURE = "ClientError: See job logs for more information"
@@ -257,3 +267,93 @@ def test_a_spreadsheet_runs_nothing_of_the_csv(handler: ModuleType) -> None:
     assert (second["key"], second["reason"]) == ("a/b;'-1+1.png", r"\t@SUM(1)")
     lines = [json.loads(line) for line in read("predictions.jsonl").splitlines()]
     assert [line["key"] for line in lines] == [key, gone["key"]]
+
+
+# --- what is damaged -----------------------------------------------------------------------------
+
+EVENT = {
+    "bucket": "data",
+    "output": OUTPUT,
+    "job": "scones-test-1",
+    "usable": 2,
+    "failed": 1,
+    "folders": 0,
+    "failure": FAILURE,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"bucket": None}, "bucket is None; expected a text"),
+        ({"output": 1}, "output is 1; expected a text"),
+        ({"job": ["a"]}, r"job is \['a'\]; expected a text"),
+        ({"usable": "2"}, "usable is '2'; expected a whole number"),
+        ({"failed": True}, "failed is True; expected a whole number"),
+        ({"folders": None}, "folders is None; expected a whole number"),
+        ({"failure": {"a": 1}}, r"failure is \{'a': 1\}; expected a text"),
+    ],
+)
+def test_an_event_of_other_types_is_named(
+    handler: ModuleType, changed: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        handler.lambda_handler({**EVENT, **changed}, None)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "failed.jsonl"])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"\x1f\x8b", b"[" * 100_000, b"[1, 2]", b'[{"prefix": "s3://data/"}, 1]', b"{}"],
+)
+def test_a_damaged_file_of_check_manifest_is_named(
+    handler: ModuleType, name: str, content: bytes
+) -> None:
+    put("manifest.json", '[{"prefix": "s3://data/"}]')
+    put(name, content)
+
+    with pytest.raises(handler.PredictionsIncomplete, match=f"^s3://data/{OUTPUT}/{name} is not"):
+        handler.lambda_handler(EVENT, None)
+
+
+def test_a_key_that_lambda_cannot_send_is_escaped_in_the_answer(handler: ModuleType) -> None:
+    put("manifest.json", '[{"prefix": "s3://data/"}]')
+    put("failed.jsonl", json.dumps({**GONE, "key": "\ud800.png"}))
+    event = {**EVENT, "usable": 0}
+
+    answer = answered(handler.lambda_handler, Mutated(event))
+
+    assert answer["results"][0]["body"]["s3_key"] == "\\ud800.png"
+
+
+@fuzzed_with_objects
+@given(
+    event=mutated(EVENT),
+    manifest=mutated([{"prefix": "s3://data/"}, "a.png", "b.png"]),
+    failed=mutated(GONE),
+    outputs=st.tuples(*2 * [mutated({"prediction": [0.07, 0.93]})]),
+)
+def test_any_event_and_files_are_written_or_have_a_named_error(
+    handler: ModuleType,
+    event: Mutated,
+    manifest: Mutated,
+    failed: Mutated,
+    outputs: tuple[Mutated, ...],
+) -> None:
+    contents = {"manifest.json": manifest, "failed.jsonl": failed}
+    contents |= {f"raw/{key}.png.out": output for key, output in zip("ab", outputs, strict=True)}
+    for name, content in contents.items():
+        handler.s3.put_object(Bucket="data", Key=f"{OUTPUT}/{name}", Body=as_json(content))
+
+    answer = answered(
+        handler.lambda_handler,
+        event,
+        "InvalidEvent",
+        "PredictionsIncomplete",
+        "NoSuchBucket",
+        "NoSuchKey",
+    )
+
+    if not isinstance(answer, Exception):
+        counts = answer["counts"]
+        assert counts["images"] == counts["accepted"] + counts["rejected"] + counts["failed"] == 3
