@@ -25,7 +25,8 @@ def edited(draw: st.DrawFn, valid: bytes) -> bytes:
     content = valid
     for _ in range(draw(st.integers(0, 3))):
         places = [match.span() for match in TOKEN.finditer(content[:10_000])]
-        if places and draw(st.integers(0, 3)):
+        at_token = draw(st.integers(0, 3)) > 0
+        if at_token and places:
             start, end = draw(st.sampled_from(places))
         else:
             start = draw(st.integers(0, len(content)))

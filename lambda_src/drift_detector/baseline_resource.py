@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 
 from lambda_src.shared import json_limits, probabilities
+from lambda_src.shared.events import shown
 
 from . import figures
 from .baseline import MINIMUM, Baseline, Observation
@@ -34,6 +35,7 @@ PICTURES = 400
 of a class."""
 WORKERS = 8
 CONTENT_TYPE = "application/x-image"  # PNG and JPEG
+STAGE_AGAIN = "stage the data again: python -m training.stage; or set drift.enabled = false"
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -116,16 +118,36 @@ def _make(properties: Properties) -> StoredBaseline:
 def _rows(properties: Properties) -> list[_Row]:
     """Lines of the dataset's validation.lst, index<TAB>label<TAB>path."""
     classes = list(properties["Classes"])
-    manifest = json.loads(_dataset_file(properties, "manifest.json"))
-    if manifest["classes"] != classes:
+    found = _staged_classes(properties)
+    if found != classes:
         raise NotStaged(
-            f"{properties['DatasetPrefix']} has the classes {manifest['classes']}, the model has "
-            f"{classes}; stage the data again: python -m training.stage; or set "
-            "drift.enabled = false"
+            f"{properties['DatasetPrefix']} has the classes {shown(found)}, the model has "
+            f"{classes}; {STAGE_AGAIN}"
         )
-    lines = _dataset_file(properties, "validation.lst").decode().splitlines()
-    fields = (line.split("\t") for line in lines if line)
-    return [_Row(int(float(label)), path) for _, label, path in fields]
+    lines = _dataset_file(properties, "validation.lst").splitlines()
+    labels = [float(label) for label in range(len(classes))]
+    return [_row(line, properties, labels) for line in lines if line]
+
+
+def _staged_classes(properties: Properties) -> object:
+    try:
+        manifest = json_limits.parse(_dataset_file(properties, "manifest.json"))
+    except ValueError as error:
+        raise NotStaged(
+            f"manifest.json of {properties['DatasetPrefix']} is not JSON: {error}; {STAGE_AGAIN}"
+        ) from error
+    return manifest.get("classes") if isinstance(manifest, dict) else None
+
+
+def _row(line: bytes, properties: Properties, labels: list[float]) -> _Row:
+    try:
+        _, label, path = line.decode().split("\t")
+        return _Row(labels.index(float(label)), path)
+    except ValueError as error:
+        raise NotStaged(
+            f"validation.lst of {properties['DatasetPrefix']} has the line {line[:200]!r}, "
+            f"expected index, label below {len(labels)} and path between tabs; {STAGE_AGAIN}"
+        ) from error
 
 
 def _chosen(rows: list[_Row], properties: Properties) -> list[_Row]:

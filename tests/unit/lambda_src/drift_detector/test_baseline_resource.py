@@ -9,13 +9,15 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
 from moto import mock_aws
 
 from lambda_src.drift_detector.baseline import MINIMUM
 from lambda_src.drift_detector.stored_baseline import StoredBaseline
-from tests import odd_replies
+from tests import odd_captures, odd_replies
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.conftest import png
+from tests.unit.lambda_src.hostile import fuzzed, outcome
 
 CLASSES = ["bicycle", "motorcycle"]
 PROPERTIES = {
@@ -30,6 +32,7 @@ PROPERTIES = {
     "Namespace": "Scones/dev",
 }
 PER_CLASS = 40
+PICTURE = png(60)
 
 
 class Endpoint:
@@ -233,6 +236,57 @@ def test_pictures_of_other_classes_are_refused(cloud: Cloud) -> None:
         cloud.send("Create")
 
 
+ODD_FILES = [
+    ("manifest.json", b"{", r"manifest.json of datasets/one is not JSON: .*; stage"),
+    ("manifest.json", b"\xff", "manifest.json of datasets/one is not JSON"),
+    ("manifest.json", b"[" * 3000, "brackets within brackets"),
+    ("manifest.json", b"[]", "datasets/one has the classes None, the model has"),
+    ("manifest.json", b"{}", "datasets/one has the classes None, the model has"),
+    ("manifest.json", b'{"classes": [[0]]}', r"datasets/one has the classes \[\[0\]\]"),
+    ("validation.lst", b"0\t0", r"validation.lst of datasets/one has the line b'0\\t0'"),
+    ("validation.lst", b"0\tone\tx.png", r"b'0\\tone\\tx.png', expected index, label below 2"),
+    ("validation.lst", b"0\tnan\tx.png", "label below 2"),
+    ("validation.lst", b"0\t1e400\tx.png", "label below 2"),
+    ("validation.lst", b"0\t0.5\tx.png", "label below 2"),
+    ("validation.lst", b"0\t2\tx.png", "label below 2"),
+    ("validation.lst", b"0\t1\t\xff.png", "label below 2"),
+]
+
+
+def test_a_dataset_that_staging_did_not_write_is_refused(cloud: Cloud) -> None:
+    cloud.stage()
+
+    for name, content, says in ODD_FILES:
+        good = cloud.s3.get_object(Bucket="data", Key=f"datasets/one/{name}")["Body"].read()
+        cloud.put(name, content)
+        with pytest.raises(cloud.resource.NotStaged, match=says):
+            cloud.send("Create")
+        cloud.put(name, good)
+    cloud.send("Create")
+
+
+@fuzzed
+@given(
+    manifest=odd_captures.edited(json.dumps({"classes": CLASSES, "digest": "one"}).encode()),
+    rows=odd_captures.edited(
+        b"".join(b"%d\t%d.000000\ta%d.png\n" % (row, row % 2, row) for row in range(MINIMUM))
+    ),
+    reply=odd_captures.replies,
+)
+def test_any_dataset_and_reply_make_a_baseline_or_a_named_error(
+    cloud: Cloud, manifest: bytes, rows: bytes, reply: bytes
+) -> None:
+    files = {"manifest.json": manifest, "validation.lst": rows}
+    cloud.patch.setattr(cloud.resource, "_dataset_file", lambda _, path: files.get(path, PICTURE))
+    cloud.endpoint.reply = reply
+
+    made = outcome(lambda: cloud.resource._make(PROPERTIES), "NotStaged", "EndpointNotUsable")
+
+    if isinstance(made, StoredBaseline):
+        assert made.baseline.count >= MINIMUM
+        assert all(0 <= confidence <= 1 for confidence in made.baseline.confidences)
+
+
 def test_too_few_pictures_are_refused_and_none_is_stored(cloud: Cloud) -> None:
     cloud.stage(per_class=10)
 
@@ -254,7 +308,8 @@ def test_a_class_without_pictures_is_named(cloud: Cloud) -> None:
 
 
 def test_an_endpoint_that_answers_something_else_is_refused(cloud: Cloud) -> None:
-    cloud.stage(per_class=MINIMUM // 2)
+    cloud.stage(per_class=1)
+    cloud.patch.setattr(cloud.resource, "_chosen", lambda rows, _: rows[:1])
     refused = odd_replies.REFUSED | odd_replies.WRAPPED
 
     for cloud.endpoint.reply in (*refused.values(), *odd_replies.OTHER_COUNT):
