@@ -21,6 +21,7 @@ from typing import IO, Any
 import boto3
 import botocore.config
 import botocore.session
+from botocore.exceptions import BotoCoreError, ClientError
 
 from localcloud.credentials import Credentials
 from localcloud.environment import (
@@ -267,11 +268,19 @@ class LocalCloud:
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
         def settled() -> bool:
-            return process.poll() is not None or self.healthy()
+            return process.poll() is not None or (self.healthy() and self._is_this())
 
         if _wait_until(settled, seconds=START_SECONDS) and process.poll() is None:
             return
         raise self.ended() or self._failure(f"did not answer within {START_SECONDS:.0f} s")
+
+    def _is_this(self) -> bool:
+        """Whether what answers knows our credentials: another one may have been faster."""
+        try:
+            self.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def _failure(self, what: str) -> LocalCloudError:
         return LocalCloudError(

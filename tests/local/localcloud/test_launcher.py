@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ import pytest
 
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, LocalCloudError, free_port
-from tests.local.localcloud.roles import create_role
+from tests.local.localcloud.roles import create_role, statement
+from tests.local.localcloud.sagemaker.support import SageMaker, new_name
+from tests.local.processes import descendants, running, within
 
 
 @pytest.fixture
@@ -75,6 +78,38 @@ def test_it_ends_with_a_caller_that_is_killed(stopped: LocalCloud) -> None:
     assert _eventually(lambda: stopped.pid() is None)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_it_and_the_next_start_works(
+    stopped: LocalCloud, number: signal.Signals
+) -> None:
+    stopped.start()
+    create_role(stopped, "any", statement("*", "*"))
+    sagemaker = SageMaker(stopped)
+    sagemaker.endpoint(sagemaker.config(sagemaker.model()))
+    sagemaker.train(new_name(), channels={"train_lst": "data/long.lst"})
+    _call_function(stopped, STARTS_A_LISTENER.format(port=free_port()))
+    pid = stopped.pid()
+    assert pid is not None
+    all_of_it: dict[int, str] = {}
+
+    def is_busy() -> bool:
+        all_of_it.update(descendants(pid))
+        commands = " ".join(all_of_it.values())
+        processes = ("algorithm train", "algorithm serve", "_worker.py", "create_server")
+        return all(process in commands for process in processes)
+
+    assert within(30, is_busy), all_of_it
+
+    os.kill(pid, number)
+
+    assert within(15, lambda: not running(all_of_it)), running(all_of_it)
+    assert within(15, lambda: stopped.pid() is None)
+    assert not (stopped.folder / "tmp").exists()
+    stopped.stop()
+    stopped.start()
+    assert stopped.client("lambda").list_functions()["Functions"] == []
+
+
 def test_the_callers_aws_access_does_not_get_in(
     stopped: LocalCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +141,49 @@ def test_a_taken_port_is_named_with_the_remedy(stopped: LocalCloud) -> None:
         pytest.raises(LocalCloudError, match=rf"port {stopped.port} .*another --port"),
     ):
         stopped.start()
+
+
+def test_of_two_that_start_at_one_port_at_once_one_is_refused(stopped: LocalCloud) -> None:
+    other = LocalCloud(stopped.port, stopped.folder.parent / "another checkout")
+    refusals: list[str] = []
+
+    def start(cloud: LocalCloud) -> None:
+        try:
+            cloud.start()
+        except LocalCloudError as error:
+            refusals.append(str(error))
+
+    threads = [threading.Thread(target=start, args=(cloud,)) for cloud in (stopped, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    running = [cloud.pid() for cloud in (stopped, other) if cloud.pid() is not None]
+    other.stop()
+
+    assert len(running) == 1
+    assert len(refusals) == 1
+    assert f"port {stopped.port}" in refusals[0]
+
+
+def test_a_start_removes_what_stopped_ones_left_and_nothing_of_those_that_run(
+    stopped: LocalCloud,
+) -> None:
+    folder = stopped.folder.parent
+    with LocalCloud(free_port(), folder).running() as running:
+        killed = LocalCloud(free_port(), folder)
+        killed.start()
+        pid = killed.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert _eventually(lambda: killed.pid() is None)
+        assert killed.log.exists()
+
+        stopped.start()
+
+        assert not killed.folder.exists()
+        assert running.log.exists()
+        assert running.client("sts").get_caller_identity()
 
 
 def test_a_failed_start_shows_the_log(stopped: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +262,7 @@ def _call_function(cloud: LocalCloud, source: str) -> Any:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", source)
-    role = create_role(cloud, "any")
+    role = create_role(cloud, "function")
     client = cloud.client("lambda")
     client.create_function(
         FunctionName="function",
