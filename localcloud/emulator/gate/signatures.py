@@ -139,10 +139,11 @@ def _check(request: Request, signature: Any, body: bytes, *, presigned: bool) ->
         token = request.headers.get("x-amz-security-token", "")
         _refuse(private(TIME_FAILURE)(signature))
     secret = _credential(key, token).secret_access_key
+    mismatch = ("SignatureDoesNotMatch", private(MISMATCH))
     if "host" not in signature.signed_headers.split(";"):
-        raise NotAuthenticatedError("SignatureDoesNotMatch", private(MISMATCH))
-    _refuse(
-        private(SIGNATURE_FAILURE)(
+        raise NotAuthenticatedError(*mismatch)
+    try:
+        failure = private(SIGNATURE_FAILURE)(
             signature,
             secret,
             request.method,
@@ -152,7 +153,9 @@ def _check(request: Request, signature: Any, body: bytes, *, presigned: bool) ->
             body,
             presigned=presigned,
         )
-    )
+    except TypeError:  # signatures, of chunks as well, are compared as text that has to be ASCII
+        failure = mismatch
+    _refuse(failure)
 
 
 def _check_version_2(request: Request) -> None:

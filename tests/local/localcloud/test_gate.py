@@ -153,10 +153,10 @@ def test_uploads_of_every_kind_arrive(gated: LocalCloud, tmp_path: Path) -> None
         assert s3.get_object(Bucket="uploads", Key=name)["Body"].read() == content, name
 
 
-def archive(source: str) -> bytes:
+def archive(source: str, name: str = "app.py") -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as file:
-        file.writestr("app.py", source)
+        file.writestr(name, source)
     return content.getvalue()
 
 
@@ -190,6 +190,30 @@ def test_functions_have_the_credentials_of_their_role_and_no_others(gated: Local
     assert status(link) == 200
     assert status(link.partition("?")[0]) == 403
     functions.delete_function(FunctionName="who")
+
+
+BOOTSTRAP = """#!/usr/bin/env python3
+import json, os, urllib.request
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+while True:
+    with urllib.request.urlopen(api + "next") as event:
+        call = event.headers["Lambda-Runtime-Aws-Request-Id"]
+    urllib.request.urlopen(api + call + "/response", json.dumps(api).encode()).close()
+"""
+
+
+def test_the_runtime_api_of_functions_refuses_pages(gated: LocalCloud) -> None:
+    functions = gated.client("lambda")
+    code = {"ZipFile": archive(BOOTSTRAP, "bootstrap")}
+    custom = {"Runtime": "provided.al2023", "Handler": "bootstrap", "Code": code}
+    functions.create_function(**function_request("custom", "") | custom)
+
+    api = json.load(functions.invoke(FunctionName="custom")["Payload"])
+
+    assert status(api + "next", {"Origin": "null"}) == 403
+    assert status(api + "next", {"Host": "rebound.example"}) == 403
+    assert status(api + "none/response", {"Sec-Fetch-Site": "cross-site"}, "POST") == 403
+    functions.delete_function(FunctionName="custom")
 
 
 def test_the_emulators_own_commands_need_credentials(gated: LocalCloud) -> None:

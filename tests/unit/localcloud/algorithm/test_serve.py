@@ -52,6 +52,16 @@ def test_ping(client: Client) -> None:
     assert client.getresponse().status == 200
 
 
+@pytest.mark.parametrize(
+    "page", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str
+)
+def test_web_pages_are_refused(client: Client, page: dict[str, str]) -> None:
+    for method, path in (("GET", "/ping"), ("POST", "/invocations")):
+        client.request(method, path, headers=page)
+        response = client.getresponse()
+        assert (response.status, b"web pages" in response.read()) == (403, True)
+
+
 def test_json_lines_are_sent_to_who_accepts_them(client: Client, picture: MakePicture) -> None:
     headers = {"Content-Type": "application/x-image", "Accept": "application/jsonlines"}
     client.request("POST", "/invocations", picture(0), headers)

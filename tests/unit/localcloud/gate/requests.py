@@ -1,0 +1,64 @@
+"""Requests to the gate, as the server of the emulator hands them on."""
+
+import asyncio
+from typing import Any
+
+from localcloud.emulator.gate import guarded
+
+PORT = 4566
+URL = f"http://127.0.0.1:{PORT}"
+
+Answer = tuple[int, bytes]
+Sent = tuple[Answer, bytes | None]
+
+
+def send(
+    method: str = "GET",
+    url: str = f"{URL}/",
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    *,
+    kind: str = "http",
+    pieces: int = 2,
+) -> Sent:
+    """Return the answer of the gate, and the body that came through, None if nothing did."""
+    path, _, query = url.removeprefix(URL).partition("?")
+    scope = {
+        "type": kind,
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [
+            (name.lower().encode(), value.encode())
+            for name, value in ({"host": f"127.0.0.1:{PORT}"} | (headers or {})).items()
+        ],
+    }
+    length = max(1, -(-len(body) // pieces))
+    parts = [body[start : start + length] for start in range(0, len(body), length)] or [b""]
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+    arrived: list[bytes | None] = [None]
+    answered: dict[str, Any] = {"status": 0, "body": b""}
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def answer(message: Any) -> None:
+        answered.update({name: message[name] for name in ("status", "body") if name in message})
+        answered["type"] = message["type"]
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        arrived[0] = b""
+        while (message := await receive())["more_body"]:
+            arrived[0] += message["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def pass_through() -> None:
+        await guarded(app, PORT)(scope, receive, answer)
+
+    asyncio.run(pass_through())
+    if kind == "websocket":
+        assert answered["type"] == "websocket.close"
+    return (answered["status"], answered["body"]), arrived[0]
