@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -195,7 +196,7 @@ def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> dict[s
         )
     row = {
         name: unquote_formulas(cell)
-        for name, cell in zip(columns, stripped, strict=False)
+        for name, cell in zip_longest(columns, stripped[: len(columns)], fillvalue="")
         if name in COLUMNS_READ
     }
     for name, cell in row.items():
@@ -219,7 +220,7 @@ def _label(
         on_skip(Skip(file, line, f"{shortened(key)} is not labelled", Kind.NOT_LABELLED))
     else:
         try:
-            weight = _weight(row.get("weight") or "1", delimiter)
+            weight = _weight(row.get("weight", "1"), delimiter)
         except ValueError as error:
             on_skip(Skip(file, line, str(error), Kind.NO_TRUTH))
         else:
@@ -230,8 +231,13 @@ def _weight(text: str, delimiter: str) -> float:
     """Return the weight with a decimal point or a decimal comma.
 
     Raises:
-        ValueError: it is no number, may be two different ones, or is out of range.
+        ValueError: it is empty, is no number, may be two different ones, or is out of range.
     """
+    if not text:
+        raise ValueError(
+            "weight is empty; write how many records the row stands for, or remove the column "
+            "weight, and every row counts once"
+        )
     if not _NUMBER.fullmatch(text):
         raise ValueError(
             f"weight {shortened(text)!r} is not a number; expected digits without separators of "

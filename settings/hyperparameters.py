@@ -57,7 +57,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-Count = Annotated[int, Field(ge=1)]
+# AWS documents no upper bound. In the 28 days that a training job may take at most
+# (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html), no
+# algorithm passes this often over the pictures of two classes; as pixels or pictures it is more
+# than the other settings allow.
+MOST = 100_000
+Count = Annotated[int, Field(ge=1, le=MOST)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ImageShape = Annotated[str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,width", as "3,32,32"')]
 Epochs = Annotated[
@@ -123,7 +128,7 @@ class Hyperparameters(Section):
     checkpoint_frequency: Count | None = None
     """Epochs between saved models, up to `epochs`; each makes model.tar.gz larger. None: the best
     epoch is saved."""
-    top_k: Annotated[int, Field(ge=2)] | None = None
+    top_k: Annotated[int, Field(ge=2, le=100)] | None = None
     """Report the top-k accuracy, too; below the number of classes."""
     kv_store: Literal["dist_sync", "dist_async"] | None = None
     """How several instances update the weights; needs `training.instance_count` above 1."""

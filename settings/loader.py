@@ -20,6 +20,11 @@ MAX_BYTES = 64 * 1024
 MAX_DEPTH = 16
 MAX_WORD = 64
 
+# Of a refusal: how much of a value and of a reason is shown, and how many refusals of a file.
+MAX_VALUE_SHOWN = 120
+MAX_REASON_SHOWN = 600
+MAX_REFUSALS_SHOWN = 20
+
 # Strings and comments are matched whole, so that what they contain counts as neither brackets, keys
 # nor numbers. One without an end reaches as far as it can: the parser refuses it at its start.
 TOKEN = re.compile(
@@ -68,7 +73,7 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
     if environment not in available_environments(folder):
         known = ", ".join(available_environments(folder))
         raise SettingsError(
-            f"environment {environment!r} has no settings file {path}; "
+            f"environment {shown(environment)} has no settings file {path}; "
             f"allowed: {known} (choose with -c environment=...)"
         )
     text = _read(path)
@@ -76,7 +81,8 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+        reason = shortened(str(error), MAX_REASON_SHOWN)
+        raise SettingsError(f"{path}: not valid TOML: {reason}") from error
     return validate(values, environment=environment, source=str(path))
 
 
@@ -158,22 +164,43 @@ def validate(values: dict[str, Any], *, environment: str, source: str) -> Settin
     try:
         return Settings.model_validate({"environment": environment, **values})
     except ValidationError as error:
-        refusals = "\n".join(f"  {_refusal(detail)}" for detail in error.errors())
-        raise SettingsError(f"{source}: settings not accepted:\n{refusals}") from None
+        details = error.errors()
+        refusals = [_refusal(detail) for detail in details[:MAX_REFUSALS_SHOWN]]
+        if more := len(details) - len(refusals):
+            refusals.append(f"and {more:,} more; remove or change these first")
+        lines = "".join(f"\n  {refusal}" for refusal in refusals)
+        raise SettingsError(f"{source}: settings not accepted:{lines}") from None
+
+
+def shown(value: object) -> str:
+    """Return a value as a refusal shows it."""
+    return shortened(repr(value), MAX_VALUE_SHOWN)
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text, without its middle if it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"
+
+
+def _key(part: str | int) -> str:
+    # A quoted key may hold anything, such as what moves a terminal's cursor.
+    return str(part) if str(part).isprintable() and len(str(part)) <= MAX_WORD else shown(part)
 
 
 def _refusal(detail: ErrorDetails) -> str:
     location = detail["loc"]
-    key = ".".join(str(part) for part in location)
+    key = ".".join(map(_key, location))
+    value = shown(detail["input"])
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(_keys_beside(location))
-        return f"{key} = {detail['input']!r}: unknown key; allowed here: {allowed}"
+        return f"{key} = {value}: unknown key; allowed here: {allowed}"
     if words := IN_WORDS_OF_TOML.get(detail["type"]):
-        return f"{key} = {detail['input']!r}: {words.format(key=key)}"
-    reason = detail["msg"].removeprefix("Value error, ")
+        return f"{key} = {value}: {words.format(key=key)}"
+    # The values of several keys, with the remedy at the end.
+    reason = shortened(detail["msg"].removeprefix("Value error, "), MAX_REASON_SHOWN)
     if detail["type"] == "value_error" and isinstance(detail["input"], dict):
         return reason  # of several keys of a section; it names them
-    return f"{key} = {detail['input']!r}: {reason}"
+    return f"{key} = {value}: {reason}"
 
 
 def _keys_beside(location: Iterable[str | int]) -> list[str]:

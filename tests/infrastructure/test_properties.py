@@ -7,7 +7,7 @@ from aws_cdk.assertions import Template
 from hypothesis import given
 
 from settings import Settings, SettingsError
-from settings.loader import validate
+from settings.loader import shown, validate
 from tests.infrastructure.invariants import INVARIANTS
 from tests.infrastructure.settings_tables import (
     ENVIRONMENTS,
@@ -54,5 +54,5 @@ def says_what_and_why(refusal: str, table: Table) -> bool:
     keys = [
         key for key in {*FIELDS, *SECTIONS, *values} if refusal.startswith((f"{key} ", f"{key}:"))
     ]
-    shown = any(f"{key} = {values[key]!r}: " in refusal for key in keys if key in values)
-    return bool(keys) and (shown or bool(REMEDY.search(refusal)))
+    has_value = any(f"{key} = {shown(values[key])}: " in refusal for key in keys if key in values)
+    return bool(keys) and (has_value or bool(REMEDY.search(refusal)))

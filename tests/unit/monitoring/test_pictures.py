@@ -122,7 +122,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=20 * settings().max_examples)
+@settings(max_examples=5 * settings().max_examples)
 @given(mutated(st.sampled_from(SEEDS)), st.booleans())
 def test_a_damaged_picture_is_decoded_or_refused(content: bytes, intact: bool) -> None:
     content = with_checksums(content) if intact else content

@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from monitoring import truth
 from monitoring.labels import TruthError
 from monitoring.records import Records, collect
 from monitoring.skips import Kind
+from tests.mutations import bounded, mutated
 from training import source
 from training.dataset import build, write
 
@@ -143,19 +147,19 @@ def test_records_must_suit_the_dataset(dataset: Path, write: Write, record: Reco
         truth.join(collect(folder, classes=("cat", "dog"), fingerprints=True), labels)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "event_id,inference_id,label,weight\none,,bicycle,2\n,mine,1,3\n",
-        "\ufeffEvent_ID;inference_id;Label;weight\r\none;;BICYCLE;2\r\n;mine;motorcycle;3\r\n",
-        "event_id,inference_id,label,weight\rone,,bicycle,2\r,mine,1,3\r",
-        "event_id,inference_id,label,weight\r\r\none,,bicycle,2\r\r\n,mine,1,3\r\r\n",
-        'event_id\tinference_id\tlabel\tweight\n"one"\t\t"bicycle"\t"2"\n\tmine\t1\t3\t\n',
-        'event_id, inference_id, label, weight\none, , "bicycle", 2\n\n, mine, 1, "3"',
-        "event_id,note,inference_id,label,weight\n"
-        'one,"two\nlines, ""quoted""",,bicycle,2\n,,mine,1,3\n',
-    ],
-)
+LABELS = [
+    "event_id,inference_id,label,weight\none,,bicycle,2\n,mine,1,3\n",
+    "\ufeffEvent_ID;inference_id;Label;weight\r\none;;BICYCLE;2\r\n;mine;motorcycle;3\r\n",
+    "event_id,inference_id,label,weight\rone,,bicycle,2\r,mine,1,3\r",
+    "event_id,inference_id,label,weight\r\r\none,,bicycle,2\r\r\n,mine,1,3\r\r\n",
+    'event_id\tinference_id\tlabel\tweight\n"one"\t\t"bicycle"\t"2"\n\tmine\t1\t3\t\n',
+    'event_id, inference_id, label, weight\none, , "bicycle", 2\n\n, mine, 1, "3"',
+    "event_id,note,inference_id,label,weight\n"
+    'one,"two\nlines, ""quoted""",,bicycle,2\n,,mine,1,3\n',
+]
+
+
+@pytest.mark.parametrize("text", LABELS)
 def test_a_csv_names_records_by_event_or_inference_id(
     three: Records, tmp_path: Path, text: str
 ) -> None:
@@ -164,6 +168,24 @@ def test_a_csv_names_records_by_event_or_inference_id(
     by_event = frame.set_index("event_id")
     assert by_event.truth.fillna(-1).to_dict() == {"one": 0, "two": 1, "three": -1}
     assert by_event.weight.fillna(0).to_dict() == {"one": 2.0, "two": 3.0, "three": 0.0}
+
+
+@settings(
+    max_examples=5 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # they stay as they are
+)
+@given(mutated(st.sampled_from([text.encode() for text in LABELS])), st.sampled_from([1, 5_000]))
+def test_damaged_labels_are_read_or_refused(
+    three: Records, tmp_path: Path, content: bytes, repeated: int
+) -> None:
+    first, _, rest = content.partition(b"\n")
+    file = tmp_path / "labels.csv"
+    file.write_bytes(first + b"\n" + rest * repeated)
+    with bounded(megabytes=100, seconds=30), suppress(TruthError):
+        frame = truth.join(three, truth.read(file)).records.frame
+        known = frame[frame["truth"].notna()]
+        assert set(known["truth"]) <= {0, 1}
+        assert known["weight"].between(1e-6, 1e9).all()
 
 
 def test_labels_that_cannot_be_used_are_counted_with_their_line(
@@ -206,7 +228,6 @@ def read_rows(folder: Path, text: str) -> tuple[dict[str | int, float], list[tup
         (",", '"0,125"', 0.125),
         ("\t", "4,7", 4.7),
         (",", " +1.5e3 ", 1500),
-        (",", "", 1),
     ],
 )
 def test_weights_have_a_decimal_point_or_comma(
@@ -220,6 +241,8 @@ def test_weights_have_a_decimal_point_or_comma(
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
+        ("", "weight is empty; write how many records the row stands for, or remove the column"),
+        (" ", "weight is empty"),
         ("nan", "weight 'nan' is not a number; expected digits"),
         ("inf", "weight 'inf' is not a number"),
         ("-Infinity", "weight '-Infinity' is not a number"),

@@ -1,12 +1,17 @@
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from settings import SettingsError, available_environments, load
-from settings.loader import validate
+from settings import Settings, SettingsError, available_environments, load
+from settings.loader import FOLDER, validate
+from tests.mutations import bounded, mutated
 
 
 def accept(**values: Any) -> Any:
@@ -401,3 +406,67 @@ def test_class_shares_are_of_all_classes_and_sum_to_1(shares: list[float]) -> No
 
 def test_a_class_share_is_between_0_and_1() -> None:
     assert "drift.class_shares" in refusal(drift={"class_shares": [0.0, 1.0]})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"training": {"preset": "a" * 60_000}},
+        {"training": {"hyperparameters": {"lr_scheduler_step": "1," * 30_000 + "1"}}},
+        {"drift": {"class_shares": [0.5] * 10_000}},
+        {"notifications": {"emails": ["a@example.com"] * 2_000, "sqs": ["x"] * 2_000}},
+        {"notifications": {"emails": [f"{n}@example.com" for n in range(2_000)], "topic": "fifo"}},
+        {"workflow": {f"key_{number}": number for number in range(5_000)}},
+        {"a" * 60_000: 1},
+        {"x": "y" * 60_000},
+    ],
+    ids=lambda values: next(iter(values))[:20],
+)
+def test_a_refusal_is_short_whatever_it_refuses(values: dict[str, Any]) -> None:
+    said = refusal(**values)
+
+    assert len(said) < 20 * 800
+    assert said.startswith("test.toml: settings not accepted:\n  ")
+
+
+def test_the_end_of_a_long_refusal_is_its_remedy() -> None:
+    emails = [f"{number}@example.com" for number in range(2_000)]
+    said = refusal(notifications={"emails": emails, "topic": "fifo"})
+
+    assert "a FIFO topic takes SQS queues only; remove 0@example.com, " in said
+    assert said.endswith("1999@example.com, or set notifications.topic to 'standard'")
+
+
+def test_of_many_refusals_the_first_are_shown_and_the_others_counted() -> None:
+    said = refusal(workflow={f"key_{number}": number for number in range(25)})
+
+    assert said.count("unknown key") == 20
+    assert said.endswith("\n  and 5 more; remove or change these first")
+
+
+def test_a_key_cannot_write_to_the_terminal() -> None:
+    said = refusal(**{"\x1b[2J": 1})
+
+    assert "\x1b" not in said
+    assert r"'\x1b[2J' = 1: unknown key" in said
+
+
+@pytest.mark.parametrize("name", ["epochs", "mini_batch_size", "resize", "early_stopping_patience"])
+def test_integers_have_an_upper_bound(name: str) -> None:
+    said = refusal(training={"hyperparameters": {name: 10**15}})
+
+    assert f"hyperparameters.{name} = 1000000000000000: Input should be less than or equal" in said
+
+
+WRITTEN = [path.read_bytes() for path in sorted(FOLDER.glob("*.toml"))]
+
+
+@hypothesis.settings(
+    max_examples=5 * hypothesis.settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one file, written again
+)
+@given(mutated(st.sampled_from(WRITTEN)))
+def test_a_damaged_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "damaged.toml").write_bytes(content)
+    with bounded(megabytes=50, seconds=10), suppress(SettingsError):
+        assert isinstance(load("damaged", tmp_path), Settings)
