@@ -14,8 +14,8 @@ from moto import mock_aws
 
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.stored_pictures import ImageNotFound
-from tests import odd_pictures, odd_replies
-from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
+from tests import odd_captures, odd_pictures, odd_replies
+from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated, outcome
 
 REFUSED = odd_replies.REFUSED | odd_replies.WRAPPED
 EVENT = {
@@ -193,3 +193,13 @@ def test_any_event_is_classified_or_has_a_named_error(handler: ModuleType, event
     answer = answered(handler.lambda_handler, event, "InvalidEvent", "ImageNotFound")
 
     assert isinstance(answer, Exception) or answer["body"]["inferences"] == [0.25, 0.75]
+
+
+@fuzzed
+@given(body=odd_captures.replies)
+def test_any_reply_is_probabilities_or_has_a_named_error(handler: ModuleType, body: bytes) -> None:
+    handler.runtime.invoke_endpoint = lambda **_: {"Body": io.BytesIO(body)}
+
+    answer = outcome(lambda: handler.classify(b"picture", "one.png"), "InvalidPrediction")
+
+    assert isinstance(answer, Exception) or all(0 <= value <= 1 for value in answer)
