@@ -112,10 +112,29 @@ class Baseline:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `to_json` gave, also before it had `class_design`."""
+        """Return what `to_json` gave, also before it had `class_design`.
+
+        Raises:
+            AttributeError, LookupError, TypeError, ValueError: the value is none of that.
+        """
         quantities = {name: Reference(**fields) for name, fields in value["quantities"].items()}
         class_design = DesignEffect(**value.get("class_design", {}))
-        return cls(**{**value, "quantities": quantities, "class_design": class_design})
+        made = cls(**{**value, "quantities": quantities, "class_design": class_design})
+        made._check_numbers()
+        return made
+
+    def _check_numbers(self) -> None:
+        numbers = [self.count, *self.confidences, *self.class_counts]
+        numbers += [self.class_design.mean, self.class_design.mean_square, self.accuracy or 0]
+        for each in self.quantities.values():
+            numbers += [each.count, each.mean, each.deviation, *each.edges, *each.counts]
+            if len(each.counts) != len(each.edges) + 1:
+                raise ValueError(f"{len(each.counts)} counts between {len(each.edges)} edges")
+        for number in numbers:  # JSON's true is an int to Python, and NaN below and above nothing
+            if type(number) not in (int, float) or not -1e100 < number < 1e100:
+                raise TypeError(f"{number!r:.50} is not a number")
+        if min(self.count, *self.class_counts) < 0 or not self.count:
+            raise ValueError(f"{self.count} pictures, of the classes {self.class_counts}")
 
 
 def known(observations: Sequence[Observation], quantity: str) -> list[float]:

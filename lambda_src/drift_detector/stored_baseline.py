@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from .baseline import Baseline
+
+
+class BaselineDamaged(Exception):
+    """The object is not a baseline."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,27 @@ class StoredBaseline:
 
     @classmethod
     def load(cls, s3: Any, *, bucket: str, key: str) -> Self:
-        """Read it; raises the client's NoSuchKey if it is not there."""
-        value = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-        return cls(
-            created=datetime.fromisoformat(value["created"]),
-            model_data_url=value["model_data_url"],
-            dataset=value["dataset"],
-            classes=tuple(value["classes"]),
-            baseline=Baseline.from_json(value["baseline"]),
-        )
+        """Read it.
+
+        Raises:
+            NoSuchKey, of the client: it is not there.
+            BaselineDamaged: it is not what `save` wrote.
+        """
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            value = json.loads(body)
+            return cls(
+                created=datetime.fromisoformat(value["created"]).astimezone(UTC),
+                model_data_url=value["model_data_url"],
+                dataset=value["dataset"],
+                classes=tuple(value["classes"]),
+                baseline=Baseline.from_json(value["baseline"]),
+            )
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise BaselineDamaged(
+                f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error}; stage the "
+                "data again and deploy, and the monitoring stack makes another"
+            ) from error
 
     def save(self, s3: Any, *, bucket: str, key: str) -> None:
         """Write it, for people to read, too."""

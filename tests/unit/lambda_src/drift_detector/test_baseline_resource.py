@@ -10,14 +10,26 @@ from typing import Any
 import boto3
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from lambda_src.drift_detector.baseline import MINIMUM
-from lambda_src.drift_detector.stored_baseline import StoredBaseline
+from lambda_src.drift_detector.drift import compare_models
+from lambda_src.drift_detector.stored_baseline import BaselineDamaged, StoredBaseline
+from lambda_src.shared.events import InvalidEvent
 from tests import odd_captures, odd_replies
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.conftest import png
-from tests.unit.lambda_src.hostile import fuzzed, outcome
+from tests.unit.lambda_src.drift_detector.detector import make_baseline
+from tests.unit.lambda_src.hostile import (
+    Mutated,
+    answered,
+    as_json,
+    fuzzed,
+    fuzzed_with_objects,
+    mutated,
+    outcome,
+)
 
 CLASSES = ["bicycle", "motorcycle"]
 PROPERTIES = {
@@ -280,7 +292,11 @@ def test_any_dataset_and_reply_make_a_baseline_or_a_named_error(
     cloud.patch.setattr(cloud.resource, "_dataset_file", lambda _, path: files.get(path, PICTURE))
     cloud.endpoint.reply = reply
 
-    made = outcome(lambda: cloud.resource._make(PROPERTIES), "NotStaged", "EndpointNotUsable")
+    made = outcome(
+        lambda: cloud.resource._make(cloud.resource.Inputs.of(PROPERTIES)),
+        "NotStaged",
+        "EndpointNotUsable",
+    )
 
     if isinstance(made, StoredBaseline):
         assert made.baseline.count >= MINIMUM
@@ -338,3 +354,73 @@ def test_an_endpoint_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
 
     with pytest.raises(cloud.resource.EndpointNotUsable, match=r"picture_\d+.png.*not found"):
         cloud.send("Create")
+
+
+# --- what is damaged -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DataBucket": None}, "DataBucket is None; expected a text"),
+        ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
+        (
+            {"Classes": ["bicycle"]},
+            "ClassShares is .*; expected a share above 0 and up to 1 of each",
+        ),
+        ({"ClassShares": ["0.5"]}, r"ClassShares is \['0.5'\]; expected a share above 0"),
+        ({"ClassShares": ["1", "0"]}, r"ClassShares is \['1', '0'\]; expected a share above 0"),
+        ({"ClassShares": ["1", "nan"]}, r"ClassShares is \['1', 'nan'\]; expected a share above 0"),
+        ({"ClassShares": ["1", "half"]}, r"ClassShares is \['1', 'half'\]; expected a share"),
+    ],
+)
+def test_a_property_of_another_type_is_named(
+    cloud: Cloud, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        cloud.send("Create", **changes)
+
+
+def test_a_damaged_earlier_baseline_does_not_stop_an_update(cloud: Cloud) -> None:
+    cloud.stage()
+    cloud.s3.put_object(Bucket="artifacts", Key="baselines/old.json", Body=b'{"created": 1}')
+
+    answer = cloud.send("Update", "baselines/old.json")
+
+    assert cloud.stored(answer["PhysicalResourceId"]).baseline.accuracy == 1
+
+
+@fuzzed_with_objects
+@given(
+    event=mutated({"PhysicalResourceId": "baselines/old.json", "ResourceProperties": PROPERTIES}),
+    kind=st.sampled_from(["Create", "Update", "Delete"]),
+    manifest=mutated({"classes": CLASSES}),
+)
+def test_any_event_and_dataset_make_a_baseline_or_have_a_named_error(
+    cloud: Cloud, event: Mutated, kind: str, manifest: Mutated
+) -> None:
+    cloud.stage(per_class=1)  # too few, found out at the end of all checks
+    cloud.put("manifest.json", as_json(manifest))
+    if isinstance(event.value, dict):
+        event.value["RequestType"] = kind
+
+    answer = answered(cloud.resource.on_event, event, "InvalidEvent", "NotStaged", "NoSuchBucket")
+
+    assert isinstance(answer, Exception) or kind == "Delete"
+
+
+@fuzzed_with_objects
+@given(data=st.data())
+def test_any_stored_baseline_is_read_or_damaged(cloud: Cloud, data: st.DataObject) -> None:
+    stored = StoredBaseline(
+        datetime.now(UTC), "s3://a/b", "datasets/one", ("a", "b"), make_baseline()
+    )
+    stored.save(cloud.s3, bucket="artifacts", key="baselines/one.json")
+    body = cloud.s3.get_object(Bucket="artifacts", Key="baselines/one.json")["Body"]
+    changed = data.draw(mutated(json.load(body)))
+    cloud.s3.put_object(Bucket="artifacts", Key="baselines/old.json", Body=as_json(changed))
+
+    found = outcome(lambda: cloud.stored("baselines/old.json"), BaselineDamaged.__name__)
+
+    if not isinstance(found, Exception):
+        compare_models(found.baseline, stored.baseline)
