@@ -10,6 +10,7 @@ from settings import Settings
 from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.encryption_key import EncryptionKey
 from stacks.constructs.common.log_group import log_group
+from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME, packages
 from stacks.constructs.common.removal import removal_policy
 from stacks.constructs.common.tags import tag_list
 
@@ -100,15 +101,26 @@ class StorageStack(cdk.Stack):
             cdk.Tags.of(pointer).remove(key)
 
     def _complete_auto_delete_handler(self) -> None:
-        # CDK has no properties for these. Without a log group, Lambda makes one on the first call,
-        # outside the stack, and it outlives the stack; with CDK's managed policy, which allows to
-        # create any log group, a call that ends late makes even this one anew.
+        # CDK has no properties for these. Its own code cannot delete a key with a control
+        # character. Without a log group, Lambda makes one on the first call, outside the stack, and
+        # it outlives the stack; with CDK's managed policy, which allows to create any log group, a
+        # call that ends late makes even this one anew.
         provider = self.node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
         assert isinstance(provider, cdk.CustomResourceProviderBase)
         handler, role = provider.node.find_child("Handler"), provider.node.find_child("Role")
         assert isinstance(handler, cdk.CfnResource)
         assert isinstance(role, cdk.CfnResource)
         logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
+        code = packages("empty_bucket").bind(self).s3_location
+        assert code
+        for name, value in {
+            "Code": {"S3Bucket": code.bucket_name, "S3Key": code.object_key},
+            "Handler": "lambda_src.empty_bucket.handler.lambda_handler",
+            "Runtime": RUNTIME.name,
+            "Architectures": [ARCHITECTURE.name],
+            "MemorySize": 256,
+        }.items():
+            handler.add_property_override(name, value)
         handler.add_property_override("LoggingConfig.LogGroup", logs.log_group_name)
         role.add_property_deletion_override("ManagedPolicyArns")
         provider.add_to_role_policy(

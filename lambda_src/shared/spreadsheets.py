@@ -28,13 +28,3 @@ def quote_formulas(value: object) -> object:
 def unquote_formulas(text: str) -> str:
     """Return the text that `quote_formulas` was given."""
     return _QUOTED_FORMULA.sub("", text)
-
-
-def readable(value: object) -> object:
-    """Return text with an escape for each character that cannot be printed, all else unchanged."""
-    if not isinstance(value, str):
-        return value
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in value
-    )

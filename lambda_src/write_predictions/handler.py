@@ -19,7 +19,8 @@ from botocore.config import Config
 from lambda_src.filter_confidence.handler import ClassCountMismatch, judge
 from lambda_src.shared import json_limits, probabilities
 from lambda_src.shared.events import bucket_name, sendable, shown, text, whole_number
-from lambda_src.shared.spreadsheets import quote_formulas, readable
+from lambda_src.shared.readable_text import readable
+from lambda_src.shared.spreadsheets import quote_formulas
 
 # Outputs that are read at the same time. More do not help one processor.
 THREADS = 32
@@ -116,7 +117,11 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _row(line: Line) -> dict[str, Any]:
     """Return the cells. The key is as it is; the other texts are for people only."""
-    told = {name: readable(cell) for name, cell in line.items() if name != "key"}
+    told = {
+        name: readable(cell)
+        for name, cell in line.items()
+        if name != "key" and isinstance(cell, str)
+    }
     return {name: quote_formulas(cell) for name, cell in (line | told).items()}
 
 

@@ -332,6 +332,8 @@ def every_function_of_ours_has_its_errors_watched(stacks: Stacks, settings: Sett
         logical_id
         for logical_id, function in resources(stacks, "AWS::Lambda::Function").items()
         if function["Properties"]["Handler"].startswith("lambda_src.")
+        # Called when the stacks are destroyed, and their alarms are gone: CloudFormation says why.
+        and not logical_id.startswith("CustomS3AutoDeleteObjects")
     }
     if settings.workflow.rejection_style == "raise":  # then most of its errors are rejections
         (raising,) = (each for each in ours if each.startswith("FilterConfidence"))

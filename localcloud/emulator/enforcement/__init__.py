@@ -8,6 +8,7 @@ package adds what it lacks:
 - `additional.py`: iam:PassRole for requests that hand a role to a service, and the like;
 - `missing_objects.py`: s3:ListBucket, without which a missing object is a denial;
 - `tasks.py`: the tasks of a state machine, as the state machine's role;
+- `wildcards.py`: `*` and `?` for every character of an ARN;
 - `targets.py`: executions that EventBridge starts, as the target's role;
 - `judge.py` and `sessions.py`: what services ask for when they act as a role;
 - `calls.py`: a record of every call that was judged.
@@ -24,6 +25,7 @@ from localcloud.emulator.enforcement import (
     requests,
     targets,
     tasks,
+    wildcards,
 )
 
 
@@ -41,3 +43,4 @@ def enforce() -> None:
     missing_objects.judge()
     tasks.judge()
     targets.judge()
+    wildcards.extend()

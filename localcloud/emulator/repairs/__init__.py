@@ -29,6 +29,7 @@ from localcloud.emulator.repairs import (
     map_items,
     state_size,
     stopped_execution,
+    version_listings,
 )
 
 
@@ -66,3 +67,4 @@ def repair() -> None:
     map_items.repair()
     state_size.repair()
     stopped_execution.repair()
+    version_listings.repair()

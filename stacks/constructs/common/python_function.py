@@ -51,7 +51,7 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
-            code=_packages(folder, SHARED, *imports),
+            code=packages(folder, *imports),
             handler=f"lambda_src.{folder}.{module}.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
@@ -63,7 +63,8 @@ class PythonFunction(lambda_.Function):
         acknowledge_shared_network_and_concurrency(self)
 
 
-def _packages(*folders: str) -> lambda_.AssetCode:
+def packages(*folders: str) -> lambda_.AssetCode:
+    """Return these folders of lambda_src/ and lambda_src/shared/ as the code of a function."""
     # The project without all the rest, so that modules have the same names as everywhere else.
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC.parent),
@@ -71,7 +72,7 @@ def _packages(*folders: str) -> lambda_.AssetCode:
             "/*",
             "!/lambda_src",
             "/lambda_src/*",
-            *(f"!/lambda_src/{folder}" for folder in folders),
+            *(f"!/lambda_src/{folder}" for folder in (*folders, SHARED)),
             "__pycache__",
         ],
         ignore_mode=cdk.IgnoreMode.GIT,

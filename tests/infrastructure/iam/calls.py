@@ -31,7 +31,7 @@ KMS_OF_SNS = f"{DOCS}/sns/latest/dg/sns-key-management.html"
 KMS_OF_VOLUMES = f"{DOCS}/sagemaker/latest/dg/encryption-at-rest.html"
 TRUST = f"{DOCS}/IAM/latest/UserGuide/id_roles_create_for-service.html"
 FRAMEWORK = "aws-cdk-lib: custom-resources/lib/provider-framework/runtime"
-AUTO_DELETE = "aws-cdk-lib: custom-resource-handlers/dist/aws-s3/auto-delete-objects-handler"
+AUTO_DELETE = "lambda_src/empty_bucket"
 
 LOG_DELIVERY = """
     logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery
@@ -97,7 +97,7 @@ class Table:
     # --- stacks ----------------------------------------------------------------------------------
 
     def storage(self) -> Iterator[Call]:
-        """Yield what CDK's handler does to empty the buckets before they are deleted."""
+        """Yield what empties the buckets before they are deleted."""
         if self.settings.retention.removal == "retain":
             return
         role = "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole"

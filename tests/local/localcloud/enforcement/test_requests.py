@@ -34,6 +34,22 @@ def test_a_call_that_no_policy_allows_is_denied_and_named(
     assert message == denial(arn, "s3:PutObject", f"arn:aws:s3:::{bucket}/there")
 
 
+def test_a_wildcard_matches_every_character_of_a_key(
+    cloud: LocalCloud, role: Any, bucket: str
+) -> None:
+    arn = role(
+        statement("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
+        statement("s3:GetObject", f"arn:aws:s3:::{bucket}/a?b"),
+    )
+    s3 = client_as(cloud, arn, "s3")
+
+    s3.put_object(Bucket=bucket, Key="a\nb", Body=b"there")
+
+    assert s3.get_object(Bucket=bucket, Key="a\nb")["Body"].read() == b"there"
+    code, _ = refusal(s3.get_object, Bucket=bucket, Key="a\nb\n")
+    assert code == "AccessDenied"
+
+
 def test_the_resource_of_a_second_check_is_the_one_that_is_named(
     cloud: LocalCloud, role: Any, bucket: str
 ) -> None:

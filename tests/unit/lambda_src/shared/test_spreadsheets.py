@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from lambda_src.shared.spreadsheets import (
     quote_formulas,
-    readable,
     unquote_formulas,
 )
 
@@ -58,17 +57,3 @@ def test_a_long_cell_takes_no_time(piece: str) -> None:
 
     assert unquote_formulas(str(quote_formulas(text))) == text
     assert time.process_time() - start < 5
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("ü, 🚲 and\tb", "ü, 🚲 and\\tb"),
-        ("\x01\x1b[2J\x7f\u202e", r"\x01\x1b[2J\x7f\u202e"),
-        ("\ud800", r"\ud800"),
-        (0.5, 0.5),
-        (None, None),
-    ],
-)
-def test_what_cannot_be_printed_is_shown_by_an_escape(value: object, shown: object) -> None:
-    assert readable(value) == shown

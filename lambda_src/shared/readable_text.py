@@ -1,0 +1,12 @@
+"""Texts for people, such as keys, of which S3 takes any character."""
+
+
+def readable(text: str) -> str:
+    """Return the text with an escape for each character that cannot be printed.
+
+    JSONata's $shown does the same for messages: stacks/constructs/common/shown_text.py.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
