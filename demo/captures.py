@@ -8,7 +8,7 @@ from demo.steps import Say
 from monitoring import read
 from monitoring.records import BASELINE_PREFIX
 from settings.s3_uris import S3Uri
-from training.paths import relative_path
+from training.paths import writable_path
 
 LOOKS = 30
 """Times that captures are looked for: all are read each time, so not too often for a long wait."""
@@ -42,14 +42,14 @@ def copy(location: str, folder: Path) -> None:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=f"{prefix}/")
     for item in pages.search("Contents[]"):
         if item is not None and not item["Key"].endswith("/"):  # the console's empty folders
-            file = folder / _relative(item["Key"], prefix, uri.bucket)
+            file = _file(folder, item["Key"], prefix, uri.bucket)
             file.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(uri.bucket, item["Key"], str(file))
 
 
-def _relative(key: str, prefix: str, bucket: str) -> str:
+def _file(folder: Path, key: str, prefix: str, bucket: str) -> Path:
     try:
-        return relative_path(key.removeprefix(f"{prefix}/"))
+        return writable_path(folder, key.removeprefix(f"{prefix}/"))
     except ValueError as error:
         raise ValueError(
             f"key {key!r} in bucket {bucket} cannot be copied to a folder: {error}; "

@@ -11,6 +11,7 @@ from demo.summary import Captures, Data, Summary, Training, Workflow
 from demo.workflow import Outcome, judge
 from monitoring.deployed import deployed_threshold
 from monitoring.report.build import Request, build
+from training.paths import writable_path
 
 REPORT = "report"
 """Folder of the report."""
@@ -29,7 +30,7 @@ class Demo:
         """Deploy, train, classify, read back; then, if wanted, destroy and look what is left."""
         application = self.application
         for folder in (CAPTURES, DATASETS):  # of an earlier run
-            shutil.rmtree(application.out / folder, ignore_errors=True)
+            shutil.rmtree(writable_path(application.out, folder), ignore_errors=True)
         application.synth()
         application.bootstrap()
         dataset = application.deploy()

@@ -75,6 +75,10 @@ def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[byte
     for path in sorted(found, key=Path.as_posix):
         if path == location or (path.name.endswith(SUFFIXES) and not path.is_dir()):
             name = path.absolute().as_posix()
+            # Or it might never end: a pipe, or a link to a device.
+            if path.exists() and not path.is_file():
+                on_skip(Skip(name, 0, "is no file", Kind.UNREADABLE))
+                continue
             try:
                 stream = path.open("rb")
             except OSError as error:

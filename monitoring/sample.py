@@ -36,6 +36,7 @@ from monitoring.skips import Kind, Skip, Tally
 from settings import SettingsError
 from settings.s3_uris import S3UriError
 from training.errors import StagingError
+from training.paths import writable_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -145,7 +146,8 @@ def write(picked: Iterable[Picked], folder: Path) -> Path:
     """Write the pictures as they were captured, and last `labels.csv`; gives its path.
 
     Raises:
-        FileExistsError: there is a `labels.csv` already; it may hold somebody's work.
+        FileExistsError: there is a `labels.csv` already, which may hold somebody's work, or a link
+            that would lead out of the folder.
     """
     refuse_existing(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,7 @@ def write(picked: Iterable[Picked], folder: Path) -> Path:
     for number, each in enumerate(picked, 1):
         sample = each.sample
         name = f"{number:04}.{(format_of(sample.picture) or 'image').lower()}"
-        (folder / name).write_bytes(sample.picture)
+        writable_path(folder, name).write_bytes(sample.picture)
         ids = (quote_formulas(sample.event_id), quote_formulas(sample.inference_id))
         rows.append((name, *ids, None, f"{each.weight:.6g}"))
     with (folder / LABELS).open("x", newline="", encoding="utf-8") as file:

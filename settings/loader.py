@@ -88,6 +88,9 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
 
 def _read(path: Path) -> str:
     """Return the text of a UTF-8 file, without its byte order mark and with newlines as \\n."""
+    # A pipe would be waited for.
+    if not path.is_file():
+        raise SettingsError(f"{path}: is no file; make it one that you may read")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

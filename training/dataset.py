@@ -26,6 +26,7 @@ from PIL import Image
 
 from training.cifar100 import Split
 from training.errors import StagingError
+from training.paths import writable_path
 from training.source import Source
 
 MANIFEST = "manifest.json"
@@ -142,13 +143,16 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
 
 
 def write(dataset: Dataset, folder: Path) -> Path:
-    """Write the files below `<folder>/<digest>/`, and give that path."""
-    root = folder / dataset.digest
+    """Write the files below `<folder>/<digest>/`, and give that path.
+
+    Raises:
+        FileExistsError: a link would lead out of the folder.
+    """
     for path, content in (*dataset.data_files(), dataset.manifest_file()):
-        file = root / path
+        file = writable_path(folder, f"{dataset.digest}/{path}")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    return root
+    return folder / dataset.digest
 
 
 def _positions(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """The one way from a key, or from a name in a file, to a path below a folder."""
 
+from pathlib import Path
+
 
 def relative_path(name: str) -> str:
     """Return `name` if it is a path that stays below any folder that it is joined to.
@@ -16,3 +18,22 @@ def relative_path(name: str) -> str:
             "none of them . or .."
         )
     return name
+
+
+def writable_path(folder: Path, name: str) -> Path:
+    """Return the path of `name` below `folder`, to be written or removed.
+
+    The folder itself may be a link, nothing below it: it would lead out of the folder.
+
+    Raises:
+        ValueError: as `relative_path`.
+        FileExistsError: a part of the path is a link.
+    """
+    path = folder
+    for part in relative_path(name).split("/"):
+        path /= part
+        if path.is_symlink():
+            raise FileExistsError(
+                f"{path} is a link, which may lead out of {folder}: remove the link"
+            )
+    return path

@@ -7,7 +7,7 @@ from monitoring.figures.style import DARK, LIGHT, png
 from monitoring.report.content import Content
 from monitoring.report.page import Drawing, Words, page
 from monitoring.report.summary import Summary
-from training.paths import relative_path
+from training.paths import writable_path
 
 REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
 
@@ -31,10 +31,15 @@ def write(
 
     Raises:
         ValueError: `replaced` names a picture outside its folder; nothing is removed.
+        FileExistsError: a link would lead out of the folder; nothing is removed or written.
     """
-    folder = out / PICTURES
+    files = {
+        picture.name: writable_path(out, f"{PICTURES}/{picture.name}.png")
+        for picture in content.pictures
+    }
+    report, summary = writable_path(out, REPORT), writable_path(out, SUMMARY)
     stale_pictures = _stale_pictures(replaced, out) if replaced else []
-    folder.mkdir(parents=True, exist_ok=True)
+    (out / PICTURES).mkdir(parents=True, exist_ok=True)
     for picture_file in stale_pictures:
         picture_file.unlink(missing_ok=True)
     drawings = {}
@@ -42,15 +47,15 @@ def write(
         say(f"drawing: {picture.title}")
         drawing = Drawing(png(picture, LIGHT), png(picture, DARK))
         drawings[picture.name] = drawing
-        (folder / f"{picture.name}.png").write_bytes(drawing.light)
+        files[picture.name].write_bytes(drawing.light)
     say("writing the page")
-    (out / REPORT).write_text(page(content, drawings, words), encoding="utf-8")
-    (out / SUMMARY).write_text(content.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    report.write_text(page(content, drawings, words), encoding="utf-8")
+    summary.write_text(content.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def _stale_pictures(replaced: Summary, out: Path) -> list[Path]:
     try:
-        return [out / PICTURES / relative_path(name) for name in replaced.pictures]
+        return [writable_path(out, f"{PICTURES}/{name}") for name in replaced.pictures]
     except ValueError as error:
         raise ValueError(
             f"{out / SUMMARY}, pictures: {error}; it is not as the report wrote it, remove it"

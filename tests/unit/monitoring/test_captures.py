@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -399,3 +400,14 @@ def test_s3_objects_that_vanish_are_counted_and_large_ones_are_read() -> None:
         ("s3://bucket/captures/b.jsonl", 0, Kind.UNREADABLE)
     ]
     assert "NoSuchKey" in skips[0].reason
+
+
+def test_what_is_no_file_is_skipped_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").symlink_to("/dev/zero")
+    skips: list[Skip] = []
+
+    assert list(read(tmp_path, on_skip=skips.append)) == []
+    assert [(Path(skip.file).name, skip.reason) for skip in skips] == [
+        (name, "is no file") for name in ("a.jsonl", "b.jsonl")
+    ]

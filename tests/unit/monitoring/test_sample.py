@@ -169,6 +169,17 @@ def test_labels_are_never_overwritten(uneven: Path, tmp_path: Path) -> None:
     assert (tmp_path / "labels.csv").read_text() == "my work"
 
 
+def test_a_picture_is_not_written_through_a_link(uneven: Path, tmp_path: Path) -> None:
+    mine, out = tmp_path / "mine.png", tmp_path / "out"
+    mine.write_text("mine")
+    out.mkdir()
+    (out / "0001.png").symlink_to(mine)
+
+    with pytest.raises(SystemExit, match=r"0001\.png is a link"):
+        main([str(uneven), "--classes", "bicycle,motorcycle", "--out", str(out)])
+    assert mine.read_text() == "mine"
+
+
 def test_nothing_to_pick_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no picture with an answer"):
         main([str(tmp_path), "--classes", "a,b", "--out", str(tmp_path / "out")])

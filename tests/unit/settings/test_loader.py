@@ -1,3 +1,4 @@
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -164,11 +165,21 @@ def test_a_string_without_an_end_is_not_valid_toml(start: str, tmp_path: Path) -
     assert "dev.toml: not valid TOML: " in message
 
 
-def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "dev.toml").mkdir()
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "device.toml").symlink_to("/dev/zero")
+    (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(SettingsError, match=r"dev\.toml: cannot be read: Is a directory; make it"):
-        load("dev", tmp_path)
+    for name in ("folder", "pipe", "device", "gone"):
+        with pytest.raises(SettingsError, match=rf"{name}\.toml: is no file; make it one"):
+            load(name, tmp_path)
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "here.toml").symlink_to(FOLDER / "dev.toml")
+
+    assert load("here", tmp_path).workflow == load("dev").workflow
 
 
 def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:

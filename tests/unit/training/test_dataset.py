@@ -216,6 +216,21 @@ def test_folder_holds_every_file_and_the_manifest(
     }
 
 
+@pytest.mark.parametrize("link", ["", "train", "train.lst", "manifest.json"])
+def test_nothing_is_written_through_a_link(
+    build_from: Build, content: Content, tmp_path: Path, link: str
+) -> None:
+    dataset = build_from(content)
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    path = folder / dataset.digest / link
+    path.parent.mkdir(parents=True)
+    path.symlink_to(elsewhere if link in ("", "train") else elsewhere / "mine.txt")
+    with pytest.raises(FileExistsError, match="is a link, which may lead out of"):
+        write(dataset, folder)
+    assert not list(elsewhere.iterdir())
+
+
 def test_real_vehicles_are_all_kept_with_their_pixels(real_subset: Path) -> None:
     dataset = build(from_archive(real_subset), CLASSES)
     assert dataset.counts == {

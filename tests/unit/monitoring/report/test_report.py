@@ -236,3 +236,20 @@ def test_a_summary_that_names_files_elsewhere_removes_nothing(
     assert "summary.json, pictures: " in said and "remove it" in said
     assert mine.exists()
     assert all(picture.exists() for picture in earlier)
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("name", ["pictures", "report.html", "summary.json"])
+def test_a_link_in_the_folder_is_refused_and_nothing_is_written_through_it(
+    write: Write, record: Record, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "report"
+    elsewhere.mkdir()
+    out.mkdir()
+    (out / name).symlink_to(elsewhere if name == "pictures" else elsewhere / "mine.txt")
+    arguments = [str(write(record("one"))), "--classes", "bicycle,motorcycle", "--out", str(out)]
+
+    assert main(arguments) == 1
+    assert f"{out / name} is a link" in capsys.readouterr().out
+    assert not list(elsewhere.iterdir())
+    assert [path.name for path in out.iterdir()] == [name]
