@@ -5,7 +5,9 @@ at hand: ministack keeps them in context variables, which tasks and `asyncio.to_
 a bare `threading.Thread` does not (start it with `contextvars.copy_context().run`).
 """
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -144,7 +146,17 @@ def endpoint_url() -> str:
 
 
 def serve() -> None:
-    """Serve AWS requests at GATEWAY_PORT until the process is told to end (SIGTERM, SIGINT)."""
+    """Serve AWS requests at GATEWAY_PORT until a signal ends the process, at once."""
+    lifespan = "ministack.app:_handle_lifespan"
+    handle: Callable[..., Awaitable[None]] = private(lifespan)
+
+    async def handle_without_signals(*arguments: Any) -> None:
+        # Those of the web server wait for the threads of calls and jobs before they end anything.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        await handle(*arguments)
+
+    replace(lifespan, handle_without_signals)
     main = private("ministack.app:main")
     del sys.argv[1:]  # ministack would read them as its own
     main()

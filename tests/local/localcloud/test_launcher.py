@@ -88,6 +88,10 @@ def test_nothing_outlives_it_and_the_next_start_works(
     sagemaker.endpoint(sagemaker.config(sagemaker.model()))
     sagemaker.train(new_name(), channels={"train_lst": "data/long.lst"})
     _call_function(stopped, STARTS_A_LISTENER.format(port=free_port()))
+    # In the middle of a deployment, too.
+    slow = {"Type": "Custom::Slow", "Properties": {"ServiceToken": FUNCTION}}
+    template = json.dumps({"Resources": {"Slow": slow}})
+    stopped.client("cloudformation").create_stack(StackName="stack", TemplateBody=template)
     pid = stopped.pid()
     assert pid is not None
     all_of_it: dict[int, str] = {}
@@ -250,9 +254,13 @@ def test_up_status_env_down(
 
 PRINTS_ACCOUNT = 'import boto3; print(boto3.client("sts").get_caller_identity()["Account"])'
 
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:function"
+
 STARTS_A_LISTENER = """
-import subprocess, sys
+import subprocess, sys, time
 def handler(event, context):
+    if event:
+        time.sleep(60)
     program = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
     subprocess.Popen([sys.executable, "-c", program])
 """
@@ -270,6 +278,7 @@ def _call_function(cloud: LocalCloud, source: str) -> Any:
         Runtime="python3.13",
         Handler="app.handler",
         Code={"ZipFile": code.getvalue()},
+        Timeout=60,
     )
     return json.load(client.invoke(FunctionName="function")["Payload"])
 
