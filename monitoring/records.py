@@ -34,9 +34,9 @@ BASELINE_PREFIX = "baseline-"
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a record may lie ahead of the reader's clock; AWS's own signatures allow as much."""
 
-MAX_CELLS = 50_000_000
-"""Of all records: some 1.7 GB for the 7 million that two classes allow, 400 MB of probabilities for
-many classes. What follows is left out: report on a folder of a month or a day instead."""
+MAX_CELLS = 30_000_000
+"""Of all records: 4 million of two classes, 285,000 of a hundred. What follows is left out: report
+on the folder of a month or of a day instead."""
 CELLS_OF_A_RECORD = 5
 """Ids, time, source and place, beside a cell for each probability."""
 
@@ -133,7 +133,10 @@ def usable(captures: Iterable[Capture], *, tally: Tally, now: datetime) -> Itera
     for capture in captures:
         room -= CELLS_OF_A_RECORD + len(capture.probabilities or ())
         if room < 0:
-            reason = "more records than a report holds; this and all after it are left out"
+            reason = (
+                "more records than a report holds: this and all after it are left out; "
+                "read the folder of a month or of a day instead"
+            )
             tally.add(Skip(capture.file, capture.line, reason, Kind.UNREADABLE))
             return
         refusal = _refusal(capture, seen, now)

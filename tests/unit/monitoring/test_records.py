@@ -206,4 +206,4 @@ def test_a_report_holds_a_number_of_records(
     assert records.frame.event_id.tolist() == ["0", "1"]
     assert places(records) == {Kind.UNREADABLE: [("a.jsonl", 3)]}
     (reason,) = records.skips.sentences()
-    assert "more records than a report holds; this and all after it are left out" in reason
+    assert "more records than a report holds: this and all after it are left out" in reason
