@@ -97,14 +97,16 @@ class LocalCloud:
         """The administrator's credentials, which each start makes anew.
 
         Raises:
-            LocalCloudError: it was not started.
+            LocalCloudError: it was not started, or their file is gone.
         """
         try:
             return Credentials.read(self.credentials_file)
         except FileNotFoundError as error:
-            raise LocalCloudError(
-                f"no local cloud runs at port {self.port}; start it with: {self.command('up')}"
-            ) from error
+            if self.pid() is None:
+                problem = f"no local cloud runs at port {self.port}"
+            else:
+                problem = f"{self.credentials_file} is gone; stop it with: {self.command('down')}"
+            raise LocalCloudError(f"{problem}; start it with: {self.command('up')}") from error
 
     @property
     def variables(self) -> dict[str, str]:
