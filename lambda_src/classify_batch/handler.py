@@ -55,6 +55,9 @@ THREADS = int(os.environ["THREADS"])
 # No picture is begun with less time left: five tries of 25 seconds, and the waits between them.
 MARGIN_MILLISECONDS = 150_000
 
+# Between two writes of what is finished so far: a call whose process dies loses no more.
+SAVE_SECONDS = 5.0
+
 # Errors for which the picture is at fault: its line says so. Any other fails the batch.
 PICTURE_FAULTS = frozenset(os.environ["PICTURE_FAULTS"].split(","))
 
@@ -88,7 +91,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Classifies `event["Items"]` and writes the part below `event["BatchInput"]["results"]`.
 
     Returns the part's key, the index of its first picture, and the counts of its lines by status.
-    What is finished is in the part also when this raises.
+    What is finished is in the part also when this raises, and most of it when the process dies.
 
     Raises:
         BatchUnfinished: transient; the state machine calls again.
@@ -105,8 +108,14 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
     left = [item for item in items if item["index"] not in finished]
     remaining_time: RemainingTime = context.get_remaining_time_in_millis
+    outcomes: list[Outcome] = []
+    saved = time.monotonic()
     with ThreadPoolExecutor(THREADS) as pool:
-        outcomes = list(pool.map(partial(_outcome, remaining_time), left))
+        for outcome in pool.map(partial(_outcome, remaining_time), left):
+            outcomes.append(outcome)
+            if time.monotonic() - saved > SAVE_SECONDS:
+                _written(key, finished, outcomes)
+                saved = time.monotonic()
     lines = _written(key, finished, outcomes)
     if any(map(_is_model_failure, outcomes)):
         outcomes = _asked_again(remaining_time, left, outcomes)

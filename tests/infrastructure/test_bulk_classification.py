@@ -50,7 +50,7 @@ def test_every_listing_goes_the_same_way(
     assert processor["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     (task,) = processor["States"].values()
     retry, after_crash = task["Retry"]
-    assert after_crash["ErrorEquals"] == CRASHES
+    assert (after_crash["ErrorEquals"], after_crash["MaxAttempts"]) == (CRASHES, 5)
     assert (retry["ErrorEquals"], retry["JitterStrategy"]) == (TRANSIENT_ERRORS, "FULL")
     assert pictures["Next"] == "Summarize"
     (catch,) = pictures["Catch"]

@@ -62,27 +62,30 @@ def finished(deployment: Deployment, run: Run) -> int:
     """Pictures that need not be classified again, once every call of the function has ended."""
     s3 = deployment.cloud.client("s3")
     bucket, _, folder = run.results.removeprefix("s3://").partition("/")
-    calls_made, deadline = scheduled(deployment, run), time.monotonic() + 60
+    expected, deadline = begun(deployment, run), time.monotonic() + 60
     while True:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/parts/").get("Contents", [])
-        if len(listed) == calls_made:
-            bodies = [read(deployment, f"s3://{bucket}/{each['Key']}") for each in listed]
-            statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
+        bodies = [read(deployment, f"s3://{bucket}/{each['Key']}") for each in listed]
+        statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
+        if len(statuses) == expected:
             return sum(status != "failed" for status in statuses)
-        assert time.monotonic() < deadline, f"{len(listed)} parts of {calls_made} calls"
+        assert time.monotonic() < deadline, f"{len(statuses)} lines of {expected} pictures"
         time.sleep(0.2)
 
 
-def scheduled(deployment: Deployment, run: Run) -> int:
-    """Calls of the function that the run has made."""
+def begun(deployment: Deployment, run: Run) -> int:
+    """Pictures of the batches that the function was called for."""
     client = deployment.cloud.client("stepfunctions")
     (map_run,) = client.list_map_runs(executionArn=run.execution_arn)["mapRuns"]
     children = client.list_executions(mapRunArn=map_run["mapRunArn"])["executions"]
-    return sum(
-        event["type"] == "TaskScheduled"
-        for child in children
-        for event in client.get_execution_history(executionArn=child["executionArn"])["events"]
-    )
+    pictures = 0
+    for arn in (child["executionArn"] for child in children):
+        events = client.get_execution_history(executionArn=arn)["events"]
+        if any(event["type"] == "TaskScheduled" for event in events):
+            pictures += len(
+                json.loads(client.describe_execution(executionArn=arn)["input"])["Items"]
+            )
+    return pictures
 
 
 @contextmanager

@@ -30,6 +30,9 @@ from stacks.constructs.notifications.topic_publisher import TopicPublisher
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
 FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(5), cdk.Duration.minutes(1)
+# Each call goes on where the one that died had saved its results; a batch that fails for good takes
+# a hundred pictures along.
+RETRIES_AFTER_CRASH = 5
 
 # Room for the rest of a child's input below 256 KiB.
 MAX_BATCH_BYTES = 200_000
@@ -174,6 +177,7 @@ class BulkClassification(Construct):
             interval=FIRST_RETRY,
             max_attempts=12,
             max_delay=LONGEST_RETRY,
+            other_attempts=RETRIES_AFTER_CRASH,
         )
 
     # --- grants ----------------------------------------------------------------------------------

@@ -140,6 +140,33 @@ def test_a_quoted_key_is_that_of_predictions_csv(handler: ModuleType, endpoint: 
     ]
 
 
+def test_what_is_finished_before_the_process_dies_is_not_classified_again(
+    handler: ModuleType, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{number}.png" for number in range(20)]
+    for row in rows:
+        put(row, 255)
+    put("10.png", 7)
+    monkeypatch.setattr(handler, "SAVE_SECONDS", 0)
+
+    class Killed(BaseException): ...
+
+    def kill(picture: bytes) -> bytes:
+        if red_of(picture) == 7:
+            raise Killed
+        return endpoint.by_colour(picture)
+
+    endpoint.answer = kill
+    with pytest.raises(Killed):
+        handler.lambda_handler(event(*rows), ENOUGH)
+    endpoint.answer, endpoint.calls = endpoint.by_colour, 0
+
+    answer = handler.lambda_handler(event(*rows), ENOUGH)
+
+    assert endpoint.calls == 10
+    assert [line["key"] for line in part(answer["part"])] == rows
+
+
 def test_each_picture_gets_one_line_in_order(
     handler: ModuleType, endpoint: Endpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
