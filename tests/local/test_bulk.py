@@ -111,7 +111,7 @@ def test_every_picture_gets_one_line_and_a_person_is_told(
     assert [line["key"] for line in results] == pictures
     assert [line["index"] for line in results] == list(range(len(pictures)))
     counts = Counter(line["status"] for line in results)
-    assert summary.counts == {"images": len(pictures), **counts}
+    assert summary.counts == {"images": len(pictures), "folders": 0, **counts}
     assert counts["failed"] == len(BAD)
     assert min(counts["accepted"], counts["rejected"]) > 0
     errors = {line["key"].rpartition("/")[2]: line["error"] for line in results if "error" in line}
@@ -332,11 +332,17 @@ def test_a_picture_that_the_model_fails_for_is_a_failed_line_and_the_run_goes_on
 def test_throttling_slows_it_down_and_fails_nothing(
     deployment: Deployment, pictures: list[str]
 ) -> None:
-    with in_front(deployment, refusals=60) as front:
-        _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/{PREFIX}/00")
+    manifest = "lists/throttled.jsonl"
+    deployment.cloud.client("s3").put_object(
+        Bucket=deployment.data_bucket,
+        Key=manifest,
+        Body="\n".join(json.dumps({"key": key}) for key in pictures[:100]).encode(),
+    )
 
-    chosen = [key for key in pictures if key.startswith(f"{PREFIX}/00")]
-    assert summary.counts["images"] == len(chosen) == 100
+    with in_front(deployment, refusals=60) as front:
+        _, summary = classify(deployment, manifest=f"s3://{deployment.data_bucket}/{manifest}")
+
+    assert summary.counts["images"] == 100
     assert summary.counts["failed"] == 0
     assert front.refused == 60
     bulk = deployment.settings.bulk
