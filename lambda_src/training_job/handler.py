@@ -213,7 +213,7 @@ def _texts_by_name(properties: Properties, name: str) -> dict[str, str]:
     return {each: text(values, each) for each in values}
 
 
-def _tags(properties: Properties) -> list[dict[str, str]]:
+def _tags(properties: Properties) -> list[Any]:
     return [
         {"Key": text(tag, "Key"), "Value": text(tag, "Value", may_be_empty=True)}
         for tag in sequence(properties, "Tags")

@@ -2,12 +2,16 @@
 
 import json
 import time
+from collections import Counter
 from datetime import UTC, datetime
+from typing import Any
 
 from monitoring import Capture, Skip, read
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 from tests.odd_pictures import png_that_claims
+
+ACCESS_POINT = "arn:aws:s3:us-west-2:111122223333:accesspoint/other"
 
 
 def test_drawn_pictures_are_accepted_and_rejected(verdicts: dict[str, list[str]]) -> None:
@@ -86,6 +90,36 @@ def test_only_a_picture_that_fails_enters_more_states_than_the_three_tasks(
         entered = states_entered(deployment, execution)
         inside = slice(entered.index("Classify images") + 1, entered.index("All accepted?"))
         assert entered[inside] == states
+
+
+def test_what_names_no_picture_fails_on_its_own_and_is_asked_for_once(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    key = verdicts["accepted"][0]
+    references: list[Any] = [
+        deployment.image(key),
+        {"s3_bucket": ACCESS_POINT, "s3_key": key},
+        {"s3_bucket": "other--usw2-az1--x-s3", "s3_key": key},
+        {"s3_bucket": deployment.data_bucket, "s3_key": ["a"]},
+        {"s3_bucket": {"a": 1}, "s3_key": key},
+        "one.png",
+        deployment.image(key),
+    ]
+
+    state = deployment.execute({"images": references})
+
+    results = json.loads(state["output"])["results"]
+    assert [(result["statusCode"], result.get("error")) for result in results] == [
+        (200, None),
+        *5 * [(400, "InvalidImageReference")],
+        (200, None),
+    ]
+    assert f"s3_bucket is '{ACCESS_POINT}'" in results[1]["cause"]
+    client = deployment.cloud.client("stepfunctions")
+    history = client.get_execution_history(executionArn=state["executionArn"], maxResults=1000)
+    kinds = Counter(event["type"] for event in history["events"])
+    assert kinds["TaskFailed"] + kinds["LambdaFunctionFailed"] == 5
+    assert kinds["TaskSucceeded"] + kinds["LambdaFunctionSucceeded"] == 2 * 3 + 1  # and SNS
 
 
 def states_entered(deployment: Deployment, execution: str) -> list[str]:
