@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import os
 import shutil
 import tempfile
 import zlib
@@ -66,6 +67,11 @@ def _files(
     return _local_files(Path(location), on_skip)
 
 
+def name_of(path: str | Path) -> str:
+    """Return the name of a file as text; bytes that are no UTF-8 stay recognisable."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[bytes]]]:
     if not location.exists():
         raise FileNotFoundError(
@@ -74,7 +80,7 @@ def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[byte
     found = [location] if location.is_file() else location.rglob("*")
     for path in sorted(found, key=Path.as_posix):
         if path == location or (path.name.endswith(SUFFIXES) and not path.is_dir()):
-            name = path.absolute().as_posix()
+            name = name_of(path.absolute())
             # Or it might never end: a pipe, or a link to a device.
             if path.exists() and not path.is_file():
                 on_skip(Skip(name, 0, "is no file", Kind.UNREADABLE))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitoring import collect, dataset, truth
+from monitoring.files import name_of
 from monitoring.report import summary, words
 from monitoring.report.content import Content, content
 from monitoring.report.page import Words
@@ -62,7 +63,7 @@ def build(request: Request, *, say: Callable[[str], None]) -> Content:
     say("computing the figures")
     shown = content(
         records,
-        captures=request.captures,
+        captures=name_of(request.captures),
         present=request.threshold,
         threshold_source=request.threshold_source,
         costs=request.costs,

@@ -1,6 +1,7 @@
 """Whole reports: their files, and their figures against an independent computation."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,19 @@ def test_a_link_in_the_folder_is_refused_and_nothing_is_written_through_it(
     assert f"{out / name} is a link" in capsys.readouterr().out
     assert not list(elsewhere.iterdir())
     assert [path.name for path in out.iterdir()] == [name]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_file_names_that_are_no_text_are_shown_all_the_same(
+    write: Write, record: Record, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff") / "[red]/$v$/2026/01/01/00"
+    folder.mkdir(parents=True)
+    write(record("one")).rename(folder / "a.jsonl")
+    out = tmp_path / "report"
+
+    arguments = [str(folder.parents[5]), "--classes", "bicycle,motorcycle", "--out", str(out)]
+    assert main(arguments) == 0
+    figures = json.loads((out / "summary.json").read_text())
+    assert figures["captures"].endswith("/\\xff")
+    assert list(figures["variants"]) == ["[red]/$v$"]
