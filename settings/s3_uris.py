@@ -4,13 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from lambda_src.shared.events import BUCKET
+
 # A colon ends the name of a scheme, so "s3:/bucket" is meant as a URI, too.
 _LOOKS_LIKE_S3 = re.compile(r"s3:|s3[an]://|arn:[a-z-]*:s3", re.IGNORECASE)
 
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET = (
-    r"(?!\d+\.\d+\.\d+\.\d+(?:/|$))[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]"  # no IP address
-)
 _BUCKET_RULE = (
     "3 to 63 small letters, digits, dots and hyphens, with a letter or digit at both ends, no two "
     "dots in a row, and no IP address"

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lambda_src.shared.events import BUCKET
 from settings.hyperparameters import KEY, PRESETS, Hyperparameters, reached_steps
 from settings.instances import TrainingInstanceType
-from settings.s3_uris import BUCKET
 from settings.section import Section, Written
 
 # CloudFormation waits one hour for a custom resource. The provider framework gives up before that,

@@ -6,8 +6,9 @@ import re
 import reprlib
 from typing import Any
 
+# No IP address, and no two dots in a row:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUCKET = r"(?!\d+\.\d+\.\d+\.\d+(?:/|$))[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]"
 # Directory buckets, table buckets, and aliases of access points: no role of ours may use them.
 OTHER_THAN_BUCKETS = ("--x-s3", "--table-s3", "--ol-s3", "-s3alias", ".mrap")
 
@@ -60,7 +61,7 @@ def bucket_name(event: object, name: str) -> str:
         InvalidEvent: it is anything else, such as an access point or a directory bucket.
     """
     value = text(event, name)
-    if not BUCKET_NAME.fullmatch(value) or value.endswith(OTHER_THAN_BUCKETS):
+    if not re.fullmatch(BUCKET, value) or value.endswith(OTHER_THAN_BUCKETS):
         raise invalid(
             name, value, "the name of a general purpose bucket, no ARN, access point or alias"
         )
