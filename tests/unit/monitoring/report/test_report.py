@@ -261,8 +261,8 @@ def test_file_names_that_are_no_text_are_shown_all_the_same(
     write: Write, record: Record, tmp_path: Path
 ) -> None:
     folder = tmp_path / os.fsdecode(b"\xff") / "[red]/$v$/2026/01/01/00"
-    folder.mkdir(parents=True)
-    write(record("one")).rename(folder / "a.jsonl")
+    folder.parent.mkdir(parents=True)
+    write(record("one")).rename(folder)
     out = tmp_path / "report"
 
     arguments = [str(folder.parents[5]), "--classes", "bicycle,motorcycle", "--out", str(out)]
