@@ -12,6 +12,7 @@ from demo import signals
 from demo.run import Demo
 from demo.summary import Captures, Data, Summary, Training, Workflow
 from localcloud.launcher import LocalCloudError
+from localcloud.lock import lock
 
 
 class FakeCloud:
@@ -148,6 +149,25 @@ def test_what_is_left_is_a_failure_and_is_named(
     assert code == program.EXIT_LEFTOVERS
     assert (out / "summary.json").exists()
     assert "bucket: forgotten" in capsys.readouterr().out
+
+
+def test_a_second_one_in_the_same_folder_is_refused_and_touches_nothing(
+    run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "summary.json").write_text("of the first")
+    with (out / program.LOCK).open("w") as first:
+        print("process 12, since 11:22:33", file=first, flush=True)
+        assert lock(first)
+
+        code, _ = run(RuntimeError("it ran"))
+
+    assert code == program.EXIT_RUNNING
+    assert f"{out} (process 12, since 11:22:33)" in capsys.readouterr().out
+    assert (out / "summary.json").read_text() == "of the first"
+    # What a killed one wrote is no lock.
+    assert run(summary([]))[0] == 0
 
 
 def test_a_cloud_that_runs_already_is_left_alone(
