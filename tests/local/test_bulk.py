@@ -48,6 +48,15 @@ def classify(deployment: Deployment, **source: str) -> tuple[Run, Summary]:
     return run, follow(run, lambda *_: None, poll_seconds=0.2)
 
 
+def copies(deployment: Deployment, key: str, folder: str, count: int) -> None:
+    for number in range(count):
+        deployment.cloud.client("s3").copy_object(
+            Bucket=deployment.data_bucket,
+            Key=f"{folder}/{number:02}.png",
+            CopySource={"Bucket": deployment.data_bucket, "Key": key},
+        )
+
+
 def lines(deployment: Deployment, summary: Summary) -> list[dict[str, Any]]:
     return [json.loads(line) for line in read(deployment, summary.location).splitlines()]
 
@@ -310,12 +319,7 @@ def test_a_picture_that_the_model_fails_for_is_a_failed_line_and_the_run_goes_on
     poison = read(deployment, f"s3://{deployment.data_bucket}/{bad}") + b"poison"
     s3 = deployment.cloud.client("s3")
     s3.put_object(Bucket=deployment.data_bucket, Key="poison/bad.png", Body=poison)
-    for number in range(20):
-        s3.copy_object(
-            Bucket=deployment.data_bucket,
-            Key=f"poison/{number:02}.png",
-            CopySource={"Bucket": deployment.data_bucket, "Key": bad},
-        )
+    copies(deployment, bad, "poison", 20)
 
     with in_front(deployment, poison=poison):
         _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/poison/")
@@ -332,18 +336,11 @@ def test_a_picture_that_the_model_fails_for_is_a_failed_line_and_the_run_goes_on
 def test_throttling_slows_it_down_and_fails_nothing(
     deployment: Deployment, pictures: list[str]
 ) -> None:
-    manifest = "lists/throttled.jsonl"
-    deployment.cloud.client("s3").put_object(
-        Bucket=deployment.data_bucket,
-        Key=manifest,
-        Body="\n".join(json.dumps({"key": key}) for key in pictures[:100]).encode(),
-    )
+    copies(deployment, pictures[0], "throttled", 20)
 
-    with in_front(deployment, refusals=60) as front:
-        _, summary = classify(deployment, manifest=f"s3://{deployment.data_bucket}/{manifest}")
+    with in_front(deployment, refusals=12) as front:
+        _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/throttled/")
 
-    assert summary.counts["images"] == 100
-    assert summary.counts["failed"] == 0
-    assert front.refused == 60
-    bulk = deployment.settings.bulk
-    assert 1 < front.most_at_once <= bulk.max_concurrency * bulk.threads
+    assert (summary.counts["images"], summary.counts["failed"]) == (20, 0)
+    assert front.refused == 12
+    assert front.most_at_once <= deployment.settings.bulk.threads  # 20 pictures are one batch
