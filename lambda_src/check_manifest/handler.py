@@ -13,13 +13,18 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.events import bucket_name, invalid, shown, text
+from lambda_src.shared.events import (
+    MAX_KEY_BYTES,
+    bucket_name,
+    invalid,
+    object_key,
+    shown,
+    text,
+)
 
 # As many as write_predictions can read the predictions of, in the 15 minutes of a function.
 MAX_PICTURES = 100_000
 MAX_MANIFEST_BYTES = 32 * 1024 * 1024
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-MAX_KEY_BYTES = 1024
 # Each value of a JSON text but the outermost has a bracket or a comma before it; names may have
 # some, too. Python takes up to a hundred bytes for a value that is three bytes of text.
 MAX_SEPARATORS = 10 * MAX_PICTURES
@@ -52,7 +57,11 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         InvalidManifest: it says what is wrong, and what was expected.
         InvalidEvent: a member of the event is missing, or of another type.
     """
-    bucket, key, output = bucket_name(event, "bucket"), text(event, "key"), text(event, "output")
+    bucket, key, output = (
+        bucket_name(event, "bucket"),
+        object_key(event, "key"),
+        text(event, "output"),
+    )
     execution, etag = text(event, "execution"), _etag(event)
     first = _first_execution(bucket, output, execution)
     if first != execution:

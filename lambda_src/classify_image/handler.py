@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from lambda_src.shared import json_limits, probabilities
-from lambda_src.shared.events import bucket_name, invalid, text
+from lambda_src.shared.events import bucket_name, invalid, object_key, text
 from lambda_src.shared.stored_pictures import read
 
 ENDPOINT_NAME = os.environ["ENDPOINT_NAME"]
@@ -68,7 +68,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         Those of `stored_pictures.read`: the object is gone, or is another picture by now.
         EndpointUnavailable, ImageRefused, InvalidPrediction: see `classify`.
     """
-    bucket, key = bucket_name(event, "s3_bucket"), text(event, "s3_key")
+    bucket, key = bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     image = _image_data(event) or read(_s3(), bucket, key)
     return {
         "statusCode": 200,

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from lambda_src.shared import probabilities
-from lambda_src.shared.events import bucket_name, invalid, sequence, text
+from lambda_src.shared.events import bucket_name, invalid, object_key, sequence
 
 THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
 STYLE = os.environ["REJECTION_STYLE"]  # "status": answer 406; "raise": raise an error
@@ -50,7 +50,7 @@ def judge(event: dict[str, Any]) -> dict[str, Any]:
         ClassCountMismatch: there are not as many probabilities as class names.
         InvalidEvent: bucket, key or probabilities are missing, or of another type.
     """
-    bucket, key = bucket_name(event, "s3_bucket"), text(event, "s3_key")
+    bucket, key = bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     inferences = sequence(event, "inferences")
     if len(inferences) != len(CLASSES):
         raise ClassCountMismatch(

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 
-from lambda_src.shared.events import InvalidEvent, bucket_name, text
+from lambda_src.shared.events import InvalidEvent, bucket_name, object_key
 from lambda_src.shared.stored_pictures import InvalidImageReference, read
 
 # Step Functions passes at most 256 KiB from state to state. Base64 grows the picture by a third,
@@ -51,7 +51,7 @@ def reference(event: object) -> tuple[str, str]:
         InvalidImageReference: one of them is missing, or is none that S3 can have.
     """
     try:
-        return bucket_name(event, "s3_bucket"), text(event, "s3_key")
+        return bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     except InvalidEvent as error:
         raise InvalidImageReference(
             f'{error}; an image is {{"s3_bucket": "...", "s3_key": "..."}}'

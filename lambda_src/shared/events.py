@@ -12,6 +12,9 @@ BUCKET = r"(?!\d+\.\d+\.\d+\.\d+(?:/|$))[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z
 # Directory buckets, table buckets, and aliases of access points: no role of ours may use them.
 OTHER_THAN_BUCKETS = ("--x-s3", "--table-s3", "--ol-s3", "-s3alias", ".mrap")
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES = 1024
+
 # Characters of a value that a message repeats.
 MAX_SHOWN = 200
 
@@ -65,6 +68,14 @@ def bucket_name(event: object, name: str) -> str:
         raise invalid(
             name, value, "the name of a general purpose bucket, no ARN, access point or alias"
         )
+    return value
+
+
+def object_key(event: object, name: str) -> str:
+    """Return the key of an object, which is no longer than S3 takes."""
+    value = text(event, name)
+    if len(value.encode()) > MAX_KEY_BYTES:
+        raise invalid(name, value, f"a key of at most {MAX_KEY_BYTES:,} bytes")
     return value
 
 

@@ -28,7 +28,7 @@ def read(s3: Any, bucket: str, key: str) -> bytes:
     """Return the picture as it is in S3, checked.
 
     Raises:
-        InvalidImageReference: S3 cannot have such a bucket or key.
+        InvalidImageReference: S3 cannot have such a bucket.
         ImageNotFound, ImageAccessDenied, ImageTooLarge: it cannot be had, or is not downloaded.
         Those of `pictures.check`: it is not a picture to classify.
 
@@ -39,10 +39,8 @@ def read(s3: Any, bucket: str, key: str) -> bytes:
         response = s3.get_object(Bucket=bucket, Key=key)
     except s3.exceptions.ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in ("InvalidBucketName", "KeyTooLongError"):
-            raise InvalidImageReference(
-                f"s3_bucket is {bucket!r:.100}, s3_key is {key!r:.100}: {code}"
-            ) from error
+        if code == "InvalidBucketName":
+            raise InvalidImageReference(f"s3_bucket is {bucket!r}: {code}") from error
         # 404: S3 repeats a key with control characters in XML that is none, which botocore drops.
         if code in ("NoSuchKey", "NoSuchBucket", "404"):
             raise ImageNotFound(f"{source}: {code}; check bucket and key") from error

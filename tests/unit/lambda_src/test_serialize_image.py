@@ -70,12 +70,20 @@ def test_an_incomplete_reference_is_refused(handler: ModuleType, event: Any, nam
         handler.lambda_handler(event, None)
 
 
-def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType) -> None:
-    event = {"s3_bucket": "pictures", "s3_key": "x" * 2000}
+@pytest.mark.parametrize("key", ["x" * 1025, "\u00fc" * 513])
+def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType, key: str) -> None:
+    with pytest.raises(
+        stored_pictures.InvalidImageReference,
+        match=r"s3_key is .*; expected a key of at most 1,024",
+    ):
+        handler.lambda_handler({"s3_bucket": "pictures", "s3_key": key}, None)
+
+
+def test_a_bucket_that_s3_cannot_have_is_refused(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
-        stubber.add_client_error("get_object", "KeyTooLongError", http_status_code=400)
-        with pytest.raises(stored_pictures.InvalidImageReference, match="KeyTooLongError"):
-            handler.lambda_handler(event, None)
+        stubber.add_client_error("get_object", "InvalidBucketName", http_status_code=400)
+        with pytest.raises(stored_pictures.InvalidImageReference, match=r"s3_bucket is '10.0.0.1'"):
+            handler.lambda_handler({"s3_bucket": "10.0.0.1", "s3_key": "a.png"}, None)
 
 
 def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -> None:

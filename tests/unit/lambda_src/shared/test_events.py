@@ -12,6 +12,7 @@ from tests.unit.lambda_src.hostile import Mutated, fuzzed, mutated, nested, outc
 EVENT = {
     "text": "a",
     "bucket": "my-bucket.1",
+    "key": "\u00fc" * 512,
     "number": 3,
     "mapping": {"a": 1},
     "sequence": [1],
@@ -20,6 +21,7 @@ EVENT = {
 READERS = {
     "text": events.text,
     "bucket": events.bucket_name,
+    "key": events.object_key,
     "number": events.whole_number,
     "mapping": events.mapping,
     "sequence": events.sequence,
