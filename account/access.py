@@ -51,16 +51,25 @@ def session() -> boto3.Session:
     return _session(region(), frozenset(kv for kv in os.environ.items() if kv[0][:4] == "AWS_"))
 
 
-def where() -> str:
-    """Return account and region in words; asks AWS, so that the credentials are known to work.
+def account_id() -> str:
+    """Return the number of the account; asks AWS, so that the credentials are known to work.
 
     Raises:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: no region, no
             credentials, or AWS refuses them.
     """
-    account = session().client("sts").get_caller_identity()["Account"]
+    number: str = session().client("sts").get_caller_identity()["Account"]
+    return number
+
+
+def where() -> str:
+    """Return account and region in words.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as `account_id`.
+    """
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    return f"account {account}, {region()}" + (f" at {endpoint}" if endpoint else "")
+    return f"account {account_id()}, {region()}" + (f" at {endpoint}" if endpoint else "")
 
 
 def announce() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from account import announce
+from account import account_id, announce, region
 from benchmarks import costs
 from demo.acceptance.checks import CHECKS, NOT_TRIED
 from demo.acceptance.context import is_local
@@ -45,11 +45,10 @@ def main(options: argparse.Namespace, out: Path, console: Console) -> int:
         settings = load(options.environment or ENVIRONMENT)
         announce()
         before = _refuse_what_exists(settings)
-        aws = Aws()
-        _preflight(aws, settings, console)
-        account, region = aws.account(), aws.region
+        _preflight(settings, console)
+        account = account_id()
         application = _synthesized(settings, options, out, console)
-        _announce(account, region, application, console)
+        _announce(account, application, console)
         _ask(console, yes=options.yes)
     except (RefusedError, SettingsError, PriceMissingError, CdkError) as error:
         console.print(f"Refused: {error}", style="red", soft_wrap=True)
@@ -71,7 +70,7 @@ def main(options: argparse.Namespace, out: Path, console: Console) -> int:
         seconds=application.steps.seconds,
         settings=settings,
         account=account,
-        region=region,
+        region=region(),
         cloud=_cloud(),
         failure=run.failure,
         left=run.left,
@@ -133,17 +132,17 @@ def _refuse_what_exists(settings: Settings) -> set[str]:
     return {remain.name for remain in find(settings)}
 
 
-def _preflight(aws: Aws, settings: Settings, console: Console) -> None:
-    findings = preflight(PREFLIGHT_CHECKS, aws, settings)
+def _preflight(settings: Settings, console: Console) -> None:
+    findings = preflight(PREFLIGHT_CHECKS, Aws(), settings)
     console.print(table(findings))
     verdicts = {finding.verdict for found in findings.values() for finding in found}
     if PreflightVerdict.PROBLEM in verdicts:
         raise RefusedError("the preflight found a problem, see above; nothing was made")
 
 
-def _announce(account: str, region: str, application: Application, console: Console) -> None:
+def _announce(account: str, application: Application, console: Console) -> None:
     model, settings = costs.read(), application.settings
-    console.print(f"Account {account}, {region}, {_cloud()}.", soft_wrap=True)
+    console.print(f"Account {account}, {region()}, {_cloud()}.", soft_wrap=True)
     console.print(
         f"This deploys {', '.join(application.cdk.stacks())} "
         f"(settings/{settings.environment}.toml), checks {len(CHECKS)} assumptions about AWS on "
