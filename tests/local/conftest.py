@@ -20,6 +20,7 @@ LIFE = (
     "test_workflow",
     "test_killed_workers",
     "test_odd_pictures",
+    "test_keys",
     "test_bulk",
     "test_notices",
     "test_dashboard",

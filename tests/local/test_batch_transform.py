@@ -136,6 +136,7 @@ def test_a_manifest_becomes_predictions_without_an_endpoint(
     assert output["counts"] == {
         "images": len(expected),
         "failed": 0,
+        "folders": 0,
         **{verdict: len(verdicts[verdict]) for verdict in ("accepted", "rejected")},
     }
     (message,) = messages(1)
@@ -189,7 +190,7 @@ def test_a_job_whose_start_was_not_heard_of_is_found_by_its_name(
 
     assert execution["status"] == "SUCCEEDED", execution
     counts = json.loads(execution["output"])["counts"]
-    assert counts == {"images": 2, "accepted": 1, "rejected": 1, "failed": 0}
+    assert counts == {"images": 2, "accepted": 1, "rejected": 1, "failed": 0, "folders": 0}
     messages(2)  # one for the event of S3
 
 
@@ -276,7 +277,13 @@ def test_pictures_that_are_not_there_start_no_job(
     prefix = {"prefix": f"s3://{deployment.data_bucket}/"}
     output = output_of(deployment, put_manifest(deployment, "gone", [prefix, "odd/gone.png"]))
 
-    assert output["counts"] == {"images": 1, "accepted": 0, "rejected": 0, "failed": 1}
+    assert output["counts"] == {
+        "images": 1,
+        "accepted": 0,
+        "rejected": 0,
+        "failed": 1,
+        "folders": 0,
+    }
     assert sagemaker.list_transform_jobs(MaxResults=100)["TransformJobSummaries"] == before
     messages(1)
 

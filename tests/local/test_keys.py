@@ -1,0 +1,95 @@
+"""Keys that S3 takes and hardly anybody writes: each picture has its own line, by every path."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.local.deployment import Deployment
+from tests.local.inbox import Messages
+from tests.local.test_batch_transform import output_of, put_manifest, read
+from tests.local.test_bulk import classify, lines
+
+ODD = (
+    "bay/\x01.png",
+    "week #1.png",
+    "why?.png",
+    "/lead.png",
+    "bay//double.png",
+    "a b+c.png",
+    "ü.png",
+    "100%.png",
+    'two, "lines"\n.png',
+)
+IMPOSSIBLE = "bay/\ud800.png"
+FOLDER = "week 28/"
+
+
+@pytest.fixture(scope="module")
+def keys(deployment: Deployment, verdicts: dict[str, list[str]]) -> list[str]:
+    """Keys of pictures that are accepted; beside them is an empty folder of the console."""
+    s3 = deployment.cloud.client("s3")
+    source = {"Bucket": deployment.data_bucket, "Key": verdicts["accepted"][0]}
+    picture = s3.get_object(**source)["Body"].read()
+    made = [*(f"keys/{key}" for key in ODD), "=1+1.png"]
+    for key in (*made, "keys 2/other.png"):
+        s3.put_object(Bucket=deployment.data_bucket, Key=key, Body=picture)
+    s3.put_object(Bucket=deployment.data_bucket, Key=f"keys/{FOLDER}", Body=b"")
+    return made
+
+
+def statuses(results: list[dict[str, Any]]) -> dict[str, str]:
+    found = {line["key"]: line["status"] for line in results}
+    assert len(found) == len(results)
+    return found
+
+
+def test_an_execution_has_one_result_of_each_and_says_what_failed(
+    deployment: Deployment, keys: list[str], messages: Messages
+) -> None:
+    output = deployment.classify(*keys, IMPOSSIBLE, "gone/\x01.png")
+
+    verdicts = {result["body"]["s3_key"]: result["verdict"] for result in output["results"]}
+    assert verdicts == dict.fromkeys(keys, "accepted") | {
+        IMPOSSIBLE: "failed",
+        "gone/\x01.png": "failed",
+    }
+    (message,) = messages(1)
+    for shown in (r"bay/\ud800.png", r"gone/\u0001.png"):
+        assert f"- s3://{deployment.data_bucket}/{shown}\n    " in message["Message"]
+
+
+def test_a_bulk_run_takes_the_folder_and_counts_empty_folders(
+    deployment: Deployment, keys: list[str], messages: Messages
+) -> None:
+    below = [key for key in keys if key.startswith("keys/")]
+
+    _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/keys")
+
+    assert statuses(lines(deployment, summary)) == dict.fromkeys(below, "accepted")
+    assert (summary.counts["images"], summary.counts["folders"]) == (len(below), 1)
+    assert messages(0) == []
+
+
+def test_a_transform_has_one_line_of_each_and_its_table_is_a_manifest(
+    deployment: Deployment, keys: list[str], messages: Messages
+) -> None:
+    bucket = deployment.data_bucket
+    manifest = [{"prefix": f"s3://{bucket}/"}, *keys, f"keys/{FOLDER}", IMPOSSIBLE]
+
+    output = output_of(deployment, put_manifest(deployment, "keys", manifest))
+
+    text = read(deployment, output["location"].replace(".csv", ".jsonl"))
+    results = [json.loads(line) for line in text.splitlines()]
+    assert statuses(results) == dict.fromkeys(keys, "accepted") | {IMPOSSIBLE: "failed"}
+    counts = {"images": len(results), "accepted": len(keys), "rejected": 0, "failed": 1}
+    assert output["counts"] == {**counts, "folders": 1}
+    (message,) = messages(1)
+    assert "images; 1 empty folders skipped." in message["Message"]
+    assert rf"- s3://{bucket}/bay/\ud800.png" in message["Message"]
+
+    _, summary = classify(deployment, manifest=output["location"])
+
+    again = statuses(lines(deployment, summary))
+    assert again == dict.fromkeys(keys, "accepted") | {r"bay/\ud800.png": "failed"}
+    messages(1)
