@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final
 
 import urllib3
@@ -21,6 +21,10 @@ INVOCATION_SECONDS: Final = 60
 """How long it may take to answer; the limit of real endpoints."""
 LIVED_SECONDS: Final = 5
 """A server that ends sooner than this after its start is not started again at once."""
+NOTICED_SECONDS: Final = 0.5
+"""By then the end of a server is known."""
+BACK_SECONDS: Final = 30
+"""How long another try waits for a server that is being started again."""
 
 _logger = logging.getLogger(__name__)
 
@@ -85,6 +89,12 @@ class ModelServer:
             raise ModelServerError(f"No answer within {seconds} seconds.") from error
         except urllib3.exceptions.HTTPError as error:
             raise ModelServerError(f"The model server broke off: {error}") from error
+
+    def wait_until_back(self) -> None:
+        """Return when a server that has just failed serves again, or does not for long."""
+        sleep(NOTICED_SECONDS)
+        with self._changed:
+            self._changed.wait_for(lambda: self._pool is not None or self._stopped, BACK_SECONDS)
 
     def stop(self) -> None:
         """End the process for good."""

@@ -149,6 +149,7 @@ def _answer(job: TransformJob, server: ModelServer, one: _Input) -> bytes:
             answer = server.invoke(body, headers, seconds=seconds)
         except ModelServerError as error:
             problem = str(error)
+            server.wait_until_back()
             continue
         if answer.status == 200:
             return answer.data

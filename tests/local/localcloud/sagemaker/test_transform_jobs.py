@@ -1,7 +1,10 @@
 """Transform jobs, from their request to their end, also as a task of Step Functions."""
 
 import json
+import os
 import re
+import signal
+import subprocess
 from typing import Any
 
 import numpy as np
@@ -143,6 +146,27 @@ def test_a_bad_object_fails_the_job_but_not_the_others(job: Transform, bad: byte
     assert described["TransformJobStatus"] == "Failed"
     assert described["FailureReason"] == "ClientError: See job logs for more information"
     assert job.outputs().keys() == {"good.png.out"}
+
+
+def test_a_server_that_dies_during_a_job_is_started_again_and_loses_no_object(
+    job: Transform,
+) -> None:
+    some = picture(0, 7)
+    job.put(**{f"n{number}": some for number in range(150)})
+    job.create(MaxConcurrentTransforms=1)
+    wait(lambda: bool(job.outputs()))
+
+    (server,) = re.findall(
+        rf"^ *(\d+) .*transform-{job.name}",
+        subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
+        ).stdout,
+        re.MULTILINE,
+    )
+    os.kill(int(server), signal.SIGKILL)
+
+    assert job.ended()["TransformJobStatus"] == "Completed"
+    assert len(job.outputs()) == 150
 
 
 def test_an_object_of_the_manifest_that_is_not_there_fails_the_job_too(job: Transform) -> None:

@@ -73,6 +73,19 @@ def test_a_server_that_dies_is_reported_and_started_again(
     assert within(15, is_back)
 
 
+def test_another_try_can_wait_until_a_server_that_died_is_back(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_server, "LIVED_SECONDS", 0.1)
+    before = pid_of(server)
+    with pytest.raises(ModelServerError):
+        server.invoke(b"die", {})
+
+    server.wait_until_back()
+
+    assert pid_of(server) != before
+
+
 def test_stop_ends_the_process(server: ModelServer) -> None:
     pid = pid_of(server)
     server.stop()
