@@ -35,6 +35,10 @@ class OvertakenError(Exception):
     """Another run has written the state meanwhile."""
 
 
+class StateDamagedError(Exception):
+    """The object is not what a run has written."""
+
+
 class CaptureFile(NamedTuple):
     """One capture file in S3."""
 
@@ -168,18 +172,29 @@ class StateStore:
         self._s3, self._bucket, self._key = s3, bucket, key
 
     def load(self) -> State:
-        """The latest state; an empty one if there is none."""
+        """Return the latest state, an empty one if there is none.
+
+        Raises:
+            StateDamagedError: it cannot be read.
+        """
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=self._key)
         except self._s3.exceptions.NoSuchKey:
             return State()
-        value = json.load(found["Body"])
-        return State(
-            cursor=Cursor.from_json(value["cursor"]),
-            minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
-            pending=Pending.from_json(value["pending"]) if value["pending"] else None,
-            version=found["ETag"],
-        )
+        body = found["Body"].read()
+        try:
+            value = json.loads(body)
+            return State(
+                cursor=Cursor.from_json(value["cursor"]),
+                minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
+                pending=Pending.from_json(value["pending"]) if value["pending"] else None,
+                version=found["ETag"],
+            )
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise StateDamagedError(
+                f"s3://{self._bucket}/{self._key} is damaged: {type(error).__name__}: {error}; "
+                f"remove it, and the next run reads the captures of the last {LOOKBACK.days} days"
+            ) from error
 
     def save(self, state: State) -> State:
         """Replace the version that `state` was made of; gives it with the new version.

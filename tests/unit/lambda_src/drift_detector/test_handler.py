@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from lambda_src.drift_detector.cursor import StateDamagedError
+from lambda_src.drift_detector.stored_baseline import BaselineDamaged
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
 from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud
 
@@ -185,3 +187,28 @@ def test_a_log_of_a_record_is_text_that_can_be_written(
     assert r"not measured: event '\ud800'" in caplog.text
     assert "not readable" in caplog.text
     assert caplog.text.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x1f\x8b",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"cursor": {"uploaded": 5}, "minutes": [], "pending": null}',
+    ],
+)
+def test_a_damaged_state_or_baseline_is_named_with_the_remedy(cloud: Cloud, content: bytes) -> None:
+    cloud.s3.put_object(Bucket="artifacts", Key="drift/state.json", Body=content)
+    with pytest.raises(
+        StateDamagedError, match=r"^s3://artifacts/drift/state.json is damaged: .*; remove it, and"
+    ):
+        cloud.run()
+
+    cloud.s3.put_object(Bucket="artifacts", Key="baselines/one.json", Body=content)
+    with pytest.raises(
+        BaselineDamaged, match=r"^s3://artifacts/baselines/one.json is no baseline: .*; stage the"
+    ):
+        cloud.run()
