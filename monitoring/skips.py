@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from lambda_src.shared.readable_text import readable
+
 EXAMPLES = 20
 """How many of each kind keep their file and line."""
 
@@ -81,13 +83,9 @@ class Skips:
         for kind, count in self.counts.items():
             first = self.first[kind][0]
             text = f"{count:,} {kind.value}; the first: {first.file}, line {first.line}: "
-            said.append("".join(map(_printable, text + first.reason)))
+            # A key, an id or a label may hold what would move a terminal's cursor.
+            said.append(readable(text + first.reason))
         return said
-
-
-def _printable(character: str) -> str:
-    # An id or a label may hold what would move a terminal's cursor or colour its text.
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 @dataclass
