@@ -13,8 +13,9 @@ from localcloud.launcher import LocalCloud, LocalCloudError
 
 
 @pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Those of the tests, restored at the end."""
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Those of the tests, restored at the end; the terminal of the tests stays."""
+    monkeypatch.setattr("demo.signals._TERMINALS", [])
     before = {each: signal.getsignal(each) for each in (*ENDING, signal.SIGCHLD)}
     for each in ENDING:
         signal.signal(each, signal.SIG_DFL)

@@ -96,16 +96,17 @@ def test_a_good_run_ends_with_nothing_left(cloud: Cloud) -> None:
     assert (acceptance.failure, acceptance.interrupted, acceptance.left) == ("", False, [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_check_ends_the_checks_and_not_the_teardown(
-    cloud: Cloud, number: int
+    cloud: Cloud, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("demo.signals._TERMINALS", [])
     before = signal.getsignal(number)  # a shell in the background ignores interrupts
 
     acceptance = run(check(), check(lambda: interrupt(number=number)), check())
 
     assert cloud.calls[-1] == "destroy"
-    assert acceptance.interrupted
+    assert acceptance.interrupted == number
     not_reached = [Verdict.NOT_REACHED] * 2
     assert verdicts(acceptance) == [Verdict.CONFIRMED, *not_reached, Verdict.CONFIRMED]
     assert signal.getsignal(number) == before
@@ -126,6 +127,21 @@ def test_an_interrupted_deployment_is_taken_down(
 
     assert cloud.calls == ["deploy", "destroy"]
     assert acceptance.interrupted and acceptance.left == []
+
+
+def test_a_closed_terminal_that_sends_several_signals_does_not_stop_the_teardown(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.signals._TERMINALS", [])
+
+    def destroy() -> None:
+        interrupt(2, signal.SIGHUP)
+        cloud.stacks.clear()
+
+    cloud.destroy = destroy
+    acceptance = run(check(lambda: interrupt(number=signal.SIGHUP)))
+
+    assert acceptance.interrupted == signal.SIGHUP and acceptance.left == []
 
 
 def test_a_deployment_that_fails_is_taken_down_and_said(
