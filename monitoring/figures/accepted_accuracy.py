@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from monitoring.figures import time_axis
-from monitoring.figures.style import REJECTED, Picture, Theme, percent, plot
+from monitoring.figures.style import ACCEPTED, REJECTED, Picture, percent
 from monitoring.metrics import Accepted
 
 TITLE = "Accuracy among the accepted"
@@ -23,9 +23,8 @@ def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: floa
     points = [each for each in curve if each.accuracy is not None]
     named = [each for each in curve if each.threshold in {*marked, present}]
 
-    def draw(theme: Theme) -> Figure:
-        subtitle = "each point is a threshold; the band is the 95% interval"
-        figure, axes = plot(TITLE, subtitle, theme)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         shares = [each.share.value for each in points]
         bounds = np.array(
             [
@@ -35,16 +34,15 @@ def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: floa
             ]
         )
         axes.fill_between(
-            shares, bounds[:, 1], bounds[:, 2], color=theme.accepted, alpha=0.2, linewidth=0
+            shares, bounds[:, 1], bounds[:, 2], color=ACCEPTED, alpha=0.2, linewidth=0
         )
-        axes.plot(shares, bounds[:, 0], color=theme.accepted, linewidth=3)
-        _mark(axes, named, present, theme)
+        axes.plot(shares, bounds[:, 0], color=ACCEPTED, linewidth=3)
+        _mark(axes, named, present)
         axes.set(xlim=(0, 1.0), ylim=(max(0.0, float(np.floor(bounds[:, 1].min() * 10) / 10)), 1))
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
         time_axis.percentages(axes)
         axes.set_xlabel("share of the pictures that is accepted")
         axes.set_ylabel("share of the accepted that is right")
-        return figure
 
     table = pd.DataFrame(
         [_row(each, present) for each in named],
@@ -52,10 +50,11 @@ def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: floa
     )
     parts = [f"at {row[0]} {row[1]} are accepted, {row[2]} right" for row in table.to_numpy()]
     alt = f"Accuracy among the accepted against the share accepted: {'; '.join(parts)}."
-    return Picture("accepted-accuracy", TITLE, alt, table, draw)
+    subtitle = "each point is a threshold; the band is the 95% interval"
+    return Picture("accepted-accuracy", TITLE, subtitle, alt, table, draw)
 
 
-def _mark(axes: Axes, named: Sequence[Accepted], present: float, theme: Theme) -> None:
+def _mark(axes: Axes, named: Sequence[Accepted], present: float) -> None:
     """Thresholds that accept the same records share a point, and a label."""
     labels: dict[tuple[float, float], list[str]] = {}
     for each in named:
@@ -67,7 +66,7 @@ def _mark(axes: Axes, named: Sequence[Accepted], present: float, theme: Theme) -
             )
     for number, (place, names) in enumerate(labels.items()):
         now = any(name.endswith("(now)") for name in names)
-        colour = REJECTED if now else theme.accepted
+        colour = REJECTED if now else ACCEPTED
         axes.plot(*place, "D" if now else "o", color=colour, markersize=14, clip_on=False, zorder=4)
         axes.annotate(
             ", ".join(names),

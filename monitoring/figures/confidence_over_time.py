@@ -7,18 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
+from numpy.typing import NDArray
 
 from monitoring.figures import time_axis
 from monitoring.figures.style import (
+    ACCEPTED,
+    INK,
     REJECTED,
     Picture,
-    Theme,
+    Times,
     counted,
     ending,
     legend,
     naive,
     percent,
-    plot,
 )
 from monitoring.timeline import Step, starts, step_for
 
@@ -28,7 +30,12 @@ MOST_POINTS = 3000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 # Told apart by shape and filling too.
-ACCEPTED_STYLE: dict[str, Any] = {"marker": "o", "alpha": 0.6, "linewidths": 0}
+ACCEPTED_STYLE: dict[str, Any] = {
+    "marker": "o",
+    "color": ACCEPTED,
+    "alpha": 0.6,
+    "linewidths": 0,
+}
 REJECTED_STYLE: dict[str, Any] = {"marker": "D", "facecolors": "none", "edgecolors": REJECTED}
 SMALLEST_MARKER, LARGEST_MARKER = 10, 110  # square points
 
@@ -44,25 +51,34 @@ def picture(seen: pd.DataFrame, *, threshold: float, source: str) -> Picture:
     step = step_for(seen["time"])
     table = _table(seen, step)
     accepted = int((seen["confidence"] >= threshold).sum())
+    times = naive(seen["time"])
+    spread = time_axis.spread_within_second(times)
+    many = len(seen) > MOST_POINTS
 
-    def draw(theme: Theme) -> Figure:
-        figure, axes = plot(TITLE, f"{ending(source)}  ·  captures: {len(seen):,}", theme)
-        if len(seen) <= MOST_POINTS:
-            note = _draw_points(axes, seen, threshold, theme)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        if many:
+            _draw_bands(axes, seen, step)
         else:
-            note = _draw_bands(axes, seen, step, theme)
-        _draw_threshold(axes, threshold, theme)
+            _draw_points(axes, spread, seen["confidence"].to_numpy(), threshold)
+        name = f"threshold: {threshold:g}"
+        axes.axhline(threshold, color=INK, linestyle="--", linewidth=2, label=name)
+        legend(axes)
         _scale_confidence(axes, min(float(seen["confidence"].min()), threshold))
-        times = naive(seen["time"])
-        time_axis.scale(axes, times.min(), times.max(), what="time of the prediction", note=note)
-        return figure
+        time_axis.scale(axes, times.min(), times.max())
 
     alt = (
         f"{counted(len(seen), 'prediction')} over time; {percent(accepted / len(seen))} of them "
         f"at or above the threshold of {threshold:g}. The median confidence is "
         f"{seen['confidence'].median():.3f}, the lowest {seen['confidence'].min():.3f}."
     )
-    return Picture("confidence-over-time", TITLE, alt, table, draw)
+    subtitle = f"captures: {len(seen):,}"
+    if many:
+        subtitle += f", by {step.name}"
+    elif (spread != times).any():
+        subtitle += ", those of one second side by side"
+    subtitle += f"  ·  {ending(source)}"
+    return Picture("confidence-over-time", TITLE, subtitle, alt, table, draw)
 
 
 def _table(seen: pd.DataFrame, step: Step) -> pd.DataFrame:
@@ -77,24 +93,20 @@ def _table(seen: pd.DataFrame, step: Step) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _draw_points(axes: Axes, seen: pd.DataFrame, threshold: float, theme: Theme) -> str:
-    times, values = naive(seen["time"]), seen["confidence"].to_numpy()
-    spread = time_axis.spread_within_second(times)
+def _draw_points(axes: Axes, times: Times, values: NDArray[np.float64], threshold: float) -> None:
     area = float(np.clip(40_000 / values.size, SMALLEST_MARKER, LARGEST_MARKER))
     accepts = values >= threshold
     for name, chosen, style in (
-        ("accepted", accepts, {**ACCEPTED_STYLE, "color": theme.accepted}),
+        ("accepted", accepts, ACCEPTED_STYLE),
         ("rejected", ~accepts, REJECTED_STYLE),
     ):
-        axes.scatter(spread[chosen], values[chosen], s=area, clip_on=False, zorder=3, **style)
+        axes.scatter(times[chosen], values[chosen], s=area, clip_on=False, zorder=3, **style)
         count = int(chosen.sum())
         label = f"{name}: {count:,} ({percent(count / values.size)})"
         axes.scatter([], [], s=LARGEST_MARKER, label=label, **style)
-    legend(axes, columns=2)
-    return "; those of one second are drawn side by side" if (spread != times).any() else ""
 
 
-def _draw_bands(axes: Axes, seen: pd.DataFrame, step: Step, theme: Theme) -> str:
+def _draw_bands(axes: Axes, seen: pd.DataFrame, step: Step) -> None:
     """Steps, not lines: between two bins nothing is known, and one bin is a picture, too."""
     bins = seen.groupby(starts(seen["time"], step))["confidence"]
     every = pd.date_range(
@@ -115,27 +127,13 @@ def _draw_bands(axes: Axes, seen: pd.DataFrame, step: Step, theme: Theme) -> str
             quantiles[low].to_numpy(),
             quantiles[high].to_numpy(),
             step="post",
-            color=theme.accepted,
+            color=ACCEPTED,
             alpha=alpha,
             linewidth=0,
             label=label,
         )
     axes.step(
         edges, quantiles[0.5].to_numpy(), where="post", color=REJECTED, linewidth=3, label="median"
-    )
-    legend(axes, columns=3)
-    return f"; by {step.name}"
-
-
-def _draw_threshold(axes: Axes, threshold: float, theme: Theme) -> None:
-    axes.axhline(threshold, color=theme.ink, linestyle="--", linewidth=2)
-    axes.annotate(
-        f"threshold\n{threshold:g}",
-        (1.0, threshold),
-        xycoords=("axes fraction", "data"),
-        xytext=(12, 0),
-        textcoords="offset points",
-        va="center",
     )
 
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from monitoring.figures.style import (
+    INK,
+    TEXT_SIZE,
     Picture,
-    Theme,
-    canvas,
     class_colours,
     counted,
     percent,
@@ -20,7 +19,6 @@ from monitoring.figures.style import (
 
 TITLE = "Confidence by predicted class"
 BINS = 20
-TOP, BOTTOM, GAP = 0.82, 0.12, 0.03  # of the figure's height
 
 
 def picture(seen: pd.DataFrame, *, classes: Sequence[str], threshold: float) -> Picture:
@@ -33,33 +31,18 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str], threshold: float) -> 
     lowest = min(float(seen["confidence"].min()), threshold)
     edges = np.linspace(np.floor(lowest * 20) / 20, 1, BINS + 1)
 
-    def draw(theme: Theme) -> Figure:
-        hidden = len(classes) - len(groups)
-        note = f"  ·  the {len(groups)} most frequent of {len(classes)} classes" if hidden else ""
-        figure = canvas(TITLE, f"predictions: {len(seen):,}{note}", theme)
-        height = (TOP - BOTTOM + GAP) / len(groups) - GAP
-        for row, (index, values) in enumerate(groups.items()):
-            bottom = TOP - (row + 1) * height - row * GAP
-            axes = figure.add_axes((0.075, bottom, 0.685, height))
-            axes.hist(values, edges.tolist(), color=colours[index], edgecolor=theme.paper)
-            axes.axvline(threshold, color=theme.ink, linestyle="--", linewidth=2)
+    def draw(figure: Figure) -> None:
+        rows = figure.subplots(len(groups), sharex=True, squeeze=False)[:, 0]
+        for axes, (index, values) in zip(rows, groups.items(), strict=True):
+            axes.hist(values, edges.tolist(), color=colours[index], rwidth=0.95)
+            axes.axvline(threshold, color=INK, linestyle="--", linewidth=2)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
             axes.set(xlim=(edges[0], edges[-1]))
             axes.set_ylim(0, None if values.size else 1)
-            axes.tick_params(labelbottom=row == len(groups) - 1)
-            _describe(axes, classes[index], values, threshold)
-            if row == 0:
-                axes.annotate(
-                    f"threshold {threshold:g}",
-                    (threshold, 1.0),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(0, 6),
-                    textcoords="offset points",
-                    ha="right",
-                )
-        axes.set_xlabel("confidence of the best class")
-        figure.supylabel("predictions", x=0.012, y=(TOP + BOTTOM) / 2, fontsize=18)
-        return figure
+            title = _describe(classes[index], values, threshold)
+            axes.set_title(title, loc="left", fontsize=TEXT_SIZE)
+        rows[-1].set_xlabel("confidence of the best class")
+        figure.supylabel("predictions", fontsize=TEXT_SIZE)
 
     table = pd.DataFrame(
         [
@@ -79,21 +62,17 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str], threshold: float) -> 
         for index, values in groups.items()
     ]
     alt = f"Histograms of confidence, by predicted class. {'; '.join(parts)}."
-    return Picture("confidence-per-class", TITLE, alt, table, draw)
+    subtitle = f"predictions: {len(seen):,}  ·  dashed: the threshold of {threshold:g}"
+    if len(groups) < len(classes):
+        subtitle += f"  ·  the {len(groups)} most frequent of {len(classes)} classes"
+    return Picture("confidence-per-class", TITLE, subtitle, alt, table, draw)
 
 
-def _describe(axes: Axes, name: str, values: np.ndarray, threshold: float) -> None:
-    said = [short(name), counted(values.size, "prediction")]
+def _describe(name: str, values: np.ndarray, threshold: float) -> str:
+    said = f"{short(name)}: {counted(values.size, 'prediction')}"
     if values.size:
-        said.append(f"{percent(float((values >= threshold).mean()))} accepted")
-    axes.annotate(
-        "\n".join(said),
-        (1.0, 0.5),
-        xycoords="axes fraction",
-        xytext=(16, 0),
-        textcoords="offset points",
-        va="center",
-    )
+        said += f", {percent(float((values >= threshold).mean()))} accepted"
+    return said
 
 
 def _row(name: str, chosen: pd.DataFrame, threshold: float) -> list[str]:

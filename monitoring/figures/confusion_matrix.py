@@ -4,16 +4,25 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from monitoring.figures.style import ACCEPTED, Picture, Theme, canvas, counted, percent, short
+from monitoring.figures.style import (
+    ACCEPTED,
+    INK,
+    PAGE_HEIGHT,
+    TEXT_SIZE,
+    Picture,
+    counted,
+    percent,
+    short,
+)
 
 TITLE = "True class and predicted class"
 MOST_WRITTEN = 8
 """Classes; with more of them the numbers do not fit into the cells."""
-MOST_NAMED = 30
+MOST_NAMED = 20
 
 
 def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
@@ -22,28 +31,25 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
     shares = matrix / np.maximum(totals, 1)
     records, right = int(matrix.sum()), int(np.trace(matrix))
 
-    def draw(theme: Theme) -> Figure:
-        subtitle = f"records with a known truth: {records:,}  ·  right: {right:,}, on the diagonal"
-        figure = canvas(TITLE, subtitle, theme)
-        axes = figure.add_axes((0.25, 0.13, 0.5, 0.69))
-        colours = LinearSegmentedColormap.from_list("paper to blue", [theme.paper, ACCEPTED])
-        axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        # Transparent where the share is small: paper is light or dark.
+        colours = to_rgba_array(ACCEPTED, shares.ravel()).reshape(*shares.shape, 4)
+        axes.imshow(colours, aspect="auto", interpolation="none")
         axes.grid(visible=False)
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         if len(classes) <= MOST_NAMED:
-            small = 18 if len(classes) <= MOST_WRITTEN else 11
+            size = min(TEXT_SIZE, 36 * figure.get_figheight() / len(classes))
             names, places = [short(name) for name in classes], range(len(classes))
-            turned = 0 if len(classes) <= 3 else 30
-            axes.set_xticks(places, names, fontsize=small, rotation=turned)
-            axes.set_yticks(places, names, fontsize=small)
+            axes.set_xticks(places, names, fontsize=size, rotation=0 if len(classes) <= 2 else 90)
+            axes.set_yticks(places, names, fontsize=size)
         if len(classes) <= MOST_WRITTEN:
             for row, column in np.ndindex(*matrix.shape):
-                ink = "#FFFFFF" if shares[row, column] > 0.5 else theme.ink
+                ink = "#ffffff" if shares[row, column] > 0.5 else INK
                 share = percent(shares[row, column]) if totals[row, 0] else "none"
                 text = f"{matrix[row, column]:,}\n{share}"
                 axes.text(column, row, text, ha="center", va="center", color=ink)
-        return figure
 
     table = pd.DataFrame(
         [
@@ -57,7 +63,10 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
         f"right. "
         f"{_worst(matrix, classes)}"
     )
-    return Picture("confusion-matrix", TITLE, alt, table, draw)
+    subtitle = f"records with a known truth: {records:,}  ·  right: {right:,}, on the diagonal"
+    named = len(classes) if len(classes) <= MOST_NAMED else 0
+    height = max(PAGE_HEIGHT, 4 + 0.3 * named)
+    return Picture("confusion-matrix", TITLE, subtitle, alt, table, draw, height)
 
 
 def _worst(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from monitoring.figures.style import Picture, Theme, canvas, short
+from monitoring.figures.style import Picture, short
 
 COLUMNS, MOST_ROWS = 8, 3
 
@@ -32,8 +32,8 @@ def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> P
     """Draw the first `COLUMNS * MOST_ROWS` tiles; at least one is needed."""
     shown = tiles[: COLUMNS * MOST_ROWS]
 
-    def draw(theme: Theme) -> Figure:
-        figure = canvas(title, subtitle, theme)
+    def draw(figure: Figure) -> None:
+        figure.set_layout_engine("none")
         for number, tile in enumerate(shown):
             row, column = divmod(number, COLUMNS)
             height = 0.86 / MOST_ROWS
@@ -48,7 +48,6 @@ def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> P
             axes.text(
                 0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=13
             )
-        return figure
 
     table = pd.DataFrame(
         [
@@ -58,4 +57,4 @@ def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> P
         columns=["predicted class", "confidence", "mistaken: it is", "time (UTC)"],
     )
     parts = [f"{tile.label} {tile.confidence:.3f}" for tile in shown]
-    return Picture(name, title, f"{title}: {', '.join(parts)}.", table, draw)
+    return Picture(name, title, subtitle, f"{title}: {', '.join(parts)}.", table, draw)

@@ -12,8 +12,6 @@ from monitoring.figures import time_axis
 from monitoring.figures.style import (
     OTHERS,
     Picture,
-    Theme,
-    canvas,
     class_colours,
     legend,
     naive,
@@ -39,22 +37,14 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
         series[OTHER_CLASSES] = OTHERS, counts.drop(columns=list(colours)).sum(axis=1)
     total = counts.sum(axis=1).to_numpy()
 
-    def draw(theme: Theme) -> Figure:
-        figure = canvas(title, f"predictions: {len(seen):,}", theme)
-        upper = figure.add_axes((0.075, 0.64, 0.9, 0.16))
-        lower = figure.add_axes((0.075, 0.13, 0.9, 0.47), sharex=upper)
+    def draw(figure: Figure) -> None:
+        upper, lower = figure.subplots(2, sharex=True, height_ratios=(1, 3))
         times = naive(counts.index.to_series())
         width = np.timedelta64(step.width.to_timedelta64(), "s") * 0.9
-        bars: dict[str, Any] = {
-            "width": width,
-            "align": "edge",
-            "edgecolor": theme.paper,
-            "linewidth": 0.5,
-        }
+        bars: dict[str, Any] = {"width": width, "align": "edge"}
         upper.bar(times, total, color=OTHERS, **bars)
         upper.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True, min_n_ticks=1))
         upper.set_ylabel("predictions")
-        upper.tick_params(labelbottom=False)
         bottom = np.zeros(total.size)
         handles = []
         for colour, values in series.values():
@@ -66,8 +56,7 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
         lower.set_ylabel("share of each class")
         time_axis.scale_bins(lower, times.min(), times.max(), step=step)
         # Asked for the axes' labels, matplotlib leaves out names that begin with an underscore.
-        legend(upper, columns=len(series), handles=handles, labels=list(series), fontsize=15)
-        return figure
+        legend(upper, handles=handles, labels=list(series))
 
     table = pd.DataFrame(
         {
@@ -78,4 +67,5 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
     )
     shares = [f"{name} {percent(values.sum() / len(seen))}" for name, (_, values) in series.items()]
     alt = f"Predictions per {step.name} and class. Over all of it: {', '.join(shares)}."
-    return Picture("predictions-over-time", title, alt, table, draw)
+    subtitle = f"predictions: {len(seen):,}"
+    return Picture("predictions-over-time", title, subtitle, alt, table, draw)

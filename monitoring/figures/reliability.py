@@ -5,11 +5,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from monitoring.figures import time_axis
-from monitoring.figures.style import Picture, Theme, counted, legend, percent, plot
+from monitoring.figures.style import ACCEPTED, MUTED, Picture, counted, legend, percent
 from monitoring.metrics import Calibration
 
 TITLE = "Is the confidence justified?"
-LINE = "as often right as confident; below it: too confident"
+LINE = "as often right as confident; below: too confident"
 
 
 def picture(found: Calibration) -> Picture:
@@ -20,19 +20,15 @@ def picture(found: Calibration) -> Picture:
     low = np.array([each.accuracy.low for each in found.bins])
     high = np.array([each.accuracy.high for each in found.bins])
 
-    def draw(theme: Theme) -> Figure:
-        subtitle = (
-            f"expected calibration error: {found.error:.3f}  ·  records with a known truth: "
-            f"{records:,}, in {counted(len(found.bins), 'group')} of similar confidence"
-        )
-        figure, axes = plot(TITLE, subtitle, theme)
-        axes.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=2, label=LINE)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=2, label=LINE)
         axes.errorbar(
             mean,
             value,
             yerr=np.clip([value - low, high - value], 0, None),
             fmt="o",
-            color=theme.accepted,
+            color=ACCEPTED,
             markersize=12,
             elinewidth=2.5,
             capsize=6,
@@ -41,7 +37,7 @@ def picture(found: Calibration) -> Picture:
         )
         left = np.floor(max(0.0, mean.min() - 0.03) * 20) / 20
         axes.set(xlim=(left, 1), ylim=(0, 1))
-        room = (1 - left) / 20
+        room = (1 - left) / 11
         written = -1.0
         for x, y, each in zip(mean, low, found.bins, strict=True):
             if x - written < room:
@@ -54,13 +50,11 @@ def picture(found: Calibration) -> Picture:
                 textcoords="offset points",
                 ha="center",
                 va="top",
-                fontsize=14,
             )
-        axes.set_xlabel("mean confidence of the group (the number below is its records)")
+        axes.set_xlabel("mean confidence of the group\n(the number below a point: its records)")
         axes.set_ylabel("share that is right, with 95% interval")
         time_axis.percentages(axes)
-        legend(axes, columns=1)
-        return figure
+        legend(axes)
 
     table = pd.DataFrame(
         [
@@ -77,4 +71,8 @@ def picture(found: Calibration) -> Picture:
     )
     parts = [f"confidence {row[2]}: {row[3]} right" for row in table.to_numpy()]
     alt = f"Reliability diagram. Expected calibration error {found.error:.3f}. {'; '.join(parts)}."
-    return Picture("reliability", TITLE, alt, table, draw)
+    subtitle = (
+        f"expected calibration error: {found.error:.3f}  ·  records with a known truth: "
+        f"{records:,}, in {counted(len(found.bins), 'group')} of similar confidence"
+    )
+    return Picture("reliability", TITLE, subtitle, alt, table, draw)

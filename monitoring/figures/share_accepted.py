@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from monitoring.figures import time_axis
-from monitoring.figures.style import Picture, Theme, counted, naive, percent, plot
+from monitoring.figures.style import ACCEPTED, MUTED, Picture, counted, legend, naive, percent
 from monitoring.metrics import wilson
 from monitoring.timeline import starts, step_for
 
@@ -20,11 +20,8 @@ def picture(seen: pd.DataFrame, *, threshold: float) -> Picture:
     low, high = wilson(bins["sum"], bins["size"])
     overall = float(accepts.mean())
 
-    def draw(theme: Theme) -> Figure:
-        subtitle = (
-            f"at or above {threshold:g}  ·  bars are 95% intervals: wide where predictions are few"
-        )
-        figure, axes = plot(title, subtitle, theme)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         first = naive(bins.index.to_series())
         times = first + step.width.to_timedelta64() // 2
         crowded = len(bins) > 40
@@ -34,27 +31,20 @@ def picture(seen: pd.DataFrame, *, threshold: float) -> Picture:
             # An interval of 100% of one record ends at 100%, to the last digit or nearly.
             yerr=np.clip([share - low, high - share], 0, None),
             fmt="o",
-            color=theme.accepted,
+            color=ACCEPTED,
             markersize=7 if crowded else 12,
             elinewidth=1.5 if crowded else 2.5,
             capsize=0 if crowded else 6,
             clip_on=False,
             zorder=3,
         )
-        axes.axhline(overall, color=theme.muted, linestyle=":", linewidth=2)
-        axes.annotate(
-            f"all of it\n{percent(overall)}",
-            (1.0, overall),
-            xycoords=("axes fraction", "data"),
-            xytext=(12, 0),
-            textcoords="offset points",
-            va="center",
-        )
+        name = f"all of it: {percent(overall)}"
+        axes.axhline(overall, color=MUTED, linestyle=":", linewidth=2, label=name)
+        legend(axes)
         axes.set_ylim(0, 1)
         time_axis.percentages(axes)
         axes.set_ylabel("share accepted")
         time_axis.scale_bins(axes, first.min(), first.max(), step=step)
-        return figure
 
     table = pd.DataFrame(
         {
@@ -72,4 +62,7 @@ def picture(seen: pd.DataFrame, *, threshold: float) -> Picture:
         f"({counted(len(bins), 'point')}): between {percent(share.min())} and "
         f"{percent(share.max())}, {percent(overall)} over all."
     )
-    return Picture("share-accepted", title, alt, table, draw)
+    subtitle = (
+        f"at or above {threshold:g}  ·  bars are 95% intervals: wide where predictions are few"
+    )
+    return Picture("share-accepted", title, subtitle, alt, table, draw)

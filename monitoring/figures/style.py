@@ -1,9 +1,10 @@
-"""What all pictures share: size, colours, text, and how they become PNG files.
+"""What all pictures share: size, colours, text, and how they become slides and parts of a page.
 
 Drawn on `Figure` objects: no global pyplot state, no display needed.
 """
 
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,35 +14,49 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.typing import RcKeyType
 from numpy.typing import NDArray
 
-WIDTH, HEIGHT, DPI = 16, 9, 100  # inches, inches, pixels an inch
-TITLE_SIZE = 28
-LONGEST_NAME, LONGEST_PLACE = 18, 80  # characters
+WIDTH, HEIGHT, DPI = 16, 9, 100  # of a slide: inches, inches, pixels an inch
+PAGE_WIDTH, PAGE_HEIGHT = 9.5, 7  # inches: text of 18 points has 9.4 pixels on a phone's 358
+TEXT_SIZE, TITLE_SIZE = 18, 28  # points
+LONGEST_NAME, LONGEST_PLACE = 18, 50  # characters
 
 Times = NDArray[np.datetime64]
 
 
-@dataclass(frozen=True)
-class Theme:
-    """Colours of paper and ink; those of the classes are the same on both papers."""
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-    accepted: str
-    """Of points and curves, lighter on dark paper."""
-
-
+INK, MUTED, LINE = "#1a1a1a", "#5a5a5a", "#d5d5d5"
 # Okabe and Ito's colours, told apart by colour-blind readers too: https://jfly.uni-koeln.de/color/
-ACCEPTED, REJECTED = "#0072B2", "#D55E00"
+ACCEPTED, REJECTED = "#0072b2", "#D55E00"
+PAGE_COLOURS = {INK: "ink", MUTED: "muted", LINE: "line", ACCEPTED: "accepted"}
+"""Colours that differ on dark paper, with the names of the page's CSS variables."""
 CLASS_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OTHERS = "#8C8C8C"
 
-LIGHT = Theme(paper="#FFFFFF", ink="#1A1A1A", muted="#5A5A5A", grid="#E6E6E6", accepted=ACCEPTED)
-DARK = Theme(paper="#16181D", ink="#F0F0F0", muted="#B0B0B0", grid="#33363D", accepted="#4AA3DF")
+STYLE: dict[RcKeyType, Any] = {
+    "font.size": TEXT_SIZE,
+    "legend.fontsize": TEXT_SIZE,
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a "$" in a class name is a "$"
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.pad": 10,  # clear of the first label of the other axis
+    "ytick.major.pad": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "date.autoformatter.second": "%H:%M:%S",
+    "date.autoformatter.minute": "%H:%M",
+    "date.autoformatter.hour": "%H:%M\n%d %b",
+    "date.autoformatter.day": "%d %b",
+    "date.autoformatter.month": "%b %Y",
+}
 
 
 @dataclass(frozen=True)
@@ -51,40 +66,51 @@ class Picture:
     name: str
     """Of the PNG file, without its ending."""
     title: str
+    subtitle: str
     alt: str
     """What there is to see, in a sentence or two."""
     table: pd.DataFrame
     """What is drawn, ready to be read."""
-    draw: Callable[[Theme], Figure]
+    draw: Callable[[Figure], None]
+    """Draws all but title and subtitle, in text of `TEXT_SIZE`, into any figure."""
+    page_height: float = PAGE_HEIGHT
+    """Inches."""
 
 
-def png(picture: Picture, theme: Theme) -> bytes:
-    """The picture as a PNG of 1600 x 900 pixels."""
-    with rc_context(_style(theme)):
+def png(picture: Picture) -> bytes:
+    """Return the picture as a slide: a PNG of 1600 x 900 pixels."""
+    with rc_context(STYLE):
+        below_title = ConstrainedLayoutEngine(rect=(0.01, 0.01, 0.98, 0.85))
+        figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout=below_title)
+        figure.text(0.02, 0.935, picture.title, fontsize=TITLE_SIZE, fontweight="bold")
+        figure.text(0.02, 0.885, picture.subtitle, color=MUTED)
+        picture.draw(figure)
         buffer = io.BytesIO()
-        picture.draw(theme).savefig(buffer, format="png", facecolor=theme.paper)
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def canvas(title: str, subtitle: str, theme: Theme) -> Figure:
-    """An empty slide with its two lines of text on top; axes go below 0.83 of its height."""
-    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
-    figure.text(0.02, 0.935, title, fontsize=TITLE_SIZE, fontweight="bold")
-    figure.text(0.02, 0.885, subtitle, color=theme.muted)
-    return figure
+def svg(picture: Picture) -> str:
+    """Return the picture as an SVG element for a page that has `PAGE_COLOURS`.
+
+    The page writes title and subtitle. No id occurs in the SVG of another picture.
+    """
+    with rc_context({**STYLE, "svg.hashsalt": picture.name}):
+        figure = Figure(figsize=(PAGE_WIDTH, picture.page_height), layout="constrained")
+        picture.draw(figure)
+        buffer = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    element = buffer.getvalue()
+    element = re.sub('<g id="[^"]*">', "<g>", element[element.index("<svg") :])
+    for colour, name in PAGE_COLOURS.items():
+        element = element.replace(colour, f"var(--{name})")
+    return element
 
 
-def plot(title: str, subtitle: str, theme: Theme) -> tuple[Figure, Axes]:
-    """A slide with one plot."""
-    figure = canvas(title, subtitle, theme)
-    return figure, figure.add_axes((0.095, 0.13, 0.79, 0.675))
-
-
-def legend(axes: Axes, *, columns: int, **options: Any) -> None:
+def legend(axes: Axes, **options: Any) -> None:
     """Put the legend above the plot, on the right, where it hides nothing."""
-    axes.legend(
-        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, frameon=False, **options
-    )
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, **options)
 
 
 def class_colours(counts: Sequence[int]) -> dict[int, str]:
@@ -120,27 +146,3 @@ def counted(count: int, noun: str) -> str:
 def percent(value: float) -> str:
     """A share with one decimal, such as "63.6%"."""
     return f"{value:.1%}"
-
-
-def _style(theme: Theme) -> dict[RcKeyType, Any]:
-    return {
-        "font.size": 18,
-        "text.parse_math": False,  # a "$" in a class name is a "$"
-        "text.color": theme.ink,
-        "axes.labelcolor": theme.ink,
-        "xtick.color": theme.ink,
-        "ytick.color": theme.ink,
-        "figure.facecolor": theme.paper,
-        "axes.facecolor": theme.paper,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": theme.muted,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": theme.grid,
-        "date.autoformatter.second": "%H:%M:%S",
-        "date.autoformatter.minute": "%H:%M",
-        "date.autoformatter.hour": "%H:%M\n%d %b",
-        "date.autoformatter.day": "%d %b",
-        "date.autoformatter.month": "%b %Y",
-    }

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from monitoring.figures.style import REJECTED, Picture, Theme, legend, plot
+from monitoring.figures.style import ACCEPTED, INK, REJECTED, Picture, legend
 from monitoring.threshold import MARKED, Choice
 
 TITLE = "Cost of 1,000 pictures by threshold"
@@ -20,30 +20,25 @@ def picture(choice: Choice, *, lowest: float) -> Picture:
     left = max(0.0, min(lowest, *MARKED, present, best.value) - 0.05)
     shown = choice.thresholds >= left
 
-    def draw(theme: Theme) -> Figure:
-        subtitle = (
-            f"a wrong routing costs {choice.costs.wrong_routing:g}, a hand check "
-            f"{choice.costs.hand_check:g}  ·  "
-            f"records with a known truth: {choice.records:,}, wrong: {choice.wrong:,}"
-        )
-        figure, axes = plot(TITLE, subtitle, theme)
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
         x = choice.thresholds[shown]
         axes.fill_between(
             x,
             choice.cost_low[shown],
             choice.cost_high[shown],
-            color=theme.accepted,
+            color=ACCEPTED,
             alpha=0.2,
             linewidth=0,
             label="95% interval",
         )
-        axes.plot(x, choice.cost[shown], color=theme.accepted, linewidth=3, label="cost")
+        axes.plot(x, choice.cost[shown], color=ACCEPTED, linewidth=3, label="cost")
         others = [value for value in MARKED if value not in (present, best.value)]
         axes.plot(
             others,
             [choice.at(value).value for value in others],
             "o",
-            color=theme.accepted,
+            color=ACCEPTED,
             markersize=11,
             zorder=4,
             label=", ".join(f"{value:.2f}" for value in others),
@@ -62,7 +57,7 @@ def picture(choice: Choice, *, lowest: float) -> Picture:
             best.value,
             choice.at(best.value).value,
             "*",
-            color=theme.ink,
+            color=INK,
             markersize=20,
             zorder=6,
             clip_on=False,
@@ -72,8 +67,7 @@ def picture(choice: Choice, *, lowest: float) -> Picture:
         axes.set_ylim(0, max(1.0, 1.05 * float(choice.cost_high[shown].max())))
         axes.set_xlabel("confidence threshold")
         axes.set_ylabel("expected cost of 1,000 pictures")
-        legend(axes, columns=5, fontsize=16)
-        return figure
+        legend(axes)
 
     names = {value: f"{value:g}" for value in sorted({*MARKED, present, best.value})}
     names[present] += " (now)"
@@ -87,4 +81,9 @@ def picture(choice: Choice, *, lowest: float) -> Picture:
     )
     parts = [f"{row[0]}: {row[1]}" for row in table.to_numpy()]
     alt = f"Expected cost of 1,000 pictures by threshold: {'; '.join(parts)}."
-    return Picture("threshold-cost", TITLE, alt, table, draw)
+    subtitle = (
+        f"a wrong routing costs {choice.costs.wrong_routing:g}, a hand check "
+        f"{choice.costs.hand_check:g}  ·  "
+        f"records with a known truth: {choice.records:,}, wrong: {choice.wrong:,}"
+    )
+    return Picture("threshold-cost", TITLE, subtitle, alt, table, draw)

@@ -13,16 +13,16 @@ SECOND = np.timedelta64(1_000_000, "us")
 SHORTEST = 6 * SECOND
 """Below six seconds matplotlib puts its ticks at fractions of a second."""
 FEWEST_BINS = 5
-MOST_TICKS = 8
+MOST_TICKS = 6
 
 
-def scale(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str, note: str) -> None:
+def scale(axes: Axes, first: np.datetime64, last: np.datetime64) -> None:
     """From the first to the last time, in whole seconds, with a margin."""
     start = first.astype("datetime64[s]")
     end = last.astype("datetime64[s]") + SECOND
     margin = max((end - start) / 50, (SHORTEST - (end - start)) / 2)
     axes.set(xlim=(start - margin, end + margin))
-    _write(axes, first, last, what=what, note=note)
+    _write(axes, first, last, what="time")
 
 
 def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: Step) -> None:
@@ -31,16 +31,16 @@ def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: S
     end = last + width
     margin = max((end - first) / 50, (FEWEST_BINS * width - (end - first)) / 2)
     axes.set(xlim=(first - margin, end + margin))
-    _write(axes, first, last, what=f"{step.name} of the prediction", note="")
+    _write(axes, first, last, what=step.name)
 
 
-def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str, note: str) -> None:
+def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
     locator = AutoDateLocator(minticks=3, maxticks=MOST_TICKS)
     locator.intervald[DAILY] = [1, 4, 7, 14]  # every second day, the 31st would stand on the 1st
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
     days = " to ".join(dict.fromkeys(f"{day:%d %b %Y}" for day in (first.item(), last.item())))
-    axes.set_xlabel(f"{what} (UTC), {days}{note}")
+    axes.set_xlabel(f"{what} of the prediction (UTC)\n{days}")
 
 
 def moments(times: pd.Series) -> list[str]:

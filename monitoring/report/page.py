@@ -1,23 +1,15 @@
 """The report as one HTML file, which needs nothing but itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from monitoring.figures.style import counted, percent
+from monitoring.figures.style import Picture, counted, percent
 from monitoring.report.content import Content
 from monitoring.report.thumbnails import data_uri, thumbnail
 
 REFUSED_SHOWN = 100
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A picture's PNG on light and on dark paper."""
-
-    light: bytes
-    dark: bytes
 
 
 @dataclass(frozen=True)
@@ -31,8 +23,8 @@ class Words:
     """What to set; None without a known truth."""
 
 
-def page(content: Content, drawings: Mapping[str, Drawing], words: Words) -> str:
-    """The HTML; `drawings` are by name of the picture."""
+def page(content: Content, words: Words, svg: Callable[[Picture], str]) -> str:
+    """Return the HTML; `svg` draws a plot."""
     environment = Environment(
         loader=PackageLoader("monitoring.report", "."),
         autoescape=True,
@@ -46,7 +38,7 @@ def page(content: Content, drawings: Mapping[str, Drawing], words: Words) -> str
     return environment.get_template("page.html.j2").render(
         content=content,
         summary=content.summary,
-        drawings=drawings,
         words=words,
+        svg=svg,
         refused_shown=REFUSED_SHOWN,
     )

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from monitoring.figures.style import DARK, LIGHT, png
+from monitoring.figures.style import png, svg
 from monitoring.report.content import Content
-from monitoring.report.page import Drawing, Words, page
+from monitoring.report.page import Words, page
 from monitoring.report.summary import Summary
 from training.paths import writable_path
 
@@ -42,14 +42,11 @@ def write(
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
     for picture_file in stale_pictures:
         picture_file.unlink(missing_ok=True)
-    drawings = {}
     for picture in content.pictures:
         say(f"drawing: {picture.title}")
-        drawing = Drawing(png(picture, LIGHT), png(picture, DARK))
-        drawings[picture.name] = drawing
-        files[picture.name].write_bytes(drawing.light)
-    say("writing the page")
-    report.write_text(page(content, drawings, words), encoding="utf-8")
+        files[picture.name].write_bytes(png(picture))
+    say("drawing the page")
+    report.write_text(page(content, words, svg), encoding="utf-8")
     summary.write_text(content.summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from monitoring.figures import (
     share_accepted,
     threshold_cost,
 )
-from monitoring.figures.style import DARK, LIGHT, Picture, png
+from monitoring.figures.style import Picture, png, svg
 
 THRESHOLD = 0.93
 
@@ -63,11 +64,15 @@ def test_a_slide_is_drawn(
     # and names may be long.
     classes = tuple(rf"_$\{n}$ with a long name" for n in range(options.get("classes", 2)))
 
-    for number, picture in enumerate(every_picture(frame, classes)):
-        with Image.open(io.BytesIO(png(picture, DARK if number % 2 else LIGHT))) as image:
+    ids = []
+    for picture in every_picture(frame, classes):
+        with Image.open(io.BytesIO(png(picture))) as image:
             assert image.size == (1600, 900), picture.name
         assert picture.alt and not picture.table.empty
         assert "nan" not in f"{picture.alt}{picture.table}", picture.name
+        element = ElementTree.fromstring(svg(picture))
+        ids += [each.get("id") for each in element.iter() if each.get("id")]
+    assert len(set(ids)) == len(ids)
 
 
 def test_names_of_the_pictures_differ(predictions: Callable[..., pd.DataFrame]) -> None:
@@ -76,11 +81,8 @@ def test_names_of_the_pictures_differ(predictions: Callable[..., pd.DataFrame]) 
     assert len(set(names)) == len(names)
 
 
-def test_dark_paper_is_dark(predictions: Callable[..., pd.DataFrame]) -> None:
-    picture = share_accepted.picture(predictions(3), threshold=THRESHOLD)
-    corners = [
-        Image.open(io.BytesIO(png(picture, theme))).convert("L").getpixel((0, 0))
-        for theme in (LIGHT, DARK)
-    ]
-
-    assert corners == [255, 24]
+def test_the_same_figures_give_the_same_svg(predictions: Callable[..., pd.DataFrame]) -> None:
+    for first, second in zip(
+        *(every_picture(predictions(50), ("bicycle", "motorcycle")) for _ in range(2)), strict=True
+    ):
+        assert svg(first) == svg(second)

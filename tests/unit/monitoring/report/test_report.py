@@ -109,7 +109,8 @@ def test_predictions_without_a_truth_are_not_judged() -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are not drawn: their files hold nothing."""
-    monkeypatch.setattr("monitoring.report.write.png", lambda picture, theme: b"")
+    monkeypatch.setattr("monitoring.report.write.png", lambda picture: b"")
+    monkeypatch.setattr("monitoring.report.write.svg", lambda picture: "")
 
 
 @pytest.mark.usefixtures("undrawn")
