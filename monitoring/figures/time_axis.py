@@ -10,10 +10,11 @@ from monitoring.figures.style import Times
 from monitoring.timeline import Step
 
 SECOND = np.timedelta64(1_000_000, "us")
-SHORTEST = 6 * SECOND
-"""Below six seconds matplotlib puts its ticks at fractions of a second."""
+SHORTEST = 11 * SECOND
+"""Shorter spans may have a single tick, or ticks at fractions of a second."""
 FEWEST_BINS = 5
-MOST_TICKS = 6
+FEWEST_TICKS, MOST_TICKS = 2, 6
+"""Closer to each other, they have no interval for some spans."""
 
 
 def scale(axes: Axes, first: np.datetime64, last: np.datetime64) -> None:
@@ -35,7 +36,7 @@ def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: S
 
 
 def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
-    locator = AutoDateLocator(minticks=3, maxticks=MOST_TICKS)
+    locator = AutoDateLocator(minticks=FEWEST_TICKS, maxticks=MOST_TICKS)
     locator.intervald[DAILY] = [1, 4, 7, 14]  # every second day, the 31st would stand on the 1st
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
