@@ -143,7 +143,8 @@ def test_an_interrupted_run_is_taken_down_and_what_exists_is_refused(account: Ac
     while not account.training_jobs(StatusEquals="InProgress"):
         assert process.poll() is None and time.monotonic() < deadline, ended(process)
         time.sleep(0.1)
-    refused = ended(account.run("--yes"))
+    elsewhere = account.out.with_name("elsewhere")  # whoever writes to the same folder is told so
+    refused = ended(account.run("--yes", "--out", str(elsewhere)))
     process.send_signal(signal.SIGTERM)
     code, printed = ended(process)
 
