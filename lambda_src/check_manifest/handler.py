@@ -60,7 +60,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     bucket, key, output = (
         bucket_name(event, "bucket"),
         object_key(event, "key"),
-        text(event, "output"),
+        object_key(event, "output"),
     )
     execution, etag = text(event, "execution"), _etag(event)
     first = _first_execution(bucket, output, execution)

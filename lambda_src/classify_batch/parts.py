@@ -32,7 +32,7 @@ logger = logging.getLogger()
 def read_results(event: object) -> str:
     """Return the prefix of the run's results, `results` of an event."""
     prefix = text(event, "results")
-    if not re.fullmatch(r"[\w/-]+", prefix, re.ASCII):  # as bulk_expressions.py lets through
+    if not re.fullmatch(r"[\w/-]{1,256}", prefix, re.ASCII):  # as bulk_expressions.py lets through
         raise invalid("results", prefix, "a prefix of letters, digits, hyphens and slashes")
     return prefix
 

@@ -118,6 +118,8 @@ class Baseline:
             AttributeError, LookupError, TypeError, ValueError: the value is none of that.
         """
         quantities = {name: Reference(**fields) for name, fields in value["quantities"].items()}
+        if "confidence" not in quantities:
+            raise LookupError("no quantity confidence")
         class_design = DesignEffect(**value.get("class_design", {}))
         made = cls(**{**value, "quantities": quantities, "class_design": class_design})
         made._check_numbers()

@@ -23,6 +23,7 @@ from lambda_src.shared.events import (
     digest,
     invalid,
     mapping,
+    object_key,
     shown,
     text,
     texts,
@@ -92,12 +93,12 @@ class Inputs(NamedTuple):
         classes, shares = texts(properties, "Classes"), texts(properties, "ClassShares")
         if len(classes) < 2 or len(shares) != len(classes) or not all(map(_is_share, shares)):
             raise invalid(
-                "ClassShares", shares, f"a share above 0 and up to 1 of each of {classes}"
+                "ClassShares", shares, f"a share above 0 and up to 1 of each of {shown(classes)}"
             )
         return cls(
             artifact_bucket=bucket_name(properties, "ArtifactBucket"),
             data_bucket=bucket_name(properties, "DataBucket"),
-            dataset_prefix=text(properties, "DatasetPrefix"),
+            dataset_prefix=object_key(properties, "DatasetPrefix"),
             model_data_url=text(properties, "ModelDataUrl"),
             endpoint_name=text(properties, "EndpointName"),
             namespace=text(properties, "Namespace"),
@@ -178,7 +179,7 @@ def _rows(inputs: Inputs) -> list[_Row]:
     if found != classes:
         raise NotStaged(
             f"{inputs.dataset_prefix} has the classes {shown(found)}, the model has "
-            f"{classes}; {STAGE_AGAIN}"
+            f"{shown(classes)}; {STAGE_AGAIN}"
         )
     lines = _dataset_file(inputs, "validation.lst").splitlines()
     labels = [float(label) for label in range(len(classes))]

@@ -192,8 +192,9 @@ class StateStore:
             )
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise StateDamagedError(
-                f"s3://{self._bucket}/{self._key} is damaged: {type(error).__name__}: {error}; "
-                f"remove it, and the next run reads the captures of the last {LOOKBACK.days} days"
+                f"s3://{self._bucket}/{self._key} is damaged: {type(error).__name__}: "
+                f"{error!s:.200}; remove it, and the next run reads the captures of the last "
+                f"{LOOKBACK.days} days"
             ) from error
 
     def save(self, state: State) -> State:

@@ -44,8 +44,8 @@ class StoredBaseline:
             )
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise BaselineDamaged(
-                f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error}; stage the "
-                "data again and deploy, and the monitoring stack makes another"
+                f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error!s:.200}; "
+                "stage the data again and deploy, and the monitoring stack makes another"
             ) from error
 
     def save(self, s3: Any, *, bucket: str, key: str) -> None:

@@ -80,9 +80,9 @@ def object_key(event: object, name: str) -> str:
 
 
 def whole_number(event: object, name: str) -> int:
-    """Return the whole number `name` of the event, 0 or more."""
+    """Return the whole number `name` of the event, 0 or more and of 63 bits at most."""
     value = _value(event, name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise invalid(name, value, "a whole number")
     return value
 

@@ -35,6 +35,7 @@ from lambda_src.shared.events import (
     bucket_name,
     invalid,
     mapping,
+    object_key,
     sendable,
     sequence,
     text,
@@ -125,7 +126,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     prefix, source, execution = read_results(event), text(event, "source"), text(event, "execution")
     map_run = text(mapping(event, "map"), "MapRunArn")
     writer = mapping(mapping(event, "map"), "ResultWriterDetails")
-    manifest = bucket_name(writer, "Bucket"), text(writer, "Key")
+    manifest = bucket_name(writer, "Bucket"), object_key(writer, "Key")
     total = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
     if not total:
         raise NothingToClassify(f"{source}: no picture there; check prefix or manifest")
@@ -178,7 +179,7 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
         manifest = json_limits.parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         files = mapping(manifest, "ResultFiles")
         for output in _records(bucket, sequence(files, "SUCCEEDED")):
-            yield Batch(whole_number(output, "first"), text(output, "part"))
+            yield Batch(whole_number(output, "first"), object_key(output, "part"))
         for execution in _records(bucket, sequence(files, "FAILED")):
             yield _failed_batch(execution, prefix)
     except (ValueError, InvalidEvent) as error:
@@ -212,7 +213,7 @@ def _remedy(prefix: str) -> str:
 
 def _records(bucket: str, files: list[Any]) -> Iterator[Any]:
     for file in files:
-        for line in s3.get_object(Bucket=bucket, Key=text(file, "Key"))["Body"].iter_lines():
+        for line in s3.get_object(Bucket=bucket, Key=object_key(file, "Key"))["Body"].iter_lines():
             yield json_limits.parse(line)
 
 

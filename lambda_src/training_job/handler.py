@@ -23,6 +23,7 @@ from lambda_src.shared.events import (
     digest,
     invalid,
     mapping,
+    object_key,
     sequence,
     shown,
     text,
@@ -131,7 +132,7 @@ def _may_be_unsettled_iam(error: ClientError) -> bool:
 
 def _manifest(properties: Properties) -> dict[str, Any]:
     bucket = bucket_name(properties, "DataBucket")
-    key = f"{text(properties, 'DatasetPrefix')}/manifest.json"
+    key = f"{object_key(properties, 'DatasetPrefix')}/manifest.json"
     where = f"s3://{bucket}/{key}"
     try:
         manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
@@ -160,7 +161,9 @@ def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
 
     Counts come from the manifest.
     """
-    dataset = f"s3://{bucket_name(properties, 'DataBucket')}/{text(properties, 'DatasetPrefix')}"
+    dataset = (
+        f"s3://{bucket_name(properties, 'DataBucket')}/{object_key(properties, 'DatasetPrefix')}"
+    )
     definition: Job = {
         "AlgorithmSpecification": {
             "TrainingImage": text(properties, "TrainingImage"),

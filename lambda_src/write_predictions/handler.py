@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from lambda_src.filter_confidence.handler import ClassCountMismatch, judge
 from lambda_src.shared import json_limits, probabilities
-from lambda_src.shared.events import bucket_name, sendable, shown, text, whole_number
+from lambda_src.shared.events import bucket_name, object_key, sendable, shown, text, whole_number
 from lambda_src.shared.readable_text import readable
 from lambda_src.shared.spreadsheets import quote_formulas
 
@@ -73,7 +73,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
             its files are damaged.
         InvalidEvent: a member of the event is missing, or of another type.
     """
-    bucket, output = bucket_name(event, "bucket"), text(event, "output")
+    bucket, output = bucket_name(event, "bucket"), object_key(event, "output")
     failure = text(event, "failure") if event.get("failure") else "nothing of it"
     job = Job(bucket, output, text(event, "job"), failure)
     usable, unusable = whole_number(event, "usable"), whole_number(event, "failed")
