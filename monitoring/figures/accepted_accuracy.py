@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from monitoring.figures import time_axis
-from monitoring.figures.style import ACCEPTED, REJECTED, Picture, percent
+from monitoring.figures.style import ACCEPTED, MUTED, REJECTED, Picture, percent
 from monitoring.metrics import Accepted
 
 TITLE = "Accuracy among the accepted"
@@ -37,8 +37,8 @@ def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: floa
             shares, bounds[:, 1], bounds[:, 2], color=ACCEPTED, alpha=0.2, linewidth=0
         )
         axes.plot(shares, bounds[:, 0], color=ACCEPTED, linewidth=3)
-        _mark(axes, named, present)
         axes.set(xlim=(0, 1.0), ylim=(max(0.0, float(np.floor(bounds[:, 1].min() * 10) / 10)), 1))
+        _mark(axes, named, present)
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
         time_axis.percentages(axes)
         axes.set_xlabel("share of the pictures that is accepted")
@@ -64,17 +64,22 @@ def _mark(axes: Axes, named: Sequence[Accepted], present: float) -> None:
             labels.setdefault(place, []).append(
                 f"{name} (now)" if each.threshold == present else name
             )
-    for number, (place, names) in enumerate(labels.items()):
-        now = any(name.endswith("(now)") for name in names)
+    # Each label has a line of its own, away from the curve, where no line to a point crosses it.
+    side = "right" if max(labels)[0] > 0.5 else "left"
+    below = np.mean(list(labels), axis=0)[1] > np.mean(axes.get_ylim())
+    for level, place in enumerate(sorted(labels, reverse=side == "right")):
+        now = any(name.endswith("(now)") for name in labels[place])
         colour = REJECTED if now else ACCEPTED
         axes.plot(*place, "D" if now else "o", color=colour, markersize=14, clip_on=False, zorder=4)
+        height = 0.04 + 0.08 * level
         axes.annotate(
-            ", ".join(names),
+            f"\N{NO-BREAK SPACE}{', '.join(labels[place])}\N{NO-BREAK SPACE}",
             place,
-            # Above and below in turn: neighbours are close.
-            xytext=(0, 20 if number % 2 else -34),
-            textcoords="offset points",
-            ha="right" if place[0] > 0.9 else "center",
+            xytext=(place[0], height if below else 1 - height),
+            textcoords=("data", "axes fraction"),
+            ha=side,
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": MUTED, "relpos": (side == "right", 0.5)},
         )
 
 

@@ -20,7 +20,7 @@ from monitoring.figures.style import (
 )
 
 TITLE = "True class and predicted class"
-MOST_WRITTEN = 8
+MOST_WRITTEN = 6
 """Classes; with more of them the numbers do not fit into the cells."""
 MOST_NAMED = 20
 
@@ -42,7 +42,19 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
         if len(classes) <= MOST_NAMED:
             size = min(TEXT_SIZE, 36 * figure.get_figheight() / len(classes))
             names, places = [short(name) for name in classes], range(len(classes))
-            axes.set_xticks(places, names, fontsize=size, rotation=0 if len(classes) <= 2 else 90)
+            if len(classes) <= 2:
+                axes.set_xticks(places, names)
+            else:
+                turned = 30 if len(classes) <= MOST_WRITTEN else 90
+                axes.set_xticks(
+                    places,
+                    names,
+                    fontsize=size,
+                    rotation=turned,
+                    ha="right",
+                    va="center",
+                    rotation_mode="anchor",
+                )
             axes.set_yticks(places, names, fontsize=size)
         if len(classes) <= MOST_WRITTEN:
             for row, column in np.ndindex(*matrix.shape):
@@ -64,8 +76,11 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
         f"{_worst(matrix, classes)}"
     )
     subtitle = f"records with a known truth: {records:,}  ·  right: {right:,}, on the diagonal"
-    named = len(classes) if len(classes) <= MOST_NAMED else 0
-    height = max(PAGE_HEIGHT, 4 + 0.3 * named)
+    height = PAGE_HEIGHT
+    if len(classes) <= MOST_WRITTEN:
+        height = max(height, 3 + 0.7 * len(classes))
+    elif len(classes) <= MOST_NAMED:
+        height = max(height, 4 + 0.3 * len(classes))
     return Picture("confusion-matrix", TITLE, subtitle, alt, table, draw, height)
 
 

@@ -39,19 +39,17 @@ def picture(found: Calibration) -> Picture:
         axes.set(xlim=(left, 1), ylim=(0, 1))
         room = (1 - left) / 11
         written = -1.0
-        for x, y, each in zip(mean, low, found.bins, strict=True):
+        for x, y, each in zip(mean, value, found.bins, strict=True):
             if x - written < room:
                 continue  # it would stand on its neighbour; the table has it
             written = x
             axes.annotate(
                 f"{each.accuracy.records:,}",
                 (x, y),
-                xytext=(0, -10),
+                xytext=(9, 5),
                 textcoords="offset points",
-                ha="center",
-                va="top",
             )
-        axes.set_xlabel("mean confidence of the group\n(the number below a point: its records)")
+        axes.set_xlabel("mean confidence of the group\n(the number beside a point: its records)")
         axes.set_ylabel("share that is right, with 95% interval")
         time_axis.percentages(axes)
         legend(axes)

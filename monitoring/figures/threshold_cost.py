@@ -32,7 +32,7 @@ def picture(choice: Choice, *, lowest: float) -> Picture:
             linewidth=0,
             label="95% interval",
         )
-        axes.plot(x, choice.cost[shown], color=ACCEPTED, linewidth=3, label="cost")
+        axes.plot(x, choice.cost[shown], color=ACCEPTED, linewidth=3)
         others = [value for value in MARKED if value not in (present, best.value)]
         axes.plot(
             others,

@@ -13,7 +13,7 @@ SECOND = np.timedelta64(1_000_000, "us")
 SHORTEST = 11 * SECOND
 """Shorter spans may have a single tick, or ticks at fractions of a second."""
 FEWEST_BINS = 5
-FEWEST_TICKS, MOST_TICKS = 2, 6
+FEWEST_TICKS, MOST_TICKS = 3, 7
 """Closer to each other, they have no interval for some spans."""
 
 
@@ -37,7 +37,13 @@ def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: S
 
 def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
     locator = AutoDateLocator(minticks=FEWEST_TICKS, maxticks=MOST_TICKS)
-    locator.intervald[DAILY] = [1, 4, 7, 14]  # every second day, the 31st would stand on the 1st
+    locator.intervald[DAILY] = [
+        1,
+        4,
+        7,
+        14,
+        21,
+    ]  # every second day, the 31st would stand on the 1st
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
     days = " to ".join(dict.fromkeys(f"{day:%d %b %Y}" for day in (first.item(), last.item())))

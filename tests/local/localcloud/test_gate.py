@@ -4,14 +4,10 @@ import base64
 import io
 import json
 import os
-import shutil
-import subprocess
-import threading
 import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +20,7 @@ from botocore.exceptions import ClientError
 from localcloud.credentials import Credentials
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud, free_port
+from tests.browser import browse, needs_browser
 from tests.local.localcloud.roles import ROLE, create_role, statement
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -241,10 +238,6 @@ def test_each_start_has_its_own_credentials_which_no_list_of_processes_shows(
 
 # --- A page in a browser ----------------------------------------------------------------------
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-
 PAGE = """<!doctype html><form id=form method=post enctype=text/plain target=frame></form>
 <form id=file method=post enctype="multipart/form-data" target=other></form>
 <iframe name=frame></iframe><iframe name=other></iframe><script>
@@ -288,36 +281,7 @@ const post = (path, body, type) => fetch(cloud + path,
 </script>"""
 
 
-class Site(ThreadingHTTPServer):
-    """Another server of this machine, with one page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.page = page.encode()
-        self.results: dict[str, str] = {}
-        self.done = threading.Event()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Site
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(self.server.page)
-
-    def do_POST(self) -> None:
-        length = int(self.headers["Content-Length"])
-        self.server.results = json.loads(self.rfile.read(length))
-        self.send_response(204)
-        self.end_headers()
-        self.server.done.set()
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium or Chrome on PATH")
+@needs_browser
 def test_a_page_in_a_browser_can_do_nothing(gated: LocalCloud, tmp_path: Path) -> None:
     s3 = gated.client("s3")
     s3.create_bucket(Bucket="pages")
@@ -329,7 +293,7 @@ def test_a_page_in_a_browser_can_do_nothing(gated: LocalCloud, tmp_path: Path) -
         "BODY", json.dumps(json.dumps(request | {"Code": code}))
     )
 
-    results = browse(page, tmp_path / "profile")
+    results, _ = browse({"/": page}, tmp_path / "profile")
 
     attempts = {
         "create function": "opaque",  # what a page sees of any answer
@@ -350,31 +314,3 @@ def test_a_page_in_a_browser_can_do_nothing(gated: LocalCloud, tmp_path: Path) -
     assert gated.client("sqs").list_queues().get("QueueUrls", []) == []
     keys = [each["Key"] for each in s3.list_objects_v2(Bucket="pages")["Contents"]]
     assert keys == ["secret"]
-
-
-def browse(page: str, profile: Path) -> dict[str, str]:
-    """Return what the page reports from a browser."""
-    with Site(page) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        command = [
-            str(CHROMIUM),
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--no-first-run",
-            "--no-proxy-server",
-            f"--user-data-dir={profile}",
-            "--remote-debugging-port=0",
-            f"http://127.0.0.1:{site.server_port}/",
-        ]
-        log = profile.with_suffix(".log")
-        with log.open("wb") as output:
-            browser = subprocess.Popen(command, stdout=output, stderr=output)
-            try:
-                assert site.done.wait(60), log.read_text(errors="replace")
-            finally:
-                browser.terminate()
-                browser.wait(20)
-                site.shutdown()
-        return site.results
