@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from monitoring import metrics, threshold
 from monitoring.metrics import Accepted, Calibration, Flags, Floats, Share
@@ -23,6 +30,23 @@ OF_LABELS = (
     Kind.UNMATCHED,
 )
 """Kinds of skips that are about the ground truth, not about captures."""
+
+
+def _check_share(share: Share) -> Share:
+    # NaN is below and above nothing; an interval may end beyond 0 or 1 by a rounding error.
+    numbers = (share.value, share.low, share.high)
+    if not all(0 <= round(number, 9) <= 1 for number in numbers):
+        raise ValueError("a share is from 0 to 1")
+    if not 0 <= share.records <= MAX_COUNT:
+        raise ValueError(f"a share is of 0 to {MAX_COUNT:,} records")
+    return share
+
+
+MAX_COUNT = 2**53
+"""Above it a float cannot tell one count from the next."""
+
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+CheckedShare = Annotated[Share, AfterValidator(_check_share)]
 
 
 class Group(BaseModel, frozen=True):
@@ -41,7 +65,7 @@ class TruthFigures(BaseModel, frozen=True):
     records: int
     weighted: bool
     """Whether the records count by the weights of their sample."""
-    accuracy: Share
+    accuracy: CheckedShare
     accuracy_among_accepted: Share | None
     """None if none of them is accepted."""
     confusion: list[list[int]]
@@ -59,28 +83,28 @@ class TruthFigures(BaseModel, frozen=True):
     change_threshold: bool
 
 
-class Summary(BaseModel, frozen=True):
+class Summary(BaseModel, frozen=True, allow_inf_nan=False):
     """The figures of one report; times are UTC."""
 
     format: Literal[1] = 1
-    made: datetime
+    made: AwareDatetime
     captures: str
     """Where they were read."""
     threshold: float
     threshold_source: str | None = None
     """Where the threshold comes from, in words; None in summaries that do not say."""
     classes: tuple[str, ...]
-    records: int
-    predictions: int
+    records: Count
+    predictions: Count
     """Records with an output."""
     different_pictures: int | None
     """Among the records; None where nothing had to compare pictures."""
-    first: datetime | None
-    last: datetime | None
-    accepted: Share | None
+    first: AwareDatetime | None
+    last: AwareDatetime | None
+    accepted: CheckedShare | None
     mean_confidence: float | None
     median_confidence: float | None
-    predicted: dict[str, int]
+    predicted: dict[str, Count]
     """By class."""
     variants: dict[str, Group]
     """By "endpoint/variant"; "unknown" where the folders do not tell."""
@@ -93,6 +117,12 @@ class Summary(BaseModel, frozen=True):
     truth: TruthFigures | None
     pictures: tuple[str, ...]
     """PNG files in the folder beside it."""
+
+    @model_validator(mode="after")
+    def _counts_every_class(self) -> Self:
+        if missing := set(self.classes) - self.predicted.keys():
+            raise ValueError(f"predicted lacks {missing}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,39 @@ def test_a_summary_of_something_else_does_not_stop_the_report(
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"predicted": {"bicycle": 1}},
+        {"predictions": -1},
+        {"records": 2**64},
+        {"predicted": {"bicycle": 10**400, "motorcycle": 0}},
+        {"first": "2024-10-15T14:05:12", "last": "2024-10-15T14:05:12"},
+        {"mean_confidence": float("nan")},
+        {"accepted": {"value": float("nan"), "low": 0, "high": 1, "records": 1}},
+        {"accepted": {"value": 0.5, "low": 0, "high": 1, "records": -1}},
+        {"accepted": {"value": 1e308, "low": 0, "high": 1, "records": 1}},
+    ],
+    ids=lambda changed: str(changed)[:50],
+)
+def test_a_damaged_summary_does_not_stop_the_report(
+    changed: dict[str, Any],
+    write: Write,
+    record: Record,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    out, captures = tmp_path / "report", str(write(record("one")))
+    options = ["--classes", ",".join(CLASSES), "--out", str(out)]
+    assert main([captures, *options]) == 0
+    figures = json.loads((out / "summary.json").read_text())
+    (out / "summary.json").write_text(json.dumps({**figures, **changed}))
+
+    assert main([captures, *options]) == 0
+    assert "is not the summary.json of a report" in caplog.text
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_labels_that_are_left_out_are_printed_before_any_figure(
     write: Write, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
