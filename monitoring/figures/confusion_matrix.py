@@ -23,6 +23,8 @@ TITLE = "True class and predicted class"
 MOST_WRITTEN = 6
 """Classes; with more of them the numbers do not fit into the cells."""
 MOST_NAMED = 20
+DARK_BLUE = 0.85
+"""Share from which white is easier to read on its blue than ink."""
 
 
 def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
@@ -58,7 +60,7 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
             axes.set_yticks(places, names, fontsize=size)
         if len(classes) <= MOST_WRITTEN:
             for row, column in np.ndindex(*matrix.shape):
-                ink = "#ffffff" if shares[row, column] > 0.5 else INK
+                ink = "#ffffff" if shares[row, column] > DARK_BLUE else INK
                 share = percent(shares[row, column]) if totals[row, 0] else "none"
                 text = f"{matrix[row, column]:,}\n{share}"
                 axes.text(column, row, text, ha="center", va="center", color=ink)
@@ -76,7 +78,7 @@ def picture(matrix: NDArray[np.int64], *, classes: Sequence[str]) -> Picture:
         f"{_worst(matrix, classes)}"
     )
     subtitle = f"records with a known truth: {records:,}  ·  right: {right:,}, on the diagonal"
-    height = PAGE_HEIGHT
+    height: float = PAGE_HEIGHT
     if len(classes) <= MOST_WRITTEN:
         height = max(height, 3 + 0.7 * len(classes))
     elif len(classes) <= MOST_NAMED:

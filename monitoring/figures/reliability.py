@@ -43,11 +43,13 @@ def picture(found: Calibration) -> Picture:
             if x - written < room:
                 continue  # it would stand on its neighbour; the table has it
             written = x
+            low_down = y < 0.5
             axes.annotate(
                 f"{each.accuracy.records:,}",
                 (x, y),
-                xytext=(9, 5),
+                xytext=(9, 5 if low_down else -5),
                 textcoords="offset points",
+                va="bottom" if low_down else "top",
             )
         axes.set_xlabel("mean confidence of the group\n(the number beside a point: its records)")
         axes.set_ylabel("share that is right, with 95% interval")

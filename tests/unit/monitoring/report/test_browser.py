@@ -112,7 +112,7 @@ def test_plots_and_page_fit_any_width_and_are_readable(
     monkeypatch.setattr("monitoring.report.write.png", lambda picture: b"")  # slides
     long = [f"class {number} of a long name" for number in range(20)]
     pages = {
-        "/one": report("one", count=1, classes=["bicycle", "motorcycle"], truth=False),
+        "/one": report("one", count=1, classes=["x" * 200, "W" * 200], truth=False),
         "/two": report("two", count=500, classes=["bicycle", "motorcycle"], truth=True),
         "/six": report("six", count=5000, classes=["</svg><img src=x>", *long[:5]], truth=True),
         "/twenty": report("twenty", count=100, classes=long, truth=True),
@@ -131,7 +131,7 @@ def test_plots_and_page_fit_any_width_and_are_readable(
     wrong = {}
     for (page, width, scheme), seen in zip(looks, found, strict=True):
         dark = scheme == "dark"
-        expected = {
+        expected: dict[str, object] = {
             "width": width,
             "dark": dark,
             "paper": "rgb(22, 24, 29)" if dark else "rgb(255, 255, 255)",
