@@ -35,6 +35,7 @@ const look = (window, smallest) => {
     wide: [document.documentElement, ...all("*").filter(each => !each.closest(".scroll *, .skip"))]
       .filter(each => each.getBoundingClientRect().right > window.innerWidth + 1
         || (each.matches("html, .chart") && each.scrollWidth > each.clientWidth))
+      .concat(all("th, td").filter(cell => cell.scrollWidth > cell.clientWidth + 1))
       .map(each => each.outerHTML.slice(0, 200)),
     small: [], cut: [], covered: [],
   };
