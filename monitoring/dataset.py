@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from account import session
-from monitoring.labels import MANIFEST, TruthError, content_of
+from monitoring.labels import MANIFEST, TruthError, content_of, list_row
 from settings.s3_uris import is_s3
 from training.manifest import Manifest, parse
-from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -58,19 +57,9 @@ def _examples(
 ) -> dict[str, tuple[bytes, ...]]:
     paths = defaultdict(list)
     for line in content_of(f"{root}/train.lst", client).splitlines():
-        label, path = _list_row(line, f"{root}/train.lst")
-        paths[label].append(f"{root}/train/{path}")
+        name, path = list_row(line, f"{root}/train.lst", manifest.classes)
+        paths[name].append(f"{root}/train/{path}")
     return {
-        name: tuple(content_of(path, client) for path in paths[label][:EXAMPLES])
-        for label, name in enumerate(manifest.classes)
+        name: tuple(content_of(path, client) for path in paths[name][:EXAMPLES])
+        for name in manifest.classes
     }
-
-
-def _list_row(line: bytes, file: str) -> tuple[int, str]:
-    try:
-        _, label, path = line.decode().split("\t")
-        return int(label), relative_path(path)
-    except ValueError as error:
-        raise ValueError(
-            f"{file}: {line[:80]!r} is not index, label and path ({error}); stage the dataset again"
-        ) from error

@@ -84,7 +84,7 @@ def of_dataset(
     """
     for split in SPLITS:
         file = f"{root}/{split}.lst"
-        rows = [_list_row(row, file, classes) for row in content_of(file, client).splitlines()]
+        rows = [list_row(row, file, classes) for row in content_of(file, client).splitlines()]
         pictures = [f"{root}/{split}/{path}" for _, path in rows]
         with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
             prints = pool.map(partial(_fingerprint, client=client), pictures)
@@ -92,13 +92,19 @@ def of_dataset(
                 yield value, Label(name, file, line)
 
 
-def _list_row(row: bytes, file: str, classes: tuple[str, ...]) -> tuple[str, str]:
+def list_row(row: bytes, file: str, classes: Sequence[str]) -> tuple[str, str]:
+    """Return class and path of a picture, as a line of a .lst file has them.
+
+    Raises:
+        TruthError: it is no such line; a label from the end, -1, is none either.
+    """
     try:
         _, label, path = row.decode().split("\t")
-        return classes[int(label)], relative_path(path)
-    except (ValueError, IndexError) as error:
+        return classes[range(len(classes)).index(int(label))], relative_path(path)
+    except ValueError as error:
         raise TruthError(
-            f"{file}: {row[:80]!r} is not index, label and path of one of {len(classes)} classes"
+            f"{file}: {row[:80]!r} is not index, label and path of one of {len(classes)} classes; "
+            "stage the dataset again"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
@@ -22,6 +23,9 @@ _BEGINNINGS = {
     b"II*\x00": "TIFF",
     b"MM\x00*": "TIFF",
 }
+
+# A picture of a megabyte can have a hundred thousand of them, each a line on the console.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def is_picture(content: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 from contextlib import suppress
 from unittest.mock import Mock
 
@@ -91,6 +93,21 @@ def test_whatever_pillow_raises_is_the_fault_of_the_picture(
         monkeypatch.setattr(Image.Image, "convert", Mock(side_effect=error))
         with pytest.raises(ValueError, match="cannot be decoded as a picture"):
             decode(content)
+
+
+def test_what_pillow_warns_of_is_not_printed() -> None:
+    header = b"Exif\0\0II*\0\x08\0\0\0"
+    tags = b"".join(struct.pack("<HHLL", tag, 1, 200, 100) for tag in range(1, 1000))
+    exif = header + struct.pack("<H", 999) + tags + bytes(4)
+    start, rest = encoded(Image.new("RGB", (4, 4)), "JPEG").split(b"JFIF")
+    # Other letters, or Pillow does not look for the resolution in the EXIF.
+    content = start + b"JFIX" + rest[:10] + struct.pack(">HH", 0xFFE1, len(exif) + 2) + exif
+    content += rest[10:]
+    script = "import sys; from monitoring.pictures import decode; decode(sys.stdin.buffer.read())"
+
+    run = subprocess.run([sys.executable, "-c", script], input=content, capture_output=True)
+
+    assert (run.returncode, run.stderr[:1000]) == (0, b"")
 
 
 @pytest.mark.parametrize(

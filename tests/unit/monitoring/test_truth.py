@@ -124,7 +124,8 @@ def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path, pict
     ("file", "content", "message"),
     [
         ("manifest.json", "{}", "manifest.json is no manifest"),
-        ("train.lst", "0\t2\ta.png\n", "train.lst"),
+        ("train.lst", "0\t2\ta.png\n", "train.lst: .*is not index, label and path"),
+        ("train.lst", "0\t-1\ta.png\n", "train.lst: .*is not index, label and path"),
         ("train.lst", "0\t0\tb.png\n", "b.png cannot be read"),
         ("train.lst", "0\t0\t../train/a.png\n", "train.lst: .*is not index, label and path"),
         ("train/a.png", "no picture", "a.png: input cannot be decoded"),
