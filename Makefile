@@ -26,22 +26,18 @@ $(STAMPS):
 	$(PYTHON) -m venv $(VENV)
 	@mkdir -p $@
 
-$(STAMPS)/%: requirements-%.txt requirements.txt | $(STAMPS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
-	@touch $@
+# A compiled file names everything, so pip has nothing to resolve and nothing unpinned gets in.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-$(STAMPS)/base: requirements.txt | $(STAMPS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+$(STAMPS)/%: requirements/%.txt | $(STAMPS)
+	$(INSTALL) --no-deps -r $<
 	@touch $@
-
-$(STAMPS)/local: requirements-monitoring.txt
-$(STAMPS)/dev: requirements-local.txt requirements-monitoring.txt requirements-sdk.txt
 
 # The CDK CLI and jsii want Node.js 22 or 24: the system's where it is one of them, else one from PyPI.
 # `cdk` is linked beside python, so that an activated environment has it on its path.
-$(STAMPS)/node: package-lock.json requirements-node.txt | $(STAMPS)
+$(STAMPS)/node: package-lock.json requirements/node.txt | $(STAMPS)
 	@node --version 2>/dev/null | grep -Eq '^v(22|24)\.' && command -v npm >/dev/null \
-	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-node.txt
+	  || $(INSTALL) --no-deps -r requirements/node.txt
 	npm ci --silent --no-audit --no-fund --omit=dev
 	@ln -sf ../../node_modules/.bin/cdk $(BIN)/cdk
 	@touch $@
@@ -57,6 +53,29 @@ setup: $(STAMPS)/base $(STAMPS)/node ## Set up what synth, stage and deploy need
 .PHONY: setup-dev
 setup-dev: $(STAMPS)/dev $(STAMPS)/node-dev ## Set up everything, tests included
 
+# --- Versions: requirements/*.in and package.json say what we use, the files made of them which ----
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --annotation-style line \
+  --custom-compile-command "make update"
+UPGRADE = $(if $(PACKAGES),$(PACKAGES:%=--upgrade-package=%),--upgrade)
+
+.PHONY: update update-python update-node
+update: update-python update-node ## Pin the newest versions (PACKAGES="numpy scipy" for only some)
+
+# uv prefers the versions in the file that it replaces: so every set gets those of dev, the largest.
+update-python: | $(STAMPS)
+	@$(INSTALL) --constraint requirements/dev.txt uv
+	@$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt >/dev/null
+	@$(COMPILE) $(UPGRADE) requirements/node.in --output-file requirements/node.txt >/dev/null
+	@set -e; for set in base report local sdk; do \
+	  cp requirements/dev.txt requirements/$$set.txt; \
+	  $(COMPILE) requirements/$$set.in --output-file requirements/$$set.txt >/dev/null; \
+	done
+
+# Without the registry's host in the lock file, `npm ci` asks the one that is configured.
+update-node: $(STAMPS)/node
+	@npm update --silent --no-audit --no-fund --package-lock-only --omit-lockfile-registry-resolved $(PACKAGES)
+
 # --- The verbs ---------------------------------------------------------------------------------
 
 .PHONY: demo
@@ -68,7 +87,7 @@ NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment
 
 # Without ENVIRONMENT: an environment of its own. ARGS=--yes does not ask.
 .PHONY: acceptance
-acceptance: setup $(STAMPS)/monitoring ## Deploy to your AWS account, check what is assumed of AWS, take it down (asks)
+acceptance: setup $(STAMPS)/report ## Deploy to your AWS account, check what is assumed of AWS, take it down (asks)
 	@$(BIN)/python -m demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
 
 # Without ENVIRONMENT and CAPTURES: what the demo left, judged by the threshold it had deployed.
@@ -76,7 +95,7 @@ CAPTURES ?= $(if $(NAMED_ENVIRONMENT),,out/demo/captures)
 DEMO_THRESHOLD = $(shell sed -n 's/^  "threshold": \(.*\),$$/--threshold \1/p' out/demo/report/summary.json)
 DEMO_OPTIONS = $(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))) $(DEMO_THRESHOLD)
 .PHONY: report
-report: $(STAMPS)/monitoring ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
+report: $(STAMPS)/report ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
 	@$(BIN)/python -m monitoring.report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 

@@ -88,7 +88,7 @@ def _sdk_training_job() -> Any:
         from sagemaker.core.resources import TrainingJob
     except ImportError as error:
         raise TrainingError(
-            "the SageMaker SDK is not installed: pip install -r requirements-sdk.txt"
+            "the SageMaker SDK is not installed: pip install -r requirements/sdk.txt"
         ) from error
     return TrainingJob
 

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements-local.txt"
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = Path("requirements/local.txt")
 
 
 class PrivateNameError(RuntimeError):
@@ -20,14 +21,15 @@ class PrivateNameError(RuntimeError):
         """Tell of `name`, which is `<module>:<attribute>`."""
         super().__init__(
             f"ministack {version('ministack')} has no {name}, which the local cloud extends; "
-            f"{REQUIREMENTS.name} pins ministack {pinned_version()}: "
-            f"install that (pip install -r {REQUIREMENTS.name}) or adapt localcloud/emulator/"
+            f"{REQUIREMENTS} pins ministack {pinned_version()}: "
+            f"install that (pip install -r {REQUIREMENTS}) or adapt localcloud/emulator/"
         )
 
 
 def pinned_version() -> str:
-    """Version of ministack that requirements-local.txt pins, `none` if it pins none."""
-    pin = re.search(r"^ministack==(\S+)", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
+    """Return the version of ministack that the local cloud is tested with."""
+    requirements = (ROOT / REQUIREMENTS).read_text(encoding="utf-8")
+    pin = re.search(r"^ministack==(\S+)", requirements, re.MULTILINE)
     return pin[1] if pin else "none"
 
 

@@ -1,7 +1,7 @@
 """The container image of SageMaker's built-in image-classification algorithm.
 
 Its registry account differs by region. `algorithm_registries.json` is the table of the SageMaker
-SDK, generated (with sagemaker-core of requirements-dev.txt) by
+SDK, generated (with sagemaker-core of requirements/dev.txt) by
 
     python -m stacks.constructs.common.algorithm_image
 

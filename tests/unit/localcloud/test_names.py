@@ -20,7 +20,7 @@ def test_a_missing_name_is_named_with_both_versions(monkeypatch: pytest.MonkeyPa
     message = str(refusal.value)
     assert "ministack 9.9.9 has no ministack.core.arn:_renamed" in message
     assert f"pins ministack {names.pinned_version()}" in message
-    assert "pip install -r requirements-local.txt" in message
+    assert "pip install -r requirements/local.txt" in message
 
 
 def test_a_missing_module_is_a_missing_name() -> None:
