@@ -164,13 +164,13 @@ class Report:
 
 def versions() -> dict[str, str]:
     """Return the versions of what took part."""
-    cli = json.loads((PROJECT / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((PROJECT / "package-lock.json").read_text(encoding="utf-8"))
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
         "scones": _commit(),
         "python": platform.python_version(),
         **found,
-        "aws-cdk": cli["dependencies"]["aws-cdk"],
+        "aws-cdk": lock["packages"]["node_modules/aws-cdk"]["version"],
     }
 
 
