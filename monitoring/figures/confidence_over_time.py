@@ -36,7 +36,12 @@ ACCEPTED_STYLE: dict[str, Any] = {
     "alpha": 0.6,
     "linewidths": 0,
 }
-REJECTED_STYLE: dict[str, Any] = {"marker": "D", "facecolors": "none", "edgecolors": REJECTED}
+REJECTED_STYLE: dict[str, Any] = {
+    "marker": "D",
+    "facecolors": "none",
+    "edgecolors": REJECTED,
+    "linewidths": 1.5,
+}
 SMALLEST_MARKER, LARGEST_MARKER = 10, 110  # square points
 
 

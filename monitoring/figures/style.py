@@ -25,7 +25,6 @@ LONGEST_NAME, LONGEST_PLACE = 18, 50  # characters
 
 Times = NDArray[np.datetime64]
 
-
 INK, MUTED, LINE = "#1a1a1a", "#5a5a5a", "#d5d5d5"
 # Okabe and Ito's colours, told apart by colour-blind readers too: https://jfly.uni-koeln.de/color/
 ACCEPTED, REJECTED = "#0072b2", "#D55E00"
@@ -102,10 +101,15 @@ def svg(picture: Picture) -> str:
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     element = buffer.getvalue()
-    element = re.sub('<g id="[^"]*">', "<g>", element[element.index("<svg") :])
+    return re.sub("<[^>]+>", _page_tag, element[element.index("<svg") :])
+
+
+def _page_tag(tag: re.Match[str]) -> str:
+    """Return a tag with the page's colours; groups lose the ids that they have in every SVG."""
+    text = re.sub('^<g id="[^"]*"', "<g", tag[0])
     for colour, name in PAGE_COLOURS.items():
-        element = element.replace(colour, f"var(--{name})")
-    return element
+        text = text.replace(colour, f"var(--{name})")
+    return text
 
 
 def legend(axes: Axes, **options: Any) -> None:

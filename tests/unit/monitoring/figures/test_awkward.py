@@ -20,7 +20,7 @@ from monitoring.figures import (
     share_accepted,
     threshold_cost,
 )
-from monitoring.figures.style import Picture, png, svg
+from monitoring.figures.style import INK, Picture, png, svg
 
 THRESHOLD = 0.93
 
@@ -79,6 +79,12 @@ def test_names_of_the_pictures_differ(predictions: Callable[..., pd.DataFrame]) 
     names = [picture.name for picture in every_picture(predictions(50), ("bicycle", "motorcycle"))]
 
     assert len(set(names)) == len(names)
+
+
+def test_a_class_may_have_the_name_of_a_colour() -> None:
+    drawn = svg(confusion_matrix.picture(np.eye(2, dtype=np.int64), classes=(INK, "motorcycle")))
+
+    assert drawn.count(INK) == drawn.count(f">{INK}</text>") == 2
 
 
 def test_the_same_figures_give_the_same_svg(predictions: Callable[..., pd.DataFrame]) -> None:
