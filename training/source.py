@@ -11,7 +11,7 @@ from rich.console import Console
 
 from training import cifar100, drawn
 from training.archive import require_size
-from training.errors import StagingError
+from training.errors import ArchiveRefusedError, StagingError
 from training.fetch import ARCHIVE_MD5, fetch, md5_of
 
 ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
@@ -40,7 +40,10 @@ def from_archive(path: Path, *, classes: Collection[str] | None = None) -> Sourc
         StagingError: the file cannot be read; `ArchiveRefusedError` if its contents are refused.
     """
     try:
-        require_size(path)
+        try:
+            require_size(path)
+        except ArchiveRefusedError as error:
+            raise ArchiveRefusedError(f"{path}: {error}") from error
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         published = md5_of(path) == ARCHIVE_MD5

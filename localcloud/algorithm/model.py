@@ -5,6 +5,7 @@ scikit-learn, and make the server import it, which takes most of a second. What 
 is eight arrays and one formula; a test holds it equal to scikit-learn's own probabilities.
 """
 
+import zipfile
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -81,7 +82,23 @@ class Model:
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError, KeyError: it is not one of ours.
+            ValueError: it is not one of ours.
         """
-        with np.load(folder / FILE_NAME, allow_pickle=False) as arrays:
-            return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        path = folder / FILE_NAME
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # As `save` writes them: what is packed may unpack to any size.
+                if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+                    raise ValueError("its arrays are compressed")
+            with np.load(path, allow_pickle=False) as arrays:
+                model = cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            model.probabilities(np.zeros((1, model.mean.size), np.float32))
+        except FileNotFoundError:
+            raise
+        # Neither zipfile nor numpy promises a list of errors.
+        except Exception as error:
+            raise ValueError(
+                f"{path} is no model of the local algorithm: {type(error).__name__}: {error}; "
+                "train it again"
+            ) from error
+        return model

@@ -139,7 +139,7 @@ def main(model_dir: Path, *, port: int) -> int:
     """
     try:
         model = Model.load(model_dir)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         print(f"no readable model in {model_dir}: {error}", file=sys.stderr)
         return 1
     with ModelServer(model, port) as server:

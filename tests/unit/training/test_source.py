@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training import source
-from training.errors import ArchiveUnavailableError, StagingError
+from training.errors import ArchiveRefusedError, ArchiveUnavailableError, StagingError
 from training.source import drawing, from_archive, real
 
 Content = dict[str, dict[bytes, Any]]
@@ -71,3 +71,8 @@ def test_drawing_has_no_archive() -> None:
     assert (taken.name, taken.archive_sha256, taken.archive_published) == ("drawn", None, None)
     assert len(taken.pictures.train.rows) == 500
     assert len(taken.pictures.test.rows) == 100
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveRefusedError, match=f"^{tmp_path}: is not a file; name a .tar.gz$"):
+        from_archive(tmp_path)

@@ -1,6 +1,6 @@
 """Prediction from arrays is scikit-learn's own, and the file holds all of it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,4 +53,27 @@ def test_file_that_would_run_code_is_refused(model: Model, tmp_path: Path) -> No
         pickled.save(tmp_path)
     np.savez(tmp_path / FILE_NAME, mean=np.array([print], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
+        Model.load(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0, 100, -40])
+def test_a_damaged_file_is_named(model: Model, tmp_path: Path, cut: int) -> None:
+    path = model.save(tmp_path)
+    path.write_bytes(path.read_bytes()[:cut])
+
+    with pytest.raises(ValueError, match=r"model.npz is no model of the local algorithm: .*train"):
+        Model.load(tmp_path)
+
+
+def test_a_file_that_unpacks_to_more_is_refused(model: Model, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / FILE_NAME, **asdict(model))
+
+    with pytest.raises(ValueError, match="its arrays are compressed"):
+        Model.load(tmp_path)
+
+
+def test_arrays_that_do_not_fit_each_other_are_refused(model: Model, tmp_path: Path) -> None:
+    replace(model, scale=model.scale[:-1]).save(tmp_path)
+
+    with pytest.raises(ValueError, match="is no model of the local algorithm"):
         Model.load(tmp_path)
