@@ -40,8 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = terminal.console()
     signals.raise_ended()
     out: Path = (options.out or (command.OUT if options.aws else OUT)).resolve()
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK).open("a+") as file:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK).open("a+")
+    except OSError as error:
+        console.print(
+            f"{out} cannot be written ({error.strerror}); use another folder: "
+            "python -m demo --out FOLDER",
+            style="red",
+            soft_wrap=True,
+        )
+        return EXIT_FAILED
+    with file:
         if not lock(file):
             console.print(_running(out, file), soft_wrap=True)
             return EXIT_RUNNING

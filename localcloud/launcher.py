@@ -166,14 +166,20 @@ class LocalCloud:
         It ends with the calling process, however that ends, unless `detach` lets it go.
 
         Raises:
-            LocalCloudError: it runs already, the port is taken, or the start failed.
+            LocalCloudError: it runs already, the port is taken, its folder cannot be written, or
+                the start failed.
         """
-        with self._claim() as pid_file:
-            self._refuse_taken_port()
-            self.calls.unlink(missing_ok=True)
-            Credentials.new().write(self.credentials_file)
-            self._process = self._spawn(pid_file)
-            pid_file.write(str(self._process.pid))
+        try:
+            with self._claim() as pid_file:
+                self._refuse_taken_port()
+                self.calls.unlink(missing_ok=True)
+                Credentials.new().write(self.credentials_file)
+                self._process = self._spawn(pid_file)
+                pid_file.write(str(self._process.pid))
+        except OSError as error:
+            raise LocalCloudError(
+                f"{self.folder} cannot be written ({error.strerror}); let this user write to it"
+            ) from error
         try:
             self._await_start(self._process)
         except BaseException:

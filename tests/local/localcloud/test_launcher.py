@@ -147,6 +147,13 @@ def test_a_taken_port_is_named_with_the_remedy(stopped: LocalCloud) -> None:
         stopped.start()
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    cloud = LocalCloud(free_port(), tmp_path)
+    with pytest.raises(LocalCloudError, match=rf"{cloud.folder} cannot be written .*let this user"):
+        cloud.start()
+
+
 def test_of_two_that_start_at_one_port_at_once_one_is_refused(stopped: LocalCloud) -> None:
     other = LocalCloud(stopped.port, stopped.folder.parent / "another checkout")
     refusals: list[str] = []

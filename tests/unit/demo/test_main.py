@@ -170,6 +170,21 @@ def test_a_second_one_in_the_same_folder_is_refused_and_touches_nothing(
     assert run(summary([]))[0] == 0
 
 
+@pytest.mark.parametrize("file", ["out", "out/lock/file"], ids=["no folder", "no lock"])
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(
+    file: str, run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+
+    code, out = run(RuntimeError("it ran"))
+
+    assert code == program.EXIT_FAILED
+    said = capsys.readouterr().out
+    assert f"{out} cannot be written (" in said
+    assert "--out FOLDER" in said
+
+
 def test_a_cloud_that_runs_already_is_left_alone(
     run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
