@@ -135,8 +135,10 @@ class Baseline:
         for number in numbers:  # JSON's true is an int to Python, and NaN below and above nothing
             if type(number) not in (int, float) or not -1e100 < number < 1e100:
                 raise TypeError(f"{number!r:.50} is not a number")
-        if min(self.count, *self.class_counts) < 0 or not self.count:
+        if not self.count == len(self.confidences) == sum(self.class_counts) > 0:
             raise ValueError(f"{self.count} pictures, of the classes {self.class_counts}")
+        if min(self.class_design.mean, self.class_design.mean_square) < 0:
+            raise ValueError(f"{self.class_design} is below 0")
 
 
 def known(observations: Sequence[Observation], quantity: str) -> list[float]:

@@ -97,12 +97,10 @@ class Cursor:
         """What `_plain` made of a cursor."""
         uploaded = value["uploaded"]
         return cls(
-            uploaded=datetime.fromisoformat(uploaded) if uploaded else None,
-            done=tuple(
-                CaptureFile(datetime.fromisoformat(time), key) for time, key in value["done"]
-            ),
-            baseline=value["baseline"],
-            window=tuple(tuple(row) for row in value["window"]),
+            uploaded=_time(uploaded) if uploaded else None,
+            done=tuple(CaptureFile(_time(time), _text(key)) for time, key in value["done"]),
+            baseline=_text(value["baseline"]),
+            window=tuple(map(_observed, value["window"])),
         )
 
 
@@ -123,9 +121,9 @@ class Pending:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """What `_plain` made of a pending batch."""
         return cls(
-            begun=datetime.fromisoformat(value["begun"]),
-            minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
-            figures=value["figures"],
+            begun=_time(value["begun"]),
+            minutes=(_time(value["minutes"][0]), *map(_time, value["minutes"][1:])),
+            figures={name: _number(figure) for name, figure in value["figures"].items()},
             then=Cursor.from_json(value["then"]),
         )
 
@@ -186,7 +184,7 @@ class StateStore:
             value = json.loads(body)
             return State(
                 cursor=Cursor.from_json(value["cursor"]),
-                minutes=tuple(map(datetime.fromisoformat, value["minutes"])),
+                minutes=tuple(map(_time, value["minutes"])),
                 pending=Pending.from_json(value["pending"]) if value["pending"] else None,
                 version=found["ETag"],
             )
@@ -221,6 +219,37 @@ class StateStore:
                 ) from error
             raise
         return replace(state, version=written["ETag"])
+
+
+def _time(value: Any) -> datetime:
+    time = datetime.fromisoformat(value)
+    # No run has written another, and days are added and subtracted.
+    if time.tzinfo is None or not 2000 <= time.year < 9000:
+        raise ValueError(f"{value!r:.50} is no time of a run")
+    return time
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.50} is not a text")
+    return value
+
+
+def _number(value: Any) -> float:
+    # JSON's true is an int to Python, and NaN is below and above nothing.
+    if type(value) not in (int, float) or not -1e100 < value < 1e100:
+        raise TypeError(f"{value!r:.50} is not a number")
+    number: float = value
+    return number
+
+
+def _observed(row: Any) -> tuple[Any, ...]:
+    """Return a row of the window, as `Observation` has it."""
+    confidence, best_class, *measured = row
+    if not isinstance(best_class, int) or best_class < 0 or len(measured) > 3:
+        raise TypeError(f"{row!r:.50} is no observation")
+    numbers = (value if value is None else _number(value) for value in measured)
+    return (_number(confidence), int(_number(best_class)), *numbers)
 
 
 def _plain(value: object) -> str:

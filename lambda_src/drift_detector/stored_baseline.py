@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from .baseline import Baseline
+from .baseline import MINIMUM, Baseline, Observation
+from .drift import compare, compare_models
 
 
 class BaselineDamaged(Exception):
@@ -35,18 +36,33 @@ class StoredBaseline:
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
             value = json.loads(body)
-            return cls(
+            stored = cls(
                 created=datetime.fromisoformat(value["created"]).astimezone(UTC),
                 model_data_url=value["model_data_url"],
                 dataset=value["dataset"],
                 classes=tuple(value["classes"]),
                 baseline=Baseline.from_json(value["baseline"]),
             )
-        except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            stored._try_out()
+            return stored
+        except (
+            *(ArithmeticError, AttributeError, LookupError),
+            *(RecursionError, TypeError, ValueError),
+        ) as error:
             raise BaselineDamaged(
                 f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error!s:.200}; "
                 "stage the data again and deploy, and the monitoring stack makes another"
             ) from error
+
+    def _try_out(self) -> None:
+        """Compare something with it, which fails where its figures do not hold together."""
+        if len(self.baseline.class_counts) != len(self.classes):
+            raise ValueError(f"{len(self.baseline.class_counts)} counts of {self.classes}")
+        window = [
+            Observation(0.5, number % len(self.classes), 0.0, 0.0, 0.0) for number in range(MINIMUM)
+        ]
+        compare(self.baseline, window, threshold=0.5)
+        compare_models(self.baseline, self.baseline)
 
     def save(self, s3: Any, *, bucket: str, key: str) -> None:
         """Write it, for people to read, too."""

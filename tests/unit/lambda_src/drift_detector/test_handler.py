@@ -1,6 +1,8 @@
 """Which files a run reads, and how many of them: each once."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -211,4 +213,53 @@ def test_a_damaged_state_or_baseline_is_named_with_the_remedy(cloud: Cloud, cont
     with pytest.raises(
         BaselineDamaged, match=r"^s3://artifacts/baselines/one.json is no baseline: .*; stage the"
     ):
+        cloud.run()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"uploaded": "2024-10-15T14:05:12"},
+        {"uploaded": "0001-01-01T00:00:00+00:00"},
+        {"done": [["2024-10-15T14:05:12+00:00", ["a.jsonl"]]]},
+        {"window": [["0.9", 0]]},
+        {"window": [[10**400, 0]]},
+        {"window": [[0.9, "bicycle"]]},
+        {"window": [[0.9, 0, 1, 2, 3, 4]]},
+    ],
+    ids=lambda changed: str(changed)[:40],
+)
+def test_a_state_that_no_run_has_written_is_named(
+    cloud: Cloud, record: MakeRecord, changed: dict[str, Any]
+) -> None:
+    cloud.put(record())
+    cloud.run()
+    state = cloud.state()
+    body = json.dumps({**state, "cursor": {**state["cursor"], **changed}}).encode()
+    cloud.s3.put_object(Bucket="artifacts", Key="drift/state.json", Body=body)
+
+    with pytest.raises(StateDamagedError, match="remove it, and"):
+        cloud.run()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"class_counts": [100]},
+        {"count": 1},
+        {"class_counts": [-1, 61]},
+        {"accuracy": 2},
+        {"class_design": {"mean": -1, "mean_square": 0}},
+    ],
+    ids=str,
+)
+def test_a_baseline_whose_figures_do_not_hold_together_is_named(
+    cloud: Cloud, changed: dict[str, Any]
+) -> None:
+    place = {"Bucket": "artifacts", "Key": "baselines/one.json"}
+    stored = json.load(cloud.s3.get_object(**place)["Body"])
+    stored["baseline"] |= changed
+    cloud.s3.put_object(**place, Body=json.dumps(stored).encode())
+
+    with pytest.raises(BaselineDamaged, match="is no baseline: .*; stage the"):
         cloud.run()
