@@ -6,10 +6,11 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from localcloud.algorithm.errors import ClientError
+from training.paths import relative_path
 
 CHANNELS = ("train", "validation", "train_lst", "validation_lst")
 CONTENT_TYPES = ("application/x-image", "image/png", "image/jpeg")
@@ -30,7 +31,7 @@ def read_json(path: Path) -> dict[str, object]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise ClientError(f"cannot read {path}: {error}") from error
     if not isinstance(content, dict):
         raise ClientError(f"{path} holds no JSON object")
@@ -81,7 +82,11 @@ def read_list(data: Path, channel: str, *, classes: int) -> list[LabelledPicture
             f"channel {channel}_lst must hold exactly one .lst file, has {len(lists)}"
         )
     pictures: dict[str, LabelledPicture] = {}
-    for number, line in enumerate(lists[0].read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = lists[0].read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise ClientError(f"{lists[0].name} is no text in UTF-8: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         where = f"{lists[0].name} line {number}"
@@ -100,18 +105,19 @@ def _parse_line(
     fields = line.split("\t")
     if len(fields) != 3:
         raise ClientError(f"{where}: expected index<TAB>label<TAB>path, found {line!r}")
-    index, label_text, relative_path = (field.strip() for field in fields)
+    index, label_text, name = (field.strip() for field in fields)
     label = _parse_label(label_text, where=where)
     if not 0 <= label < classes:
         raise ClientError(
             f"{where}: label {label} is outside 0..{classes - 1} (num_classes = {classes})"
         )
-    parts = PurePosixPath(relative_path)
-    if parts.is_absolute() or ".." in parts.parts:
-        raise ClientError(f"{where}: {relative_path} would leave channel {folder.name}")
-    path = folder / relative_path
-    if not path.is_file():
-        raise ClientError(f"{where}: {relative_path} does not exist in channel {folder.name}")
+    try:
+        path = folder / relative_path(name)
+        exists = path.is_file()
+    except (OSError, ValueError) as error:  # the former of a name that is too long
+        raise ClientError(f"{where}: no picture in channel {folder.name}: {error}") from error
+    if not exists:
+        raise ClientError(f"{where}: {name} does not exist in channel {folder.name}")
     return index, LabelledPicture(label=label, path=path)
 
 

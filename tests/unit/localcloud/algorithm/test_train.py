@@ -78,6 +78,14 @@ def picture_of_another_channel(job: Job) -> None:
     job.write_list("train", "0\t0\t../validation/class0/0.png\n")
 
 
+def name_too_long(job: Job) -> None:
+    job.write_list("train", f"0\t0\t{'a' * 300}.png\n")
+
+
+def list_of_other_bytes(job: Job) -> None:
+    (job.data / "train_lst" / "any-name.lst").write_bytes(b"0\t0\t\xff.png\n")
+
+
 def index_twice(job: Job) -> None:
     job.write_list("train", "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n")
 
@@ -134,7 +142,9 @@ def no_list(job: Job) -> None:
         (label_of_no_number, "label 'bicycle' is not a number"),
         (label_between, "label '0.5' is not a whole number"),
         (missing_picture, "line 16: class1/3.png does not exist in channel train"),
-        (picture_of_another_channel, "line 1: ../validation/.* would leave channel train"),
+        (picture_of_another_channel, "line 1: no picture .*'../validation/.*' is not a path below"),
+        (name_too_long, "line 1: no picture in channel train: .*File name too long"),
+        (list_of_other_bytes, "any-name.lst is no text in UTF-8"),
         (index_twice, "line 2: duplicate index 7"),
         (spaces_for_tabs, "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'"),
         (too_few_pictures, "num_training_samples = 25, but the training list names 24"),
