@@ -132,7 +132,9 @@ def follow(run: Run, on_progress: Progress, *, poll_seconds: float = POLL_SECOND
                 break
             time.sleep(poll_seconds)
         summary = _summary(run)
-    if summary is None:
+    # Every execution that succeeds has written one, which a later execution may have replaced.
+    ended_well = state["status"] == "SUCCEEDED"
+    if summary is None or not (ended_well or summary["execution"] == run.execution_arn):
         raise ClassificationError(
             f"{run.execution_arn} is {state['status']}: {state.get('error', 'no error name')}: "
             f"{_readable(state.get('cause', 'no cause'))}\nWhat is finished stays so: "
@@ -246,7 +248,7 @@ def _tell(client: Any, run: Run, on_progress: Progress) -> None:
 
 
 def _summary(run: Run) -> dict[str, Any] | None:
-    """None if there is none, or one that another execution wrote."""
+    """Return the newest summary of the run, None if there is none."""
     s3 = session().client("s3")
     results = S3Uri.parse(run.results)
     try:
@@ -254,7 +256,7 @@ def _summary(run: Run) -> dict[str, Any] | None:
     except s3.exceptions.NoSuchKey:
         return None
     summary: dict[str, Any] = json.loads(answer["Body"].read())
-    return summary if summary["execution"] == run.execution_arn else None
+    return summary
 
 
 @contextmanager

@@ -230,6 +230,22 @@ def test_the_summary_of_an_earlier_execution_is_not_that_of_this_one(
     assert main(["--resume", first.rpartition(":")[2]]) == command.EXIT_FAILED
 
 
+def test_an_execution_that_succeeded_has_results_though_a_later_one_has_written_them_anew(
+    machine: StepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = machine.finish
+
+    def finish_and_be_resumed(arn: str) -> None:
+        finish(arn)
+        run = arn.rpartition(":")[2]
+        machine.executions[f"{arn}-again-1"] = {"input": json.dumps({"results": run})}
+        finish(f"{arn}-again-1")
+
+    monkeypatch.setattr(machine, "finish", finish_and_be_resumed)
+
+    assert main(["s3://pictures/a/"]) == 0
+
+
 def test_an_unknown_run_is_refused(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str]
 ) -> None:
