@@ -173,7 +173,7 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
     """Yield the batches of the manifest that the ResultWriter wrote.
 
     Raises:
-        ResultsIncomplete: it is not what a ResultWriter writes.
+        ResultsIncomplete: it, or a file that it names, is not what a ResultWriter writes, or gone.
     """
     try:
         manifest = json_limits.parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -182,9 +182,10 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
             yield Batch(whole_number(output, "first"), object_key(output, "part"))
         for execution in _records(bucket, sequence(files, "FAILED")):
             yield _failed_batch(execution, prefix)
-    except (ValueError, InvalidEvent) as error:
+    except (ValueError, InvalidEvent, s3.exceptions.NoSuchKey) as error:
         raise ResultsIncomplete(
-            f"s3://{bucket}/{key}, or a file that it names, is damaged: {error}; {_remedy(prefix)}"
+            f"s3://{bucket}/{key}, or a file that it names, is gone or damaged: {error}; "
+            f"{_remedy(prefix)}"
         ) from error
 
 

@@ -157,13 +157,16 @@ def _unusable(job: Job, fault: bytes) -> Line:
 
 def _damaged(job: Job, name: str) -> PredictionsIncomplete:
     return PredictionsIncomplete(
-        f"s3://{job.bucket}/{job.output}/{name} is not what check_manifest wrote; put the manifest "
-        "below batch/input/ again"
+        f"s3://{job.bucket}/{job.output}/{name} is gone, or not what check_manifest wrote; put the "
+        "manifest below batch/input/ again"
     )
 
 
 def _open(job: Job, name: str) -> Any:
-    return s3.get_object(Bucket=job.bucket, Key=f"{job.output}/{name}")["Body"]
+    try:
+        return s3.get_object(Bucket=job.bucket, Key=f"{job.output}/{name}")["Body"]
+    except s3.exceptions.NoSuchKey as error:
+        raise _damaged(job, name) from error
 
 
 def _line(job: Job, key: str) -> Line:

@@ -365,6 +365,15 @@ def test_a_damaged_file_of_the_result_writer_is_named(
         summarize(handler, items=2)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "SUCCEEDED_0.jsonl", "FAILED_0.jsonl"])
+def test_a_file_of_the_result_writer_that_is_gone_is_said(handler: ModuleType, name: str) -> None:
+    write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
+    boto3.client("s3").delete_object(Bucket="artifacts", Key=f"bulk/run/map/x/{name}")
+
+    with pytest.raises(handler.ResultsIncomplete, match=r"is gone or damaged: .* --resume run$"):
+        summarize(handler, items=2)
+
+
 def test_a_key_that_lambda_cannot_send_is_escaped_in_the_answer(handler: ModuleType) -> None:
     lone = {"index": 0, "key": "\ud800.png", "status": "failed", "error": "E", "reason": "\ud800"}
     write_map_run([[batch(lone)]])

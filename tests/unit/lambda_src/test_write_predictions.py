@@ -315,7 +315,18 @@ def test_a_damaged_file_of_check_manifest_is_named(
     put("manifest.json", '[{"prefix": "s3://data/"}]')
     put(name, content)
 
-    with pytest.raises(handler.PredictionsIncomplete, match=f"^s3://data/{OUTPUT}/{name} is not"):
+    with pytest.raises(handler.PredictionsIncomplete, match=f"^s3://data/{OUTPUT}/{name} is gone,"):
+        handler.lambda_handler(EVENT, None)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "failed.jsonl"])
+def test_a_file_of_check_manifest_that_is_gone_is_named(handler: ModuleType, name: str) -> None:
+    there = {"manifest.json": '[{"prefix": "s3://data/"}]', "failed.jsonl": ""}
+    del there[name]
+    for each, content in there.items():
+        put(each, content)
+
+    with pytest.raises(handler.PredictionsIncomplete, match=f"^s3://data/{OUTPUT}/{name} is gone"):
         handler.lambda_handler(EVENT, None)
 
 
