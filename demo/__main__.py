@@ -57,9 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return EXIT_RUNNING
         file.truncate(0)
         print(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}", file=file, flush=True)
-        if options.aws:
-            return command.main(options, out, console)
-        return _demo(options, out, console)
+        try:
+            if options.aws:
+                return command.main(options, out, console)
+            return _demo(options, out, console)
+        except KeyboardInterrupt as interrupt:  # when nothing runs, before the first step or later
+            return 128 + signals.number_of(interrupt)
 
 
 def _running(out: Path, file: IO[str]) -> str:

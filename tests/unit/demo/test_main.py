@@ -1,6 +1,7 @@
 """Whatever happens, the local cloud is taken down, and only a whole run leaves a summary."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,15 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(
     said = capsys.readouterr().out
     assert f"{out} cannot be written (" in said
     assert "--out FOLDER" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_last_step_ends_it_in_no_traceback(
+    number: signal.Signals, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: os.kill(os.getpid(), number))
+
+    assert run(summary([]))[0] == 128 + number
 
 
 def test_a_cloud_that_runs_already_is_left_alone(
