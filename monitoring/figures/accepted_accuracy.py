@@ -64,6 +64,8 @@ def _mark(axes: Axes, named: Sequence[Accepted], present: float) -> None:
             labels.setdefault(place, []).append(
                 f"{name} (now)" if each.threshold == present else name
             )
+    if not labels:  # none of these thresholds accepts anything
+        return
     # Each label has a line of its own, away from the curve, where no line to a point crosses it.
     side = "right" if max(labels)[0] > 0.5 else "left"
     below = np.mean(list(labels), axis=0)[1] > np.mean(axes.get_ylim())

@@ -16,11 +16,16 @@ def predictions() -> Predictions:
     """Makes the columns of a records' frame that pictures are drawn from, and the truth."""
 
     def make(
-        count: int, *, seconds: int = 3 * 3600, classes: int = 2, sure: bool = False
+        count: int,
+        *,
+        seconds: int = 3 * 3600,
+        classes: int = 2,
+        sure: bool = False,
+        highest: float = 1,
     ) -> pd.DataFrame:
         random = np.random.default_rng(1)
         best = random.integers(0, classes, count)
-        confidence = np.ones(count) if sure else random.uniform(0.5, 1, count)
+        confidence = np.ones(count) if sure else random.uniform(0.5, highest, count)
         right = random.random(count) < confidence
         after = np.sort(random.integers(0, seconds + 1, count))
         return pd.DataFrame(

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -50,6 +51,7 @@ def every_picture(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Picture
     ("count", "options"),
     [
         pytest.param(1, {}, id="one record"),
+        pytest.param(3, {"highest": 0.6}, id="nothing is accepted"),
         pytest.param(10_000, {"seconds": 40 * 86400, "classes": 3}, id="many, three classes"),
         pytest.param(
             4000, {"seconds": 0, "classes": 40, "sure": True}, id="all sure, in one second"
@@ -57,7 +59,7 @@ def every_picture(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Picture
     ],
 )
 def test_a_slide_is_drawn(
-    count: int, options: dict[str, int], predictions: Callable[..., pd.DataFrame]
+    count: int, options: dict[str, Any], predictions: Callable[..., pd.DataFrame]
 ) -> None:
     frame = predictions(count, **options)
     # Between "$" and "$" matplotlib sees a formula, it hides names that begin with an underscore,
