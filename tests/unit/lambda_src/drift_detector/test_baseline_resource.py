@@ -251,7 +251,7 @@ def test_pictures_of_other_classes_are_refused(cloud: Cloud) -> None:
 ODD_FILES = [
     ("manifest.json", b"{", r"manifest.json of datasets/one is not JSON: .*; stage"),
     ("manifest.json", b"\xff", "manifest.json of datasets/one is not JSON"),
-    ("manifest.json", b"[" * 3000, "brackets within brackets"),
+    ("manifest.json", b"[" * 90_000, "brackets within brackets"),
     ("manifest.json", b"[]", "datasets/one has the classes None, the model has"),
     ("manifest.json", b"{}", "datasets/one has the classes None, the model has"),
     ("manifest.json", b'{"classes": [[0]]}', r"datasets/one has the classes \[\[0\]\]"),
