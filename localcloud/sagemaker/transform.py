@@ -196,4 +196,4 @@ def _of_manifest(job: TransformJob, uri: str) -> Iterator[_Input]:
         raise Failure(f"ClientError: Unable to read the manifest {uri}: {error}") from error
     for name in names:
         bucket, key = s3.split_uri(prefix + name)
-        yield _Input(bucket, key, name.lstrip("/"))
+        yield _Input(bucket, key, name if prefix.endswith("/") else name.lstrip("/"))

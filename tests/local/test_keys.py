@@ -31,7 +31,7 @@ def keys(deployment: Deployment, verdicts: dict[str, list[str]]) -> list[str]:
     s3 = deployment.cloud.client("s3")
     source = {"Bucket": deployment.data_bucket, "Key": verdicts["accepted"][0]}
     picture = s3.get_object(**source)["Body"].read()
-    made = [*(f"keys/{key}" for key in ODD), "=1+1.png"]
+    made = [*(f"keys/{key}" for key in ODD), "=1+1.png", "keys.png", "/keys.png"]
     for key in (*made, "keys 2/other.png"):
         s3.put_object(Bucket=deployment.data_bucket, Key=key, Body=picture)
     s3.put_object(Bucket=deployment.data_bucket, Key=f"keys/{FOLDER}", Body=b"")

@@ -118,6 +118,18 @@ def test_a_manifest_chooses_the_objects(job: Transform) -> None:
     }
 
 
+def test_keys_that_differ_by_a_slash_have_outputs_of_their_own(job: Transform) -> None:
+    job.sagemaker.put(f"{job.folder}/in/one.png", picture(0, 7))
+    job.sagemaker.put(f"{job.folder}/in//one.png", picture(1, 9))
+    prefix = job.sagemaker.uri(f"{job.folder}/in/")
+    job.create(job.manifest({"prefix": prefix}, "one.png", "/one.png"))
+    assert job.ended()["TransformJobStatus"] == "Completed"
+    assert {name: label_in(body) for name, body in job.outputs().items()} == {
+        "one.png.out": 0,
+        "/one.png.out": 1,
+    }
+
+
 def test_accept_and_assembly_shape_the_output(job: Transform) -> None:
     job.put(one=picture(0, 7))
     output = {
