@@ -28,7 +28,8 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str], threshold: float) -> 
     groups = {
         index: seen.loc[seen["best_class"] == index, "confidence"].to_numpy() for index in colours
     }
-    lowest = min(float(seen["confidence"].min()), threshold)
+    # Room below 1 where all is sure, and the threshold is 1.
+    lowest = min(float(seen["confidence"].min()), threshold, 0.95)
     edges = np.linspace(np.floor(lowest * 20) / 20, 1, BINS + 1)
 
     def draw(figure: Figure) -> None:

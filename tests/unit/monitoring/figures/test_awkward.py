@@ -77,6 +77,13 @@ def test_a_slide_is_drawn(
     assert len(set(ids)) == len(ids)
 
 
+@pytest.mark.filterwarnings("error")
+def test_all_may_be_sure_at_a_threshold_of_1(predictions: Callable[..., pd.DataFrame]) -> None:
+    frame = predictions(3, sure=True)
+
+    assert svg(confidence_per_class.picture(frame, classes=("a", "b"), threshold=1))
+
+
 def test_names_of_the_pictures_differ(predictions: Callable[..., pd.DataFrame]) -> None:
     names = [picture.name for picture in every_picture(predictions(50), ("bicycle", "motorcycle"))]
 
