@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from localcloud.launcher import LocalCloud
+from localcloud.launcher import LocalCloud, LocalCloudError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals after which the demo tidies up and ends."""
@@ -22,6 +22,15 @@ class Ended(KeyboardInterrupt):
         """`number` is the signal's."""
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+class CloudEnded(BaseException):
+    """The local cloud ended by itself. Not an Exception: clients try again after these."""
+
+    def __init__(self, error: LocalCloudError) -> None:
+        """`error` says so to the user."""
+        super().__init__(str(error))
+        self.error = error
 
 
 def number_of(interrupt: KeyboardInterrupt) -> int:
@@ -58,12 +67,14 @@ def ending_with(cloud: LocalCloud) -> Iterator[None]:
     def look(_number: int, _frame: Any) -> None:
         if (error := cloud.ended()) is not None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            raise error
+            raise CloudEnded(error)
 
     before = signal.signal(signal.SIGCHLD, look)
     try:
         look(signal.SIGCHLD, None)
         yield
+    except CloudEnded as ended:
+        raise ended.error from None
     finally:
         signal.signal(signal.SIGCHLD, before)
 

@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from account import session
+from demo.signals import CloudEnded
 from demo.steps import Say
 
 POLL_SECONDS = 0.25
@@ -83,22 +84,23 @@ def listening(topic_arn: str, queue_name: str) -> Iterator[Callable[[], list[Not
     The queue and its subscription are gone at the end of the block.
     """
     sqs, sns = session().client("sqs"), session().client("sns")
-    url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
-    try:
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        queue_arn = attributes["Attributes"]["QueueArn"]
-        sqs.set_queue_attributes(
-            QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
-        )
-        subscription = sns.subscribe(
-            TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
-        )["SubscriptionArn"]
+    with ExitStack() as removal:
         try:
+            url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+            removal.callback(sqs.delete_queue, QueueUrl=url)
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            queue_arn = attributes["Attributes"]["QueueArn"]
+            sqs.set_queue_attributes(
+                QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
+            )
+            subscription = sns.subscribe(
+                TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
+            )["SubscriptionArn"]
+            removal.callback(sns.unsubscribe, SubscriptionArn=subscription)
             yield lambda: _receive(sqs, url)
-        finally:
-            sns.unsubscribe(SubscriptionArn=subscription)
-    finally:
-        sqs.delete_queue(QueueUrl=url)
+        except CloudEnded:
+            removal.pop_all()  # both are gone, and each call would try again for seconds
+            raise
 
 
 def _receive(sqs: Any, url: str) -> list[Notice]:

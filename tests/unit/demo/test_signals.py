@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import cast
 
 import pytest
@@ -78,3 +79,16 @@ def test_the_end_of_the_cloud_ends_the_block(before: bool) -> None:
         block()
     assert reached == ([] if before else ["the block"])
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+def test_no_handling_of_errors_hides_the_end_of_the_cloud() -> None:
+    cloud = Cloud()
+
+    def block() -> None:
+        with ending_with(cast(LocalCloud, cloud)):
+            cloud.error = LocalCloudError("the local cloud ended")
+            with suppress(Exception):  # as a client does that tries again
+                subprocess.run(["true"], check=True)
+
+    with pytest.raises(LocalCloudError, match="the local cloud ended"):
+        block()

@@ -6,7 +6,9 @@ from typing import Any
 import boto3
 import pytest
 
+from demo.signals import CloudEnded
 from demo.workflow import ExecutionFailedError, Outcome, execute, judge, listening
+from localcloud.launcher import LocalCloudError
 
 
 def result(key: str, status: int, label: str | None = None) -> dict[str, Any]:
@@ -56,6 +58,16 @@ def test_messages_are_received_from_the_subscription_on_and_the_queue_goes() -> 
         assert sorted(notice["Message"] for notice in receive()) == ["one", "two"]
     assert sqs.list_queues().get("QueueUrls", []) == []
     assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_cloud_that_has_ended_is_not_asked_to_remove_the_queue() -> None:
+    topic = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
+
+    with pytest.raises(CloudEnded), listening(topic, "messages"):
+        raise CloudEnded(LocalCloudError("the local cloud ended"))
+
+    assert len(boto3.client("sqs").list_queues()["QueueUrls"]) == 1
 
 
 @pytest.fixture
