@@ -238,10 +238,9 @@ class LocalCloud:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with (self.folder.parent / "lock").open("a") as claims:
             lock(claims, wait=True)  # or another start could remove what this one makes
-            for pid_file in self.folder.parent.glob("*/pid"):
-                with pid_file.open() as file:
-                    if pid_file != self._pid_file and lock(file):
-                        shutil.rmtree(pid_file.parent, ignore_errors=True)
+            for folder in self.folder.parent.glob("[0-9]*"):
+                if folder != self.folder and not _in_use(folder / self._pid_file.name):
+                    shutil.rmtree(folder, ignore_errors=True)
             self.folder.mkdir(exist_ok=True)
             claimed = self._pid_file.open("a+")
             if not _wait_until(lambda: lock(claimed), seconds=GONE_SECONDS):
@@ -306,6 +305,15 @@ class LocalCloud:
                     f"port {self.port} of {HOST} cannot be used ({error.strerror}); {who} may hold "
                     f"it (lsof -i :{self.port} tells which): stop that or choose another --port"
                 ) from error
+
+
+def _in_use(pid_file: Path) -> bool:
+    """Whether a process holds the lock; without a file, its removal was interrupted."""
+    try:
+        with pid_file.open() as file:
+            return not lock(file)
+    except FileNotFoundError:
+        return False
 
 
 def _wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:

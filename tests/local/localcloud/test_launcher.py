@@ -189,10 +189,14 @@ def test_a_start_removes_what_stopped_ones_left_and_nothing_of_those_that_run(
         os.kill(pid, signal.SIGKILL)
         assert _eventually(lambda: killed.pid() is None)
         assert killed.log.exists()
+        half_removed = folder / str(free_port())
+        half_removed.mkdir()
+        (half_removed / "log").touch()
 
         stopped.start()
 
         assert not killed.folder.exists()
+        assert not half_removed.exists()
         assert running.log.exists()
         assert running.client("sts").get_caller_identity()
 
