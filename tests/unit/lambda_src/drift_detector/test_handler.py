@@ -256,10 +256,10 @@ def test_a_state_that_no_run_has_written_is_named(
 def test_a_baseline_whose_figures_do_not_hold_together_is_named(
     cloud: Cloud, changed: dict[str, Any]
 ) -> None:
-    place = {"Bucket": "artifacts", "Key": "baselines/one.json"}
-    stored = json.load(cloud.s3.get_object(**place)["Body"])
+    key = "baselines/one.json"
+    stored = json.load(cloud.s3.get_object(Bucket="artifacts", Key=key)["Body"])
     stored["baseline"] |= changed
-    cloud.s3.put_object(**place, Body=json.dumps(stored).encode())
+    cloud.s3.put_object(Bucket="artifacts", Key=key, Body=json.dumps(stored).encode())
 
     with pytest.raises(BaselineDamaged, match="is no baseline: .*; stage the"):
         cloud.run()
