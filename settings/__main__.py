@@ -1,4 +1,4 @@
-"""`python -m settings`: the README's tables of settings, from the schema itself."""
+"""`python -m settings`: the page docs/settings.md, from the schema itself."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,43 @@ from settings.hyperparameters import PRESETS, Hyperparameters
 from settings.schema import Settings
 
 HEAD = "| setting | default | allowed | meaning |\n| --- | --- | --- | --- |"
+
+PAGE = """\
+<!-- Printed by `python -m settings > docs/settings.md`; a test holds it against the schema. -->
+# Settings
+
+Each environment has one TOML file in `settings/`: `dev.toml`, `prod.toml`, and `acceptance.toml` \
+for `make acceptance`. A new file is a new environment. Keys that are absent have the default. A \
+wrong key or value stops the synth, with the file, the key, the value and what is allowed. After a \
+change, `make diff` shows what it does to the stacks, and `make deploy` applies it.
+
+The part of a name before its last dot is the section: `workflow.confidence_threshold` is set by
+
+```toml
+[workflow]
+confidence_threshold = 0.9
+```
+
+{table}
+
+Combinations that are impossible or would have no effect stop the synth, too, before they cost \
+anything: a depth that does not belong to the picture size, `momentum` with `adam`, `resize` too \
+small or too large, early stopping that can never stop ... `multi_label` and `use_weighted_loss` \
+cannot be set, because a picture has one class here.
+
+## Presets
+
+`training.preset` is where the hyperparameters start from; a key under \
+`[training.hyperparameters]` overrides the preset's. Both start with 18 layers. [model.md](model.md) \
+has the measurements behind them.
+
+{presets_table}
+"""
+
+
+def page() -> str:
+    """Return docs/settings.md."""
+    return PAGE.format(table=table(), presets_table=presets_table())
 
 
 def table() -> str:
@@ -71,4 +108,4 @@ def _allowed(field: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(), presets_table(), sep="\n\n")
+    print(page(), end="")

@@ -140,7 +140,7 @@ def _refuse_excess(text: str, path: Path) -> None:
         if max(brackets, dots) > MAX_DEPTH:
             raise SettingsError(
                 f"{path}: {_position(text, token.start())}: nested more than {MAX_DEPTH} deep; "
-                "allowed: the sections and lists of the settings table in README.md"
+                "allowed: the sections and lists of the settings table in docs/settings.md"
             )
         if token.lastgroup == "word" and len(word := token.group()) > MAX_WORD:
             raise SettingsError(

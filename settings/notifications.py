@@ -35,7 +35,7 @@ class Notifications(Section):
     https: Annotated[tuple[HttpsUrl, ...], Field(strict=False)] = ()
     """https:// addresses that SNS posts to; each is asked to confirm."""
     sqs: Annotated[tuple[QueueArn, ...], Field(strict=False)] = ()
-    """ARNs of queues; the policy of each must let the topic send (see Notifications)."""
+    """ARNs of queues; the policy of each must let the topic send (docs/notifications.md)."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "Notifications":

@@ -38,7 +38,7 @@ def _sweep(remains: Sequence[Remain], settings: Settings, *, delete: bool) -> in
     if not remains:
         console.print(
             f"Nothing is left of {settings.environment}. "
-            'README, "Tear down", lists what AWS itself keeps.',
+            'docs/deploy.md, "Tear down", lists what AWS itself keeps.',
             soft_wrap=True,
         )
         return 0

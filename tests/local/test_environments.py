@@ -127,7 +127,7 @@ def test_two_environments_do_not_touch_each_other(
 
 
 def sweep(destroyed: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
-    """Sweep an environment that retains its data, then remove that, too, as the README says."""
+    """Sweep an environment that retains its data, then remove that, too, as docs/deploy.md says."""
     logs, s3 = destroyed.cloud.client("logs"), destroyed.cloud.client("s3")
     # On AWS SageMaker writes these; the local cloud has no logs of SageMaker's.
     prefix = destroyed.settings.resource_prefix

@@ -21,7 +21,7 @@ class NotificationTopic(sns.Topic):
     key alias/aws/sns they may not use, and for a FIFO topic they have no message group.
 
     The policy of a queue is its owner's: CDK cannot add to that of a queue outside of our stacks
-    (README, "Notifications", has the statement that it needs).
+    (docs/notifications.md has the statement that it needs).
     """
 
     def __init__(
