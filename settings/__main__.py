@@ -18,12 +18,8 @@ for `make acceptance`. A new file is a new environment. Keys that are absent hav
 wrong key or value stops the synth, with the file, the key, the value and what is allowed. After a \
 change, `make diff` shows what it does to the stacks, and `make deploy` applies it.
 
-The part of a name before its last dot is the section: `workflow.confidence_threshold` is set by
-
-```toml
-[workflow]
-confidence_threshold = 0.9
-```
+The part of a name before its last dot is the section: `workflow.confidence_threshold` is the key \
+`confidence_threshold` under `[workflow]`.
 
 {table}
 
@@ -35,8 +31,8 @@ cannot be set, because a picture has one class here.
 ## Presets
 
 `training.preset` is where the hyperparameters start from; a key under \
-`[training.hyperparameters]` overrides the preset's. Both start with 18 layers. [model.md](model.md) \
-has the measurements behind them.
+`[training.hyperparameters]` overrides the preset's. Both start with 18 layers. \
+[model.md](model.md) has the measurements behind them.
 
 {presets_table}
 """
