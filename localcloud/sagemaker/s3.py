@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from localcloud.emulator import endpoint_url, session_of
 from localcloud.sagemaker.errors import Failure, invalid
 from localcloud.sagemaker.store import Scope
+from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -103,7 +104,7 @@ def download_prefix(access: Access, uri: str, folder: Path) -> int:
     `1.png`, and a single object `data/train.lst` becomes `train.lst`.
 
     Raises:
-        Failure: a key would lead out of `folder`.
+        Failure: a key is no path below `folder`.
         botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
     """
     bucket, prefix = split_uri(uri)
@@ -138,13 +139,16 @@ def keys(access: Access, bucket: str, prefix: str) -> Iterator[str]:
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """`key` without the folder that `prefix` is, or is in: `1.png` of `train/1.png`, `train`."""
-    base = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
-    return key[len(base) :].lstrip("/")
+    """Return `key` without the folder that `prefix` is, or is in: `1.png` of `train/1.png`.
+
+    Two keys never become one: of `train//1.png` remains `/1.png`.
+    """
+    within = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
+    return key.removeprefix(f"{within.rstrip('/')}/") if within else key
 
 
 def _target(key: str, prefix: str, folder: Path) -> Path:
-    relative = PurePosixPath(relative_key(key, prefix))
-    if ".." in relative.parts:
-        raise Failure(f"ClientError: Data download failed: key {key!r} would leave its channel.")
-    return folder / relative
+    try:
+        return folder / relative_path(relative_key(key, prefix))
+    except ValueError as error:
+        raise Failure(f"ClientError: Data download failed: key {key!r}: {error}.") from error
