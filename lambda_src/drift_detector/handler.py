@@ -124,6 +124,8 @@ def _read(
             body = s3.get_object(Bucket=BUCKET, Key=file.key)["Body"]
         except s3.exceptions.NoSuchKey:
             batch.refuse(f"{file.key}: it has gone since it was listed")
+        except s3.exceptions.InvalidObjectState:
+            batch.refuse(f"{file.key}: it is archived")
         else:
             batch.add_file(file.key, cast(Any, body))
         done.append(file)

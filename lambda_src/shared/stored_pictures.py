@@ -48,6 +48,10 @@ def read(s3: Any, bucket: str, key: str) -> bytes:
             raise ImageAccessDenied(
                 f"{source}: {code}; the workflow reads the data bucket only"
             ) from error
+        if code == "InvalidObjectState":
+            raise ImageAccessDenied(
+                f"{source}: {code}; it is archived, restore it first"
+            ) from error
         raise
     size = response["ContentLength"]
     if size > MAX_IMAGE_BYTES:

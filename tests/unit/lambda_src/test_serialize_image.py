@@ -116,6 +116,13 @@ def test_a_denied_object_is_named(handler: ModuleType) -> None:
             handler.lambda_handler({"s3_bucket": "other", "s3_key": "a.png"}, None)
 
 
+def test_an_archived_object_is_named(handler: ModuleType) -> None:
+    with Stubber(handler.s3) as stubber:
+        stubber.add_client_error("get_object", "InvalidObjectState", http_status_code=403)
+        with pytest.raises(stored_pictures.ImageAccessDenied, match="a.png: .*archived, restore"):
+            handler.lambda_handler({"s3_bucket": "pictures", "s3_key": "a.png"}, None)
+
+
 @pytest.mark.parametrize("name", ["note.txt", "empty", "picture.gif", "without IEND.png"])
 def test_what_is_not_a_picture_is_refused(handler: ModuleType, name: str) -> None:
     content, error, cause = odd_pictures.refused()[name]

@@ -174,6 +174,21 @@ def test_records_that_cannot_be_read_are_counted_and_passed(
     assert cloud.figures("RecordsUnreadable") == [3, 0]
 
 
+def test_an_archived_file_is_counted_and_passed(cloud: Cloud, record: MakeRecord) -> None:
+    archived = cloud.put(record())
+    cloud.s3.copy_object(
+        Bucket="captures",
+        Key=archived,
+        CopySource=f"captures/{archived}",
+        StorageClass="GLACIER",
+    )
+    cloud.put(record())
+
+    assert cloud.run()["records"] == 1
+
+    assert cloud.figures("RecordsUnreadable") == [1]
+
+
 def test_a_log_of_a_record_is_text_that_can_be_written(
     cloud: Cloud, record: MakeRecord, caplog: pytest.LogCaptureFixture
 ) -> None:
