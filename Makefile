@@ -99,10 +99,9 @@ report: $(STAMPS)/report ## Report on captures: the demo's, ENVIRONMENT=dev, or 
 	@$(BIN)/python -m monitoring.report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
-# Two processes: one on the deployed application, whose tests mostly wait, another on the rest.
 .PHONY: test
-test: setup-dev ## Run every test: unit, infrastructure and local (TESTS=tests/unit for some)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS)
+test: setup-dev ## Run every test: unit, infrastructure, then local (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest $(TESTS)
 
 .PHONY: snapshots
 snapshots: setup-dev ## Accept the templates as they are now; read the diff before you commit it

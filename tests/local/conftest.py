@@ -45,27 +45,20 @@ HERE = Path(__file__).parent
 IMPATIENT_CDK = HERE / "impatient_cdk.cjs"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Bring the life of the deployment into its order, and leave the rest as it is.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bring the life of the deployment into its order, and leave the rest as it is."""
 
-    Of processes side by side (pytest -n 2) one begins with the deployment, which takes longest, and
-    another with the rest, module by module.
-    """
-    shared = [item for item in items if "deployment" in getattr(item, "fixturenames", ())]
-    for item in shared:
+    def position(item: pytest.Item) -> int:
+        if "deployment" not in getattr(item, "fixturenames", ()):
+            return -1
         if item.path.parent != HERE or item.path.stem not in LIFE:
             raise pytest.UsageError(
                 f"{item.nodeid} shares `deployment`, but {HERE / 'conftest.py'} does not say when "
                 "it runs: name its module in LIFE"
             )
-    shared.sort(key=lambda item: LIFE.index(item.path.stem))
-    alone = [item for item in items if item not in shared]
-    side_by_side = hasattr(config, "workerinput")  # as pytest-xdist marks its processes
-    items[:] = [*shared, *alone] if side_by_side else [*alone, *shared]
-    for item in items:
-        group = "deployment" if item in shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        return LIFE.index(item.path.stem)
+
+    items.sort(key=position)
 
 
 @pytest.fixture(scope="session")
