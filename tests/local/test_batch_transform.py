@@ -144,7 +144,7 @@ def test_a_manifest_becomes_predictions_without_an_endpoint(
         f"Scones dev: {len(verdicts['rejected'])} of {len(expected)} images need attention"
     )
     assert f"All results are in {output['location']}" in message["Message"]
-    (job,) = sagemaker.list_transform_jobs(NameContains="scones-dev-")["TransformJobSummaries"]
+    job = sagemaker.describe_transform_job(TransformJobName=output["location"].split("/")[-2])
     assert job["TransformJobStatus"] == "Completed"
     tags = {tag["Key"]: tag["Value"] for tag in tags_of(deployment, job["TransformJobArn"])}
     assert tags["environment"] == "dev"

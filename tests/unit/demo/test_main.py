@@ -191,8 +191,12 @@ def test_a_signal_after_the_last_step_ends_it_in_no_traceback(
     number: signal.Signals, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: os.kill(os.getpid(), number))
-
-    assert run(summary([]))[0] == 128 + number
+    # Tests that a shell runs in the background begin with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert run(summary([]))[0] == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_cloud_that_runs_already_is_left_alone(
