@@ -14,7 +14,7 @@ REGISTER = "ministack.services.sts:register_session"
 SESSION_NAME_LENGTH = 64
 
 _SECRET: Final = secrets.token_bytes(32)
-"""Of this process: without it nobody can work out what a session signs with."""
+"""Random for each process, so that nobody else can compute the keys of a session."""
 
 
 @dataclass(frozen=True)

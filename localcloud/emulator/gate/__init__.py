@@ -1,4 +1,4 @@
-"""Lets nobody in but who has credentials of this local cloud, and no web page at all.
+"""Refuse web pages, and requests that are not signed with credentials of this local cloud.
 
 Every request passes here before ministack, or anything that extends it, sees it. ministack itself
 answers pages, takes some access keys and requests without any for the administrator's, and without
