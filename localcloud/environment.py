@@ -1,6 +1,7 @@
 """Environment variables: those of the emulator's process and those that point tools at it."""
 
 import argparse
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ HEALTH_PATH = "/_ministack/health"
 # Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
 # twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.
 _WAIT_SCALE = {"SFN_WAIT_SCALE": "0.05"}
+
+_IMPATIENT_CDK = Path(__file__).parent / "impatient_cdk.cjs"
 
 # A developer's profile or metadata service must never be asked for credentials.
 _NO_OTHER_ACCESS = {
@@ -76,8 +79,16 @@ def foreign_variables(environment: Mapping[str, str]) -> list[str]:
 def client_environment(
     environment: Mapping[str, str], port: int, credentials: Credentials
 ) -> dict[str, str]:
-    """`environment` without the caller's AWS access, pointed at the emulator at `port`."""
-    return _without_aws(environment) | client_variables(environment, port, credentials)
+    """`environment` without the caller's AWS access, pointed at the emulator at `port`.
+
+    In it, the CDK CLI looks more often whether a stack is done.
+    """
+    options = [environment.get("NODE_OPTIONS", ""), "--require", json.dumps(str(_IMPATIENT_CDK))]
+    return (
+        _without_aws(environment)
+        | client_variables(environment, port, credentials)
+        | {"NODE_OPTIONS": " ".join(options).strip()}
+    )
 
 
 def server_environment(

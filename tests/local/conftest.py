@@ -42,7 +42,6 @@ some time after the calls, so that those of a test before it would come in among
 """
 
 HERE = Path(__file__).parent
-IMPATIENT_CDK = HERE / "impatient_cdk.cjs"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -82,7 +81,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     folder = tmp_path_factory.mktemp("deployment")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         cloud = stack.enter_context(LocalCloud(port=free_port(), folder=folder).running())
-        patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
         for name, value in cloud.environment().items():
             patch.setenv(name, value)
         yield Deployment.deploy(cloud, folder)

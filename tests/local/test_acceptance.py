@@ -24,7 +24,6 @@ from demo.cdk import PROJECT, Cdk
 from demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
 from settings import load
-from tests.local.conftest import IMPATIENT_CDK
 from tests.local.deployment import TRAIN_PER_CLASS
 from training import drawn
 
@@ -78,7 +77,6 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         with LocalCloud(port=free_port(), folder=folder).running() as cloud:
             for name, value in cloud.environment().items():
                 patch.setenv(name, value)
-            patch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
             # As a person does it once for the account; the command itself does not.
             cdk = Cdk(assembly=folder / "cdk.out", logs=folder)
             cdk.synth("environment=acceptance", log="synth", say=lambda _: None)

@@ -15,7 +15,6 @@ import pytest
 from demo.__main__ import EXIT_FAILED, EXIT_RUNNING
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, free_port
-from tests.local.conftest import IMPATIENT_CDK
 from tests.local.processes import descendants, running, within
 
 GONE_SECONDS = 15
@@ -76,7 +75,6 @@ class Running:
 
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setenv("NODE_OPTIONS", f'--require "{IMPATIENT_CDK}"')
     port = free_port()
     options = ["--drawn", "--out", str(tmp_path), "--port", str(port)]
     ours, theirs = pty.openpty()

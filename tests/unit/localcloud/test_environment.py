@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -36,6 +39,18 @@ def test_the_client_environment_leads_to_the_emulator_only() -> None:
     assert environment["AWS_SECRET_ACCESS_KEY"] == "ours"
     assert environment["AWS_CONFIG_FILE"] == os.devnull
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & environment.keys()
+
+
+def test_the_cdk_cli_polls_stacks_more_often_and_waits_as_long_for_everything_else() -> None:
+    timers = "for (const delay of [1000, 5000]) setTimeout(() => console.log(delay), delay)"
+    caller = {"NODE_OPTIONS": "--no-deprecation"}
+
+    environment = client_environment(caller, 4600, CREDENTIALS)
+    node = str(Path(sys.executable).parent / "node")
+    ended = subprocess.run([node, "--eval", timers], env=environment, stdout=PIPE, check=True)
+
+    assert ended.stdout.split() == [b"5000", b"1000"]
+    assert environment["NODE_OPTIONS"].startswith("--no-deprecation ")
 
 
 def test_foreign_variables_are_those_that_must_be_unset() -> None:
