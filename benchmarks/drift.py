@@ -37,24 +37,15 @@ from benchmarks.drift_traffic import (
     Pictures,
 )
 from lambda_src.drift_detector import drift
-from lambda_src.drift_detector.baseline import METRICS, Baseline, Observation
+from lambda_src.drift_detector.baseline import Baseline, Observation
 from lambda_src.drift_detector.drift import WINDOW
 from training.errors import StagingError
 from training.source import ARCHIVE_VARIABLE, Source, drawing, from_archive
 
 AIM_FALSE_ALARMS = 1.0  # a thousand windows
-TOGETHER = "all deployed together"
+TOGETHER = "all together"
 RETRAINED, MISLABELLED = "retrained", "mislabelled"
 MODEL_FIGURES = ("MeanConfidence", "Accuracy")
-TRIED = (
-    "BrightnessStabilityIndex",
-    "ContrastStabilityIndex",
-    "SharpnessStabilityIndex",
-    "ConfidenceKolmogorovSmirnov",
-    "BrightnessKolmogorovSmirnov",
-    "ContrastKolmogorovSmirnov",
-    "SharpnessKolmogorovSmirnov",
-)
 
 
 @dataclass
@@ -79,41 +70,11 @@ class Results:
         return 1000 * self.false_alarms[detector] / self.windows
 
 
-@dataclass(frozen=True)
-class Detectors:
-    """The deployed comparisons with a baseline, and those that were tried beside them."""
-
-    baseline: Baseline
-    observations: Sequence[Observation]
-    """Of the baseline's pictures: the Kolmogorov-Smirnov test needs them all."""
-
-    def alarms(self, window: Sequence[Observation]) -> set[str]:
-        """Names of the detectors that find the window moved."""
-        compared = drift.compare(self.baseline, window, threshold=THRESHOLD)
-        deployed = {c.name for c in compared if c.ratio > 1}
-        indices = (
-            drift.stability_index(self.baseline, window, quantity)
-            for quantity in ("brightness", "contrast", "sharpness")
-        )
-        tried = {index.name for index in indices if index.ratio > 1}
-        tried |= {
-            f"{quantity.capitalize()}KolmogorovSmirnov"
-            for quantity in METRICS
-            if self.kolmogorov_smirnov(window, quantity) > 1
-        }
-        return deployed | tried | ({TOGETHER} if deployed else set())
-
-    def kolmogorov_smirnov(self, window: Sequence[Observation], quantity: str) -> float:
-        """Largest distance of the distributions over its limit, at the deployed ones' rate."""
-        old, new = (
-            np.sort([getattr(observation, quantity) for observation in rows])
-            for rows in (self.observations, window)
-        )
-        values = np.concatenate([old, new])
-        shares = [np.searchsorted(rows, values, side="right") / len(rows) for rows in (old, new)]
-        rate = drift.FALSE_ALARM_RATE / len(drift.COMPARISONS)
-        limit = np.sqrt(-np.log(rate / 2) / 2 * (1 / len(old) + 1 / len(new)))
-        return float(np.abs(shares[0] - shares[1]).max() / limit)
+def alarms(baseline: Baseline, window: Sequence[Observation]) -> set[str]:
+    """Return the names of the comparisons that find the window moved, and of all together."""
+    compared = drift.compare(baseline, window, threshold=THRESHOLD)
+    moved = {comparison.name for comparison in compared if comparison.ratio > 1}
+    return moved | ({TOGETHER} if moved else set())
 
 
 def simulate(
@@ -141,19 +102,12 @@ def run(results: Results, fleet: Fleet, *, runs: int, rng: np.random.Generator) 
             _count_found(results, change, fleet, Deck(fleet, rng))
 
 
-def _detectors(fleet: Fleet, deck: Deck) -> Detectors:
-    ordinary = fleet.good[ORDINARY]
-    return Detectors(
-        fleet.baseline(ordinary, deck.baseline), [ordinary[row] for row in deck.baseline]
-    )
-
-
 def _count_false_alarms(results: Results, fleet: Fleet, deck: Deck) -> None:
-    detectors = _detectors(fleet, deck)
+    baseline = fleet.baseline(fleet.good[ORDINARY], deck.baseline)
     for _ in range(2):
         window = [fleet.good[ORDINARY][row] for row in deck.take()]
         results.windows += 1
-        results.false_alarms.update(detectors.alarms(window))
+        results.false_alarms.update(alarms(baseline, window))
 
 
 def _count_deployments(results: Results, fleet: Fleet, deck: Deck) -> None:
@@ -168,14 +122,14 @@ def _count_deployments(results: Results, fleet: Fleet, deck: Deck) -> None:
 
 
 def _count_found(results: Results, change: Drift, fleet: Fleet, deck: Deck) -> None:
-    detectors = _detectors(fleet, deck)
+    baseline = fleet.baseline(fleet.good[ORDINARY], deck.baseline)
     before = [fleet.good[ORDINARY][row] for row in deck.take()]
     stream = [*before, *change.pictures(fleet, deck)]
     first: dict[str, int] = {}
     for drifted in range(STEP, WINDOW + 1, STEP):
-        for name in detectors.alarms(drift.window_of(stream[: WINDOW + drifted])):
+        for name in alarms(baseline, drift.window_of(stream[: WINDOW + drifted])):
             first.setdefault(name, drifted)
-    for name in (*drift.COMPARISONS, TOGETHER, *TRIED):
+    for name in (*drift.COMPARISONS, TOGETHER):
         results.found[name, change.name].append(first.get(name))
 
 
@@ -189,7 +143,7 @@ def figures_table(results: Results) -> Table:
     table.add_column("false alarms in 1,000", justify="right")
     for change in DRIFTS:
         table.add_column(change.name, justify="right")
-    for names in (drift.COMPARISONS, (TOGETHER,), TRIED):
+    for names in (drift.COMPARISONS, (TOGETHER,)):
         for name in names:
             found = [results.found[name, change.name] for change in DRIFTS]
             cells = [f"{_until(records, 0.5)}\n{_share(records):.0%}" for records in found]

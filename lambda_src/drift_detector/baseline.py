@@ -1,17 +1,16 @@
 """What the model did with the validation pictures, reduced to what comparisons need."""
 
+import json
 import statistics
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from .design_effect import LEFT_TO_CHANCE, DesignEffect
+from .chance import RANDOMLY_DRAWN, DesignEffect
 
 MINIMUM = 50
-"""Fewer pictures give no comparison: chance would hide anything but a catastrophe."""
-BINS = 10
-"""Of a population stability index: as many parts of the baseline, each with as many pictures."""
+"""Pictures of a comparison: among fewer, chance would hide anything but a catastrophe."""
 
 METRICS = {
     "confidence": "MeanConfidence",
@@ -19,11 +18,15 @@ METRICS = {
     "contrast": "MeanContrast",
     "sharpness": "MeanSharpness",
 }
+"""Name of the comparison of each quantity's mean."""
+
+
+class BaselineDamaged(Exception):
+    """The object is not a baseline."""
 
 
 class Observation(NamedTuple):
-    """One picture and what the model said of it; JSON turns it into a list, `Observation(*row)`
-    back."""
+    """One picture and the model's answer; JSON makes a list of it, `Observation(*row)` reads it."""
 
     confidence: float
     """Probability of the best class."""
@@ -42,27 +45,22 @@ class Reference:
     mean: float
     deviation: float
     """Standard deviation."""
-    edges: list[float]
-    """Between the bins, ascending and all different; a value on an edge is above it."""
-    counts: list[int]
-    """Pictures in each bin; one more than edges."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the model did with pictures that it should do well with: the validation pictures."""
+    """What the model does with pictures that it should recognize: the validation pictures."""
 
     count: int
     confidences: list[float]
-    """Of all pictures, ascending: how many are below a threshold is asked when that is known."""
+    """Of all pictures, ascending; the threshold is not part of the baseline."""
     class_counts: list[int]
     quantities: dict[str, Reference]
     """confidence, and those of brightness, contrast, sharpness that were measured often enough."""
     accuracy: float | None = None
-    """Share of the pictures that the model got right, where the truth is known."""
-    class_design: DesignEffect = LEFT_TO_CHANCE
-    """Of the shares of the best classes; pictures left to chance are the cautious assumption, where
-    the truth is not known."""
+    """Share of the pictures that the model got right, where their classes are known."""
+    class_design: DesignEffect = RANDOMLY_DRAWN
+    """Of the shares of the best classes; randomly drawn pictures are the cautious assumption."""
 
     @classmethod
     def of(
@@ -77,11 +75,11 @@ class Baseline:
         Args:
             class_count: classes of the model, seen or not.
             labels: the true class of each picture, if the number of pictures of each class was
-                chosen rather than left to chance.
+                chosen and not left to chance.
 
         Raises:
-            ValueError: there are fewer than `MINIMUM` observations, fewer than two classes, a
-                best class that is none of them, or another number of labels than of observations.
+            ValueError: there are fewer than `MINIMUM` observations, fewer than two classes, a best
+                class outside them, or not as many labels as observations.
         """
         if len(observations) < MINIMUM:
             raise ValueError(
@@ -96,59 +94,116 @@ class Baseline:
             confidences=sorted(observation.confidence for observation in observations),
             class_counts=count_classes(observations, class_count),
             quantities={
-                name: _reference(values)
+                name: Reference(len(values), statistics.fmean(values), statistics.stdev(values))
                 for name in METRICS
                 if len(values := known(observations, name)) >= MINIMUM
             },
-            accuracy=None if labels is None else _share_right(best_classes, labels),
+            accuracy=None if labels is None else _accuracy(best_classes, labels),
             class_design=(
-                LEFT_TO_CHANCE if labels is None else DesignEffect.of(best_classes, labels)
+                RANDOMLY_DRAWN if labels is None else DesignEffect.of(best_classes, labels)
             ),
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """For json.dumps; some 1.5 KB, and 20 bytes a picture."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Return what `to_json` gave, also before it had `class_design`.
+        """Read what `asdict` wrote; members of quantities that are no longer used are ignored.
 
         Raises:
-            AttributeError, LookupError, TypeError, ValueError: the value is none of that.
+            AttributeError, LookupError, TypeError, ValueError: the value is something else.
         """
-        quantities = {name: Reference(**fields) for name, fields in value["quantities"].items()}
-        if "confidence" not in quantities:
-            raise LookupError("no quantity confidence")
+        quantities = {
+            name: Reference(fields["count"], fields["mean"], fields["deviation"])
+            for name, fields in value["quantities"].items()
+        }
         class_design = DesignEffect(**value.get("class_design", {}))
         made = cls(**{**value, "quantities": quantities, "class_design": class_design})
-        made._check_numbers()
+        made._check()
         return made
 
-    def _check_numbers(self) -> None:
-        numbers = [self.count, *self.confidences, *self.class_counts]
-        numbers += [self.class_design.mean, self.class_design.mean_square, self.accuracy or 0]
-        for each in self.quantities.values():
-            numbers += [each.count, each.mean, each.deviation, *each.edges, *each.counts]
-            if len(each.counts) != len(each.edges) + 1:
-                raise ValueError(f"{len(each.counts)} counts between {len(each.edges)} edges")
-        for number in numbers:  # JSON's true is an int to Python, and NaN below and above nothing
+    def _check(self) -> None:
+        """Raise an error if a comparison with these numbers could fail or mean nothing."""
+        references = self.quantities.values()
+        design = (self.class_design.mean, self.class_design.mean_square)
+        numbers = [self.count, *self.confidences, *self.class_counts, *design, self.accuracy or 0]
+        numbers += [number for each in references for number in astuple(each)]
+        for number in numbers:
+            # JSON's true is an int to Python, and no comparison with NaN is true.
             if type(number) not in (int, float) or not -1e100 < number < 1e100:
                 raise TypeError(f"{number!r:.50} is not a number")
         if not self.count == len(self.confidences) == sum(self.class_counts) > 0:
             raise ValueError(f"{self.count} pictures, of the classes {self.class_counts}")
-        if min(self.class_design.mean, self.class_design.mean_square) < 0:
-            raise ValueError(f"{self.class_design} is below 0")
+        if not {"confidence"} <= self.quantities.keys() <= METRICS.keys():
+            raise ValueError(f"the quantities {list(self.quantities)}")
+        if (
+            min(self.class_counts) < 0
+            or not 0 <= (self.accuracy or 0) <= 1
+            or not all(0 <= each <= 100 for each in design)
+            or any(each.count < 2 or each.deviation < 0 for each in references)
+        ):
+            raise ValueError("a number is out of its range")
+
+
+@dataclass(frozen=True)
+class StoredBaseline:
+    """A baseline in S3, and the model it belongs to."""
+
+    created: datetime
+    """Records from before this moment may be an earlier model's."""
+    model_data_url: str
+    dataset: str
+    """Prefix of the dataset whose validation pictures were used."""
+    classes: tuple[str, ...]
+    baseline: Baseline
+
+    @classmethod
+    def load(cls, s3: Any, *, bucket: str, key: str) -> Self:
+        """Read a baseline.
+
+        Raises:
+            NoSuchKey, of the client: it does not exist.
+            BaselineDamaged: it is not what `save` wrote.
+        """
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        try:
+            value = json.loads(body)
+            classes, baseline = tuple(value["classes"]), Baseline.from_json(value["baseline"])
+            if len(baseline.class_counts) != len(classes):
+                raise ValueError(f"{len(baseline.class_counts)} counts of {classes}")
+            return cls(
+                created=datetime.fromisoformat(value["created"]).astimezone(UTC),
+                model_data_url=value["model_data_url"],
+                dataset=value["dataset"],
+                classes=classes,
+                baseline=baseline,
+            )
+        except (
+            *(ArithmeticError, AttributeError, LookupError),
+            *(RecursionError, TypeError, ValueError),
+        ) as error:
+            raise BaselineDamaged(
+                f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error!s:.200}; "
+                "stage the data again and deploy: the monitoring stack then makes another"
+            ) from error
+
+    def save(self, s3: Any, *, bucket: str, key: str) -> None:
+        """Write the baseline, indented for people."""
+        value = {**asdict(self), "created": self.created.isoformat()}
+        s3.put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=json.dumps(value, indent=2).encode(),
+            ContentType="application/json",
+        )
 
 
 def known(observations: Sequence[Observation], quantity: str) -> list[float]:
-    """Values of a quantity, without those that were not measured."""
+    """Return the values of a quantity where it was measured."""
     values = (getattr(observation, quantity) for observation in observations)
     return [value for value in values if value is not None]
 
 
 def count_classes(observations: Sequence[Observation], class_count: int) -> list[int]:
-    """Observations by best class.
+    """Count observations by best class.
 
     Raises:
         ValueError: a best class is not in 0 to class_count - 1.
@@ -158,31 +213,12 @@ def count_classes(observations: Sequence[Observation], class_count: int) -> list
         if not 0 <= observation.best_class < class_count:
             raise ValueError(
                 f"best class {observation.best_class} of a model with {class_count} classes; "
-                "leave out what another model said"
+                "leave out the answers of other models"
             )
         counts[observation.best_class] += 1
     return counts
 
 
-def _reference(values: Sequence[float]) -> Reference:
-    edges = sorted(set(statistics.quantiles(values, n=BINS)))
-    return Reference(
-        count=len(values),
-        mean=statistics.fmean(values),
-        deviation=statistics.stdev(values),
-        edges=edges,
-        counts=histogram(values, edges),
-    )
-
-
-def histogram(values: Sequence[float], edges: Sequence[float]) -> list[int]:
-    """Values between the edges, as `Reference.counts`."""
-    counts = [0] * (len(edges) + 1)
-    for value in values:
-        counts[bisect_right(edges, value)] += 1
-    return counts
-
-
-def _share_right(best_classes: Sequence[int], labels: Sequence[int]) -> float:
+def _accuracy(best_classes: Sequence[int], labels: Sequence[int]) -> float:
     right = sum(best == label for best, label in zip(best_classes, labels, strict=True))
     return right / len(labels)

@@ -29,13 +29,11 @@ from lambda_src.shared.events import (
     texts,
 )
 
-from . import figures
-from .baseline import MINIMUM, Baseline, Observation
+from .baseline import MINIMUM, Baseline, BaselineDamaged, Observation, StoredBaseline
 from .captures import BASELINE_PREFIX
 from .drift import compare_models
-from .figures import Metrics
+from .metrics import MODEL, Metrics, drift_of
 from .pictures import NotMeasuredError, measure
-from .stored_baseline import BaselineDamaged, StoredBaseline
 
 FOLDER = "baselines/"
 PICTURES = 400
@@ -294,7 +292,4 @@ def _compare_with_the_old(made: StoredBaseline, inputs: Inputs, *, old_key: str)
     for each in comparisons:
         logger.info("beside the earlier model: %s", each)
     metrics = Metrics(cloudwatch, namespace=inputs.namespace, endpoint_name=inputs.endpoint_name)
-    metrics.publish(
-        {f"{figures.MODEL}{name}": value for name, value in figures.of(comparisons).items()},
-        datetime.now(UTC),
-    )
+    metrics.publish(drift_of(comparisons, prefix=MODEL), datetime.now(UTC))

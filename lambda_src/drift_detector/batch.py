@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from . import captures, figures
-from .baseline import Observation
+from . import captures, metrics
+from .baseline import Observation, StoredBaseline
 from .captures import Record, UnreadableError
 from .pictures import NotMeasuredError, measure
-from .stored_baseline import StoredBaseline
 
 LOGGED_REASONS = 10
 
@@ -62,10 +61,10 @@ class Batch:
     def counts(self) -> dict[str, float]:
         """By name of the metric."""
         return {
-            figures.RECORDS: self.records,
-            figures.UNREADABLE: self.unreadable,
-            figures.NOT_COMPARED: self.not_compared,
-            figures.NOT_MEASURED: self.not_measured,
+            metrics.RECORDS: self.records,
+            metrics.UNREADABLE: self.unreadable,
+            metrics.NOT_COMPARED: self.not_compared,
+            metrics.NOT_MEASURED: self.not_measured,
         }
 
     def _add(self, record: Record) -> None:

@@ -1,12 +1,12 @@
-"""Has what the endpoint sees, or says, moved away from the validation pictures?
+"""Compare what the endpoint sees and answers with the validation pictures.
 
     baseline = Baseline.of(validation pictures, class_count=2, labels=their classes)
     window = window_of(observations of the traffic, oldest first)
     moved = [c for c in compare(baseline, window, threshold=0.93) if c.ratio > 1]
 
 Every comparison has a distance and a limit. The limit is the larger of two: what chance alone
-exceeds once in 1 / FALSE_ALARM_RATE windows, all comparisons together, for the number of pictures
-at hand; and the smallest difference worth a message, since with many pictures everything is
+exceeds in `FALSE_ALARM_RATE` of all windows, counting all comparisons and given the number of
+pictures; and the smallest difference worth a message, since with many pictures every difference is
 significant. docs/drift.md has the evidence for the choice of comparisons, window and limits.
 """
 
@@ -16,46 +16,31 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .baseline import (
-    METRICS,
-    MINIMUM,
-    Baseline,
-    Observation,
-    count_classes,
-    histogram,
-    known,
-)
-from .design_effect import LEFT_TO_CHANCE, DesignEffect
-from .quantiles import normal_quantile, student_quantile
+from .baseline import METRICS, MINIMUM, Baseline, Observation, count_classes, known
+from .chance import normal_quantile, student_quantile
 
 WINDOW = 200
-"""Pictures that are compared: the latest so many; more if one run has more."""
+"""The latest pictures, which are compared; more if one run has more."""
 FALSE_ALARM_RATE = 0.0005
-"""Windows without drift in which some comparison exceeds its limit: half of what is aimed at, 1 in
-1,000, as the limits are approximations. Baselines share it unevenly: an unlucky one alarms often,
-most never."""
+"""Share of the windows without drift in which some comparison exceeds its limit: half of the aim, 1
+in 1,000, because the limits are approximations. Baselines share it unevenly: an unlucky one alarms
+often, most never."""
 
 SMALLEST_INDEX = 0.1  # the customary reading: below 0.1 stable, above 0.25 moved
 SMALLEST_SHARE = 0.05
 SMALLEST_ACCURACY = 0.02
 SMALLEST_SHIFT = {"confidence": 0.02, "brightness": 5.0, "contrast": 3.0, "sharpness": 0.05}
 
-COMPARISONS = (
-    *METRICS.values(),
-    "ShareBelowThreshold",
-    "ConfidenceStabilityIndex",
-    "ClassStabilityIndex",
-)
+COMPARISONS = (*METRICS.values(), "ShareBelowThreshold", "ClassStabilityIndex")
 """Names of all comparisons of a window."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure of a window beside the baseline's."""
+    """A mean, share or stability index of a window beside the baseline's."""
 
     name: str
     value: float
-    """The window's mean, share or stability index."""
     expected: float
     """The baseline's; 0 for a stability index."""
     limit: float
@@ -72,7 +57,7 @@ class Comparison:
         return self.distance / self.limit
 
     def __str__(self) -> str:
-        """A sentence for people."""
+        """Describe the comparison in a sentence."""
         return (
             f"{self.name} is {self.value:.3g}, expected {self.expected:.3g}: "
             f"moved by {self.distance:.3g}, limit {self.limit:.3g}"
@@ -80,19 +65,18 @@ class Comparison:
 
 
 def window_of(observations: Sequence[Observation], *, latest_run: int = 0) -> list[Observation]:
-    """The latest `WINDOW` observations (oldest first), or all of the latest run if it had more."""
+    """Return the latest `WINDOW` observations, or all of the latest run if it had more."""
     return list(observations[-max(WINDOW, latest_run) :])
 
 
 def compare(
     baseline: Baseline, window: Sequence[Observation], *, threshold: float
 ) -> list[Comparison]:
-    """Comparisons of the window, in the order of `COMPARISONS`.
+    """Compare the window with the baseline, in the order of `COMPARISONS`.
 
-    `threshold` is the confidence below which the workflow rejects a picture.
-
-    Left out is what has fewer than `MINIMUM` pictures, in the window or in the baseline; all of
-    them, if the window has fewer.
+    `threshold` is the confidence below which the workflow rejects a picture. A quantity that was
+    measured in fewer than `MINIMUM` pictures of the window or the baseline is left out; of a window
+    with fewer pictures, nothing is compared.
 
     Raises:
         ValueError: a best class is none of the baseline's.
@@ -107,16 +91,15 @@ def compare(
     return [
         *shifts,
         share_below_threshold(baseline, window, threshold),
-        stability_index(baseline, window, "confidence"),
         class_stability_index(baseline, window),
     ]
 
 
 def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
-    """What a new model does with the validation pictures, beside what the old one did.
+    """Compare what a new model does with the validation pictures with what the old one did.
 
-    Worse is a drop: the ratio of a rise is 0. Traffic cannot show a model that was trained with
-    wrong labels, since its own baseline has the same fault.
+    Only a drop counts: the ratio of a rise is 0. Traffic cannot reveal a model that was trained
+    with wrong labels, since its own baseline has the same fault.
     """
     z = normal_quantile(1 - FALSE_ALARM_RATE / 2)
     spread = math.sqrt(1 / old.count + 1 / new.count)
@@ -143,7 +126,7 @@ def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
 
 
 def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str) -> Comparison:
-    """Mean of a quantity; the limit is that of a t-test with the baseline's deviation."""
+    """Compare the means of a quantity; the limit is a t-test's, with the baseline's deviation."""
     reference, values = baseline.quantities[quantity], known(window, quantity)
     t = student_quantile(1 - _rate_each() / 2, reference.count - 1)
     spread = reference.deviation * math.sqrt(1 / reference.count + 1 / len(values))
@@ -158,7 +141,7 @@ def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str)
 def share_below_threshold(
     baseline: Baseline, window: Sequence[Observation], threshold: float
 ) -> Comparison:
-    """Share of pictures below the confidence threshold; the limit is that of two proportions."""
+    """Compare the shares below the threshold; the limit is that of two proportions."""
     expected = bisect_left(baseline.confidences, threshold)
     below, count = sum(each.confidence < threshold for each in window), len(window)
     pooled = (below + expected) / (count + baseline.count)
@@ -172,40 +155,29 @@ def share_below_threshold(
     )
 
 
-def stability_index(baseline: Baseline, window: Sequence[Observation], quantity: str) -> Comparison:
-    """Population stability index of a quantity over the baseline's bins."""
-    reference = baseline.quantities[quantity]
-    counts = histogram(known(window, quantity), reference.edges)
-    return _stability(f"{quantity.capitalize()}StabilityIndex", reference.counts, counts)
-
-
 def class_stability_index(baseline: Baseline, window: Sequence[Observation]) -> Comparison:
-    """Population stability index of the shares of the best classes."""
-    counts = count_classes(window, len(baseline.class_counts))
-    return _stability("ClassStabilityIndex", baseline.class_counts, counts, baseline.class_design)
-
-
-def _stability(
-    name: str,
-    expected: Sequence[int],
-    found: Sequence[int],
-    design: DesignEffect = LEFT_TO_CHANCE,
-) -> Comparison:
-    # Half a picture more in each bin: the logarithm of an empty one would be infinite.
+    """Compare the shares of the best classes by their population stability index."""
+    expected = baseline.class_counts
+    found = count_classes(window, len(expected))
+    # Half a picture more in each class: the logarithm of an empty one would be infinite.
     before, after = ([count + 0.5 for count in counts] for counts in (expected, found))
     old, new = sum(before), sum(after)
     index = sum(
         (b / new - a / old) * math.log((b / new) / (a / old))
         for a, b in zip(before, after, strict=True)
     )
-    by_chance = design.index_by_chance(
+    by_chance = baseline.class_design.index_by_chance(
         1 - _rate_each(),
         degrees=len(expected) - 1,
-        baseline_count=sum(expected),
-        window_count=sum(found),
+        baseline_count=baseline.count,
+        window_count=len(window),
     )
-    limit = max(SMALLEST_INDEX, by_chance)
-    return Comparison(name=name, value=index, expected=0.0, limit=limit)
+    return Comparison(
+        name="ClassStabilityIndex",
+        value=index,
+        expected=0.0,
+        limit=max(SMALLEST_INDEX, by_chance),
+    )
 
 
 def _rate_each() -> float:

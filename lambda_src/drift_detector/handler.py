@@ -16,13 +16,11 @@ from typing import Any, cast
 import boto3
 from botocore.config import Config
 
-from . import figures
-from .baseline import Observation
+from .baseline import Observation, StoredBaseline
 from .batch import Batch
 from .cursor import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
 from .drift import WINDOW, compare, window_of
-from .figures import Metrics
-from .stored_baseline import StoredBaseline
+from .metrics import Metrics, drift_of
 
 BUCKET = os.environ["CAPTURE_BUCKET"]
 PREFIX = os.environ["CAPTURE_PREFIX"]  # of the endpoint's variant, ends in a slash
@@ -139,8 +137,7 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
     baseline = batch.baseline.baseline
     comparisons = compare(baseline, window, threshold=THRESHOLD) if observations else []
     for each in comparisons:
-        if each.ratio > 1:
-            logger.warning("%s", each)
+        logger.log(logging.WARNING if each.ratio > 1 else logging.INFO, "%s", each)
     begun = _now()
     cursor = replace(
         state.cursor.after(done), baseline=BASELINE_KEY, window=tuple(window[-WINDOW:])
@@ -148,7 +145,7 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
     pending = Pending(
         begun=begun,
         minutes=(state.free_minute(begun),),
-        figures={**batch.counts, **figures.of(comparisons)},
+        figures={**batch.counts, **drift_of(comparisons)},
         then=cursor,
     )
     state = store.save(replace(state, pending=pending))

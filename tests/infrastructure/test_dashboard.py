@@ -138,7 +138,6 @@ GRAPHS: dict[str, list[Shown]] = {
         "Maximum",
         "MeanConfidenceDrift",
         "ShareBelowThresholdDrift",
-        "ConfidenceStabilityIndexDrift",
         "ClassStabilityIndexDrift",
     ),
     "Drift: pictures": of_drift(

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from lambda_src.drift_detector import figures
 from lambda_src.drift_detector.drift import COMPARISONS
+from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
 from stacks.constructs.monitoring import drift_metrics
 from tests.infrastructure.test_monitoring import alarms_of, dimensions_of, monitoring_with, plain
 from tests.infrastructure.test_variants import as_list, statements, templates_with
@@ -145,10 +145,10 @@ def test_the_metrics_are_those_that_the_function_publishes() -> None:
     compared = drift_metrics.OF_REPLIES | drift_metrics.OF_PICTURES
 
     assert sorted(compared) == sorted(COMPARISONS)
-    assert drift_metrics.DRIFT == figures.DRIFT
-    assert drift_metrics.COUNTS == figures.COUNTS
+    assert drift_metrics.DRIFT == DRIFT
+    assert drift_metrics.COUNTS == COUNTS
     assert list(drift_metrics.OF_MODELS) == [
-        f"{figures.MODEL}{name}" for name in ("MeanConfidence", "Accuracy")
+        f"{MODEL}{name}" for name in ("MeanConfidence", "Accuracy")
     ]
 
 

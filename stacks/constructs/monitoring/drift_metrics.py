@@ -15,7 +15,6 @@ DRIFT = "Drift"
 OF_REPLIES = {
     "MeanConfidence": "the mean confidence of the replies",
     "ShareBelowThreshold": "the share of pictures below the confidence threshold",
-    "ConfidenceStabilityIndex": "the distribution of the confidence",
     "ClassStabilityIndex": "the shares of the classes",
 }
 OF_PICTURES = {

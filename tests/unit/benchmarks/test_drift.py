@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from scipy.stats import ks_2samp
 
 from benchmarks import drift, drift_traffic
 from benchmarks.drift_traffic import (
@@ -19,8 +18,8 @@ from benchmarks.drift_traffic import (
     Fleet,
     Pictures,
 )
-from lambda_src.drift_detector.baseline import METRICS, Observation
-from lambda_src.drift_detector.drift import FALSE_ALARM_RATE, WINDOW
+from lambda_src.drift_detector.baseline import Observation
+from lambda_src.drift_detector.drift import WINDOW
 from training.cifar100 import Cifar100
 from training.drawn import draw
 from training.source import Source
@@ -77,8 +76,6 @@ def test_false_alarms_are_counted_over_two_windows_a_run(results: drift.Results)
         ("MeanSharpness", "blur"),
         ("ClassStabilityIndex", "class share 90%"),
         ("MeanBrightness", "unseen class 60%"),
-        ("SharpnessStabilityIndex", "blur"),
-        ("BrightnessKolmogorovSmirnov", "unseen class 60%"),
     ],
 )
 def test_plain_drifts_are_found_by_their_detector_and_by_all_together(
@@ -88,9 +85,8 @@ def test_plain_drifts_are_found_by_their_detector_and_by_all_together(
 
     assert len(delays) == 6
     assert all(delay is not None and 25 <= delay <= WINDOW for delay in delays)
-    if detector not in drift.TRIED:
-        together = results.found[drift.TOGETHER, change]
-        assert all(a is not None and a <= b for a, b in zip(together, delays, strict=True) if b)
+    together = results.found[drift.TOGETHER, change]
+    assert all(a is not None and a <= b for a, b in zip(together, delays, strict=True) if b)
 
 
 def test_what_did_not_drift_is_not_found(results: drift.Results) -> None:
@@ -102,18 +98,6 @@ def test_a_mislabelled_model_is_seen_at_its_deployment(results: drift.Results) -
     assert results.deployments == 6
     assert results.deployment_alarms[drift.TOGETHER, drift.MISLABELLED] == 6
     assert results.deployment_alarms[drift.TOGETHER, drift.RETRAINED] == 0
-
-
-def test_the_kolmogorov_smirnov_test_is_scipys() -> None:
-    fleet = made_up_fleet()
-    old, new = fleet.good[ORDINARY][:200], fleet.good[BLURRED][200:400]
-    detectors = drift.Detectors(fleet.baseline(old, range(200)), old)
-
-    for quantity in METRICS:
-        values = [[getattr(row, quantity) for row in rows] for rows in (old, new)]
-        limit = np.sqrt(-np.log(FALSE_ALARM_RATE / 7 / 2) / 2 * (2 / 200))
-        ratio = detectors.kolmogorov_smirnov(new, quantity)
-        assert ratio == pytest.approx(ks_2samp(*values).statistic / limit)
 
 
 def test_no_picture_of_a_deck_comes_twice() -> None:

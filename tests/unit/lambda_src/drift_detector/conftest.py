@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from lambda_src.drift_detector.stored_baseline import StoredBaseline
+from lambda_src.drift_detector.baseline import StoredBaseline
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.drift_detector.detector import (
     CREATED,

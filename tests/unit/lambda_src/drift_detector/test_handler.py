@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from lambda_src.drift_detector.baseline import BaselineDamaged
 from lambda_src.drift_detector.cursor import StateDamagedError
-from lambda_src.drift_detector.stored_baseline import BaselineDamaged
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
 from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud
 
@@ -265,6 +265,10 @@ def test_a_state_that_no_run_has_written_is_named(
         {"class_counts": [-1, 61]},
         {"accuracy": 2},
         {"class_design": {"mean": -1, "mean_square": 0}},
+        {"class_design": {"mean": 0, "mean_square": 1e99}},
+        {"quantities": {}},
+        {"quantities": {"confidence": {"count": 1, "mean": 0.9, "deviation": 0.1}}},
+        {"quantities": {"confidence": {"count": 200, "mean": 0.9, "deviation": -1}}},
     ],
     ids=str,
 )

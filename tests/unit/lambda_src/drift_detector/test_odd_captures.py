@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 
+from lambda_src.drift_detector.baseline import StoredBaseline
 from lambda_src.drift_detector.batch import Batch
 from lambda_src.drift_detector.drift import compare
-from lambda_src.drift_detector.stored_baseline import StoredBaseline
 from tests import odd_captures
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
 from tests.unit.lambda_src.drift_detector.detector import make_baseline

@@ -1,13 +1,14 @@
-"""Variances of the class shares, and the index's quantiles, against simulations with numpy."""
+"""Quantiles against scipy, the design effect against simulations with numpy."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2, t
 
-from lambda_src.drift_detector.design_effect import LEFT_TO_CHANCE, DesignEffect
+from lambda_src.drift_detector import chance
+from lambda_src.drift_detector.chance import RANDOMLY_DRAWN, DesignEffect
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -89,7 +90,7 @@ def test_a_model_without_mistakes_leaves_nothing_to_chance() -> None:
 def test_where_nothing_can_be_estimated_chance_is_assumed(
     best_classes: Sequence[int], labels: Sequence[int]
 ) -> None:
-    assert DesignEffect.of(best_classes, labels) == LEFT_TO_CHANCE
+    assert DesignEffect.of(best_classes, labels) == RANDOMLY_DRAWN
 
 
 def test_a_label_for_each_picture() -> None:
@@ -97,9 +98,19 @@ def test_a_label_for_each_picture() -> None:
         DesignEffect.of([0, 1], [0])
 
 
+@pytest.mark.parametrize("probability", [0.99, 0.999, 0.9999])
+def test_the_quantiles_are_near_scipys(probability: float) -> None:
+    for degrees, tolerance in ((1, 1e-9), (2, 0.05), (9, 0.015), (30, 0.01)):
+        quantile = chance.chi_square_quantile(probability, degrees)
+        assert quantile == pytest.approx(chi2.ppf(probability, degrees), rel=tolerance)
+    for degrees in (20, 49, 199, 10_000):
+        quantile = chance.student_quantile(probability, degrees)
+        assert quantile == pytest.approx(t.ppf(probability, degrees), rel=0.01)
+
+
 @pytest.mark.parametrize(("degrees", "tolerance"), [(1, 1e-9), (9, 0.015)])
 def test_two_samples_left_to_chance_have_a_chi_square(degrees: int, tolerance: float) -> None:
-    found = LEFT_TO_CHANCE.index_by_chance(
+    found = RANDOMLY_DRAWN.index_by_chance(
         0.9999, degrees=degrees, baseline_count=200, window_count=80
     )
 

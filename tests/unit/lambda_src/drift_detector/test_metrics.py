@@ -1,4 +1,4 @@
-"""What is counted of the records, and what is said of drift."""
+"""The metrics of a run: counts of records, and drift."""
 
 from datetime import timedelta
 from typing import Any
@@ -59,7 +59,7 @@ def test_records_of_an_earlier_model_are_counted_and_not_compared(
     cloud.run()
 
     assert cloud.figures("Records") == cloud.figures("RecordsNotCompared") == [60]
-    assert "MeanConfidence" not in cloud.metrics()
+    assert "MeanConfidenceDrift" not in cloud.metrics()
 
 
 def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
@@ -75,14 +75,14 @@ def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
     assert cloud.figures("Records") == [60, 120]
     assert cloud.figures("RecordsNotCompared") == [0, 120]
     assert cloud.figures("RecordsUnreadable") == [0, 0]
-    assert len(cloud.figures("MeanConfidence")) == 1
+    assert len(cloud.figures("MeanConfidenceDrift")) == 1
 
     monkeypatch.setattr(cloud.handler, "MODEL_NAME", "model-two")  # its baseline is there
     cloud.put(*(record() for _ in range(60)))
     cloud.run()
 
     assert cloud.figures("RecordsNotCompared") == [0, 120, 0]
-    assert len(cloud.figures("MeanConfidence")) == 2
+    assert len(cloud.figures("MeanConfidenceDrift")) == 2
 
 
 def test_pictures_that_cannot_be_measured_are_counted(cloud: Cloud, record: MakeRecord) -> None:
@@ -111,12 +111,12 @@ def test_few_pictures_have_no_figures_of_drift_until_there_are_more(
 ) -> None:
     cloud.put(*(record() for _ in range(30)))
     cloud.run()
-    assert "MeanConfidence" not in cloud.metrics()
+    assert "MeanConfidenceDrift" not in cloud.metrics()
 
     cloud.put(*(record() for _ in range(30)))
     cloud.run()
 
-    assert len(cloud.figures("MeanConfidence")) == 1
+    assert len(cloud.figures("MeanConfidenceDrift")) == 1
 
 
 def test_without_new_records_nothing_is_said_of_drift(cloud: Cloud, record: MakeRecord) -> None:
@@ -125,7 +125,7 @@ def test_without_new_records_nothing_is_said_of_drift(cloud: Cloud, record: Make
     cloud.run()
     cloud.run()
 
-    assert len(cloud.figures("MeanConfidence")) == 1
+    assert len(cloud.figures("MeanConfidenceDrift")) == 1
 
 
 def test_another_baseline_begins_another_window(
