@@ -1,7 +1,7 @@
 """The local algorithm: accuracy, calibration and speed, by repeated cross-validation.
 
-On the training pictures of the settings' classes, folds times seeds; each picture is judged by
-models that saw neither it nor its mirror image. The staged validation pictures are not touched.
+Uses the training pictures of the settings' classes. No picture is judged by a model that saw it or
+its mirror image. The staged validation pictures are not used.
 """
 
 import time
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from rich.progress import track
 from sklearn.model_selection import StratifiedKFold
 
-from benchmarks.rows import Findings, Row
+from benchmarks.results_table import Row, Section
 from localcloud.algorithm.features import Floats, Pixels, decode, describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Doubles
@@ -21,16 +21,13 @@ from training import dataset
 from training.source import Source
 
 FOLDS = 5
-SEEDS = (0, 1, 2)
 BINS = 10
 THRESHOLD = 0.93
-
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass
 class Scores:
-    """Of each fold of each seed."""
+    """Scores of each fold of each seed."""
 
     accuracy: list[float] = field(default_factory=list)
     calibration_error: list[float] = field(default_factory=list)
@@ -39,40 +36,40 @@ class Scores:
     accepted_right: list[float] = field(default_factory=list)
     training_seconds: list[float] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
-    """A picture, from its bytes to its probabilities."""
+    """For one picture, from its bytes to its probabilities."""
 
 
-def run(source: Source, classes: Sequence[str], *, seeds: Sequence[int] = SEEDS) -> Findings:
+def run(source: Source, classes: Sequence[str], *, seeds: Sequence[int]) -> Section:
     """Cross-validate."""
     pictures = dataset.build(source, classes).splits["train"]
     files = [picture.png for picture in pictures]
-    scores = cross_validate(files, np.array([picture.label for picture in pictures]), seeds=seeds)
-    names = ", ".join(classes)
-    rows = [
-        Row(what="accuracy, held-out pictures", unit="share", ours=scores.accuracy),
-        Row(what="expected calibration error", unit="share", ours=scores.calibration_error),
-        Row(what=f"accepted, at {THRESHOLD}", unit="share", ours=scores.accepted),
-        Row(what="right among the accepted", unit="share", ours=scores.accepted_right),
-        Row(what="training, features included", unit="s", ours=scores.training_seconds),
-        Row(what="prediction, one at a time", unit="ms/picture", ours=scores.milliseconds),
-    ]
-    accuracy = scores.accuracy
-    return Findings(
+    labels = np.array([picture.label for picture in pictures])
+    scores = cross_validate(files, labels, seeds=seeds)
+    return Section(
         "Local algorithm",
-        rows,
         [
-            f"The local algorithm stands in for SageMaker's on a laptop; nothing here says how "
-            f"good that is. {FOLDS}-fold cross-validation on {len(files):,} training pictures "
-            f"({names}), seeds: {len(seeds)}; accuracy of the folds from {min(accuracy):.3f} to "
-            f"{max(accuracy):.3f}, mean {np.mean(accuracy):.3f}. The calibration error is the mean "
-            f"distance of confidence and accuracy over {BINS} bins of equal width, weighted by "
-            "their pictures."
+            Row(measure="accuracy, held-out pictures", unit="share", ours=scores.accuracy),
+            Row(measure="expected calibration error", unit="share", ours=scores.calibration_error),
+            Row(measure=f"accepted, at {THRESHOLD}", unit="share", ours=scores.accepted),
+            Row(measure="right among the accepted", unit="share", ours=scores.accepted_right),
+            Row(measure="training, features included", unit="s", ours=scores.training_seconds),
+            Row(measure="prediction, one at a time", unit="ms/picture", ours=scores.milliseconds),
+        ],
+        [
+            "The local algorithm stands in for SageMaker's on a laptop; these figures say nothing "
+            f"about SageMaker's. {FOLDS}-fold cross-validation on {len(files):,} training pictures "
+            f"({', '.join(classes)}), seeds: {len(seeds)}; accuracy of the folds from "
+            f"{min(scores.accuracy):.3f} to {max(scores.accuracy):.3f}, mean "
+            f"{np.mean(scores.accuracy):.3f}. The calibration error is the mean distance between "
+            f"confidence and accuracy over {BINS} bins of equal width, weighted by their pictures."
         ],
     )
 
 
-def cross_validate(files: Sequence[bytes], labels: Labels, *, seeds: Sequence[int]) -> Scores:
-    """Scores of every fold; `files` are PNG or JPEG, `labels` of shape (n,)."""
+def cross_validate(
+    files: Sequence[bytes], labels: npt.NDArray[np.int64], *, seeds: Sequence[int]
+) -> Scores:
+    """Score every fold; `files` are PNG or JPEG, `labels` of shape (n,)."""
     start = time.perf_counter()
     pixels = [decode(file) for file in files]
     features, flipped = _describe(pixels), _describe([picture[:, ::-1] for picture in pixels])
@@ -85,11 +82,7 @@ def cross_validate(files: Sequence[bytes], labels: Labels, *, seeds: Sequence[in
     ]
     for training, held_out in track(folds, "Cross-validating"):
         start = time.perf_counter()
-        model = fit(
-            features=features[training],
-            flipped=flipped[training],
-            labels=labels[training],
-        )
+        model = fit(features=features[training], flipped=flipped[training], labels=labels[training])
         seconds = time.perf_counter() - start
         scores.training_seconds.append(seconds + describing * len(training))
         _judge(scores, model.probabilities(features[held_out]), labels[held_out])
@@ -101,7 +94,7 @@ def cross_validate(files: Sequence[bytes], labels: Labels, *, seeds: Sequence[in
 
 
 def expected_calibration_error(confidence: Doubles, right: npt.NDArray[np.bool_]) -> float:
-    """Mean distance of confidence and accuracy over bins of equal width, weighted; shapes (n,)."""
+    """Return the weighted mean distance of confidence and accuracy over bins; shapes (n,)."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gaps = [
         np.mean(bins == each) * abs(confidence[bins == each].mean() - right[bins == each].mean())
@@ -110,7 +103,7 @@ def expected_calibration_error(confidence: Doubles, right: npt.NDArray[np.bool_]
     return float(sum(gaps))
 
 
-def _judge(scores: Scores, probabilities: Doubles, labels: Labels) -> None:
+def _judge(scores: Scores, probabilities: Doubles, labels: npt.NDArray[np.int64]) -> None:
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     accepted = confidence >= THRESHOLD

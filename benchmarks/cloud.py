@@ -1,4 +1,4 @@
-"""The whole application on a local cloud of its own, for the length of a block."""
+"""The whole application on its own local cloud, and what the benchmarks read from it."""
 
 import json
 import os
@@ -26,31 +26,30 @@ from training.source import Source
 
 ENVIRONMENT = "dev"
 POLL_SECONDS = 0.05
-"""Between looks at an execution: each is answered with its whole input, which is not for free."""
+
+
+class ExecutionFailedError(RuntimeError):
+    """A measured execution failed; the message holds its error and cause."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution of a state machine that has ended."""
+    """An execution of a state machine that has succeeded."""
 
     arn: str
     seconds: float
-    """From its start to its end by the service's clock, so that looking whether it has ended does
-    not count."""
-    status: str
-    error: str | None
-    cause: str | None
+    """From start to end by the service's clock, so that polling does not count."""
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """The deployed application; the environment points at its cloud."""
+    """The deployed application; the environment variables point at its cloud."""
 
     local: LocalCloud
     settings: Settings
 
     def outputs(self, stack: str) -> dict[str, str]:
-        """Outputs of a stack ("Storage", ...) by name."""
+        """Return the outputs of a stack ("Storage", ...) by name."""
         (described,) = (
             session()
             .client("cloudformation")
@@ -60,7 +59,7 @@ class Cloud:
 
     @cached_property
     def state_machine(self) -> str:
-        """ARN of the classification workflow."""
+        """Return the ARN of the classification workflow."""
         return self.outputs("Workflow")["StateMachineArn"]
 
     @cached_property
@@ -70,21 +69,22 @@ class Cloud:
         return [{"s3_bucket": bucket, "s3_key": key} for key in staged.truth]
 
     def images(self, count: int) -> list[dict[str, str]]:
-        """So many pictures as an execution takes them; the validation pictures take turns."""
+        """Return so many pictures as an execution takes them, by turns the validation pictures."""
         return [self._images[number % len(self._images)] for number in range(count)]
 
-    def functions(self) -> dict[str, str]:
-        """Names of the workflow's three functions, by the first word of the state that calls it."""
-        return {
-            name.split()[0]: str(state["Arguments"]["FunctionName"]).split(":function:")[-1]
-            for name, state in item_states(definition(self.state_machine)).items()
+    def functions(self) -> list[str]:
+        """Return the names of the workflow's functions."""
+        states = item_states(definition(self.state_machine)).values()
+        return [
+            str(state["Arguments"]["FunctionName"]).split(":function:")[-1]
+            for state in states
             if state["Type"] == "Task"
-        }
+        ]
 
 
 @contextmanager
 def deployed(source: Source, console: Console) -> Iterator[Cloud]:
-    """Start, bootstrap, deploy the buckets, stage, deploy the rest; all is gone at the end."""
+    """Start a local cloud, deploy the application, and remove everything at the end."""
     settings = load(ENVIRONMENT)
     steps = Steps(console)
     with tempfile.TemporaryDirectory() as name:
@@ -109,24 +109,26 @@ def deployed(source: Source, console: Console) -> Iterator[Cloud]:
 
 
 def execute(state_machine: str, event: Any) -> Execution:
-    """Run an execution to its end, whatever that is."""
+    """Run an execution until it succeeds.
+
+    Raises:
+        ExecutionFailedError: it failed.
+    """
     client = session().client("stepfunctions")
     arn = client.start_execution(stateMachineArn=state_machine, input=json.dumps(event))[
         "executionArn"
     ]
     while "stopDate" not in (state := client.describe_execution(executionArn=arn)):
         time.sleep(POLL_SECONDS)
-    return Execution(
-        arn=arn,
-        seconds=(state["stopDate"] - state["startDate"]).total_seconds(),
-        status=state["status"],
-        error=state.get("error"),
-        cause=state.get("cause"),
-    )
+    if state["status"] != "SUCCEEDED":
+        raise ExecutionFailedError(
+            f"{arn} is {state['status']}: {state.get('error')}: {state.get('cause')}"
+        )
+    return Execution(arn, (state["stopDate"] - state["startDate"]).total_seconds())
 
 
 def map_output_bytes(execution: str) -> list[int]:
-    """Return the size of what each Map of an execution put out, in their order."""
+    """Return the size of each Map's output, in their order."""
     return [
         len(event["stateExitedEventDetails"]["output"].encode())
         for event in history(execution)
@@ -152,7 +154,7 @@ def history(execution: str) -> Iterator[Any]:
 
 
 def definition(state_machine: str) -> dict[str, Any]:
-    """What a state machine was deployed with."""
+    """Return the deployed definition of a state machine."""
     described = (
         session().client("stepfunctions").describe_state_machine(stateMachineArn=state_machine)
     )
@@ -161,7 +163,7 @@ def definition(state_machine: str) -> dict[str, Any]:
 
 
 def item_states(machine: dict[str, Any]) -> dict[str, Any]:
-    """The states of all Maps of a definition, by name."""
+    """Return the states of all Maps of a definition, by name."""
     return {
         name: state
         for outer in machine["States"].values()
@@ -171,10 +173,7 @@ def item_states(machine: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_workers(functions: Sequence[str]) -> None:
-    """Let the next call of each function be a cold start, as after a deployment.
-
-    Any update of a setting that an environment starts with does that, also to the same value.
-    """
+    """Make the next call of each function a cold start, by an update that changes nothing."""
     client = session().client("lambda")
     for function in functions:
         timeout = client.get_function_configuration(FunctionName=function)["Timeout"]

@@ -1,8 +1,6 @@
-"""What each path costs on AWS in a month, by list prices; pure functions of benchmarks/prices.toml.
+"""The monthly cost of each path on AWS, by the list prices of benchmarks/prices.toml."""
 
-Every cost is a straight line, so that two of them meet at one volume: the knee.
-"""
-
+import itertools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, model_validator
 
-from benchmarks.rows import Findings, Row, figure
+from benchmarks.results_table import Row, Section, in_digits
 
 FILE = Path(__file__).with_name("prices.toml")
 VOLUMES = (10_000, 1_000_000, 100_000_000)
@@ -21,9 +19,9 @@ BULK = "bulk, endpoint on all month"
 SWITCHED = "bulk, endpoint on for the runs"
 BATCH = "batch transform"
 STEPS = 3
-"""Tasks of each picture, inline: a transition and a call each, as `python -m benchmarks` counts."""
+"""Tasks of each picture, inline: a transition and a call each."""
 CHILD_TRANSITIONS = 2
-"""Of each batch of the Distributed Map: its start and its one task."""
+"""Of each batch of the Distributed Map: its start and its task."""
 
 
 class _Figures(BaseModel):
@@ -31,7 +29,7 @@ class _Figures(BaseModel):
 
 
 class Prices(_Figures):
-    """USD, as prices.toml names them."""
+    """List prices in USD."""
 
     transitions_per_million: PositiveFloat
     lambda_gb_second: PositiveFloat
@@ -41,7 +39,7 @@ class Prices(_Figures):
 
 
 class Assumptions(_Figures):
-    """What a picture takes, as prices.toml names it."""
+    """Time, memory and instances that a picture needs."""
 
     endpoint_instance: str
     transform_instance: str
@@ -58,7 +56,7 @@ class Assumptions(_Figures):
 
 
 class Acceptance(_Figures):
-    """What a run of `python -m demo --aws` takes, as prices.toml names it."""
+    """Minutes of instances in a run of `make acceptance`, and the cost of the rest."""
 
     training_minutes: PositiveFloat
     endpoint_minutes: PositiveFloat
@@ -68,7 +66,7 @@ class Acceptance(_Figures):
 
 
 class Model(_Figures):
-    """Content of prices.toml."""
+    """The content of prices.toml."""
 
     region: str
     as_of: str
@@ -98,22 +96,22 @@ class Model(_Figures):
 
 @dataclass(frozen=True)
 class Line:
-    """USD a month: what it costs without a picture, and what each picture adds."""
+    """USD a month: a fixed part, and a part for each picture."""
 
     fixed: float
     each: float
 
     def __add__(self, other: "Line") -> "Line":
-        """Both together."""
+        """Return the sum."""
         return Line(self.fixed + other.fixed, self.each + other.each)
 
     def at(self, pictures: float) -> float:
-        """USD a month for so many pictures."""
+        """Return USD a month for so many pictures."""
         return self.fixed + self.each * pictures
 
 
 def read(path: Path = FILE) -> Model:
-    """The prices, checked.
+    """Read and check the prices.
 
     Raises:
         pydantic.ValidationError: a figure is missing, unknown, or not above 0.
@@ -123,7 +121,7 @@ def read(path: Path = FILE) -> Model:
 
 
 def inline(model: Model) -> Line:
-    """The workflow's own share: three tasks, their calls, and one read; without the endpoint."""
+    """Return the cost of three tasks, their calls, and one read; without the endpoint."""
     prices, given = model.prices, model.assumptions
     seconds = STEPS * given.step_milliseconds / 1000
     return Line(
@@ -135,7 +133,7 @@ def inline(model: Model) -> Line:
 
 
 def bulk(model: Model) -> Line:
-    """The Distributed Map's own share: a batch shares transitions, its call and its result."""
+    """Return the cost of the Distributed Map, without the endpoint."""
     prices, given = model.prices, model.assumptions
     seconds = STEPS * given.step_milliseconds / 1000 / given.batch_threads
     a_batch = (
@@ -153,18 +151,18 @@ def bulk(model: Model) -> Line:
 
 
 def endpoint_all_month(model: Model) -> Line:
-    """One instance that is always there."""
+    """Return the cost of one instance all month."""
     return Line(model.assumptions.hours_a_month * model.endpoint_hour, 0)
 
 
 def endpoint_for_the_runs(model: Model) -> Line:
-    """One instance that is switched on for each run (`endpoint.enabled`), and off after it."""
+    """Return the cost of one instance that is on only during runs (`endpoint.enabled`)."""
     given = model.assumptions
     return _instance(model, model.endpoint_hour, given.endpoint_pictures_per_second)
 
 
 def batch(model: Model) -> Line:
-    """Transform jobs: instances, and an object read, written and read again for each picture."""
+    """Return the cost of transform jobs: instances, two reads and a write for each picture."""
     prices = model.prices
     objects = (prices.put_per_thousand + 2 * prices.get_per_thousand) / 1000
     rate = model.assumptions.transform_pictures_per_second
@@ -178,7 +176,7 @@ def _instance(model: Model, hour: float, pictures_per_second: float) -> Line:
 
 
 def paths(model: Model) -> dict[str, Line]:
-    """Everything that each path costs."""
+    """Return the whole cost of each path."""
     return {
         INLINE: inline(model) + endpoint_all_month(model),
         BULK: bulk(model) + endpoint_all_month(model),
@@ -187,57 +185,45 @@ def paths(model: Model) -> dict[str, Line]:
     }
 
 
-def cheapest(lines: Mapping[str, Line], pictures: float) -> str:
-    """Name of the line that costs least."""
-    return min(lines, key=lambda name: lines[name].at(pictures))
+def cheapest(lines: Mapping[str, Line]) -> dict[str, float]:
+    """Return the paths that are cheapest at some volume, and the pictures a month from which on."""
+    crossings = (
+        (b.fixed - a.fixed) / (a.each - b.each)
+        for a, b in itertools.combinations(lines.values(), 2)
+        if a.each != b.each
+    )
+    cheapest_from: dict[str, float] = {}
+    for volume in sorted([0.0, *(crossing for crossing in crossings if crossing > 0)]):
+        just_above = volume * (1 + 1e-9) + 1e-9
+        name = min(lines, key=lambda name: lines[name].at(just_above))
+        cheapest_from.setdefault(name, volume)
+    return cheapest_from
 
 
-def knee(lines: Mapping[str, Line], one: str, other: str) -> float | None:
-    """Pictures a month at which both cost the same; None if one is always cheaper."""
-    a, b = lines[one], lines[other]
-    if a.each == b.each:
-        return None
-    pictures = (b.fixed - a.fixed) / (a.each - b.each)
-    return pictures if pictures > 0 else None
-
-
-def run() -> Findings:
-    """Costs at three volumes, and where which path is cheapest."""
+def run() -> Section:
+    """Return the costs at three volumes, and the cheapest path at each volume."""
     model = read()
     lines = paths(model)
     rows = [
-        Row(
-            what=f"{volume:,} pictures a month: {name}",
-            unit="USD",
-            ours=[line.at(volume)],
-        )
+        Row(measure=f"{volume:,} pictures a month: {name}", unit="USD", ours=[line.at(volume)])
         for volume in VOLUMES
         for name, line in lines.items()
     ]
-    return Findings("Cost model", rows, _remarks(model, lines))
-
-
-def _remarks(model: Model, lines: Mapping[str, Line]) -> list[str]:
-    least = "; ".join(f"{volume:,}: {cheapest(lines, volume)}" for volume in VOLUMES)
     shares = {"inline": inline(model), "bulk": bulk(model), "batch": batch(model)}
     marginal = ", ".join(f"{name} {line.each * 1e6:,.2f}" for name, line in shares.items())
-    pairs = ((SWITCHED, BULK), (BATCH, BULK), (BATCH, SWITCHED))
-    return [
-        f"The cost model takes list prices of {model.region} as of {model.as_of} and assumptions "
-        "from `benchmarks/prices.toml`, which names the source of each; it leaves out storage, "
-        "logs, captures and notifications. The comparator has as many transitions and calls a "
-        "picture as inline, and costs the same.",
-        f"Cheapest path by pictures a month: {least}.",
-        f"Where the endpoint is there anyway, a million pictures more cost USD: {marginal}.",
-        *(_knee_in_words(lines, one, other) for one, other in pairs),
-    ]
-
-
-def _knee_in_words(lines: Mapping[str, Line], one: str, other: str) -> str:
-    pictures = knee(lines, one, other)
-    if pictures is None:
-        less = one if lines[one].each <= lines[other].each else other
-        return f"Knee: none; {less} is cheaper than the other ({one}, {other}) at any volume."
-    below = one if lines[one].fixed < lines[other].fixed else other
-    above = other if below == one else one
-    return f"Knee: below {figure(round(pictures))} pictures a month {below}, above it {above}."
+    by_volume = "; ".join(
+        f"from {in_digits(round(volume))} {name}" for name, volume in cheapest(lines).items()
+    )
+    return Section(
+        "Cost model",
+        rows,
+        [
+            f"The cost model uses list prices of {model.region} as of {model.as_of} and "
+            "assumptions from `benchmarks/prices.toml`, which cites the sources; it leaves out "
+            "storage, logs, captures and notifications. The comparator has as many transitions "
+            "and calls a picture as inline, and costs the same.",
+            f"Cheapest path by pictures a month: {by_volume}.",
+            "With an endpoint that is on anyway, another million pictures costs in USD: "
+            f"{marginal}.",
+        ],
+    )

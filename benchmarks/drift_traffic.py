@@ -1,6 +1,6 @@
 """Pictures, models and simulated traffic for `python -m benchmarks.drift`.
 
-No picture of one simulation stands in two of its parts: training, baseline, traffic.
+No picture is in two parts of a simulation: training, baseline, traffic.
 """
 
 import io
@@ -47,7 +47,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Described:
-    """What model and detector see of n pictures."""
+    """What the model and the detector read from n pictures."""
 
     features: Floats
     """Shape (n, f)."""
@@ -55,14 +55,14 @@ class Described:
 
     @classmethod
     def of(cls, pictures: Iterable[Pixels]) -> Self:
-        """Features as the local algorithm's, statistics of each picture's PNG file."""
+        """Compute the local algorithm's features, and the statistics of each picture as PNG."""
         rows = [(describe(picture), measure(_png(picture))) for picture in pictures]
         return cls(np.stack([row[0] for row in rows]), [row[1] for row in rows])
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of the two classes, and of one that no model is trained with."""
+    """Pictures of the two classes, and of one that no model is trained with."""
 
     known: Pixels
     """Shape (n, 32, 32, 3)."""
@@ -73,8 +73,8 @@ class Pictures:
 
     @classmethod
     def of(cls, source: Source) -> Self:
-        """Both splits of the source together; drawn pictures of the unseen class where it is not
-        the published archive, which has photographs of every class."""
+        """Combine both splits; draw the unseen class unless the archive is the published one,
+        which has photographs of every class."""
         known, labels = _select(source.pictures, CLASSES)
         photographs = bool(source.archive_published)
         unseen, _ = _select(
@@ -83,7 +83,7 @@ class Pictures:
         return cls(known, labels, unseen, "of the archive" if photographs else "drawn")
 
     def variant(self, name: str) -> Described:
-        """Every picture of the two classes as `name` of `VARIANTS`."""
+        """Describe every picture of the two classes as this one of `VARIANTS`."""
         return Described.of(_changed(picture, name) for picture in self.known)
 
 
@@ -113,26 +113,26 @@ def _png(picture: Pixels) -> bytes:
 
 
 @dataclass(frozen=True)
-class Fleet:
-    """What the models of one seed say of every picture; only `held_out` is fair to use."""
+class Predictions:
+    """Observations of every picture by the models of one seed; use only `held_out` rows."""
 
     labels: Indices
     held_out: list[Indices]
     """Rows that no model was trained with, by class."""
     good: dict[str, list[Observation]]
-    """By variant, of a model that was trained as it should be."""
+    """By variant, from the correctly trained model."""
     unseen: list[Observation]
-    """The same model, of the pictures of the unseen class."""
+    """From the same model, of the unseen class."""
     retrained: list[Observation]
-    """Of as good a model, trained with a part of the same pictures."""
+    """From a model trained with a part of the same pictures."""
     mislabelled: list[Observation]
-    """Of a model that was trained with wrong labels."""
+    """From a model trained with wrong labels."""
 
     @classmethod
     def train(
         cls, labels: Indices, variants: dict[str, Described], unseen: Described, seed: int
     ) -> Self:
-        """The seed chooses the training pictures; `variants` has all of `VARIANTS`."""
+        """Train the models of a seed, which chooses the training pictures."""
         rng = np.random.default_rng([seed, 0])
         shuffled = [rng.permutation(np.flatnonzero(labels == index)) for index in (0, 1)]
         training = rng.permutation(np.concatenate([rows[:TRAINING_PER_CLASS] for rows in shuffled]))
@@ -152,7 +152,7 @@ class Fleet:
         )
 
     def baseline(self, observed: Sequence[Observation], rows: Sequence[int]) -> Baseline:
-        """Of the pictures `rows`, with their classes, as after a training."""
+        """Return the baseline of these pictures, as after a training."""
         return Baseline.of(
             [observed[row] for row in rows],
             class_count=len(CLASSES),
@@ -179,21 +179,22 @@ def _observe(model: Model, described: Described) -> list[Observation]:
 class Deck:
     """The held-out pictures, shuffled: a baseline, then traffic; each picture at most once."""
 
-    def __init__(self, fleet: Fleet, rng: np.random.Generator) -> None:
+    def __init__(self, predictions: Predictions, rng: np.random.Generator) -> None:
+        """Shuffle, and set the baseline's pictures aside."""
         self._rng = rng
-        shuffled = [rng.permutation(rows).tolist() for rows in fleet.held_out]
+        shuffled = [rng.permutation(rows).tolist() for rows in predictions.held_out]
         self.baseline = [row for rows in shuffled for row in rows[:BASELINE_PER_CLASS]]
-        """Rows of as many pictures of each class, as validation data has."""
+        """Rows, the same number of each class."""
         self._left = [rows[BASELINE_PER_CLASS:] for rows in shuffled]
 
     def take(self, *, motorcycles: float = 0.5) -> list[int]:
-        """Rows of `WINDOW` pictures; each is a motorcycle with this probability."""
+        """Take the rows of `WINDOW` pictures; each is a motorcycle with this probability."""
         return [self._left[int(pick)].pop() for pick in self._rng.random(WINDOW) < motorcycles]
 
     def replace(
         self, known: list[Observation], others: list[Observation], share: float
     ) -> list[Observation]:
-        """`known`, each replaced with this probability by one of the `others`, used once."""
+        """Replace each of `known` with this probability by one of the `others`, used once."""
         rows = self._rng.permutation(len(others))[: len(known)]
         replaced = self._rng.random(len(known)) < share
         return [
@@ -202,49 +203,41 @@ class Deck:
         ]
 
 
-def _darkening(fleet: Fleet, deck: Deck) -> list[Observation]:
-    return [fleet.good[DIMMED[i // STEP]][row] for i, row in enumerate(deck.take())]
-
-
-def _blur(fleet: Fleet, deck: Deck) -> list[Observation]:
-    return [fleet.good[BLURRED][row] for row in deck.take()]
-
-
-def _class_share(share: float, fleet: Fleet, deck: Deck) -> list[Observation]:
-    return [fleet.good[ORDINARY][row] for row in deck.take(motorcycles=share)]
-
-
-def _unseen_class(share: float, fleet: Fleet, deck: Deck) -> list[Observation]:
-    return deck.replace([fleet.good[ORDINARY][row] for row in deck.take()], fleet.unseen, share)
-
-
 @dataclass(frozen=True)
 class Drift:
-    """One thing that can happen to the traffic of a good model."""
+    """A change of the traffic."""
 
     name: str
-    meaning: str
-    pictures: Callable[[Fleet, Deck], list[Observation]]
-    """Gives `WINDOW` drifted pictures."""
+    pictures: Callable[[Predictions, Deck], list[Observation]]
+    """Returns `WINDOW` drifted pictures."""
+
+
+def _darkening(predictions: Predictions, deck: Deck) -> list[Observation]:
+    return [predictions.good[DIMMED[i // STEP]][row] for i, row in enumerate(deck.take())]
+
+
+def _blur(predictions: Predictions, deck: Deck) -> list[Observation]:
+    return [predictions.good[BLURRED][row] for row in deck.take()]
+
+
+def _class_share(share: float, predictions: Predictions, deck: Deck) -> list[Observation]:
+    return [predictions.good[ORDINARY][row] for row in deck.take(motorcycles=share)]
+
+
+def _unseen_class(share: float, predictions: Predictions, deck: Deck) -> list[Observation]:
+    known = [predictions.good[ORDINARY][row] for row in deck.take()]
+    return deck.replace(known, predictions.unseen, share)
 
 
 DRIFTS = (
-    Drift("darkening", f"the light falls to {DARKEST:.0%} in {len(DIMMED)} steps", _darkening),
-    Drift("blur", f"Gaussian, radius {BLUR_RADIUS} pixels, at once", _blur),
+    Drift(f"light falls to {DARKEST:.0%} over {WINDOW} pictures", _darkening),
+    Drift(f"blur of {BLUR_RADIUS} pixels", _blur),
     *(
-        Drift(
-            f"class share {share:.0%}",
-            f"motorcycles from 50% to {share:.0%}, at once",
-            partial(_class_share, share),
-        )
+        Drift(f"motorcycles 50% to {share:.0%}", partial(_class_share, share))
         for share in SHIFTED_SHARES
     ),
     *(
-        Drift(
-            f"unseen class {share:.0%}",
-            f"pickup trucks from 0% to {share:.0%}, at once",
-            partial(_unseen_class, share),
-        )
+        Drift(f"{share:.0%} of an unseen class", partial(_unseen_class, share))
         for share in UNSEEN_SHARES
     ),
 )

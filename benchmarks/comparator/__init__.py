@@ -1,6 +1,6 @@
-"""What is usually built for this task, to be measured beside ours: see `workflow.py` here.
+"""What is usually built for this task, to measure beside the application.
 
-Written from the usual descriptions: three chained Lambda functions that carry `image_data` through
-every state, /tmp/image.png, bytes in the reply, ContentType image/png, a body that is JSON text in
-one step and an object in another, and an exception where the confidence is too low.
+Three chained Lambda functions that carry `image_data` through every state, with /tmp/image.png,
+bytes in the reply, ContentType image/png, a body that is JSON text in one step and an object in
+another, and an exception where the confidence is too low.
 """

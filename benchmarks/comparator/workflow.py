@@ -1,11 +1,10 @@
-"""Makes the usual functions and state machines on the cloud of a boto3 session."""
+"""Create the usual functions and state machines on the cloud of a boto3 session."""
 
 import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,7 @@ import boto3
 HANDLERS = Path(__file__).with_name("handlers")
 STEPS = {"Serialize": "serialize", "Classify": "classify", "Filter": "filter"}
 """Module of each step, in their order."""
-PREDICTOR = "classify_predictor"
-"""Module of the second step where it asks the endpoint by the SageMaker SDK's Predictor."""
-NAME = "students"
+NAME = "comparator"
 TRUST = {
     "Effect": "Allow",
     "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
@@ -27,25 +24,15 @@ GRANTS = {
     "Action": ["lambda:InvokeFunction", "s3:*", "sagemaker:*"],
     "Resource": "*",
 }
-"""As the managed policies of the console's roles are."""
+"""As the managed policies of the console's roles grant."""
 DEPLOYED_THRESHOLD = "THRESHOLD = 0.93"
 
-
-@dataclass(frozen=True)
-class Functions:
-    """The deployed functions."""
-
-    arns: Mapping[str, str]
-    """By step."""
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the functions, in the order of the steps."""
-        return [arn.rsplit(":", 1)[-1] for arn in self.arns.values()]
+Functions = Mapping[str, str]
+"""Names of the deployed functions by step."""
 
 
 def package(module: str, *, threshold: float) -> bytes:
-    """Zip file of one function; `threshold` replaces the one in the filter's code."""
+    """Return the zip file of one function; `threshold` replaces the one in the filter's code."""
     source = (HANDLERS / f"{module}.py").read_text(encoding="utf-8")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -55,36 +42,34 @@ def package(module: str, *, threshold: float) -> bytes:
     return code.getvalue()
 
 
-def task(arn: str) -> dict[str, Any]:
-    """State that calls a function, as the console's designer writes it."""
-    return {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "OutputPath": "$.Payload",
-        "Parameters": {"Payload.$": "$", "FunctionName": f"{arn}:$LATEST"},
-        "Retry": [{"ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 2}],
-    }
-
-
 def chain(functions: Functions) -> dict[str, Any]:
-    """Definition of one picture's three steps: the event goes in, the filter's reply comes out."""
-    return _in_a_row({step: task(arn) for step, arn in functions.arns.items()})
+    """Return the definition of one picture's three steps, from the event to the filter's reply."""
+    return _in_a_row({step: _task(name) for step, name in functions.items()})
 
 
 def three_maps(functions: Functions) -> dict[str, Any]:
-    """Definition for a list of events: a Map for each step, one after the other."""
+    """Return the definition for a list of events: a Map for each step, one after the other."""
+    processor = {"ProcessorConfig": {"Mode": "INLINE"}}
     return _in_a_row(
         {
             f"{step} all": {
                 "Type": "Map",
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "INLINE"},
-                    **_in_a_row({step: task(arn)}),
-                },
+                "ItemProcessor": processor | _in_a_row({step: _task(name)}),
             }
-            for step, arn in functions.arns.items()
+            for step, name in functions.items()
         }
     )
+
+
+def _task(function: str) -> dict[str, Any]:
+    """Return a state that calls a function, as the console's designer writes it."""
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "OutputPath": "$.Payload",
+        "Parameters": {"Payload.$": "$", "FunctionName": f"{function}:$LATEST"},
+        "Retry": [{"ErrorEquals": ["Lambda.ServiceException"], "MaxAttempts": 2}],
+    }
 
 
 def _in_a_row(states: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
@@ -100,74 +85,55 @@ def _in_a_row(states: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 @contextmanager
-def functions(
-    session: boto3.Session, *, threshold: float, sdk: Path | None = None
-) -> Iterator[Functions]:
-    """The three functions and their role, for the length of the block.
-
-    With `sdk`, a folder that the SageMaker SDK v2 is in, the second one uses its Predictor.
-    """
-    client = session.client("lambda")
-    # The SDK's warnings of its end would be many lines of log for each call.
-    environment = {"PYTHONPATH": str(sdk), "SAGEMAKER_SUPPRESS_V2_WARNING": "1"} if sdk else {}
-    made: dict[str, str] = {}
-    role = _create_role(session, f"{NAME}-functions")
-    try:
-        for step, module in STEPS.items():
-            code = PREDICTOR if sdk and step == "Classify" else module
-            made[step] = client.create_function(
-                FunctionName=f"{NAME}-{module}",
-                Runtime="python3.13",
-                Handler="lambda_function.lambda_handler",
-                Role=role,
-                Timeout=60,
-                Code={"ZipFile": package(code, threshold=threshold)},
-                Environment={"Variables": environment},
-            )["FunctionArn"]
-        yield Functions(made)
-    finally:
-        for step in made:
-            name = f"{NAME}-{STEPS[step]}"
-            client.delete_function(FunctionName=name)
-            _delete_log_group(session, f"/aws/lambda/{name}")
-        _delete_role(session, f"{NAME}-functions")
+def functions(session: boto3.Session, *, threshold: float) -> Iterator[Functions]:
+    """Create the three functions, and remove them with what their calls left."""
+    client, logs = session.client("lambda"), session.client("logs")
+    created: dict[str, str] = {}
+    with _role(session, f"{NAME}-functions") as role:
+        try:
+            for step, module in STEPS.items():
+                created[step] = client.create_function(
+                    FunctionName=f"{NAME}-{module}",
+                    Runtime="python3.13",
+                    Handler="lambda_function.lambda_handler",
+                    Role=role,
+                    Timeout=60,
+                    Code={"ZipFile": package(module, threshold=threshold)},
+                )["FunctionName"]
+            yield created
+        finally:
+            for name in created.values():
+                client.delete_function(FunctionName=name)
+                log_group = f"/aws/lambda/{name}"
+                if logs.describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]:
+                    logs.delete_log_group(logGroupName=log_group)
 
 
 @contextmanager
 def state_machine(session: boto3.Session, definition: Mapping[str, Any]) -> Iterator[str]:
-    """ARN of a state machine, for the length of the block, in which it has a role."""
+    """Create a state machine and its role, yield its ARN, and remove both."""
     client = session.client("stepfunctions")
-    role = _create_role(session, f"{NAME}-states")
-    arn = client.create_state_machine(name=NAME, definition=json.dumps(definition), roleArn=role)[
-        "stateMachineArn"
-    ]
+    with _role(session, f"{NAME}-states") as role:
+        arn = client.create_state_machine(
+            name=NAME, definition=json.dumps(definition), roleArn=role
+        )["stateMachineArn"]
+        try:
+            yield arn
+        finally:
+            client.delete_state_machine(stateMachineArn=arn)
+
+
+@contextmanager
+def _role(session: boto3.Session, name: str) -> Iterator[str]:
+    client = session.client("iam")
+    arn = client.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(TRUST))["Role"]["Arn"]
+    client.put_role_policy(RoleName=name, PolicyName=NAME, PolicyDocument=_policy(GRANTS))
     try:
         yield arn
     finally:
-        client.delete_state_machine(stateMachineArn=arn)
-        _delete_role(session, f"{NAME}-states")
-
-
-def _create_role(session: boto3.Session, name: str) -> str:
-    client = session.client("iam")
-    arn: str = client.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(TRUST))["Role"][
-        "Arn"
-    ]
-    client.put_role_policy(RoleName=name, PolicyName=NAME, PolicyDocument=_policy(GRANTS))
-    return arn
-
-
-def _delete_role(session: boto3.Session, name: str) -> None:
-    client = session.client("iam")
-    client.delete_role_policy(RoleName=name, PolicyName=NAME)
-    client.delete_role(RoleName=name)
+        client.delete_role_policy(RoleName=name, PolicyName=NAME)
+        client.delete_role(RoleName=name)
 
 
 def _policy(statement: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _delete_log_group(session: boto3.Session, name: str) -> None:
-    logs = session.client("logs")
-    if logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
-        logs.delete_log_group(logGroupName=name)

@@ -1,4 +1,4 @@
-"""The cost model: lines, knees, and the prices file."""
+"""The cost model: its lines, the cheapest path, and the prices file."""
 
 from pathlib import Path
 
@@ -43,30 +43,17 @@ def test_a_switched_instance_costs_its_starts_and_its_work() -> None:
     assert line.at(an_hours_work) == pytest.approx(2 * model.endpoint_hour)
 
 
-def test_the_knee_is_where_both_cost_the_same() -> None:
-    lines = {"cheap start": Line(1, 0.5), "cheap picture": Line(10, 0.2)}
-    knee = costs.knee(lines, "cheap start", "cheap picture")
+def test_the_cheapest_path_changes_where_two_cost_the_same() -> None:
+    lines = {"cheap start": Line(1, 0.5), "cheap picture": Line(10, 0.2), "never": Line(11, 0.5)}
 
-    assert knee == pytest.approx(30)
-    assert lines["cheap start"].at(30) == pytest.approx(lines["cheap picture"].at(30))
-    assert costs.cheapest(lines, 29) == "cheap start"
-    assert costs.cheapest(lines, 31) == "cheap picture"
+    assert costs.cheapest(lines) == pytest.approx({"cheap start": 0, "cheap picture": 30})
 
 
-@pytest.mark.parametrize("other", [Line(2, 0.5), Line(2, 0.6)], ids=["parallel", "worse in both"])
-def test_without_a_crossing_there_is_no_knee(other: Line) -> None:
-    lines = {"one": Line(1, 0.5), "other": other}
+def test_every_volume_has_all_paths() -> None:
+    section = costs.run()
 
-    assert costs.knee(lines, "one", "other") is None
-    assert costs.cheapest(lines, 1e12) == "one"
-
-
-def test_every_volume_has_all_paths_and_a_cheapest_one() -> None:
-    findings = costs.run()
-
-    assert len(findings.rows) == len(costs.VOLUMES) * len(costs.paths(MODEL))
-    assert any("Cheapest path" in remark for remark in findings.remarks)
-    assert sum(remark.startswith("Knee") for remark in findings.remarks) == 3
+    assert len(section.rows) == len(costs.VOLUMES) * len(costs.paths(MODEL))
+    assert any("by pictures a month: from 0 batch transform;" in each for each in section.remarks)
 
 
 @pytest.mark.parametrize(

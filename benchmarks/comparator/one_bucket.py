@@ -1,4 +1,4 @@
-"""The smallest useful CDK app: what CDK itself costs."""
+"""The smallest useful CDK app: it shows the cost of CDK itself."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3

@@ -1,0 +1,87 @@
+"""The page that the command writes, and the usage that it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import report
+from benchmarks.results_table import Row, Section
+from training import drawn
+from training.source import Source
+
+
+def test_the_page_has_machine_data_command_table_and_remarks() -> None:
+    row = Row(measure="speed", unit="1/s", ours=[1.0], comparator=[1.0], better="more")
+    section = Section("Part", [row], ["A fact."])
+
+    page = report.Run("a machine", "some data", "python -m benchmarks", [section]).page
+
+    assert page.startswith("# Benchmarks\n")
+    for line in (
+        "    python -m benchmarks",
+        "- Machine: a machine",
+        "- Data: some data",
+        "| speed | 1/s | 1 | 1 | 1.00 |",
+        "- A fact.",
+    ):
+        assert line in page.splitlines()
+
+
+def test_data_and_machine_are_described(tmp_path: Path) -> None:
+    drawing = Source("drawn", drawn.draw(["bicycle"], train_per_class=1, validation_per_class=1))
+    excerpt = Source("cifar-100", drawing.pictures, "abc", archive_published=False)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: Fast One 3000\nmodel name\t: Other\n")
+
+    assert "drawn" in report.describe_data(drawing)
+    assert "excerpt" in report.describe_data(excerpt)
+    assert report.processor(cpuinfo) == "Fast One 3000"
+    assert report.processor(tmp_path / "none")
+    assert "GiB of memory" in report.describe_machine()
+
+
+def test_parts_that_need_no_cloud_run_without_one(tmp_path: Path) -> None:
+    out = tmp_path / "benchmarks.md"
+
+    assert command.main(["--only", "costs", "--out", str(out)]) == 0
+
+    assert "**Cost model**" in out.read_text()
+    assert "- Data: none\n" in out.read_text()
+
+
+def test_a_part_that_needs_pictures_ends_without_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIFAR_ARCHIVE", str(tmp_path / "missing.tar.gz"))
+
+    with pytest.raises(SystemExit, match=r"error: .*missing\.tar\.gz"):
+        command.main(["--only", "costs", "staging"])
+
+
+def test_results_are_written_even_if_the_next_part_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: command.Bench) -> Section:
+        raise RuntimeError("no synthesis today")
+
+    monkeypatch.setitem(command.PARTS, "synth", fail)
+    out = tmp_path / "benchmarks.md"
+
+    with pytest.raises(RuntimeError, match="no synthesis today"):
+        command.main(["--only", "costs", "synth", "--out", str(out)])
+
+    assert "**Cost model**" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--only", "speed"], "'speed' (choose from"), (["--repeats", "0"], "expected 1 or more")],
+)
+def test_wrong_usage_is_named(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+
+    assert words in capsys.readouterr().err
