@@ -1,22 +1,25 @@
-"""What all tests share: no access to AWS, how much the property-based try, how Python tidies.
+"""What all tests share: isolation from AWS, real data, examples and processes.
 
-pytest tests/infrastructure/test_properties.py --hypothesis-profile=thorough
+`pytest tests/infrastructure/test_properties.py --hypothesis-profile=thorough` tries many examples.
 """
 
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-# Python looks for garbage after every 700 new objects; service models, CDK's types and schemas are
-# millions that stay. Looking less often saves a quarter of the time of the tests.
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+# Python collects garbage after every 700 new objects; service models, CDK's types and schemas are
+# millions that stay. Collecting less often saves a quarter of the tests' time.
 gc.set_threshold(200_000, 50, 100)
 
-# No deadline: machines are busy, and a synthesis takes what it takes. The examples of the default
-# profile are the same at every run, so that CI fails for a change and not by chance, and it does
-# not look for the smallest that fails: that takes minutes of syntheses.
+# No deadline: machines are busy, and a synthesis takes as long as it takes. The default examples
+# are the same in every run, so that CI fails for a change and not by chance. They are not shrunk:
+# that takes minutes of syntheses.
 settings.register_profile(
     "default",
     max_examples=8,
@@ -37,7 +40,7 @@ settings.load_profile("default")
 
 @pytest.fixture(scope="session", autouse=True)
 def no_access_to_aws() -> Iterator[None]:
-    """Nothing of the shell's: no profile, no credentials, no address of a running local cloud."""
+    """Hide the shell's profile, credentials and local cloud."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith("AWS_"):
@@ -46,3 +49,22 @@ def no_access_to_aws() -> Iterator[None]:
             patch.setenv(name, os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+@pytest.fixture(scope="session")
+def real_captures() -> Path:
+    """Return the folder of what a real endpoint captured; the repository does not have it."""
+    return _real("captures")
+
+
+@pytest.fixture(scope="session")
+def real_archive() -> Path:
+    """Return CIFAR-100's vehicles, which these captures show; the repository does not have them."""
+    return _real("cifar-100-python-vehicles.tar.gz")
+
+
+def _real(name: str) -> Path:
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.skip(f"real data is missing: ../shared/data/{name}")
+    return path

@@ -9,7 +9,7 @@ from aws_cdk.assertions import Template
 
 from stacks.constructs.workflow import workflow_expressions
 from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
-from tests.infrastructure.test_variants import as_list, statements, templates_with
+from tests.infrastructure.templates import as_list, statements, templates_with
 
 MINUTE = 60
 

@@ -13,7 +13,7 @@ from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
 from stacks.constructs.common.lambda_task import CRASHES
 from stacks.constructs.notifications.dead_execution_notice import NOTIFIED_ERROR
 from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
-from tests.infrastructure.test_variants import statements, templates_with
+from tests.infrastructure.templates import statements, templates_with
 
 NAME = "BulkClassification"
 READERS = {

@@ -9,7 +9,7 @@ from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from stacks.constructs.monitoring.verdict_metrics import VERDICTS
-from tests.infrastructure.test_monitoring import (
+from tests.infrastructure.templates import (
     BULK,
     ENDPOINT,
     MACHINES,

@@ -9,8 +9,15 @@ from aws_cdk.assertions import Template
 from lambda_src.drift_detector.drift import COMPARISONS
 from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
 from stacks.constructs.monitoring import drift_metrics
-from tests.infrastructure.test_monitoring import alarms_of, dimensions_of, monitoring_with, plain
-from tests.infrastructure.test_variants import as_list, statements, templates_with
+from tests.infrastructure.templates import (
+    alarms_of,
+    as_list,
+    dimensions_of,
+    monitoring_with,
+    plain,
+    statements,
+    templates_with,
+)
 
 OFF: dict[str, Any] = {"drift": {"enabled": False}}
 

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from tests.infrastructure.synthesis import ROOT, Templates, states
-from tests.infrastructure.test_variants import as_list, statements, templates_with
+from tests.infrastructure.templates import as_list, statements, templates_with
 
 ON = {"customer_managed_key": True}
 

@@ -8,7 +8,7 @@ from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from tests.infrastructure.synthesis import states
-from tests.infrastructure.test_variants import templates_with
+from tests.infrastructure.templates import templates_with
 
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:rejected"
 

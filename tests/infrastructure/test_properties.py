@@ -9,6 +9,7 @@ from hypothesis import given
 from settings import Settings, SettingsError
 from settings.loader import shown, validate
 from tests.infrastructure.invariants import INVARIANTS
+from tests.infrastructure.rules import findings
 from tests.infrastructure.settings_tables import (
     ENVIRONMENTS,
     FIELDS,
@@ -19,7 +20,6 @@ from tests.infrastructure.settings_tables import (
     flat,
 )
 from tests.infrastructure.synthesis import STACKS, application, find_stack
-from tests.infrastructure.test_rules import findings
 
 REMEDY = re.compile(r"allowed|; (set|remove|name|lower) ")
 

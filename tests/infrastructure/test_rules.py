@@ -13,7 +13,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
-from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
+from cdk_nag import AwsSolutionsChecks
 from cfnlint.config import ConfigMixIn
 from cfnlint.decode import decode_str
 from cfnlint.runner import Runner
@@ -22,6 +22,7 @@ from settings import Settings, load
 from settings.loader import validate
 from stacks.constructs.common.acknowledge import acknowledge, write_acknowledgments
 from stacks.constructs.common.grants import allow
+from tests.infrastructure.rules import Finding, all_findings, findings
 from tests.infrastructure.synthesis import (
     STACKS,
     Templates,
@@ -29,8 +30,6 @@ from tests.infrastructure.synthesis import (
     configuration,
     find_stack,
 )
-
-PACKS = (AwsSolutionsChecks, NIST80053R5Checks)
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 
@@ -43,11 +42,6 @@ IGNORED_BY_CFN_LINT = {
 MIN_WORDS = 4  # fewer are no reason
 
 
-class Finding(NamedTuple):
-    rule: str
-    path: str
-
-
 class Acknowledged(NamedTuple):
     rule: str
     path: str
@@ -55,32 +49,6 @@ class Acknowledged(NamedTuple):
 
     def covers(self, finding: Finding) -> bool:
         return self.rule == finding.rule and f"{finding.path}/".startswith(f"{self.path}/")
-
-
-def findings(app: cdk.App) -> set[Finding]:
-    """What the packs find and nobody acknowledged, before and after synthesis."""
-    write_acknowledgments(app)
-    return all_findings(app)
-
-
-def all_findings(app: cdk.App) -> set[Finding]:
-    """What they find without the acknowledgments, if these are not written yet.
-
-    Before and after synthesis: in between, CDK replaces references to other stacks, and with them
-    the names of findings.
-    """
-    found = _found(app)
-    app.synth(skip_validation=True)
-    return found | _found(app)
-
-
-def _found(app: cdk.App) -> set[Finding]:
-    return {
-        Finding(violation.rule_name, resource.construct_path or "")
-        for pack in PACKS
-        for violation in pack(app).validate_scope(app).violations
-        for resource in violation.violating_resources
-    }
 
 
 def acknowledgments(app: cdk.App) -> list[Acknowledged]:

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from settings.loader import validate
 from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR
-from tests.infrastructure.synthesis import states, synthesize
-
-
-def templates_with(**values: Any) -> dict[str, Template]:
-    return synthesize(validate(values, environment="test", source="test.toml"))
+from tests.infrastructure.synthesis import states
+from tests.infrastructure.templates import as_list, statements, templates_with
 
 
 def types(template: Template) -> set[str]:
@@ -66,21 +62,6 @@ def test_a_given_model_is_deployed_without_training() -> None:
     granted = json.dumps(templates["Inference"].find_resources("AWS::IAM::Policy"))
     assert ":s3:::elsewhere/models/one/model.tar.gz" in granted
     assert "models/*" not in granted
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(template: Template, role: str) -> list[dict[str, Any]]:
-    """Statements of the inline policy of the only role whose logical id starts with `role`."""
-    (policy,) = (
-        policy
-        for logical_id, policy in template.find_resources("AWS::IAM::Policy").items()
-        if logical_id.startswith(role)
-    )
-    found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
-    return found
 
 
 def training_job(template: Template) -> dict[str, Any]:

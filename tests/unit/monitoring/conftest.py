@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
-
 CaptureRecord = dict[str, Any]
 
 
@@ -74,21 +72,3 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "captures"
 
     return to_file
-
-
-@pytest.fixture(scope="session")
-def real_captures() -> Path:
-    """What a real endpoint captured, which is no part of the project."""
-    folder = SHARED / "captures"
-    if not folder.exists():
-        pytest.skip("../shared/data/captures is not here")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def real_archive() -> Path:
-    """The real pictures that those captures show."""
-    archive = SHARED / "cifar-100-python-vehicles.tar.gz"
-    if not archive.exists():
-        pytest.skip(f"{archive.name} is not here")
-    return archive

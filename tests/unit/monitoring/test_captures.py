@@ -20,7 +20,6 @@ from monitoring.skips import Kind, Skip
 from settings.s3_uris import S3UriError
 from tests import odd_replies
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "captures"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -94,9 +93,8 @@ def read_bytes(content: bytes, folder: Path) -> tuple[list[Capture], list[Skip]]
     return read_all(file)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="../shared/data/captures is not here")
-def test_real_captures_are_read_without_a_skip() -> None:
-    captures, skips = read_all(REAL)
+def test_real_captures_are_read_without_a_skip(real_captures: Path) -> None:
+    captures, skips = read_all(real_captures)
 
     assert skips == []
     assert len(captures) == 22

@@ -17,8 +17,6 @@ from moto import mock_aws
 from settings import Settings
 from settings.loader import validate
 
-SUBSET = Path(__file__).parents[4] / "shared/data/cifar-100-python-vehicles.tar.gz"
-
 Content = dict[str, dict[bytes, Any]]
 
 
@@ -115,11 +113,3 @@ def bucket(aws: boto3.Session, stacks: dict[str, list[dict[str, str]]]) -> str:
         {"OutputKey": "DataBucketName", "OutputValue": name},
     ]
     return name
-
-
-@pytest.fixture(scope="session")
-def real_subset() -> Path:
-    """The real vehicles of CIFAR-100, which are no part of the project."""
-    if not SUBSET.exists():
-        pytest.skip(f"{SUBSET.name} is not there: no real pictures to test with")
-    return SUBSET

@@ -231,15 +231,15 @@ def test_nothing_is_written_through_a_link(
     assert not list(elsewhere.iterdir())
 
 
-def test_real_vehicles_are_all_kept_with_their_pixels(real_subset: Path) -> None:
-    dataset = build(from_archive(real_subset), CLASSES)
+def test_real_vehicles_are_all_kept_with_their_pixels(real_archive: Path) -> None:
+    dataset = build(from_archive(real_archive), CLASSES)
     assert dataset.counts == {
         "train": {"bicycle": 500, "motorcycle": 500},
         "validation": {"bicycle": 100, "motorcycle": 100},
     }
     assert dataset.refused == ()
     for split, part in (("train", "train"), ("validation", "test")):
-        rows = _read_without_our_code(real_subset, part)
+        rows = _read_without_our_code(real_archive, part)
         for picture in dataset.splits[split]:
             row, class_in_archive = rows[picture.file_name]
             assert class_in_archive == {0: 8, 1: 48}[picture.label]

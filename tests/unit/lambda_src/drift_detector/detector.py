@@ -1,6 +1,7 @@
 """The drift detector's handler, and the AWS around it."""
 
 import gzip
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -119,3 +120,17 @@ def make_baseline(brightness: float = 100) -> Baseline:
         ],
         class_count=2,
     )
+
+
+def raw(content: bytes) -> io.RawIOBase:
+    class Body(io.RawIOBase):
+        def __init__(self) -> None:
+            self.content = io.BytesIO(content)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            return self.content.readinto(buffer)
+
+    return Body()

@@ -20,23 +20,9 @@ from lambda_src.drift_detector.captures import (
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from tests import odd_replies
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
+from tests.unit.lambda_src.drift_detector.detector import raw
 
-REAL = Path("../shared/data/captures")
 REFUSED = odd_replies.REFUSED | odd_replies.WRAPPED
-
-
-def raw(content: bytes) -> io.RawIOBase:
-    class Body(io.RawIOBase):
-        def __init__(self) -> None:
-            self.content = io.BytesIO(content)
-
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, buffer: Any) -> int:
-            return self.content.readinto(buffer)
-
-    return Body()
 
 
 def test_a_record_has_what_the_detector_needs(record: MakeRecord) -> None:
@@ -255,8 +241,7 @@ def test_a_file_has_a_number_of_lines() -> None:
         list(read)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"{REAL} is absent")
-def test_real_captures_are_readable() -> None:
-    for path in REAL.glob("*.jsonl"):
+def test_real_captures_are_readable(real_captures: Path) -> None:
+    for path in real_captures.glob("*.jsonl"):
         for line in lines(raw(path.read_bytes())):
             assert len(parse(line).probabilities) == 2

@@ -10,8 +10,7 @@ from lambda_src.drift_detector.batch import Batch
 from lambda_src.drift_detector.drift import compare
 from tests import odd_captures
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
-from tests.unit.lambda_src.drift_detector.detector import make_baseline
-from tests.unit.lambda_src.drift_detector.test_captures import raw
+from tests.unit.lambda_src.drift_detector.detector import make_baseline, raw
 from tests.unit.lambda_src.hostile import fuzzed, within_bounds
 
 BASELINE = StoredBaseline(

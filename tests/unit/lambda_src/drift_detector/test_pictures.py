@@ -14,7 +14,6 @@ from PIL import Image
 
 from lambda_src.drift_detector.pictures import MAX_PIXELS, NotMeasuredError, measure
 
-REAL = Path(__file__).parents[5] / "shared" / "data" / "captures"
 COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 RNG = np.random.default_rng(7)
 
@@ -125,10 +124,11 @@ def test_plain_pictures_have_no_contrast_and_no_sharpness() -> None:
     assert measure(png(Image.new("L", (32, 32), 0))) == (0.0, 0.0, 0.0)
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="../shared/data/captures is not here")
-def test_real_captured_pictures() -> None:
+def test_real_captured_pictures(real_captures: Path) -> None:
     records = [
-        json.loads(line) for file in REAL.glob("*.jsonl") for line in file.read_text().splitlines()
+        json.loads(line)
+        for file in real_captures.glob("*.jsonl")
+        for line in file.read_text().splitlines()
     ]
     contents = [base64.b64decode(r["captureData"]["endpointInput"]["data"]) for r in records]
 

@@ -5,19 +5,15 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from localcloud.algorithm.features import Floats, Pixels, describe
 from localcloud.algorithm.fitting import Labels, fit
 
-ARCHIVE = Path(__file__).parents[5] / "shared" / "data" / "cifar-100-python-vehicles.tar.gz"
 CLASSES = {8: 0, 48: 1}  # CIFAR-100's fine labels of bicycle and motorcycle
 
-pytestmark = pytest.mark.skipif(not ARCHIVE.exists(), reason="no ../shared/data")
 
-
-def read(split: str) -> tuple[list[Pixels], Labels]:
-    with tarfile.open(ARCHIVE) as archive:
+def read(archive_path: Path, split: str) -> tuple[list[Pixels], Labels]:
+    with tarfile.open(archive_path) as archive:
         member = archive.extractfile(f"cifar-100-python/{split}")
         assert member is not None
         rows = pickle.load(member, encoding="bytes")
@@ -33,14 +29,14 @@ def features(pictures: list[Pixels]) -> Floats:
     return np.stack([describe(picture) for picture in pictures])
 
 
-def test_accuracy_and_confidence() -> None:
-    pictures, labels = read("train")
+def test_accuracy_and_confidence(real_archive: Path) -> None:
+    pictures, labels = read(real_archive, "train")
     model = fit(
         features=features(pictures),
         flipped=features([picture[:, ::-1] for picture in pictures]),
         labels=labels,
     )
-    test_pictures, truth = read("test")
+    test_pictures, truth = read(real_archive, "test")
     assert (len(pictures), len(test_pictures)) == (1000, 200)
 
     probabilities = model.probabilities(features(test_pictures))

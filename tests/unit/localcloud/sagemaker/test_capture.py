@@ -18,7 +18,6 @@ from botocore.exceptions import ClientError
 from localcloud.sagemaker import capture
 from localcloud.sagemaker.capture import CaptureConfig, CaptureWriter, Invocation, Payload
 
-REAL = Path(__file__).parents[5] / "shared" / "data" / "captures"
 WHEN = datetime(2024, 10, 15, 14, 5, 12, 996123, tzinfo=UTC)
 PICTURE = b"\x89PNG\r\n\x1a\n\xff"
 
@@ -55,10 +54,10 @@ def without_values(value: Any) -> Any:
     return [(key, item if key in kept else without_values(item)) for key, item in value.items()]
 
 
-@pytest.mark.skipif(not REAL.exists(), reason=f"real captures are not at {REAL}")
-def test_a_record_has_the_form_of_every_real_one() -> None:
+def test_a_record_has_the_form_of_every_real_one(real_captures: Path) -> None:
     ours = config().record(invocation())
-    lines = [line for file in REAL.glob("*.jsonl") for line in file.read_text().splitlines()]
+    files = real_captures.glob("*.jsonl")
+    lines = [line for file in files for line in file.read_text().splitlines()]
     assert len(lines) == 22
     for line in lines:
         real = json.loads(line)
