@@ -34,7 +34,7 @@ def template() -> Template:
 def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) -> None:
     alarms = alarms_of(template)
 
-    assert len(alarms) == 41
+    assert len(alarms) == 40
     for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] == "notBreaching", name
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
