@@ -1,26 +1,19 @@
 """SageMaker for the local cloud: training, transform jobs, models, endpoints, captures, scaling.
 
-Where things are:
-- `operations.py` lists the operations of the control plane; each is one function of the module of
-  its resource (`training_jobs.py`, `transform_jobs.py`, `models.py`, `endpoint_configs.py`,
-  `endpoints.py`, `tags.py`).
-- `sdk_task.py` is these operations as tasks of Step Functions.
-- `runtime.py` serves InvokeEndpoint, `resources.py` the CloudFormation types.
-- `scaling.py` and `scaling_resources.py` are Application Auto Scaling, for endpoints only.
-- `contract.py` holds every request and response to botocore's model of the API.
-- `training.py` runs a training job, `transform.py` a transform job; `fleet.py` and
-  `model_server.py` serve an endpoint, and `capture.py` records what it was asked; `images.py` says
-  which image URI stands for which local algorithm.
+contract.py        requests, responses and errors as botocore's models of the APIs have them
+records.py         resources by account, region and name; their Describe and List operations
+operations.py      all operations of the control planes, also as tasks of Step Functions
+handler.py         the HTTP side; runtime.py serves InvokeEndpoint
+resources.py       the CloudFormation types
+models.py          models, and the local algorithm of an image
+training_jobs.py, transform_jobs.py   with jobs.py, the life of a job
+endpoint_configs.py, endpoints.py     with fleet.py and model_server.py, the serving processes
+capture.py         data capture of endpoints
+scaling.py         Application Auto Scaling, for endpoints only
 """
 
 from localcloud.emulator import add_resource_types, add_service, add_task
-from localcloud.sagemaker import (
-    handler,
-    resources,
-    scaling_resources,
-    sdk_task,
-    transform_jobs,
-)
+from localcloud.sagemaker import handler, operations, resources
 
 
 def install() -> None:
@@ -31,6 +24,6 @@ def install() -> None:
     """
     for service in ("sagemaker", "application-autoscaling"):
         add_service(service, handler.handle)
-    add_resource_types(resources.RESOURCE_TYPES | scaling_resources.RESOURCE_TYPES)
-    add_task("arn:aws:states:::sagemaker:createTransformJob", transform_jobs.run_as_task)
-    add_task(sdk_task.RESOURCE, sdk_task.run)
+    add_resource_types(resources.RESOURCE_TYPES)
+    add_task(operations.TRANSFORM_TASK, operations.run_transform_task)
+    add_task(operations.SDK_TASK, operations.run_sdk_task)

@@ -1,6 +1,6 @@
-"""Data capture: what an endpoint was asked and answered, as JSON Lines in S3.
+"""Data capture: an endpoint's requests and replies, as JSON Lines in S3.
 
-Layout and record format, as real endpoints write them:
+Layout and record format are those of real endpoints:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
 
@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.sagemaker.records import now
 from localcloud.sagemaker.s3 import split_uri
-from localcloud.sagemaker.store import now
 
 FLUSH_SECONDS: Final = 1.0
 RECORDS_PER_FILE: Final = 50
-"""Bounds the size of a file; records of one picture are some kilobytes."""
+"""Bounds the size of a file; a record of one picture has a few kilobytes."""
 
 _logger = logging.getLogger(__name__)
 PutObject = Callable[[str, str, bytes], object]
@@ -52,7 +52,7 @@ class Invocation:
 
 
 def is_enabled(config: dict[str, Any]) -> bool:
-    """Whether a DataCaptureConfig captures; it does unless it says otherwise."""
+    """Return whether a DataCaptureConfig captures, as it does by default."""
     enabled: bool = config.get("EnableCapture", True)
     return enabled
 
@@ -61,7 +61,7 @@ class CaptureConfig:
     """DataCaptureConfig of an endpoint configuration."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """Read the parameter, which is valid."""
+        """Take a valid parameter."""
         self._percentage: int = config["InitialSamplingPercentage"]
         modes = {option["CaptureMode"] for option in config["CaptureOptions"]}
         self._input = bool(modes & {"Input", "InputAndOutput"})
@@ -73,17 +73,17 @@ class CaptureConfig:
         self._prefix = f"{prefix.rstrip('/')}/" if prefix else ""
 
     def samples(self) -> bool:
-        """Whether the next invocation is captured."""
+        """Decide whether to capture the next invocation."""
         return random.random() * 100 < self._percentage
 
     def key(self, endpoint: str, first: Invocation) -> str:
-        """Key of a file, from the variant and time of its first record."""
+        """Return the key of a file, made from the variant and time of its first record."""
         time = first.time
         name = f"{time:%M-%S}-{time.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
         return f"{self._prefix}{endpoint}/{first.variant}/{time:%Y/%m/%d/%H}/{name}"
 
     def record(self, invocation: Invocation) -> dict[str, Any]:
-        """One line of a capture file."""
+        """Return one line of a capture file."""
         data = {}
         if self._input:
             data["endpointInput"] = self._side("INPUT", invocation.request)
@@ -99,7 +99,7 @@ class CaptureConfig:
 
     def _side(self, mode: str, payload: Payload) -> dict[str, str]:
         media_type = payload.content_type.partition(";")[0].strip().lower()
-        # What no header is configured for is base64, as the API's reference says.
+        # Types that the configuration does not list are base64, as the API's reference says.
         encoding = self._encodings.get(media_type, "BASE64")
         as_text = base64.b64encode(payload.body) if encoding == "BASE64" else payload.body
         return {
@@ -111,9 +111,9 @@ class CaptureConfig:
 
 
 class CaptureWriter:
-    """Writes the captures of one deployment of an endpoint, on a thread of its own.
+    """Writes the captures of one deployment of an endpoint on its own thread.
 
-    An invocation only puts its record into a queue: it neither waits for S3 nor fails with it.
+    Invocations only put a record into a queue: they neither wait for S3 nor fail with it.
     """
 
     def __init__(self, *, config: CaptureConfig, endpoint: str, put_object: PutObject) -> None:
@@ -126,12 +126,12 @@ class CaptureWriter:
         self._thread.start()
 
     def capture(self, invocation: Invocation) -> None:
-        """Record an invocation, if the sampling hits it."""
+        """Record an invocation if it is sampled."""
         if self._config.samples():
             self._queue.put(invocation)
 
     def close(self) -> None:
-        """Write what is not written yet, and return when it is; nothing may be captured after."""
+        """Write the remaining records, then return; capture nothing afterwards."""
         self._queue.put(None)
         self._thread.join()
 
@@ -146,7 +146,7 @@ class CaptureWriter:
                 self._write(invocations)
 
     def _next_batch(self) -> tuple[list[Invocation], bool]:
-        """What arrives within a second of the first record, and whether more may come."""
+        """Return the records of one second, and whether more may come."""
         batch: list[Invocation] = []
         item = self._queue.get()
         deadline = monotonic() + FLUSH_SECONDS
@@ -170,7 +170,7 @@ class CaptureWriter:
         try:
             self._put_object(self._config.bucket, key, content)
         except (ClientError, BotoCoreError) as error:
-            # As on AWS: an endpoint whose captures cannot be written goes on serving.
+            # As on AWS, an endpoint goes on serving when its captures cannot be written.
             _logger.error(
                 "%d captures of endpoint %s are lost: s3://%s/%s: %s",
                 len(invocations),

@@ -1,8 +1,8 @@
-"""Requests and responses held to botocore's own models of the APIs.
+"""Requests, responses and errors of the APIs, checked against botocore's models of them.
 
-botocore's ParamValidator checks types, required and unknown members and minima, all that a client
-checks before it sends. The service also refuses what breaks an enumeration, a pattern or a maximum:
-those stand in the same model and are checked here, with the service's wording.
+botocore's ParamValidator checks types, minima, required and unknown members, as clients do before
+they send. Services also refuse values that break an enumeration, a pattern or a maximum: these
+checks follow the same models here and use the services' wording.
 """
 
 import re
@@ -16,10 +16,8 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 from botocore.utils import parse_timestamp
 from botocore.validate import ParamValidator
 
-from localcloud.sagemaker.errors import invalid
-
-# The model's patterns are Java's; these are the classes of it that Python's `re` lacks.
-# ASCII occurs outside of brackets, Print there and inside, the others inside.
+# The models' patterns are Java's; Python's `re` lacks these classes of it.
+# ASCII occurs outside brackets, Print there and inside, the others inside.
 _JAVA_CLASSES = {
     r"\p{ASCII}": r"[\x00-\x7f]",
     r"[\p{Print}]": r"[\x20-\x7e]",
@@ -33,18 +31,47 @@ _JAVA_CLASSES = {
 }
 _LONGEST_QUOTED_VALUE = 256
 
-
 Service = Literal["sagemaker", "sagemaker-runtime", "application-autoscaling"]
+
+
+class ApiError(Exception):
+    """A request is answered with an error.
+
+    `code` is the error's name in the API's model, `status` the HTTP status; `fields` are further
+    members of the error's shape, such as OriginalStatusCode of ModelError.
+    """
+
+    def __init__(self, code: str, message: str, *, status: int = 400, **fields: Any) -> None:
+        """Keep the parts of the answer; `str()` of the error is `message`."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.fields = fields
+
+
+class Failure(Exception):
+    """A job or an endpoint failed; `str()` of the error becomes its FailureReason."""
+
+
+def invalid(message: str) -> ApiError:
+    """Return the error with which SageMaker's control plane refuses a request."""
+    return ApiError("ValidationException", message)
+
+
+def not_implemented(feature: str) -> ApiError:
+    """Return the refusal of a feature that AWS has and the local cloud lacks."""
+    return invalid(f"The local cloud does not implement {feature}.")
 
 
 @cache
 def operation_model(name: str, service: Service = "sagemaker") -> OperationModel:
-    """botocore's model of an operation, e.g. `CreateModel`."""
+    """Return botocore's model of an operation, such as `CreateModel`."""
     return _service_model(service).operation_model(name)
 
 
 def input_shape(name: str, service: Service = "sagemaker") -> StructureShape:
-    """Shape of an operation's request; every operation of these services has one."""
+    """Return the shape of an operation's request; all operations of these services have one."""
     return cast(StructureShape, operation_model(name, service).input_shape)
 
 
@@ -54,7 +81,7 @@ def _service_model(service: Service) -> ServiceModel:
 
 
 def parse_request(shape: StructureShape, request: object) -> dict[str, Any]:
-    """`request` as decoded from JSON, checked, with its timestamps as aware datetimes.
+    """Check a request decoded from JSON, and return it with timestamps as aware datetimes.
 
     Raises:
         ApiError: ValidationException, if AWS would refuse it.
@@ -71,10 +98,10 @@ def parse_request(shape: StructureShape, request: object) -> dict[str, Any]:
 
 
 def check_constraints(shape: Shape, value: object) -> None:
-    """Check enumerations, patterns and maxima of `value`, whose types are right.
+    """Check enumerations, patterns and maxima of `value`, whose types have been checked.
 
     Raises:
-        ApiError: ValidationException, which lists every violation.
+        ApiError: ValidationException that lists every violation.
     """
     violations = list(_violations(shape, value, ""))
     if violations:
@@ -83,7 +110,7 @@ def check_constraints(shape: Shape, value: object) -> None:
 
 
 def to_response(shape: Shape, value: Any) -> Any:
-    """`value` as JSON: members that the shape lacks or that are None dropped, times as epoch."""
+    """Return `value` as JSON: only members of the shape that are not None, times as epoch."""
     if isinstance(shape, StructureShape):
         return {
             name: to_response(member, value[name])
@@ -155,7 +182,7 @@ def _broken_constraints(shape: Shape, value: Any) -> Iterator[str]:
 
 @cache
 def python_pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern of the API's model as Python understands it."""
+    """Return a pattern of the API's model in Python's syntax."""
     for java, python in _JAVA_CLASSES.items():
         pattern = pattern.replace(java, python)
     return re.compile(pattern)

@@ -1,59 +1,48 @@
-"""Operations on endpoint configurations."""
+"""Endpoint configurations: what an endpoint serves."""
 
 from collections import Counter
 from typing import Any, Final
 
-from localcloud.sagemaker import listing
-from localcloud.sagemaker.errors import invalid, not_implemented
+from localcloud.sagemaker.contract import invalid, not_implemented
 from localcloud.sagemaker.models import MODELS
+from localcloud.sagemaker.records import Record, Scope, Table, Wording
 from localcloud.sagemaker.s3 import split_uri
-from localcloud.sagemaker.store import Record, Scope, Table
-
-ENDPOINT_CONFIGS: Table[Record] = Table(kind="endpoint-config", noun="endpoint configuration")
 
 _NOT_IMPLEMENTED: Final = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
 
 
+class EndpointConfig(Record):
+    """An endpoint configuration."""
+
+    prefix = "EndpointConfig"
+
+    @property
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """The production variants by name."""
+        return {each["VariantName"]: each for each in self.request["ProductionVariants"]}
+
+    @property
+    def capture(self) -> dict[str, Any] | None:
+        """Its DataCaptureConfig."""
+        return self.request.get("DataCaptureConfig")
+
+
+ENDPOINT_CONFIGS: Final = Table(
+    EndpointConfig, Wording.of("endpoint configuration"), listed_as="EndpointConfigs"
+)
+
+
 def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """CreateEndpointConfig: variants of models that exist."""
-    name = request["EndpointConfigName"]
-    ENDPOINT_CONFIGS.check_free(scope, name)
     for feature in _NOT_IMPLEMENTED:
         if feature in request:
             raise not_implemented(f"{feature} of endpoint configurations")
     _check_variants(scope, request["ProductionVariants"])
     if "DataCaptureConfig" in request:
         split_uri(request["DataCaptureConfig"]["DestinationS3Uri"])
-    record = Record(
-        scope=scope, name=name, arn=scope.arn(ENDPOINT_CONFIGS.kind, name), request=request
-    )
-    ENDPOINT_CONFIGS.add(record)
-    return {"EndpointConfigArn": record.arn}
-
-
-def describe(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeEndpointConfig."""
-    config = ENDPOINT_CONFIGS.get(scope, request["EndpointConfigName"])
-    return {**config.request, "EndpointConfigArn": config.arn, "CreationTime": config.created}
-
-
-def list_endpoint_configs(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """ListEndpointConfigs."""
-    configs, token = listing.page(ENDPOINT_CONFIGS.all(scope), request, default_order="Descending")
-    summaries = [
-        {
-            "EndpointConfigName": config.name,
-            "EndpointConfigArn": config.arn,
-            "CreationTime": config.created,
-        }
-        for config in configs
-    ]
-    return {"EndpointConfigs": summaries, "NextToken": token}
-
-
-def delete(scope: Scope, request: dict[str, Any]) -> None:
-    """DeleteEndpointConfig; endpoints that use it go on."""
-    ENDPOINT_CONFIGS.remove(scope, request["EndpointConfigName"])
+    config = EndpointConfig(scope=scope, request=request)
+    ENDPOINT_CONFIGS.add(config)
+    return {"EndpointConfigArn": config.arn}
 
 
 def _check_variants(scope: Scope, variants: list[dict[str, Any]]) -> None:
@@ -76,5 +65,5 @@ def _check_variants(scope: Scope, variants: list[dict[str, Any]]) -> None:
 
 
 def weight(variant: dict[str, Any]) -> float:
-    """Share of the traffic that a variant gets, relative to the others'; 1 unless given."""
+    """Return a variant's share of the traffic, relative to the others'; 1 by default."""
     return float(variant.get("InitialVariantWeight", 1.0))

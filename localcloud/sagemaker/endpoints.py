@@ -1,4 +1,4 @@
-"""Operations on endpoints."""
+"""Endpoints: created, updated and deleted in the background, as on AWS."""
 
 import logging
 import threading
@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from localcloud.sagemaker import listing
 from localcloud.sagemaker.capture import is_enabled
+from localcloud.sagemaker.contract import ApiError, Failure, invalid, not_implemented
 from localcloud.sagemaker.endpoint_configs import weight
-from localcloud.sagemaker.errors import ApiError, Failure, invalid, not_implemented
 from localcloud.sagemaker.fleet import Deployment, Fleet
-from localcloud.sagemaker.store import Record, Scope, Table, now
+from localcloud.sagemaker.records import Record, Scope, Table, Wording, now
 
 _CHANGING: Final = frozenset({"Creating", "Updating", "Deleting"})
 _logger = logging.getLogger(__name__)
@@ -20,36 +19,67 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(kw_only=True, eq=False)
 class Endpoint(Record):
-    """An endpoint; `changed` guards what is below it."""
+    """An endpoint."""
+
+    prefix = "Endpoint"
 
     status: str = "Creating"
     deployment: Deployment
     changed: threading.Condition = field(default_factory=threading.Condition)
+    """Guards all other fields."""
     fleet: Fleet | None = None
     pending: Deployment | None = None
     failure_reason: str | None = None
     last_deployment_config: dict[str, Any] | None = None
     instance_counts: dict[str, int] = field(default_factory=dict)
-    """Of the variants whose number was changed since the configuration was deployed."""
+    """By variant, if changed since the configuration was deployed."""
 
     def settle(self) -> None:
         """Wait until no create, update or delete is under way."""
         with self.changed:
             self.changed.wait_for(lambda: self.status not in _CHANGING)
 
+    def check_in_service(self) -> None:
+        """Refuse a change of an endpoint that is not in service.
 
-ENDPOINTS: Table[Endpoint] = Table(kind="endpoint", noun="endpoint")
+        Raises:
+            ApiError: it is not in service.
+        """
+        if self.status in _CHANGING:
+            raise invalid(f'Cannot update in-progress endpoint "{self.arn}".')
+        if self.status != "InService":
+            raise invalid(f'Cannot update endpoint "{self.arn}" in status {self.status}.')
+
+    def description(self) -> dict[str, Any]:
+        """Return the members of DescribeEndpoint and of its summary."""
+        with self.changed:
+            return super().description() | {
+                "EndpointStatus": self.status,
+                "LastModifiedTime": self.modified,
+                "EndpointConfigName": self.deployment.config.name,
+                # As on AWS, an endpoint that never served lists no variants.
+                "ProductionVariants": self.fleet
+                and _variants(self.deployment, self.instance_counts),
+                "DataCaptureConfig": _capture(self.deployment.config.capture),
+                "FailureReason": self.failure_reason,
+                "LastDeploymentConfig": self.last_deployment_config,
+                "PendingDeploymentSummary": self.pending
+                and {
+                    "EndpointConfigName": self.pending.config.name,
+                    "ProductionVariants": _variants(self.pending, {}),
+                    "StartTime": self.modified,
+                },
+            }
+
+
+ENDPOINTS: Final = Table(Endpoint, Wording.of("endpoint"), listed_as="Endpoints")
 
 
 def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """CreateEndpoint: start its model servers in the background."""
-    name = request["EndpointName"]
-    ENDPOINTS.check_free(scope, name)
-    deployment = Deployment.of(scope, endpoint=name, config_name=request["EndpointConfigName"])
+    deployment = Deployment.of(scope, request["EndpointConfigName"])
     endpoint = Endpoint(
         scope=scope,
-        name=name,
-        arn=scope.arn(ENDPOINTS.kind, name),
         request=request,
         deployment=deployment,
         pending=deployment,
@@ -63,14 +93,9 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
 def update(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """UpdateEndpoint: the old servers go on until the new ones are healthy, or for good if not."""
     endpoint = ENDPOINTS.get(scope, request["EndpointName"])
-    deployment = Deployment.of(
-        scope, endpoint=endpoint.name, config_name=request["EndpointConfigName"]
-    )
+    deployment = Deployment.of(scope, request["EndpointConfigName"])
     with endpoint.changed:
-        if endpoint.status in _CHANGING:
-            raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
-        if endpoint.status != "InService":
-            raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
+        endpoint.check_in_service()
         endpoint.status = "Updating"
         endpoint.pending = deployment
         endpoint.failure_reason = None
@@ -83,51 +108,22 @@ def update(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def update_capacities(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """UpdateEndpointWeightsAndCapacities: the numbers are kept, the servers are the same ones."""
+    """UpdateEndpointWeightsAndCapacities: store the instance counts; the servers stay the same."""
     endpoint = ENDPOINTS.get(scope, request["EndpointName"])
     wanted = request["DesiredWeightsAndCapacities"]
     if any("DesiredWeight" in each for each in wanted):
         raise not_implemented("changed weights of variants")
     counts = {each["VariantName"]: each["DesiredInstanceCount"] for each in wanted}
     with endpoint.changed:
-        if endpoint.status != "InService":
-            raise invalid(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
-        if unknown := counts.keys() - endpoint.deployment.containers.keys():
+        endpoint.check_in_service()
+        if unknown := counts.keys() - endpoint.deployment.models.keys():
             raise invalid(f'Endpoint "{endpoint.arn}" has no variant {", ".join(unknown)}.')
         endpoint.instance_counts = endpoint.instance_counts | counts
     return {"EndpointArn": endpoint.arn}
 
 
-def describe(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeEndpoint."""
-    endpoint = ENDPOINTS.get(scope, request["EndpointName"])
-    with endpoint.changed:
-        return {
-            **_summary(endpoint),
-            "EndpointConfigName": endpoint.deployment.config_name,
-            # As on AWS, an endpoint that never served lists no variants.
-            "ProductionVariants": endpoint.fleet
-            and _variants(endpoint.deployment, endpoint.instance_counts),
-            "DataCaptureConfig": _capture(endpoint.deployment.config.get("DataCaptureConfig")),
-            "FailureReason": endpoint.failure_reason,
-            "LastDeploymentConfig": endpoint.last_deployment_config,
-            "PendingDeploymentSummary": endpoint.pending
-            and {
-                "EndpointConfigName": endpoint.pending.config_name,
-                "ProductionVariants": _variants(endpoint.pending, {}),
-                "StartTime": endpoint.modified,
-            },
-        }
-
-
-def list_endpoints(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """ListEndpoints."""
-    endpoints, token = listing.page(ENDPOINTS.all(scope), request, default_order="Descending")
-    return {"Endpoints": [_summary(endpoint) for endpoint in endpoints], "NextToken": token}
-
-
 def delete(scope: Scope, request: dict[str, Any]) -> None:
-    """DeleteEndpoint. When it returns, the servers are gone and all captures are in S3."""
+    """DeleteEndpoint: return when the servers are gone and all captures are in S3."""
     endpoint = ENDPOINTS.get(scope, request["EndpointName"])
     with endpoint.changed:
         if endpoint.status in _CHANGING:
@@ -146,7 +142,7 @@ def delete(scope: Scope, request: dict[str, Any]) -> None:
 
 @contextmanager
 def serving_fleet(scope: Scope, name: str) -> Iterator[Fleet]:
-    """The fleet that serves an endpoint; it is not stopped before the context is left.
+    """Yield the fleet that serves an endpoint; it is not stopped before the context is left.
 
     Raises:
         ApiError: ValidationError of the runtime API, if no such endpoint is in service.
@@ -190,13 +186,14 @@ def _deploy_in_background(
 
 
 def _deploy(endpoint: Endpoint, deployment: Deployment, instance_counts: dict[str, int]) -> None:
+    reason = None
     try:
-        fleet = Fleet(deployment)
+        fleet = Fleet(endpoint.name, deployment)
     except Failure as failure:
-        _finish(endpoint, failure_reason=str(failure))
+        reason = str(failure)
     except Exception as error:  # an endpoint must settle, or its clients wait for ever
         _logger.exception("endpoint %s", endpoint.arn)
-        _finish(endpoint, failure_reason=f"InternalFailure: {type(error).__name__}: {error}")
+        reason = f"InternalFailure: {type(error).__name__}: {error}"
     else:
         with endpoint.changed:
             old, endpoint.fleet = endpoint.fleet, fleet
@@ -204,47 +201,28 @@ def _deploy(endpoint: Endpoint, deployment: Deployment, instance_counts: dict[st
             endpoint.instance_counts = instance_counts
         if old is not None:
             old.retire()
-        _finish(endpoint, failure_reason=None)
-
-
-def _finish(endpoint: Endpoint, *, failure_reason: str | None) -> None:
     with endpoint.changed:
         endpoint.status = "Failed" if endpoint.fleet is None else "InService"
-        endpoint.failure_reason = failure_reason and failure_reason[:1024]
+        endpoint.failure_reason = reason and reason[:1024]
         endpoint.pending = None
         endpoint.modified = now()
         endpoint.changed.notify_all()
 
 
-def _summary(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "EndpointName": endpoint.name,
-        "EndpointArn": endpoint.arn,
-        "EndpointStatus": endpoint.status,
-        "CreationTime": endpoint.created,
-        "LastModifiedTime": endpoint.modified,
-    }
-
-
 def _variants(deployment: Deployment, counts: dict[str, int]) -> list[dict[str, Any]]:
-    return [
-        {
-            "VariantName": variant["VariantName"],
-            "DeployedImages": [
-                {"SpecifiedImage": deployment.containers[variant["VariantName"]]["Image"]}
-            ],
+    def described(name: str, variant: dict[str, Any]) -> dict[str, Any]:
+        count = counts.get(name, variant.get("InitialInstanceCount"))
+        return {
+            "VariantName": name,
+            "DeployedImages": [{"SpecifiedImage": deployment.models[name].container["Image"]}],
             "CurrentWeight": weight(variant),
             "DesiredWeight": weight(variant),
-            "CurrentInstanceCount": _count(variant, counts),
-            "DesiredInstanceCount": _count(variant, counts),
+            "CurrentInstanceCount": count,
+            "DesiredInstanceCount": count,
             "CurrentServerlessConfig": variant.get("ServerlessConfig"),
         }
-        for variant in deployment.config["ProductionVariants"]
-    ]
 
-
-def _count(variant: dict[str, Any], counts: dict[str, int]) -> int | None:
-    return counts.get(variant["VariantName"], variant.get("InitialInstanceCount"))
+    return [described(*item) for item in deployment.config.variants.items()]
 
 
 def _capture(config: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,86 +1,72 @@
-"""What serves an endpoint at a time: the model servers of its variants, and their captures."""
+"""The model servers that serve an endpoint, and their captures."""
 
 import random
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from botocore.exceptions import ClientError
-
-from localcloud.sagemaker import artifacts, processes, s3
+from localcloud.sagemaker import processes, s3
 from localcloud.sagemaker.capture import CaptureConfig, CaptureWriter, is_enabled
-from localcloud.sagemaker.endpoint_configs import ENDPOINT_CONFIGS, weight
-from localcloud.sagemaker.errors import ApiError, Failure
-from localcloud.sagemaker.images import algorithm_of
+from localcloud.sagemaker.contract import ApiError
+from localcloud.sagemaker.endpoint_configs import ENDPOINT_CONFIGS, EndpointConfig, weight
 from localcloud.sagemaker.model_server import INVOCATION_SECONDS, ModelServer
-from localcloud.sagemaker.models import MODELS, access_of, model_data_url, single_container
-from localcloud.sagemaker.store import Scope
+from localcloud.sagemaker.models import MODELS, Model, algorithm_of
+from localcloud.sagemaker.records import Scope
 
 _DRAIN_SECONDS: Final = INVOCATION_SECONDS + 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Deployment:
-    """What an endpoint is to serve: its configuration and models as they were when asked for."""
+    """What an endpoint serves: its configuration and models, even when they are deleted."""
 
-    scope: Scope
-    endpoint: str
-    config_name: str
-    config: dict[str, Any]
-    containers: dict[str, dict[str, Any]]
-    """Variant name -> container of its model."""
-    access: dict[str, s3.Access]
-    """Variant name -> that of its model."""
+    config: EndpointConfig
+    models: dict[str, Model]
+    """By name of the variant."""
 
     @classmethod
-    def of(cls, scope: Scope, *, endpoint: str, config_name: str) -> "Deployment":
-        """The deployment of an endpoint configuration.
+    def of(cls, scope: Scope, config_name: str) -> "Deployment":
+        """Return the deployment of an endpoint configuration.
 
         Raises:
             ApiError: the configuration or a model of it does not exist.
         """
-        config = ENDPOINT_CONFIGS.get(scope, config_name).request
+        config = ENDPOINT_CONFIGS.get(scope, config_name)
         models = {
-            variant["VariantName"]: MODELS.get(scope, variant["ModelName"])
-            for variant in config["ProductionVariants"]
+            name: MODELS.get(scope, variant["ModelName"])
+            for name, variant in config.variants.items()
         }
-        return cls(
-            scope=scope,
-            endpoint=endpoint,
-            config_name=config_name,
-            config=config,
-            containers={name: single_container(model.request) for name, model in models.items()},
-            access={name: access_of(model) for name, model in models.items()},
-        )
+        return cls(config, models)
 
 
 class Fleet:
     """The running model servers of a deployment; an endpoint serves with one fleet at a time."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Fetch and unpack the models, start their servers, and return when all are healthy.
+    def __init__(self, endpoint: str, deployment: Deployment) -> None:
+        """Fetch the models, start their servers, and return when all are healthy.
 
         Raises:
-            Failure: a model cannot be fetched or unpacked, or its server does not become healthy.
+            Failure: a model cannot be fetched, or its server does not become healthy.
         """
-        self.deployment = deployment
-        self._variants: Sequence[dict[str, Any]] = deployment.config["ProductionVariants"]
-        self._folder = processes.new_folder(f"endpoint-{deployment.endpoint}")
+        self._config = deployment.config
+        self._folder = processes.new_folder(f"endpoint-{endpoint}")
         self._servers: dict[str, ModelServer] = {}
         self._in_use = 0
         self._changed = threading.Condition()
         try:
-            for name in deployment.containers:
-                self._servers[name] = self._start(name)
+            for name, model in deployment.models.items():
+                self._servers[name] = start_server(model, name=name, folder=self._folder)
             for server in self._servers.values():
                 server.wait_until_healthy()
         except BaseException:
             self._stop()
             raise
-        self.captures = self._capture_writer()
+        # Variants of one endpoint write below one prefix, with the role of any of them.
+        access = next(iter(deployment.models.values())).access
+        self.captures = _capture_writer(endpoint, deployment.config, access)
 
     def acquire(self) -> None:
         """Begin to use the fleet; `retire` waits for the matching `release`."""
@@ -94,85 +80,59 @@ class Fleet:
             self._changed.notify_all()
 
     def server(self, target_variant: str | None) -> ModelServer:
-        """The server of `target_variant`, else of a variant chosen by weight.
+        """Return the server of `target_variant`, else of a variant chosen by weight.
 
         Raises:
             ApiError: there is no such variant.
         """
         if target_variant is None:
-            weights = [weight(variant) for variant in self._variants]
-            chosen = random.choices(self._variants, weights)[0]
-            return self._servers[chosen["VariantName"]]
+            weights = [weight(variant) for variant in self._config.variants.values()]
+            target_variant = random.choices(list(self._config.variants), weights)[0]
         if target_variant not in self._servers:
             raise ApiError("ValidationError", f"Variant {target_variant} not found for Request")
         return self._servers[target_variant]
 
     def retire(self) -> None:
-        """Stop when nobody uses it any more; when this returns, its captures are in S3."""
+        """Stop when no invocation uses it; return when its captures are in S3."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_use == 0, _DRAIN_SECONDS)
         self._stop()
         if self.captures is not None:
             self.captures.close()
 
-    def _start(self, variant: str) -> ModelServer:
-        return start_server(
-            self.deployment.access[variant],
-            self.deployment.containers[variant],
-            name=variant,
-            folder=self._folder,
-        )
-
     def _stop(self) -> None:
         for server in self._servers.values():
             server.stop()
         shutil.rmtree(self._folder)
 
-    def _capture_writer(self) -> CaptureWriter | None:
-        config = self.deployment.config.get("DataCaptureConfig")
-        if config is None or not is_enabled(config):
-            return None
-
-        # Variants of one endpoint write below one prefix, with the role of any of them.
-        access = next(iter(self.deployment.access.values()))
-
-        def put(bucket: str, key: str, content: bytes) -> None:
-            s3.client(access).put_object(Bucket=bucket, Key=key, Body=content)
-
-        return CaptureWriter(
-            config=CaptureConfig(config), endpoint=self.deployment.endpoint, put_object=put
-        )
-
 
 def start_server(
-    access: s3.Access, container: dict[str, Any], *, name: str, folder: Path
+    model: Model, *, name: str, folder: Path, environment: Mapping[str, str] | None = None
 ) -> ModelServer:
-    """Fetch and unpack the model of a container, and start to serve it.
+    """Fetch a model and start to serve it; `environment` adds to that of its container.
 
     Raises:
-        Failure: the model cannot be fetched or unpacked.
+        Failure: the model cannot be fetched.
     """
-    model = folder / name
-    model.mkdir()
-    _fetch(access, model_data_url(container), model)
+    unpacked = folder / name
+    unpacked.mkdir()
+    model.fetch(unpacked)
     return ModelServer(
         name=name,
-        module=algorithm_of(container["Image"]).module,
-        model=model,
-        environment=container.get("Environment", {}),
+        module=algorithm_of(model.container["Image"]).module,
+        model=unpacked,
+        environment={**model.container.get("Environment", {}), **(environment or {})},
         log=folder / f"{name}.log",
     )
 
 
-def _fetch(access: s3.Access, url: str, model: Path) -> None:
-    archive = model.with_suffix(".tar.gz")
-    try:
-        s3.download(access, url, archive)
-    except ClientError as error:
-        raise Failure(
-            f'Failed to download model data from URL: "{url}". Please ensure that there is an '
-            "object located at the URL and that the role passed to CreateModel has "
-            f"permissions to download the object. ({error})"
-        ) from error
-    artifacts.unpack(archive, model, source=url)
-    archive.unlink()
+def _capture_writer(
+    endpoint: str, config: EndpointConfig, access: s3.Access
+) -> CaptureWriter | None:
+    if config.capture is None or not is_enabled(config.capture):
+        return None
+
+    def put(bucket: str, key: str, content: bytes) -> None:
+        s3.client(access).put_object(Bucket=bucket, Key=key, Body=content)
+
+    return CaptureWriter(config=CaptureConfig(config.capture), endpoint=endpoint, put_object=put)

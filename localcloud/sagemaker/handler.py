@@ -1,4 +1,4 @@
-"""The HTTP side: from the emulator's event loop to threads, and back as SageMaker's protocols."""
+"""The HTTP side: requests go from the emulator's event loop to threads that may block."""
 
 import asyncio
 import json
@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import unquote
 
-from localcloud.emulator import Response, current_account, current_region
+from localcloud.emulator import Response
 from localcloud.sagemaker import contract, operations, runtime
-from localcloud.sagemaker.errors import ApiError
-from localcloud.sagemaker.store import Scope
+from localcloud.sagemaker.contract import ApiError
+from localcloud.sagemaker.records import Scope
 
 _TARGETS: Final[dict[str, contract.Service]] = {
     "SageMaker": "sagemaker",
@@ -19,8 +19,8 @@ _TARGETS: Final[dict[str, contract.Service]] = {
 }
 _INVOCATION: Final = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 
-# Pools of our own: the emulator serves S3 with its default pool, and an operation that waited for
-# S3 on a thread of that pool could wait for ever. Invocations never wait for other requests.
+# The emulator serves S3 with its default pool: operations that wait for S3 on threads of that pool
+# could wait for ever. Invocations have their own pool so as not to wait for operations.
 _control = ThreadPoolExecutor(16, thread_name_prefix="sagemaker-control")
 _invocations = ThreadPoolExecutor(64, thread_name_prefix="sagemaker-invocation")
 
@@ -32,8 +32,8 @@ async def handle(
     body: bytes,
     query: dict[str, list[str]],  # noqa: ARG001 - the operations have none
 ) -> Response:
-    """Serve one request, of a control plane (JSON 1.1) or the runtime (REST JSON)."""
-    scope = Scope(account=current_account(), region=current_region())
+    """Serve one request of a control plane (JSON 1.1) or of the runtime (REST JSON)."""
+    scope = Scope.current()
     target, _, operation = headers.get("x-amz-target", "").partition(".")
     if target in _TARGETS:
         service = _TARGETS[target]
@@ -61,7 +61,7 @@ def _decode(body: bytes) -> object:
     try:
         return json.loads(body or b"{}")
     except ValueError as error:
-        raise ApiError("SerializationException", f"The request is no JSON: {error}") from error
+        raise ApiError("SerializationException", f"The request is not JSON: {error}") from error
 
 
 def _runtime(

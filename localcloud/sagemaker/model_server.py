@@ -1,4 +1,4 @@
-"""The process that serves one model, and the HTTP requests to it."""
+"""The process that serves one model, and HTTP requests to it."""
 
 import json
 import logging
@@ -13,33 +13,33 @@ from typing import Final
 import urllib3
 
 from localcloud.sagemaker import processes
-from localcloud.sagemaker.errors import Failure
+from localcloud.sagemaker.contract import Failure
 
 START_SECONDS: Final = 120
-"""How long a model server may take until it is healthy."""
+"""How long a model server may take to become healthy."""
 INVOCATION_SECONDS: Final = 60
-"""How long it may take to answer; the limit of real endpoints."""
+"""How long it may take to answer, as on real endpoints."""
 LIVED_SECONDS: Final = 5
-"""A server that ends sooner than this after its start is not started again at once."""
+"""A server that ends sooner than this after its start is restarted only after a wait."""
 NOTICED_SECONDS: Final = 0.5
-"""By then the end of a server is known."""
+"""How long it may take to notice that a server ended."""
 BACK_SECONDS: Final = 30
-"""How long another try waits for a server that is being started again."""
+"""How long another attempt waits for a server that is being restarted."""
 
 _logger = logging.getLogger(__name__)
 
 
 class ModelServerError(Exception):
-    """The model server gave no answer."""
+    """The model server did not answer."""
 
 
 class ModelServer:
-    """A model server that is started again when it ends by itself."""
+    """A model server, restarted when it ends by itself."""
 
     def __init__(
         self, *, name: str, module: str, model: Path, environment: Mapping[str, str], log: Path
     ) -> None:
-        """Start serving the unpacked `model`; `wait_until_healthy` tells when it does."""
+        """Start serving the unpacked `model`; it serves once `wait_until_healthy` returns."""
         self.name = name
         self._module = module
         self._model = model
@@ -73,14 +73,14 @@ class ModelServer:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], *, seconds: float = INVOCATION_SECONDS
     ) -> urllib3.BaseHTTPResponse:
-        """The server's answer to POST /invocations, whatever its status.
+        """Return the server's answer to POST /invocations, whatever its status.
 
         Raises:
-            ModelServerError: there is none: the server is being restarted, died or took too long.
+            ModelServerError: the server is being restarted, died or took too long.
         """
         pool = self._pool
         if pool is None:
-            raise ModelServerError("The model server ended and is being started again.")
+            raise ModelServerError("The model server ended and is being restarted.")
         try:
             return pool.urlopen(
                 "POST", "/invocations", body=body, headers=headers, timeout=_timeout(seconds)
@@ -88,10 +88,10 @@ class ModelServer:
         except urllib3.exceptions.TimeoutError as error:
             raise ModelServerError(f"No answer within {seconds} seconds.") from error
         except urllib3.exceptions.HTTPError as error:
-            raise ModelServerError(f"The model server broke off: {error}") from error
+            raise ModelServerError(f"The model server broke the connection: {error}") from error
 
     def wait_until_back(self) -> None:
-        """Return when a server that has just failed serves again, or does not for long."""
+        """Return when a server that has just failed serves again, or after a while."""
         sleep(NOTICED_SECONDS)
         with self._changed:
             self._changed.wait_for(lambda: self._pool is not None or self._stopped, BACK_SECONDS)
@@ -143,7 +143,7 @@ class ModelServer:
             self._pool = None
 
     def _open(self, port: int) -> None:
-        """Be ready for invocations."""
+        """Accept invocations from now on."""
         pool = urllib3.HTTPConnectionPool(
             "127.0.0.1",
             port,
@@ -169,7 +169,7 @@ def _timeout(seconds: float) -> urllib3.Timeout:
 
 
 def _port_in(line: str) -> int | None:
-    """The port in the line with which a model server says that it is ready: `{"port": N}`."""
+    """Return the port in the line `{"port": N}`, which a model server prints when it is ready."""
     with suppress(ValueError):
         content = json.loads(line)
         if isinstance(content, dict):

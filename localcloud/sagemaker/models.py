@@ -1,29 +1,116 @@
-"""Operations on models."""
+"""Models: their operations, the local algorithm of their image, and their artifact."""
 
-from typing import Any
+import re
+import shutil
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from localcloud.sagemaker import listing, s3
-from localcloud.sagemaker.errors import invalid, not_implemented
-from localcloud.sagemaker.images import algorithm_of
-from localcloud.sagemaker.store import Record, Scope, Table
+from localcloud.sagemaker import s3
+from localcloud.sagemaker.contract import Failure, invalid, not_implemented
+from localcloud.sagemaker.records import Record, Scope, Table, Wording
+from training.archive import checked_members
+from training.errors import ArchiveRefusedError
+from training.paths import relative_path
 
-MODELS: Table[Record] = Table(kind="model", noun="model")
+MAX_MODEL_BYTES: Final = 1024**3
+"""Unpacked. A model of the local algorithm has a few megabytes, one of 200 layers some 250."""
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A local stand-in for a container image."""
+
+    module: str
+    """Python module with the commands `train` and `serve`."""
+    metrics: dict[str, str]
+    """Metric name -> regular expression over lines of its training log, the value as group 1."""
+
+
+# validation:accuracy is documented, https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html;
+# the lines have the form of MXNet's training log, which the real algorithm writes.
+ALGORITHMS: Final = {
+    "image-classification": Algorithm(
+        module="localcloud.algorithm",
+        metrics={
+            "train:accuracy": r"Epoch\[\d+\] Train-accuracy=(\S+)",
+            "validation:accuracy": r"Epoch\[\d+\] Validation-accuracy=(\S+)",
+        },
+    ),
+}
+
+_IMAGE: Final = re.compile(
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)([:@].+)?"
+)
+
+
+def algorithm_of(image: str) -> Algorithm:
+    """Return the local algorithm for an image URI, whatever its account, region and tag.
+
+    Raises:
+        ApiError: ValidationException that names the image, if there is none.
+    """
+    match = _IMAGE.fullmatch(image)
+    algorithm = ALGORITHMS.get(match["repository"]) if match else None
+    if algorithm is None:
+        raise invalid(
+            f"Requested image {image} not found. The local cloud runs no containers; it has "
+            f"algorithms for the repositories: {', '.join(sorted(ALGORITHMS))}"
+        )
+    return algorithm
+
+
+class Model(Record):
+    """A model of one container."""
+
+    prefix = "Model"
+
+    @property
+    def container(self) -> dict[str, Any]:
+        """The definition of its container."""
+        containers = self.request.get("Containers") or [self.request["PrimaryContainer"]]
+        container: dict[str, Any] = containers[0]
+        return container
+
+    @property
+    def access(self) -> s3.Access:
+        """Reads the artifact, and writes captures and the results of transform jobs."""
+        return s3.Access(scope=self.scope, role=self.request["ExecutionRoleArn"])
+
+    def fetch(self, folder: Path) -> None:
+        """Download the artifact and unpack it into `folder`.
+
+        Raises:
+            Failure: it cannot be downloaded or unpacked.
+        """
+        url = self.container["ModelDataUrl"]
+        archive = folder.with_suffix(".tar.gz")
+        try:
+            s3.download(self.access, url, archive)
+        except ClientError as error:
+            raise Failure(
+                f'Failed to download model data from URL: "{url}". Please ensure that there is an '
+                "object located at the URL and that the role passed to CreateModel has "
+                f"permissions to download the object. ({error})"
+            ) from error
+        unpack(archive, folder, source=url)
+        archive.unlink()
+
+
+MODELS: Final = Table(Model, Wording.of("model"), listed_as="Models")
 
 
 def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """CreateModel: one container with a local algorithm's image and an artifact that exists."""
-    name = request["ModelName"]
-    MODELS.check_free(scope, name)
-    if "ExecutionRoleArn" not in request:
-        raise invalid("ExecutionRoleArn is required to create a model.")
-    container = single_container(request)
-    algorithm_of(container["Image"])
-    url = model_data_url(container)
-    record = Record(scope=scope, name=name, arn=scope.arn(MODELS.kind, name), request=request)
+    """CreateModel: one container with a local algorithm's image and an existing artifact."""
+    MODELS.check_free(scope, request["ModelName"])
+    _check(request)
+    model = Model(scope=scope, request=request)
+    url = model.container["ModelDataUrl"]
     try:
-        exists = s3.object_exists(access_of(record), url)
+        exists = s3.object_exists(model.access, url)
     except ClientError as error:
         raise invalid(
             f"Could not access model data at {url}. Please ensure that the role "
@@ -34,68 +121,54 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         ) from error
     if not exists:
         raise invalid(f"Could not find model data at {url}.")
-    MODELS.add(record)
-    return {"ModelArn": record.arn}
+    MODELS.add(model)
+    return {"ModelArn": model.arn}
 
 
-def describe(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeModel."""
-    model = MODELS.get(scope, request["ModelName"])
-    return {**model.request, "ModelArn": model.arn, "CreationTime": model.created}
-
-
-def list_models(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """ListModels."""
-    models, token = listing.page(MODELS.all(scope), request, default_order="Descending")
-    summaries = [
-        {"ModelName": model.name, "ModelArn": model.arn, "CreationTime": model.created}
-        for model in models
-    ]
-    return {"Models": summaries, "NextToken": token}
-
-
-def delete(scope: Scope, request: dict[str, Any]) -> None:
-    """DeleteModel; endpoints that serve it go on."""
-    MODELS.remove(scope, request["ModelName"])
-
-
-def access_of(model: Record) -> s3.Access:
-    """With which SageMaker reads a model, and writes what its servers answer."""
-    return s3.Access(scope=model.scope, role=model.request["ExecutionRoleArn"])
-
-
-def single_container(request: dict[str, Any]) -> dict[str, Any]:
-    """The container of a model.
-
-    Raises:
-        ApiError: there is none, or several, or it lacks an image.
-    """
+def _check(request: dict[str, Any]) -> None:
+    if "ExecutionRoleArn" not in request:
+        raise invalid("ExecutionRoleArn is required to create a model.")
     if ("PrimaryContainer" in request) == bool(request.get("Containers")):
         raise invalid("Specify either PrimaryContainer or Containers, and not both.")
     containers = request.get("Containers") or [request["PrimaryContainer"]]
     if len(containers) > 1:
         raise not_implemented("models of several containers")
-    container: dict[str, Any] = containers[0]
+    (container,) = containers
     if container.get("Mode", "SingleModel") != "SingleModel":
         raise not_implemented("multi-model containers")
-    if "Image" not in container:
-        raise not_implemented("containers without an Image (model packages)")
-    return container
+    for member in ("Image", "ModelDataUrl"):
+        if member not in container:
+            raise not_implemented(f"containers without {member}")
+    algorithm_of(container["Image"])
 
 
-def model_data_url(container: dict[str, Any]) -> str:
-    """URI of a container's model.tar.gz.
+def pack(folder: Path, archive: Path) -> None:
+    """Write the contents of `folder`, not the folder itself, to a model.tar.gz."""
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(folder.iterdir()):
+            tar.add(path, arcname=path.name)
+
+
+def unpack(archive: Path, folder: Path, *, source: str) -> None:
+    """Extract a model.tar.gz into `folder`; errors name its `source`.
 
     Raises:
-        ApiError: it names none.
+        Failure: it is not a gzipped tar file, is too large, or holds anything but plain files and
+            folders below `folder`.
     """
-    url: str | None = container.get("ModelDataUrl")
-    if url is not None:
-        return url
-    source = container.get("ModelDataSource", {}).get("S3DataSource")
-    if source is None:
-        raise invalid("The container needs a ModelDataUrl: the algorithm has no built-in model.")
-    if source["S3DataType"] != "S3Object" or source["CompressionType"] != "Gzip":
-        raise not_implemented("model data other than one gzipped S3Object")
-    uri: str = source["S3Uri"]
-    return uri
+    remedy = "pack the model without what serving does not need"
+    try:
+        for name, content in checked_members(archive, max_bytes=MAX_MODEL_BYTES, instead=remedy):
+            # "." is how `tar -C model .` names the folder itself.
+            target = folder if name == "." else folder / relative_path(name)
+            if content is None:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                shutil.copyfileobj(content, file)
+    except (ArchiveRefusedError, ValueError, OSError) as error:
+        raise Failure(
+            f"Failed to extract model data archive from URL {source}: {error}. "
+            "Please ensure that it is a valid tar.gz archive with relative member names.",
+        ) from error

@@ -1,4 +1,7 @@
-"""Starting and ending the processes of algorithms, and the folders they work in."""
+"""The processes of algorithms and the folders they work in.
+
+The emulator's guard ends these processes with it (`localcloud.guard`).
+"""
 
 import os
 import re
@@ -11,9 +14,8 @@ from typing import IO, Final
 
 from localcloud.environment import PROJECT
 
-CHILD: Final = Path(__file__).with_name("child.py")
 GRACE_SECONDS: Final = 20
-"""How long a process may take to end itself. AWS gives a training container 120 seconds."""
+"""How long a process may take to end after SIGTERM. AWS gives training containers 120 seconds."""
 
 _LOG_TAIL_BYTES: Final = 2000
 
@@ -21,9 +23,9 @@ _LOG_TAIL_BYTES: Final = 2000
 def start(
     module: str, arguments: Sequence[str], *, environment: Mapping[str, str], stderr: int | IO[str]
 ) -> subprocess.Popen[str]:
-    """Start `python -m module arguments`, standard output piped; it ends when this process does."""
+    """Start `python -m module arguments` with its standard output piped."""
     return subprocess.Popen(
-        [sys.executable, "-P", str(CHILD), module, *arguments],
+        [sys.executable, "-P", "-m", module, *arguments],
         cwd=PROJECT,
         env={
             **os.environ,
@@ -31,7 +33,7 @@ def start(
             "PYTHONPATH": str(PROJECT),
             "PYTHONUNBUFFERED": "1",
         },
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
         text=True,
@@ -40,7 +42,7 @@ def start(
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """End a process: ask it with SIGTERM, and kill it if it does not comply."""
+    """Ask a process to end with SIGTERM, and kill it if it does not."""
     process.terminate()
     try:
         process.wait(GRACE_SECONDS)
@@ -50,13 +52,13 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def new_folder(purpose: str) -> Path:
-    """A new folder below the emulator's private TMPDIR, which goes when the emulator stops."""
+    """Make a folder below the emulator's TMPDIR, which is removed when the emulator stops."""
     safe = re.sub(r"[^A-Za-z0-9-]", "-", purpose)
     return Path(tempfile.mkdtemp(prefix=f"sagemaker-{safe}-"))
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log, as one line for a message; empty if there is no log."""
+    """Return the last lines of a log as one line for a message; empty without a log."""
     if not log.exists():
         return ""
     text = log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace")

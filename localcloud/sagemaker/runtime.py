@@ -7,10 +7,10 @@ from typing import Any, Final
 from localcloud.emulator import Response
 from localcloud.sagemaker import contract
 from localcloud.sagemaker.capture import Invocation, Payload
+from localcloud.sagemaker.contract import ApiError
 from localcloud.sagemaker.endpoints import serving_fleet
-from localcloud.sagemaker.errors import ApiError
 from localcloud.sagemaker.model_server import ModelServerError
-from localcloud.sagemaker.store import Scope
+from localcloud.sagemaker.records import Scope
 
 _SHAPE: Final = contract.input_shape("InvokeEndpoint", "sagemaker-runtime")
 _NOT_IMPLEMENTED: Final = (
@@ -27,7 +27,7 @@ _CUSTOM_ATTRIBUTES: Final = "X-Amzn-SageMaker-Custom-Attributes"
 def invoke_endpoint(
     scope: Scope, endpoint: str, headers: Mapping[str, str], body: bytes
 ) -> Response:
-    """The model's answer to `body`; blocks until it is there.
+    """Return the model's answer to `body`.
 
     `headers` have lower-case names. The response has those of the operation's model.
 
@@ -62,14 +62,14 @@ def invoke_endpoint(
 
 
 def error_response(error: ApiError) -> Response:
-    """An error as REST JSON has it."""
+    """Return an error in the form of REST JSON."""
     content = {"Message": error.message, **error.fields}
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
     return error.status, headers, json.dumps(content).encode()
 
 
 def _parse(endpoint: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """Members of the request by name, without the body."""
+    """Return the members of the request by name, without the body."""
     limit = _SHAPE.members["Body"].metadata["max"]
     if len(body) > limit:
         raise ApiError(

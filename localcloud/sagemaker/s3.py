@@ -1,4 +1,4 @@
-"""S3 of the emulator, over HTTP, as a role: only for threads other than the event loop's."""
+"""S3 of the emulator over HTTP, as a role. Never call it on the thread of the event loop."""
 
 import threading
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.emulator import endpoint_url, session_of
-from localcloud.sagemaker.errors import Failure, invalid
-from localcloud.sagemaker.store import Scope
+from localcloud.sagemaker.contract import Failure, invalid
+from localcloud.sagemaker.records import Scope
 from training.paths import relative_path
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ _client_lock = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Who asks S3: the role with which SageMaker does a job, or serves a model."""
+    """The role with which SageMaker runs a job or serves a model."""
 
     scope: Scope
     role: str
 
 
 def client(access: Access) -> "S3Client":
-    """The S3 client that signs as a role; safe for use by several threads."""
+    """Return the S3 client that signs as a role; safe for use by several threads."""
     with _client_lock:  # making a client is not thread-safe, using it is
         return _new_client(access)
 
@@ -57,10 +57,10 @@ def _new_client(access: Access) -> "S3Client":
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key (or prefix) of `s3://bucket/key`.
+    """Return bucket and key (or prefix) of `s3://bucket/key`.
 
     Raises:
-        ApiError: ValidationException, for another scheme.
+        ApiError: ValidationException for another form.
     """
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
@@ -70,7 +70,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 def object_exists(access: Access, uri: str) -> bool:
-    """Whether there is an object at `uri`."""
+    """Return whether there is an object at `uri`."""
     bucket, key = split_uri(uri)
     try:
         client(access).head_object(Bucket=bucket, Key=key)
@@ -82,30 +82,30 @@ def object_exists(access: Access, uri: str) -> bool:
 
 
 def download(access: Access, uri: str, file: Path) -> None:
-    """Copy one object to `file`.
+    """Download one object.
 
     Raises:
-        botocore.exceptions.ClientError: it does not exist, or may not be read.
+        botocore.exceptions.ClientError: it does not exist or may not be read.
     """
     bucket, key = split_uri(uri)
     client(access).download_file(bucket, key, str(file))
 
 
 def upload(access: Access, file: Path, uri: str) -> None:
-    """Copy `file` to an object."""
+    """Upload one object."""
     bucket, key = split_uri(uri)
     client(access).upload_file(str(file), bucket, key)
 
 
 def download_prefix(access: Access, uri: str, folder: Path) -> int:
-    """Copy every object below `uri` into `folder`, in parallel, and count them.
+    """Download every object below `uri` into `folder`, in parallel, and return their number.
 
-    As SageMaker's S3Prefix does, `s3://b/data/train` matches by text: `data/train/1.png` becomes
+    Like SageMaker's S3Prefix, `s3://b/data/train` matches by text: `data/train/1.png` becomes
     `1.png`, and a single object `data/train.lst` becomes `train.lst`.
 
     Raises:
-        Failure: a key is no path below `folder`.
-        botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
+        Failure: a key does not lead below `folder`.
+        botocore.exceptions.ClientError: the bucket does not exist or may not be read.
     """
     bucket, prefix = split_uri(uri)
     targets = [(key, _target(key, prefix, folder)) for key in keys(access, bucket, prefix)]
@@ -114,7 +114,7 @@ def download_prefix(access: Access, uri: str, folder: Path) -> int:
     s3 = client(access)
 
     def fetch(key: str, target: Path) -> None:
-        # Not download_file: it asks for the size first, twice the requests for small files.
+        # download_file would ask for the size first: twice the requests for small files.
         with target.open("wb") as file:
             for block in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
                 file.write(block)
@@ -126,22 +126,22 @@ def download_prefix(access: Access, uri: str, folder: Path) -> int:
 
 
 def keys(access: Access, bucket: str, prefix: str) -> Iterator[str]:
-    """Keys of all objects below `prefix`.
+    """Yield the keys of all objects below `prefix`.
 
     Raises:
-        botocore.exceptions.ClientError: the bucket does not exist, or may not be read.
+        botocore.exceptions.ClientError: the bucket does not exist or may not be read.
     """
     pages = client(access).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Contents", []):
-            if not item["Key"].endswith("/"):  # the console's markers of empty folders
+            if not item["Key"].endswith("/"):  # how the console marks empty folders
                 yield item["Key"]
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """Return `key` without the folder that `prefix` is, or is in: `1.png` of `train/1.png`.
+    """Return `key` without the folder that `prefix` is or is in: `1.png` for `train/1.png`.
 
-    Two keys never become one: of `train//1.png` remains `/1.png`.
+    Different keys stay different: `train//1.png` becomes `/1.png`.
     """
     within = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
     return key.removeprefix(f"{within.rstrip('/')}/") if within else key

@@ -1,6 +1,6 @@
-"""Application Auto Scaling of endpoint variants: targets and policies are kept, nothing scales.
+"""Application Auto Scaling of endpoint variants: stores targets and policies, scales nothing.
 
-A service of its own on AWS; the only namespace of it here is `sagemaker`.
+The service has only the namespace `sagemaker` here.
 https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from localcloud.sagemaker.contract import ApiError, invalid, not_implemented
 from localcloud.sagemaker.endpoints import ENDPOINTS
-from localcloud.sagemaker.errors import ApiError, invalid, not_implemented
-from localcloud.sagemaker.store import Scope, now
+from localcloud.sagemaker.records import Scope, now
 
 NAMESPACE: Final = "sagemaker"
 DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
@@ -33,7 +33,7 @@ _lock = threading.Lock()
 
 
 def register(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """RegisterScalableTarget: of a variant that exists; again, to change its bounds."""
+    """RegisterScalableTarget for an existing variant; registering again changes its bounds."""
     resource_id = _resource_id(request)
     _check_variant(scope, resource_id)
     with _lock:
@@ -50,7 +50,7 @@ def register(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def deregister(scope: Scope, request: dict[str, Any]) -> None:
-    """DeregisterScalableTarget; its policies go with it."""
+    """DeregisterScalableTarget, with its policies."""
     resource_id = _resource_id(request)
     with _lock:
         _target(scope, resource_id)
@@ -58,7 +58,7 @@ def deregister(scope: Scope, request: dict[str, Any]) -> None:
 
 
 def describe_targets(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeScalableTargets, all on one page."""
+    """DescribeScalableTargets, always on one page."""
     wanted = request.get("ResourceIds")
     with _lock:
         found = [
@@ -70,7 +70,7 @@ def describe_targets(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def put_policy(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """PutScalingPolicy; one of that name is replaced."""
+    """PutScalingPolicy; it replaces a policy of that name."""
     name = request["PolicyName"]
     resource_id = _resource_id(request)
     with _lock:
@@ -93,7 +93,7 @@ def delete_policy(scope: Scope, request: dict[str, Any]) -> None:
 
 
 def describe_policies(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-    """DescribeScalingPolicies, all on one page."""
+    """DescribeScalingPolicies, always on one page."""
     with _lock:
         found = [
             policy
@@ -125,8 +125,7 @@ def _check_variant(scope: Scope, resource_id: str) -> None:
     match = _VARIANT.fullmatch(resource_id)
     if match is None:
         raise invalid(f"{resource_id} is not of the form endpoint/NAME/variant/NAME.")
-    config = ENDPOINTS.get(scope, match["endpoint"]).deployment.config
-    if match["variant"] not in {each["VariantName"] for each in config["ProductionVariants"]}:
+    if match["variant"] not in ENDPOINTS.get(scope, match["endpoint"]).deployment.models:
         raise invalid(f"Endpoint {match['endpoint']} has no variant {match['variant']}.")
 
 

@@ -7,7 +7,7 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from localcloud.sagemaker import contract, scaling
-from localcloud.sagemaker.errors import ApiError
+from localcloud.sagemaker.contract import ApiError
 from localcloud.sagemaker.operations import OPERATIONS
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"

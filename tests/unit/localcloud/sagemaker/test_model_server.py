@@ -1,19 +1,15 @@
-"""Model servers become healthy or say why not, are restarted, and end with their owner."""
+"""Model servers become healthy or say why not, are and are restarted."""
 
 import contextlib
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from localcloud.environment import PROJECT
 from localcloud.sagemaker import model_server
-from localcloud.sagemaker.errors import Failure
+from localcloud.sagemaker.contract import Failure
 from localcloud.sagemaker.model_server import ModelServer, ModelServerError
 
 STUB = "tests.unit.localcloud.sagemaker.stub_server"
@@ -102,32 +98,3 @@ def test_a_model_that_cannot_be_served_fails_at_once_with_the_log(tmp_path: Path
         server.wait_until_healthy()
     assert time.monotonic() - started < model_server.START_SECONDS / 2
     server.stop()
-
-
-def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    owner = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, time\n"
-            "from pathlib import Path\n"
-            "from localcloud.sagemaker.model_server import ModelServer\n"
-            "folder = Path(sys.argv[2])\n"
-            "server = ModelServer(name='a', module=sys.argv[1], model=folder, environment={}, "
-            "log=folder / 'log')\n"
-            "server.wait_until_healthy()\n"
-            "print(server.invoke(b'hello', {}).data.split()[0].decode(), flush=True)\n"
-            "time.sleep(60)\n",
-            STUB,
-            str(tmp_path),
-        ],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert owner.stdout is not None
-    pid = int(owner.stdout.readline())
-    assert is_running(pid)
-    os.kill(owner.pid, signal.SIGKILL)
-    owner.communicate()
-    assert within(5, lambda: not is_running(pid))

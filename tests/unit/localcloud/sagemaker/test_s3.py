@@ -10,8 +10,8 @@ from moto import mock_aws
 from mypy_boto3_s3 import S3Client
 
 from localcloud.sagemaker import s3
-from localcloud.sagemaker.errors import ApiError, Failure
-from localcloud.sagemaker.store import Scope
+from localcloud.sagemaker.contract import ApiError, Failure
+from localcloud.sagemaker.records import Scope
 
 ACCESS = s3.Access(
     scope=Scope("123456789012", "us-east-1"), role="arn:aws:iam::123456789012:role/training"

@@ -1,4 +1,4 @@
-"""Model archives hold a folder's contents, and cannot write outside of it."""
+"""Images stand for local algorithms; model archives cannot write outside of their folder."""
 
 import io
 import tarfile
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.sagemaker import artifacts
-from localcloud.sagemaker.errors import Failure
+from localcloud.sagemaker import models
+from localcloud.sagemaker.contract import ApiError, Failure
 from training.archive import MAX_MEMBERS
 
 
@@ -18,19 +18,19 @@ def test_what_is_packed_comes_out_again(tmp_path: Path) -> None:
     (model / "code" / "notes.txt").write_text("hello")
     archive = tmp_path / "model.tar.gz"
 
-    artifacts.pack(model, archive)
+    models.pack(model, archive)
 
     with tarfile.open(archive, "r:gz") as tar:
         assert sorted(tar.getnames()) == ["code", "code/notes.txt", "model-0001.params"]
     target = tmp_path / "target"
-    artifacts.unpack(archive, target, source="s3://b/k")
+    models.unpack(archive, target, source="s3://b/k")
     assert (target / "model-0001.params").read_bytes() == b"\x00\x01"
     assert (target / "code" / "notes.txt").read_text() == "hello"
 
 
 def test_a_folder_packed_as_dot_comes_out_as_its_contents(tmp_path: Path) -> None:
     archive = _archive(tmp_path, ("./", tarfile.DIRTYPE, b""), ("./code/a", tarfile.REGTYPE, b"x"))
-    artifacts.unpack(archive, tmp_path / "model", source="s3://b/k")
+    models.unpack(archive, tmp_path / "model", source="s3://b/k")
     assert (tmp_path / "model" / "code" / "a").read_bytes() == b"x"
 
 
@@ -57,7 +57,7 @@ def test_all_but_plain_files_below_the_folder_is_refused(
     folder = tmp_path / "a" / "b"
 
     with pytest.raises(Failure, match="Failed to extract model data archive from URL s3://b/k"):
-        artifacts.unpack(archive, folder, source="s3://b/k")
+        models.unpack(archive, folder, source="s3://b/k")
     written = [path for path in tmp_path.rglob("*") if not path.is_dir()]
     assert sorted(written) == [folder / "wanted", archive]
 
@@ -65,16 +65,16 @@ def test_all_but_plain_files_below_the_folder_is_refused(
 def test_a_model_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifacts, "MAX_MODEL_BYTES", 100_000)
+    monkeypatch.setattr(models, "MAX_MODEL_BYTES", 100_000)
     archive = _archive(tmp_path, ("bomb", tarfile.REGTYPE, bytes(200_000)))
     with pytest.raises(Failure, match=r"unpacks to more than 100,000 bytes.*without what serving"):
-        artifacts.unpack(archive, tmp_path / "model", source="s3://b/k")
+        models.unpack(archive, tmp_path / "model", source="s3://b/k")
 
 
 def test_a_model_of_too_many_members_is_refused(tmp_path: Path) -> None:
     members = [(f"{number}", tarfile.DIRTYPE, b"") for number in range(MAX_MEMBERS + 1)]
     with pytest.raises(Failure, match=r"more than 1,000 members"):
-        artifacts.unpack(_archive(tmp_path, *members), tmp_path / "model", source="s3://b/k")
+        models.unpack(_archive(tmp_path, *members), tmp_path / "model", source="s3://b/k")
 
 
 def _archive(folder: Path, *members: tuple[str, bytes, bytes]) -> Path:
@@ -93,4 +93,34 @@ def test_what_is_no_archive_is_refused_by_its_source(tmp_path: Path, content: by
     archive = tmp_path / "model.tar.gz"
     archive.write_bytes(content)
     with pytest.raises(Failure, match="Failed to extract model data archive from URL s3://b/k"):
-        artifacts.unpack(archive, tmp_path / "model", source="s3://b/k")
+        models.unpack(archive, tmp_path / "model", source="s3://b/k")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1",
+        "685385470294.dkr.ecr.eu-west-1.amazonaws.com/image-classification:latest",
+        "390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/image-classification:1",
+        "433757028032.dkr.ecr.us-west-2.amazonaws.com/image-classification",
+        f"433757028032.dkr.ecr.us-west-2.amazonaws.com/image-classification@sha256:{'0' * 64}",
+    ],
+)
+def test_account_region_and_tag_do_not_matter(image: str) -> None:
+    assert models.algorithm_of(image) is models.ALGORITHMS["image-classification"]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:1",
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/my/image-classification:1",
+        "image-classification:1",
+        "docker.io/library/image-classification:1",
+    ],
+)
+def test_another_image_is_refused_by_name(image: str) -> None:
+    with pytest.raises(ApiError) as refusal:
+        models.algorithm_of(image)
+    assert image in refusal.value.message
+    assert "image-classification" in refusal.value.message

@@ -5,33 +5,38 @@ from typing import Any
 
 import pytest
 
-from localcloud.sagemaker import listing
-from localcloud.sagemaker.errors import ApiError
-from localcloud.sagemaker.store import Record, Scope
+from localcloud.sagemaker.contract import ApiError
+from localcloud.sagemaker.records import Record, Scope, Table, Wording
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def records() -> list[Record]:
-    return [
-        Record(
-            scope=Scope("123456789012", "us-east-1"),
-            name=name,
-            arn=f"arn:{name}",
-            request={},
-            created=START + timedelta(days=day),
-            modified=START + timedelta(days=day + 10),
-            status=status,
+SCOPE = Scope("123456789012", "us-east-1")
+
+
+class Ride(Record):
+    prefix = "Ride"
+
+
+def rides() -> Table[Ride]:
+    table = Table(Ride, Wording.of("ride"), listed_as="Rides", order="Ascending")
+    for day, (name, status) in enumerate(
+        [("bicycle", "Failed"), ("apple", "Completed"), ("cycle", "Completed")]
+    ):
+        table.add(
+            Ride(
+                scope=SCOPE,
+                request={"RideName": name},
+                created=START + timedelta(days=day),
+                modified=START + timedelta(days=day + 10),
+                status=status,
+            )
         )
-        for day, (name, status) in enumerate(
-            [("bicycle", "Failed"), ("apple", "Completed"), ("cycle", "Completed")]
-        )
-    ]
+    return table
 
 
 def names(**request: Any) -> list[str]:
-    found, _ = listing.page(records(), request, default_order="Ascending")
-    return [record.name for record in found]
+    return [ride["RideName"] for ride in rides().listed(SCOPE, request)["Rides"]]
 
 
 @pytest.mark.parametrize(
@@ -54,16 +59,11 @@ def test_filters_and_order(request_: dict[str, Any], expected: list[str]) -> Non
 
 
 def test_pages_follow_each_other_to_the_end() -> None:
-    seen: list[str] = []
-    token: dict[str, str] = {}
-    for _ in range(2):
-        found, following = listing.page(
-            records(), {"MaxResults": 2, **token}, default_order="Ascending"
-        )
-        seen += [record.name for record in found]
-        token = {"NextToken": following} if following else {}
-    assert seen == ["bicycle", "apple", "cycle"]
-    assert not token
+    first = rides().listed(SCOPE, {"MaxResults": 2})
+    second = rides().listed(SCOPE, {"MaxResults": 2, "NextToken": first["NextToken"]})
+
+    assert [ride["RideName"] for ride in first["Rides"] + second["Rides"]] == names()
+    assert second["NextToken"] is None
 
 
 def test_a_made_up_token_is_refused() -> None:
