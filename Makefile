@@ -42,16 +42,21 @@ $(STAMPS)/node: package-lock.json requirements/node.txt | $(STAMPS)
 	@ln -sf ../../node_modules/.bin/cdk $(BIN)/cdk
 	@touch $@
 
+# The command `scones`, beside python.
+$(STAMPS)/scones: pyproject.toml | $(STAMPS)
+	$(INSTALL) --no-deps --editable .
+	@touch $@
+
 # The outside oracles of the tests, after and beside what the others need.
 $(STAMPS)/node-dev: $(STAMPS)/node
 	npm ci --silent --no-audit --no-fund
 	@touch $@
 
 .PHONY: setup
-setup: $(STAMPS)/base $(STAMPS)/node ## Set up what synth, stage and deploy need
+setup: $(STAMPS)/base $(STAMPS)/scones $(STAMPS)/node ## Set up what synth, stage and deploy need
 
 .PHONY: setup-dev
-setup-dev: $(STAMPS)/dev $(STAMPS)/node-dev ## Set up everything, tests included
+setup-dev: $(STAMPS)/dev $(STAMPS)/scones $(STAMPS)/node-dev ## Set up everything, tests included
 
 # --- Versions: requirements/*.in and package.json say what we use, the files made of them which ----
 
@@ -79,8 +84,8 @@ update-node: $(STAMPS)/node
 # --- The verbs ---------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/local $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
-	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+demo: $(STAMPS)/local $(STAMPS)/scones $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
+	@$(BIN)/scones demo $(if $(KEEP),--keep)
 
 # Of verbs for which the default of ENVIRONMENT is not meant.
 NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))
@@ -88,15 +93,15 @@ NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment
 # Without ENVIRONMENT: an environment of its own. ARGS=--yes does not ask.
 .PHONY: acceptance
 acceptance: setup $(STAMPS)/report ## Deploy to your AWS account, check what is assumed of AWS, take it down (asks)
-	@$(BIN)/python -m demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
+	@$(BIN)/scones demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
 
 # Without ENVIRONMENT and CAPTURES: what the demo left, judged by the threshold it had deployed.
 CAPTURES ?= $(if $(NAMED_ENVIRONMENT),,out/demo/captures)
 DEMO_THRESHOLD = $(shell sed -n 's/^  "threshold": \(.*\),$$/--threshold \1/p' out/demo/report/summary.json)
 DEMO_OPTIONS = $(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))) $(DEMO_THRESHOLD)
 .PHONY: report
-report: $(STAMPS)/report ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
-	@$(BIN)/python -m monitoring.report $(CAPTURES) $(NAMED_ENVIRONMENT) \
+report: $(STAMPS)/report $(STAMPS)/scones ## Report on captures: the demo's, ENVIRONMENT=dev, or CAPTURES=s3://...
+	@$(BIN)/scones report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
 .PHONY: test
@@ -128,11 +133,11 @@ diff: setup ## Show what a deployment would change
 
 .PHONY: stage
 stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--archive PATH")
-	@$(BIN)/python -m training.stage --environment $(ENVIRONMENT) $(ARGS)
+	@$(BIN)/scones stage --environment $(ENVIRONMENT) $(ARGS)
 
 .PHONY: preflight
 preflight: setup ## Look, before it costs money, whether a deployment can succeed
-	@$(BIN)/python -m preflight --environment $(ENVIRONMENT)
+	@$(BIN)/scones preflight --environment $(ENVIRONMENT)
 
 .PHONY: deploy
 deploy: setup ## Deploy the buckets, stage the pictures, deploy the rest
@@ -146,7 +151,7 @@ destroy: setup ## Destroy every stack of the environment
 
 .PHONY: sweep
 sweep: setup ## List what outlived the destroyed stacks (ARGS=--delete removes it)
-	@$(BIN)/python -m sweep --environment $(ENVIRONMENT) $(ARGS)
+	@$(BIN)/scones sweep --environment $(ENVIRONMENT) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what the verbs made, but not .venv and node_modules

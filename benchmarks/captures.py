@@ -23,8 +23,8 @@ from pathlib import Path
 from PIL import Image
 from rich.progress import track
 
+from analysis.records import collect
 from benchmarks.results_table import Row, Section
-from monitoring.records import collect
 
 RECORDS = (10_000,)
 RECORDS_A_FILE = 1_000

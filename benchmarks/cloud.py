@@ -15,13 +15,13 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from account import session
-from demo.cdk import Cdk
-from demo.staged import read_staged
-from demo.steps import Steps
+from localcloud.cdk import Cdk
+from localcloud.demo.staged import read_staged
 from localcloud.launcher import LocalCloud, free_port
+from localcloud.steps import Steps
+from operations import staging
+from operations.aws import session
 from settings import Settings, load
-from training import stage
 from training.source import Source
 
 ENVIRONMENT = "dev"
@@ -102,7 +102,7 @@ def deployed(source: Source, console: Console) -> Iterator[Cloud]:
             with steps.step("deploy storage") as say:
                 cli.run(*deploy, settings.stack_name("Storage"), log="storage", say=say)
             with steps.step("stage data"):
-                stage.run(settings, source, console=Console(file=StringIO()))
+                staging.run(settings, source, console=Console(file=StringIO()))
             with steps.step("deploy the rest") as say:
                 cli.run(*deploy, "--all", log="deploy", say=say)
             yield Cloud(local, settings)

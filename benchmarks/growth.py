@@ -19,10 +19,10 @@ from pathlib import Path
 from botocore.config import Config
 from rich.progress import track
 
-from account import session
 from benchmarks.cloud import POLL_SECONDS, Cloud, ExecutionFailedError, execute
 from benchmarks.contenders import portions
 from benchmarks.results_table import Row, Section
+from operations.aws import session
 from settings.s3_uris import S3Uri
 from stacks.constructs.workflow.picture_results import MAX_IMAGES
 

@@ -1,9 +1,9 @@
 """Staging: pictures a second from arrays in memory to objects in S3.
 
 Ours selects, checks, encodes and lists the pictures (`training.dataset`) and uploads them
-(`training.upload`). The comparator is the usual notebook: `matplotlib.pyplot.imsave` into a folder
-for each row, then `upload_file` for each file. Both start from the same arrays with an empty bucket
-of the same S3, in turns.
+(`operations.upload`). The comparator is the usual notebook: `matplotlib.pyplot.imsave` into a
+folder for each row, then `upload_file` for each file. Both start from the same arrays with an
+empty bucket of the same S3, in turns.
 """
 
 import tempfile
@@ -19,9 +19,10 @@ from matplotlib import pyplot as plt
 from rich.console import Console
 from rich.progress import track
 
-from account import session
 from benchmarks.results_table import Row, Section
-from training import dataset, upload
+from operations.aws import session
+from operations.upload import WORKERS, upload
+from training import dataset
 from training.cifar100 import CHANNELS, SIDE
 from training.source import Source
 
@@ -32,7 +33,7 @@ Stage = Callable[[Source, Sequence[str], str], int]
 def stage(source: Source, classes: Sequence[str], bucket: str) -> int:
     """Stage as the application does."""
     selected = dataset.build(source, classes)
-    upload.upload(selected, bucket, console=Console(file=StringIO()))
+    upload(selected, bucket, console=Console(file=StringIO()))
     return sum(len(pictures) for pictures in selected.splits.values())
 
 
@@ -103,7 +104,7 @@ def run(source: Source, classes: Sequence[str], *, repeats: int) -> Section:
         [row],
         [
             "Staging starts with the archive's arrays in memory. Ours also checks every row, "
-            f"writes the `.lst` files and the manifest, and uploads {upload.WORKERS} files at a "
+            f"writes the `.lst` files and the manifest, and uploads {WORKERS} files at a "
             "time; the comparator calls `matplotlib.pyplot.imsave` for each row, then boto3's "
             "`upload_file` for each file."
         ],

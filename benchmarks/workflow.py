@@ -9,7 +9,6 @@ is 0 here, because its first unsure picture would end the execution.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from account import session
 from benchmarks.cloud import (
     Cloud,
     definition,
@@ -20,6 +19,7 @@ from benchmarks.cloud import (
 from benchmarks.comparator import workflow as usual
 from benchmarks.contenders import Contender, portions, time_in_turns
 from benchmarks.results_table import Row, Section
+from operations.aws import session
 from stacks.constructs.workflow.picture_results import MAX_IMAGES
 
 PICTURES = (1, 40, 200, 1000)

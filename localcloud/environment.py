@@ -13,9 +13,6 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 REGION = "us-east-1"
 
-NO_IAM = "allow every call, instead of judging it by the policies of the role that makes it"
-"""Help text of the option `--no-iam`."""
-
 CALLS_FILE = "LOCALCLOUD_CALLS"
 """Variable of the server: the file to which it writes every call of a role that it judged."""
 

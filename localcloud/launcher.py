@@ -137,7 +137,7 @@ class LocalCloud:
     def command(self, verb: str) -> str:
         """The command line that does `verb` (up, status, env, down) to this local cloud."""
         port = "" if self.port == DEFAULT_PORT else f" --port {self.port}"
-        return f"python -m localcloud {verb}{port}"
+        return f"scones local {verb}{port}"
 
     def pid(self) -> int | None:
         """Process id of the emulator, None if it does not run."""

@@ -94,7 +94,7 @@ class StorageStack(cdk.Stack):
             "DatasetPointer",
             parameter_name=self._settings.dataset_parameter,
             string_value=NOT_STAGED,
-            description="Prefix of the staged dataset in the data bucket; set by training.stage",
+            description="Prefix of the staged dataset in the data bucket; set by `scones stage`",
         )
         # CloudFormation changes a parameter's tags by writing its value, too: the one above.
         for key in self._settings.tags_by_key:

@@ -42,7 +42,7 @@ of a class."""
 WORKERS = 8
 CONTENT_TYPE = "application/x-image"  # PNG and JPEG
 
-STAGE_AGAIN = "stage the data again: python -m training.stage; or set drift.enabled = false"
+STAGE_AGAIN = "stage the data again: scones stage; or set drift.enabled = false"
 
 # S3 says that an object is missing, or cannot exist. 404: it repeats a key with control characters
 # in XML that is none, which botocore drops.
@@ -221,7 +221,7 @@ def _chosen(rows: list[_Row], inputs: Inputs) -> list[_Row]:
             f"{inputs.dataset_prefix} has {len(by_label[scarce])} validation pictures of "
             f"{inputs.classes[scarce]!r}; a baseline takes {MINIMUM} or more in all, "
             f"{math.ceil(MINIMUM * shares[scarce])} of that class; stage more of it: "
-            "python -m training.stage; or set drift.enabled = false"
+            "scones stage; or set drift.enabled = false"
         )
     return chosen
 
@@ -273,7 +273,7 @@ def _dataset_file(inputs: Inputs, path: str) -> bytes:
             raise
         raise NotStaged(
             f"s3://{bucket}/{key} does not exist, and without validation pictures there is nothing "
-            "to compare the traffic with; stage the data: python -m training.stage; or set "
+            "to compare the traffic with; stage the data: scones stage; or set "
             "drift.enabled = false"
         ) from error
 

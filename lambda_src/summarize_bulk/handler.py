@@ -209,7 +209,7 @@ def _failed_batch(execution: Any, prefix: str) -> Batch:
 
 def _remedy(prefix: str) -> str:
     run = prefix.rpartition("/")[2]
-    return f"its pictures are classified again by python -m classify --resume {run}"
+    return f"its pictures are classified again by scones classify --resume {run}"
 
 
 def _records(bucket: str, files: list[Any]) -> Iterator[Any]:

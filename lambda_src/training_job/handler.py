@@ -141,17 +141,15 @@ def _manifest(properties: Properties) -> dict[str, Any]:
         for name in counts:
             whole_number(counts, name)
     except s3.exceptions.NoSuchKey as error:
-        raise DatasetNotUsable(
-            f"{where} does not exist; stage the data: python -m training.stage"
-        ) from error
+        raise DatasetNotUsable(f"{where} does not exist; stage the data: scones stage") from error
     except (ValueError, RecursionError, InvalidEvent) as error:
         raise DatasetNotUsable(
-            f"{where} is damaged: {error}; stage the data again: python -m training.stage"
+            f"{where} is damaged: {error}; stage the data again: scones stage"
         ) from error
     if classes != (expected := texts(properties, "Classes")):
         raise DatasetNotUsable(
             f"{where} has the classes {shown(classes)}, the settings say {shown(expected)}; "
-            "stage the data again: python -m training.stage"
+            "stage the data again: scones stage"
         )
     return manifest
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from settings import Settings, SettingsError
-from settings.__main__ import fields
+from settings.documentation import fields
 from settings.loader import validate
 
 Table = dict[str, Any]

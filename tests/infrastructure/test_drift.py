@@ -167,7 +167,7 @@ def test_each_comparison_has_an_alarm(template: Template, name: str) -> None:
     assert dimensions_of(alarm) == {"EndpointName": "scones-test"}
     assert (alarm["Statistic"], alarm["Threshold"], alarm["Period"]) == ("Maximum", 1, 3600)
     assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"]) == (1, 2)
-    assert "python -m monitoring.report --environment test" in alarm["AlarmDescription"]
+    assert "scones report --environment test" in alarm["AlarmDescription"]
     assert "DriftDetectorFunctionLogs" in alarm["AlarmDescription"]
 
 

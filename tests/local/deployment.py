@@ -7,13 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from demo.cdk import Cdk
-from demo.staged import StagedDataset, read_staged
+from rich.console import Console
+
+from localcloud.cdk import Cdk
+from localcloud.demo.staged import StagedDataset, read_staged
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
+from operations import staging
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, write_assembly
-from training import drawn, source, stage
+from training import drawn, source
 
 DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
 TRAIN_PER_CLASS = 150  # enough for sure and unsure verdicts
@@ -53,7 +56,7 @@ class Deployment:
         return Deployment(self.cloud, settings, Cdk(assembly=assembly, logs=self.cli.logs))
 
     def cdk(self, *arguments: str) -> str:
-        """Run the CDK CLI; gives its output, raises `demo.cdk.CdkError` with its end."""
+        """Run the CDK CLI; gives its output, raises `localcloud.cdk.CdkError` with its end."""
         self.cli.run(*arguments, log="cdk", say=_say)
         return (self.cli.logs / "cdk.log").read_text()
 
@@ -108,7 +111,7 @@ class Deployment:
         """Stage so many drawn pictures of each class: another number is another dataset."""
         classes = self.settings.dataset.classes
         drawing = drawn.draw(classes, train_per_class=train_per_class)
-        stage.run(self.settings, source.Source("drawn", drawing))
+        staging.run(self.settings, source.Source("drawn", drawing), console=Console(quiet=True))
 
     def staged_prefix(self) -> str:
         """The prefix that the pointer to the dataset holds."""

@@ -1,4 +1,4 @@
-"""`python -m demo --aws` on a local cloud that it takes for an account."""
+"""`scones demo --aws` on a local cloud that it takes for an account."""
 
 import io
 import json
@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from demo.acceptance.checks import CHECKS
-from demo.acceptance.command import EXIT_REFUSED
-from demo.acceptance.run import DESTROYED
-from demo.cdk import PROJECT, Cdk
-from demo.leftovers import leftovers
+from localcloud.cdk import PROJECT, Cdk
+from localcloud.demo.acceptance.checks import CHECKS
+from localcloud.demo.acceptance.command import EXIT_REFUSED
+from localcloud.demo.acceptance.run import DESTROYED
+from localcloud.demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
 from settings import load
 from tests.local.deployment import TRAIN_PER_CLASS
@@ -46,7 +46,7 @@ class Account:
 
     def run(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command."""
-        command = [sys.executable, "-m", "demo", "--aws", "--out", str(self.out)]
+        command = [sys.executable, "-m", "scones", "demo", "--aws", "--out", str(self.out)]
         return subprocess.Popen(
             [*command, "--archive", str(self.archive), *arguments],
             cwd=PROJECT,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.cdk import Cdk
+from localcloud.cdk import Cdk
 from localcloud.launcher import LocalCloud
 from tests.infrastructure.synthesis import ACCOUNT, REGION, write_assembly_elsewhere
 

@@ -1,4 +1,4 @@
-"""Hundreds of pictures through the bulk state machine, by the functions of `python -m classify`."""
+"""Hundreds of pictures through the bulk state machine, by the functions of `scones classify`."""
 
 import json
 import subprocess
@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from classify.__main__ import EXIT_NOT_ALL_ACCEPTED
-from classify.run import ClassificationError, Run, Summary, follow, resume, start
+from operations.bulk import ClassificationError, Run, Summary, follow, resume, start
+from scones.classify import EXIT_NOT_ALL_ACCEPTED
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 from tests.local.test_workflow import captures_since
@@ -45,7 +45,7 @@ def pictures(deployment: Deployment) -> list[str]:
 
 def classify(deployment: Deployment, **source: str) -> tuple[Run, Summary]:
     run = start(deployment.settings, source)
-    return run, follow(run, lambda *_: None, poll_seconds=0.2)
+    return run, follow(run, lambda *_: None)
 
 
 def copies(deployment: Deployment, key: str, folder: str, count: int) -> None:
@@ -171,10 +171,10 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
     assert resume(deployment.settings, run.name).execution_arn == run.execution_arn
     stepfunctions.stop_execution(executionArn=run.execution_arn)
     with pytest.raises(ClassificationError, match=f"ABORTED.*\n.*--resume {run.name}"):
-        follow(run, lambda *_: None, poll_seconds=0.2)
+        follow(run, lambda *_: None)
     done = finished(deployment, run)
 
-    command = [sys.executable, "-m", "classify", "--resume", run.name]
+    command = [sys.executable, "-m", "scones", "classify", "--resume", run.name]
     with calls(deployment, len(pictures) - len(BAD) - done):
         # Two terminals, or two machines: one starts the execution, the other joins it.
         commands = [
@@ -195,7 +195,7 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
     assert [f"following {run.execution_arn}-again-1" in each for each in said].count(True) == 1
     with calls(deployment, 0):
         again = resume(deployment.settings, run.name)
-        summary = follow(again, lambda *_: None, poll_seconds=0.2)
+        summary = follow(again, lambda *_: None)
     assert again.results == run.results
     assert [line["key"] for line in lines(deployment, summary)] == pictures
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from monitoring.deployed import deployed_threshold
+from operations.deployed import deployed_threshold
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 
 

@@ -144,7 +144,7 @@ def test_ordinary_pictures_raise_no_alarm_and_dark_ones_do(
     assert "MeanBrightnessDrift" in up
     told = [message["Message"] for message in messages(len(up))]
     (brightness,) = (each for each in told if "mean brightness of the pictures moved" in each)
-    assert "python -m monitoring.report --environment dev" in brightness
+    assert "scones report --environment dev" in brightness
     assert "Threshold Crossed" in brightness
 
 

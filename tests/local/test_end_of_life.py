@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from demo.leftovers import leftovers
+from localcloud.demo.leftovers import leftovers
 from tests.local.deployment import Deployment
 
 ODD_KEYS = (

@@ -4,11 +4,12 @@ import time
 
 import pytest
 
-from demo.leftovers import leftovers
+from localcloud.demo.leftovers import leftovers
+from operations.sweep import TRAINING_LOGS, find
+from scones.__main__ import main
+from scones.sweep import EXIT_LEFT
 from settings import load
 from settings.loader import validate
-from sweep.__main__ import EXIT_LEFT, main
-from sweep.remains import TRAINING_LOGS, find
 from tests.local.deployment import DEPLOY, Deployment
 from tests.local.test_data_updates import sagemaker_resources
 from training.drawn import TRAIN_PER_CLASS
@@ -138,7 +139,7 @@ def sweep(destroyed: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
         logs.create_log_group(logGroupName=group)
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
 
-    assert main(["--environment", destroyed.settings.environment, "--delete"]) == EXIT_LEFT
+    assert main(["sweep", "--environment", destroyed.settings.environment, "--delete"]) == EXIT_LEFT
 
     kept = find(destroyed.settings)
     kinds = [remain.kind for remain in kept]

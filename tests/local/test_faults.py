@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.__main__ import EXIT_FAILED, EXIT_RUNNING
+from localcloud.demo.command import EXIT_FAILED, EXIT_RUNNING
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, free_port
 from tests.local.processes import descendants, running, within
@@ -80,7 +80,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     with subprocess.Popen(
-        [sys.executable, "-c", IN_TERMINAL, "-m", "demo", *options],
+        [sys.executable, "-c", IN_TERMINAL, "-m", "scones", "demo", *options],
         cwd=PROJECT,
         stdin=theirs,
         stdout=theirs,
@@ -97,7 +97,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 def test_a_second_one_is_refused_and_a_closed_terminal_ends_the_first(demo: Running) -> None:
     demo.reach("synth", "app.py")
     second = subprocess.run(
-        [sys.executable, "-m", "demo", "--drawn", "--out", str(demo.out)],
+        [sys.executable, "-m", "scones", "demo", "--drawn", "--out", str(demo.out)],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demo.cdk import CdkError
+from localcloud.cdk import CdkError
 from tests.local.deployment import DEPLOY, Deployment
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from monitoring import Capture, Skip, read
+from analysis import Capture, Skip, read
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 from tests.odd_pictures import png_that_claims

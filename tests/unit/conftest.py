@@ -1,10 +1,23 @@
-"""What all unit tests share."""
+"""What all unit tests share: service models, a small archive, and an AWS that lives in memory."""
 
 import functools
-from collections.abc import Iterator
+import io
+import pickle
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import boto3
+import numpy as np
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.loaders import create_loader
+from moto import mock_aws
+
+from settings import Settings
+from settings.loader import validate
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -16,3 +29,101 @@ def service_models_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
+
+
+Content = dict[str, dict[bytes, Any]]
+
+
+def _split(label_list: list[int], prefix: str, seed: int) -> dict[bytes, Any]:
+    rng = np.random.default_rng(seed)
+    count = len(label_list)
+    return {
+        b"filenames": [f"{prefix}_{row:06}.png".encode() for row in range(count)],
+        b"batch_label": b"a batch",
+        b"fine_labels": label_list,
+        b"coarse_labels": [0] * count,
+        b"data": rng.integers(0, 256, (count, 3072), dtype=np.uint8),
+    }
+
+
+@pytest.fixture
+def content() -> Content:
+    """What the archive's three pickles hold: two pictures of each class, one in test."""
+    return {
+        "meta": {
+            b"fine_label_names": [b"apple", b"motorcycle", b"bicycle"],
+            b"coarse_label_names": [b"all"],
+        },
+        "train": _split([2, 0, 1, 1, 2, 0], "seen", seed=1),
+        "test": _split([1, 0, 2], "unseen", seed=2),
+    }
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Callable[[Content], Path]:
+    """Writes an archive with the given content, and gives its path."""
+
+    def write(content: Content) -> Path:
+        path = tmp_path / "cifar.tar.gz"
+        with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+            for name, values in content.items():
+                data = pickle.dumps(values, protocol=2)
+                member = tarfile.TarInfo(f"cifar-100-python/{name}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Of environment dev, with the classes bicycle and motorcycle."""
+    values = {"dataset": {"classes": ["bicycle", "motorcycle"]}}
+    return validate(values, environment="dev", source="test")
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
+    """An empty AWS account in memory, and the session that the code under test will use."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with mock_aws():
+        session = boto3.Session()
+        monkeypatch.setattr("operations.aws._session", lambda *_: session)
+        yield session
+
+
+@pytest.fixture
+def stacks(aws: boto3.Session) -> dict[str, list[dict[str, str]]]:
+    """Outputs of the deployed stacks, by stack name; a test adds what it needs."""
+    # moto's CloudFormation asks for packages that nothing else here needs.
+    deployed: dict[str, list[dict[str, str]]] = {}
+
+    def describe(params: dict[str, Any], **_: object) -> Any:
+        name = params["body"]["StackName"]
+        if name not in deployed:
+            message = f"Stack with id {name} does not exist"
+            error = {"Error": {"Code": "ValidationError", "Message": message}}
+            return AWSResponse("", 400, HTTPHeaders(), None), error
+        stack = {"StackStatus": "CREATE_COMPLETE", "Outputs": deployed[name]}
+        return AWSResponse("", 200, HTTPHeaders(), None), {"Stacks": [stack]}
+
+    aws.events.register("before-call.cloudformation.DescribeStacks", describe)
+    return deployed
+
+
+@pytest.fixture
+def bucket(aws: boto3.Session, stacks: dict[str, list[dict[str, str]]]) -> str:
+    """Name of the data bucket of a deployed storage stack."""
+    name = "scones-data"
+    aws.resource("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    aws.client("ssm").put_parameter(Name="/scones/dev/dataset", Value="not-staged", Type="String")
+    stacks["Scones-dev-Storage"] = [
+        {"OutputKey": "ArtifactBucketName", "OutputValue": "scones-artifacts"},
+        {"OutputKey": "DataBucketName", "OutputValue": name},
+    ]
+    return name

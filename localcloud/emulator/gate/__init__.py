@@ -145,7 +145,7 @@ def _without_cors(send: Send) -> Send:
 
 def _name_the_remedy(port: int) -> None:
     failure: Callable[..., tuple[str, int, str]] = private(AUTH_FAILURE)
-    remedy = f'Run eval "$(python -m localcloud env --port {port})" to use its credentials.'
+    remedy = f'Run eval "$(scones local env --port {port})" to use its credentials.'
 
     @wraps(failure)
     def with_remedy(*arguments: Any) -> tuple[str, int, str]:

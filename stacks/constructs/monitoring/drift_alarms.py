@@ -41,7 +41,7 @@ class DriftAlarms(Construct):
         where = (
             f"The values are on the dashboard and in the log group "
             f"{detector.function.log_group.log_group_name}; the pictures: "
-            f"python -m monitoring.report --environment {settings.environment}"
+            f"scones report --environment {settings.environment}"
         )
         self.alarms: list[OperationalAlarm] = [
             *(self._moved(name, what, where) for name, what in metrics.compared.items()),

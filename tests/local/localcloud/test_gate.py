@@ -76,7 +76,7 @@ def refusal(service: str, caller: Any) -> str:
     operation, arguments = CALLS[service]
     with pytest.raises(ClientError) as refused:
         getattr(caller, operation)(**arguments)
-    assert "python -m localcloud env --port" in str(refused.value)
+    assert "scones local env --port" in str(refused.value)
     return str(refused.value.response["Error"]["Code"])
 
 

@@ -223,11 +223,11 @@ def test_the_pid_of_a_dead_local_cloud_is_not_trusted(stopped: LocalCloud) -> No
 
 @pytest.fixture
 def command_line() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
-    """Runs `python -m localcloud <verb> --port <a free one>`."""
+    """Runs `scones local <verb> --port <a free one>`."""
     port = str(free_port())
 
     def run(verb: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "localcloud", verb, "--port", port]
+        command = [sys.executable, "-m", "scones", "local", verb, "--port", port]
         return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
     yield run

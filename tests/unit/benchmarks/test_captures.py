@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from analysis.records import collect
 from benchmarks import captures
-from monitoring.records import collect
 
 
 def test_captures_are_read_without_a_skip(tmp_path: Path) -> None:

@@ -320,7 +320,7 @@ def test_a_damaged_part_is_said_and_can_be_made_again(handler: ModuleType, line:
 
     with pytest.raises(
         handler.ResultsIncomplete,
-        match=f"{damaged['part']} is gone or damaged; .* python -m classify --resume run$",
+        match=f"{damaged['part']} is gone or damaged; .* scones classify --resume run$",
     ):
         summarize(handler, items=3)
 

@@ -442,7 +442,7 @@ def test_a_job_whose_model_is_gone_is_run_again(handler: ModuleType) -> None:
 
 
 def test_nothing_staged_is_refused_with_the_remedy(handler: ModuleType) -> None:
-    with pytest.raises(handler.DatasetNotUsable, match=r"not-staged.*python -m training.stage"):
+    with pytest.raises(handler.DatasetNotUsable, match=r"not-staged.*scones stage"):
         create(handler, DatasetPrefix="not-staged")
 
 

@@ -238,7 +238,7 @@ def test_delete_removes_the_baseline_and_nothing_else(cloud: Cloud) -> None:
 
 
 def test_without_staged_pictures_it_says_what_to_do(cloud: Cloud) -> None:
-    with pytest.raises(cloud.resource.NotStaged, match=r"(?s)manifest.*training.stage.*drift"):
+    with pytest.raises(cloud.resource.NotStaged, match=r"(?s)manifest.*scones stage.*drift"):
         cloud.send("Create")
 
 

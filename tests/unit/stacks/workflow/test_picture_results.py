@@ -155,7 +155,7 @@ def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
     said = read({"images": [{}] * (results.MAX_IMAGES + 1)})["problem"]
 
     assert said.startswith("501 images; an execution takes at most 500: ")
-    assert "python -m classify" in said
+    assert "scones classify" in said
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 10, 20, 100])
@@ -196,7 +196,7 @@ def most_accepted(image: dict[str, str], classes: int) -> int:
     """Return how many images like this an execution takes; one more is refused in words."""
     problem = read({"images": [image] * results.MAX_IMAGES}, classes=classes)["problem"]
     assert problem.startswith(f"{results.MAX_IMAGES} images with these buckets and keys; ")
-    assert "python -m classify" in problem
+    assert "scones classify" in problem
     needed, limit = map(int, re.findall(r"(\d+)(?: bytes|:)", problem))
     assert limit == 262_144
     of_each = (needed - results.ENVELOPE_BYTES) // results.MAX_IMAGES

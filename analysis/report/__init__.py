@@ -1,0 +1,1 @@
+"""The report on captured predictions: `scones report --help`."""

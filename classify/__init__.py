@@ -1,1 +1,0 @@
-"""`python -m classify`: thousands of pictures through the deployed bulk state machine."""

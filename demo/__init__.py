@@ -1,1 +1,0 @@
-"""The whole workflow on the local cloud, from one command: `python -m demo`."""

@@ -1,1 +1,0 @@
-"""`python -m demo --aws`: the workflow in a real account, and each assumption about AWS checked."""

@@ -1,0 +1,1 @@
+"""The whole workflow on the local cloud, from one command: `scones demo`."""

@@ -1,0 +1,1 @@
+"""`scones demo --aws`: the workflow in a real account, and each assumption about AWS checked."""

@@ -1,1 +1,0 @@
-"""The report on captured predictions: `python -m monitoring.report --help`."""

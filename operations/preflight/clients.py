@@ -1,0 +1,106 @@
+"""AWS for the checks: clients that give up early, the questions they share, errors in words."""
+
+import threading
+from typing import Any, Literal
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from operations import aws
+from operations.aws import is_missing_stack
+from operations.preflight.findings import Finding, Verdict
+
+Service = Literal[
+    "cloudformation",
+    "kms",
+    "lambda",
+    "s3",
+    "sagemaker",
+    "service-quotas",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+]
+
+NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)
+"""What a call raises that did not get the answer it asked for."""
+
+_DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
+_CONFIG = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+
+class Aws:
+    """Clients for several threads; nothing is asked or read until it is needed."""
+
+    def __init__(self) -> None:
+        """Clients are those of the shell's account, in the region that the CDK CLI takes."""
+        # Threads may share clients, but not make them; which may wait for credentials.
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[Service, str | None], Any] = {}
+
+    @property
+    def region(self) -> str:
+        """Region that is deployed to.
+
+        Raises:
+            NoRegionError: none is set.
+        """
+        return aws.region()
+
+    def client(self, service: Service, *, region: str | None = None) -> Any:
+        """The client of a service, in another region than that of the session if one is given.
+
+        Raises:
+            BotoCoreError: no region is set, or the profile does not exist.
+        """
+        key = service, region
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = aws.session().client(
+                    service, region_name=region, config=_CONFIG
+                )
+            return self._clients[key]
+
+    def account(self) -> str:
+        """Account of the caller."""
+        account: str = self.client("sts").get_caller_identity()["Account"]
+        return account
+
+    def parameter(self, name: str) -> str | None:
+        """Value of an SSM parameter; None if it does not exist."""
+        ssm = self.client("ssm")
+        try:
+            value: str = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+        except ssm.exceptions.ParameterNotFound:
+            return None
+        return value
+
+    def stack_outputs(self, stack: str) -> dict[str, str]:
+        """Outputs of a stack; of one that is not deployed, none."""
+        try:
+            (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if is_missing_stack(error):
+                return {}
+            raise
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+
+
+def not_checked(error: Exception) -> Finding:
+    """The finding "could not check", and why, for one of `NO_ANSWER`."""
+    if not isinstance(error, ClientError):
+        return Finding(Verdict.NOT_CHECKED, str(error))
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    if code in _DENIED:
+        return Finding(
+            Verdict.NOT_CHECKED,
+            f"{code} on {error.operation_name}: {message}",
+            "allow this identity the action, or let somebody run the preflight who may",
+        )
+    if code.isdigit():  # botocore puts the HTTP status where the reply is no error of AWS
+        code, message = f"HTTP {code}", "no answer of AWS; emulators lack some services"
+    return Finding(Verdict.NOT_CHECKED, f"{error.operation_name}: {code}: {message}")

@@ -1,0 +1,135 @@
+"""Trains for longer than a stack may: `scones train --max-runtime-minutes 300`.
+
+The job is a copy of the one that the stack trained last: its image, role, channels and output.
+Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs
+on demand, not on spot instances, whose checkpoints belong to the stack's job.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from operations.aws import announce, errors_in_words, session, stack_output
+from settings import Settings
+from settings.instances import has_local_storage
+from training.errors import TrainingError
+
+TRAINING_STACK = "Training"
+JOB_OUTPUT = "TrainingJobName"
+POLL_SECONDS = 5
+# They follow from the data, which is the stack's.
+FROM_DATA = ("num_classes", "num_training_samples")
+
+
+def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:
+    """Train, following status and log; gives the S3 URI of the model.
+
+    Raises:
+        TrainingError: the SDK is not installed, the stack trains nothing or other classes, or the
+            job ended without a model.
+        AwsError: the training stack is not deployed, or AWS refuses.
+    """
+    jobs = _sdk_training_job()
+    if settings.training.model_data_url:
+        raise TrainingError(
+            f"training.model_data_url = {settings.training.model_data_url!r}: with it the stack "
+            "has no training job to copy; remove it and deploy first"
+        )
+    announce()
+    deployed = stack_output(settings, TRAINING_STACK, JOB_OUTPUT)
+    name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    with errors_in_words():
+        _check_classes(settings)
+        stacks_job = jobs.get(training_job_name=deployed, session=session())
+        job = _start(jobs, name, stacks_job, settings, max_runtime_minutes)
+        _say(console, f"{name}: started as a copy of {deployed}; it goes on without this command.")
+        _follow(job)
+    _show_metrics(job, console)
+    url: str = job.model_artifacts.s3_model_artifacts
+    return url
+
+
+def _sdk_training_job() -> Any:
+    try:
+        # Optional, and 2 s to import.
+        from sagemaker.core.resources import TrainingJob
+    except ImportError as error:
+        raise TrainingError(
+            "the SageMaker SDK is not installed: pip install -r requirements/sdk.txt"
+        ) from error
+    return TrainingJob
+
+
+def _check_classes(settings: Settings) -> None:
+    parameter = settings.model_classes_parameter
+    trained = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
+    wanted = ",".join(settings.dataset.classes)
+    if trained != wanted:
+        raise TrainingError(
+            f"the stack's training job has the classes {trained} ({parameter}), the settings have "
+            f"{wanted}; stage and deploy these first"
+        )
+
+
+def _start(
+    jobs: Any, name: str, stacks_job: Any, settings: Settings, max_runtime_minutes: int
+) -> Any:
+    from sagemaker.core.resources import Tag
+    from sagemaker.core.shapes import AlgorithmSpecification, ResourceConfig, StoppingCondition
+
+    return jobs.create(
+        session=session(),
+        training_job_name=name,
+        role_arn=stacks_job.role_arn,
+        # Not the whole shape: described, it has metric definitions that nobody may send.
+        algorithm_specification=AlgorithmSpecification(
+            training_image=stacks_job.algorithm_specification.training_image,
+            training_input_mode=stacks_job.algorithm_specification.training_input_mode,
+        ),
+        input_data_config=stacks_job.input_data_config,
+        output_data_config=stacks_job.output_data_config,
+        hyper_parameters={
+            **settings.training.hyperparameters.as_request(),
+            **{key: stacks_job.hyper_parameters[key] for key in FROM_DATA},
+        },
+        resource_config=ResourceConfig(
+            instance_type=settings.training.instance_type,
+            instance_count=settings.training.instance_count,
+            volume_size_in_gb=settings.training.volume_size_gb,
+            volume_kms_key_id=_volume_key(stacks_job, settings),
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
+        enable_network_isolation=True,
+        tags=[Tag(key=key, value=value) for key, value in settings.tags_by_key.items()],
+    )
+
+
+def _volume_key(stacks_job: Any, settings: Settings) -> str | None:
+    # The stack's key is that of the job's output: its volumes may have none, as their type takes
+    # none, where that of the settings does. For what is not set the SDK has an object of its own.
+    key = stacks_job.output_data_config.kms_key_id
+    if isinstance(key, str) and not has_local_storage(settings.training.instance_type):
+        return key
+    return None
+
+
+def _follow(job: Any) -> None:
+    from sagemaker.core.utils.exceptions import FailedStatusError
+
+    name = job.training_job_name
+    try:
+        job.wait(poll=POLL_SECONDS, logs=True)
+    except FailedStatusError as error:
+        raise TrainingError(f"training job {name} is Failed: {job.failure_reason}") from error
+    if job.training_job_status != "Completed":
+        raise TrainingError(f"training job {name} is Stopped: {job.secondary_status}")
+
+
+def _show_metrics(job: Any, console: Console) -> None:
+    for metric in job.final_metric_data_list or ():
+        _say(console, f"{metric.metric_name}: {metric.value:.4f}")
+
+
+def _say(console: Console, message: str) -> None:
+    console.print(message, soft_wrap=True)

@@ -1,0 +1,87 @@
+"""`scones demo`: the whole workflow, deployed, used, reported on and destroyed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scones import errors, terminal
+from scones.options import Archive, NoIam
+
+AWS = "In an account"
+
+
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything up and say how to look around.")
+    ] = False,
+    archive: Archive = None,
+    drawn: Annotated[
+        bool, typer.Option("--drawn", help="Take drawn pictures even if an archive is available.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Loopback port of the local cloud; default: 4566 with --keep, else a free one.",
+            show_default=False,
+        ),
+    ] = None,
+    no_iam: NoIam = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of summary.json, the report and logs; default: out/demo, with --aws "
+            "out/acceptance.",
+            show_default=False,
+        ),
+    ] = None,
+    aws: Annotated[
+        bool,
+        typer.Option(
+            "--aws",
+            help="Deploy to the account that this shell is logged in to, check there what we "
+            "assume of AWS and take everything down; states the cost and asks first.",
+            rich_help_panel=AWS,
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", rich_help_panel=AWS)] = False,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Environment whose settings to use; none of its stacks may exist; default: "
+            "acceptance.",
+            rich_help_panel=AWS,
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Deploy to a local cloud, classify the validation pictures, report, destroy everything.
+
+    Exit codes: 0 all done; 1 a step failed; 2 wrong usage, or with --aws refused before anything
+    was created; 3 something was left after destroy, or with --aws an assumption was refuted or
+    could not be checked; 4 another demo writes to the folder; 128 + N ended by signal N (130 after
+    Ctrl-C).
+    """
+    if aws and (keep or port):
+        raise typer.BadParameter("--keep and --port belong to the local cloud, not to --aws")
+    if not aws and (yes or environment):
+        raise typer.BadParameter("--yes and --environment need --aws")
+    with errors.shown():
+        from localcloud.demo import command
+
+        options = command.Options(
+            keep=keep,
+            archive=archive,
+            drawn=drawn,
+            port=port,
+            iam=not no_iam,
+            out=out,
+            aws=aws,
+            yes=yes,
+            environment=environment,
+        )
+        raise typer.Exit(command.run(options, terminal.console()))

@@ -1,0 +1,94 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from settings import available_environments
+
+
+def _environments() -> list[str]:
+    return list(available_environments())
+
+
+Environment = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help=f"Environment of settings/: {', '.join(available_environments())}.",
+        autocompletion=_environments,
+    ),
+]
+NamedEnvironment = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Take captures, dataset, class names and threshold from what is deployed there: "
+        f"{', '.join(available_environments())}.",
+        autocompletion=_environments,
+    ),
+]
+Captures = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CAPTURES",
+        help="s3://bucket/folder, folder or file; default: the captures of --environment.",
+        show_default=False,
+    ),
+]
+
+
+ClassNames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME",
+        help="Class names in the order of the model's probabilities, such as bicycle,motorcycle; "
+        "default: those of the dataset or of --environment.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Confidence threshold to judge by; default: the one deployed in --environment, "
+        "else the default of workflow.confidence_threshold.",
+        show_default=False,
+    ),
+]
+Archive = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Archive in CIFAR-100's layout; default: $CIFAR_ARCHIVE, else the download.",
+        show_default=False,
+    ),
+]
+NoIam = Annotated[
+    bool,
+    typer.Option(
+        "--no-iam",
+        help="Allow every call to the local cloud, instead of judging it by the caller's policies.",
+    ),
+]
+
+
+def class_names(text: str | None) -> tuple[str, ...]:
+    """Return the names in `NAME,NAME`, none if there is no text.
+
+    Raises:
+        typer.BadParameter: one is empty, appears twice or cannot be printed.
+    """
+    if text is None:
+        return ()
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if not name or not name.isprintable():
+            raise typer.BadParameter(
+                f"{name!r} is not a class name: expected printable names, separated by commas"
+            )
+        if names.count(name) > 1:
+            raise typer.BadParameter(f"{name!r} appears twice: name each class once")
+    return names

@@ -1,0 +1,25 @@
+"""`scones preflight`: whether a deployment can succeed, before it costs money."""
+
+import typer
+
+from operations.preflight import checks, findings
+from operations.preflight.clients import Aws
+from scones import errors, terminal
+from scones.options import Environment
+from settings import load
+
+
+def preflight(environment: Environment = "dev") -> None:
+    """Check before a deployment costs money whether it can succeed; changes nothing.
+
+    Looks at credentials, region, CDK bootstrap, algorithm, instance types and quotas, concurrency
+    of functions, staged data, subscribers of the notifications and the endpoint's name, within ten
+    seconds.
+
+    Exit codes: 0 no problem; 1 a problem, or settings that are refused; 2 wrong usage; 3 no
+    problem found, but something could not be checked.
+    """
+    with errors.shown():
+        found = checks.run(checks.CHECKS, Aws(), load(environment))
+        terminal.console().print(findings.table(found))
+        raise typer.Exit(findings.exit_code(found))

@@ -1,0 +1,106 @@
+"""`scones report`: what the model did, to open and to show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from operations.deployed import Target
+from scones import errors, terminal
+from scones.options import Captures, ClassNames, NamedEnvironment, Threshold, class_names
+
+EXIT_EMPTY = 3
+
+
+def _positive(value: float) -> float:
+    if not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value:g} is not above 0")
+    return value
+
+
+def report(
+    captures: Captures = None,
+    environment: NamedEnvironment = None,
+    classes: ClassNames = None,
+    threshold: Threshold = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Staged pictures that the model learned from: the folder or s3://bucket/prefix of "
+            "a manifest.json. Adds the class names and a section of the report.",
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="What the pictures really show: a staged dataset (as --dataset), a .csv with the "
+            "columns label and event_id or inference_id, as `scones sample` writes it, or "
+            "SageMaker's ground-truth .jsonl files; a file, folder or S3 prefix.",
+        ),
+    ] = None,
+    wrong_routing_cost: Annotated[
+        float,
+        typer.Option(
+            metavar="N", callback=_positive, help="Cost of a picture that is accepted but wrong."
+        ),
+    ] = 10.0,
+    hand_check_cost: Annotated[
+        float,
+        typer.Option(
+            metavar="N",
+            callback=_positive,
+            help="Cost, in the same currency, of a picture that a person looks at.",
+        ),
+    ] = 1.0,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="summary.json of the report to compare with; default: that in --out.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write.")] = Path(
+        "out/report"
+    ),
+) -> None:
+    """Read what the endpoint captured and write a report on it.
+
+    Writes report.html, summary.json and, for slides, pictures/*.png.
+
+    Exit codes: 0 written; 1 something could not be read or written; 2 wrong usage; 3 written, but
+    without any prediction to report on.
+    """
+    if not (captures or environment):
+        raise typer.BadParameter("name CAPTURES, or the --environment whose captures to read")
+    names = class_names(classes)
+    console = terminal.console()
+    with errors.shown(ValueError):
+        from analysis.report import words
+        from analysis.report.build import Request, build
+        from analysis.report.write import REPORT
+        from analysis.threshold import Costs
+
+        with console.status("starting") as status:
+            target = Target.of(environment, captures, threshold, truth, dataset)
+            deployed = target.deployed
+            request = Request(
+                captures=target.captures,
+                out=out,
+                threshold=target.threshold.value,
+                threshold_source=target.threshold.source,
+                classes=names or (deployed.classes if deployed else ()),
+                dataset=dataset or (deployed.dataset if deployed else None),
+                truth=truth,
+                costs=Costs(wrong_routing_cost, hand_check_cost),
+                previous=previous,
+            )
+            built = build(request, say=lambda text: status.update(escape(text)))
+        # What the report leaves out comes before its figures.
+        for sentence in built.skips.sentences() + words.did(built.summary):
+            console.print(sentence, soft_wrap=True)
+        console.print(f"Wrote {out / REPORT}", soft_wrap=True)
+    if not built.summary.predictions:
+        raise typer.Exit(EXIT_EMPTY)

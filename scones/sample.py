@@ -1,0 +1,63 @@
+"""`scones sample`: captured pictures to label by hand."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from operations.deployed import Target
+from scones import errors, terminal
+from scones.options import Captures, ClassNames, NamedEnvironment, Threshold, class_names
+
+
+def sample(
+    captures: Captures = None,
+    environment: NamedEnvironment = None,
+    classes: ClassNames = None,
+    threshold: Threshold = None,
+    count: Annotated[int, typer.Option(min=1, help="Pictures to pick.")] = 50,
+    seed: Annotated[int, typer.Option(help="Another seed picks another sample.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write.")] = Path(
+        "out/sample"
+    ),
+) -> None:
+    """Pick captured pictures to label by hand, some of each degree of confidence.
+
+    Fill in the column label of labels.csv and give the file to `scones report --truth`.
+
+    Exit codes: 0 written; 1 nothing to pick, or not readable; 2 wrong usage.
+    """
+    if not (captures or environment):
+        raise typer.BadParameter("name CAPTURES, or the --environment whose captures to read")
+    if not (classes or environment):
+        raise typer.BadParameter("name --classes, or --environment")
+    names = class_names(classes)
+    console = terminal.console()
+    with errors.shown():
+        from analysis.sample import pick, refuse_existing, write
+        from analysis.skips import Tally
+
+        refuse_existing(out)
+        target = Target.of(environment, captures, threshold)
+        names = names or (target.deployed.classes if target.deployed else ())
+        tally = Tally()
+        with terminal.console(errors=True).status(f"Reading {escape(target.captures)}"):
+            picked = pick(
+                target.captures,
+                classes=names,
+                count=count,
+                threshold=target.threshold.value,
+                tally=tally,
+                seed=seed,
+            )
+        for sentence in tally.skips().sentences():
+            console.print(sentence, soft_wrap=True)
+        if not picked:
+            errors.fail(f"no picture with an answer below {target.captures}")
+        labels = write(picked, out)
+        console.print(
+            f"{len(picked)} pictures in {out}; look at each and write its class "
+            f"({' or '.join(names)}) into the column label of {labels}",
+            soft_wrap=True,
+        )

@@ -1,1 +1,0 @@
-"""What AWS leaves behind after `cdk destroy`: `python -m sweep`."""

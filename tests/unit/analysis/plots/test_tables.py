@@ -1,0 +1,102 @@
+"""What the pictures say in numbers, counted by hand."""
+
+import numpy as np
+import pandas as pd
+
+from analysis import metrics, threshold
+from analysis.plots import (
+    accepted_accuracy,
+    confidence_over_time,
+    confidence_per_class,
+    confusion_matrix,
+    predictions_over_time,
+    share_accepted,
+    threshold_cost,
+)
+from analysis.plots.style import CLASS_COLOURS, Picture, class_colours
+
+FRAME = pd.DataFrame(
+    {
+        "time": pd.to_datetime(
+            ["2024-10-15T14:05:12", "2024-10-15T14:05:59", "2024-10-15T14:07:00"], utc=True
+        ),
+        "best_class": pd.array([0, 1, 0], dtype="Int16"),
+        "confidence": [0.93, 0.6, 0.9299],
+    }
+)
+CLASSES = ("bicycle", "motorcycle")
+
+
+def rows(picture: Picture) -> list[list[str]]:
+    return [list(row) for row in picture.table.to_numpy()]
+
+
+def test_a_confidence_at_the_threshold_is_accepted_one_below_it_is_not() -> None:
+    picture = share_accepted.picture(FRAME, threshold=0.93)
+
+    assert rows(picture) == [
+        ["2024-10-15 14:05", "2", "1", "50.0%", "9.5% to 90.5%"],
+        ["2024-10-15 14:07", "1", "0", "0.0%", "0.0% to 79.3%"],
+    ]
+    assert "33.3% over all" in picture.alt
+
+
+def test_confidence_over_time() -> None:
+    picture = confidence_over_time.picture(FRAME, threshold=0.93, source="here")
+
+    assert [row[:3] for row in rows(picture)] == [
+        ["2024-10-15 14:05", "2", "0.600"],
+        ["2024-10-15 14:07", "1", "0.930"],
+    ]
+    assert "33.3% of them at or above the threshold of 0.93" in picture.alt
+
+
+def test_confidence_per_class_shows_a_class_that_was_never_predicted() -> None:
+    picture = confidence_per_class.picture(FRAME, classes=(*CLASSES, "tank"), threshold=0.93)
+
+    assert rows(picture) == [
+        ["bicycle", "2", "0.930", "50.0%"],
+        ["motorcycle", "1", "0.600", "0.0%"],
+        ["tank", "0", "", ""],
+    ]
+
+
+def test_predictions_over_time() -> None:
+    picture = predictions_over_time.picture(FRAME, classes=CLASSES)
+
+    assert rows(picture) == [
+        ["2024-10-15 14:05", "2", "1", "1"],
+        ["2024-10-15 14:07", "1", "1", "0"],
+    ]
+    assert "bicycle 66.7%, motorcycle 33.3%" in picture.alt
+
+
+def test_rare_classes_are_drawn_together() -> None:
+    counts = [9, 1, 8, 7, 2, 6]
+
+    assert class_colours(counts) == dict(zip((0, 2, 3, 5), CLASS_COLOURS, strict=True))
+
+
+def test_the_confusion_matrix_names_the_most_frequent_mistake() -> None:
+    picture = confusion_matrix.picture(np.array([[8, 2], [1, 11]]), classes=CLASSES)
+
+    assert rows(picture) == [["bicycle", "8", "2"], ["motorcycle", "1", "11"]]
+    assert "19 of them right" in picture.alt
+    assert "bicycle taken for motorcycle, 2 times" in picture.alt
+
+
+def test_cost_and_accuracy_name_the_marked_the_present_and_the_cheapest_threshold() -> None:
+    confidence = np.array([0.6, 0.7, 0.99, 0.99])
+    right = np.array([False, True, True, True])
+    choice = threshold.choose(confidence, right, present=0.97, costs=threshold.Costs())
+    cost = {row[0]: row[1] for row in rows(threshold_cost.picture(choice, lowest=0.6))}
+    curve = metrics.accepted(confidence, right, choice.thresholds)
+    accuracy = accepted_accuracy.picture(curve, marked=threshold.MARKED, present=0.97)
+
+    assert cost == {
+        "0.66 (cheapest)": "250",
+        **dict.fromkeys(["0.8", "0.9", "0.93", "0.95", "0.97 (now)"], "500"),
+    }
+    assert [row[:3] for row in rows(accuracy)] == [
+        [name, "50.0%", "100.0%"] for name in ("0.8", "0.9", "0.93", "0.95", "0.97 (now)")
+    ]

@@ -1,0 +1,202 @@
+"""The page: complete in itself, well formed, readable without eyes, safe with any text."""
+
+import itertools
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import truth
+from analysis.records import collect
+from analysis.report.content import Content, content
+from analysis.report.page import Words, page
+from analysis.threshold import Costs
+
+Write = Callable[..., Path]
+Record = Callable[..., dict[str, Any]]
+
+VOID = {"meta", "img", "br", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Elements of a page; fails where one is closed that is not open."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += f" {data}"
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        """Attributes of the elements with one of these tags."""
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+def rendered(shown: Content) -> Page:
+    """The page, with pictures that nobody drew."""
+    threshold = "Leave it." if shown.threshold else None
+    words = Words(["It did."], ["It changed."], ["Do it."], threshold)
+    return Page(page(shown, words, lambda picture: f"<svg class='{picture.name}'></svg>"))
+
+
+@pytest.fixture
+def complete(write: Write, record: Record, tmp_path: Path) -> Content:
+    """With everything that a report can have but a dataset."""
+    labels = tmp_path / "labels.csv"
+    labels.write_text("event_id,label\none,motorcycle\ntwo,bicycle\nnobody,bicycle\n")
+    folder = write(record("one"), record("two"), record("one"), record("three", output=None))
+    records = collect(folder, classes=("bicycle", "motorcycle"))
+    return content(
+        truth.join(records, truth.read(labels)).records,
+        captures=str(folder),
+        present=0.93,
+        costs=Costs(),
+        dataset=None,
+    )
+
+
+def test_nothing_is_fetched_and_nothing_runs(complete: Content) -> None:
+    found = rendered(complete)
+
+    assert not found.all("script", "link", "iframe", "object")
+    for attributes in found.all("img"):
+        assert (attributes["src"] or "").startswith("data:image/png;base64,")
+    assert all((each["href"] or "").startswith("#") for each in found.all("a"))
+    policy = {each.get("http-equiv"): each.get("content") or "" for each in found.all("meta")}
+    assert "default-src 'none'" in policy["Content-Security-Policy"]
+
+
+def test_every_picture_has_a_text_alternative_and_charts_a_table(complete: Content) -> None:
+    found = rendered(complete)
+
+    assert all(each["alt"] for each in found.all("img"))
+    charts = [each for each in found.all("div") if each.get("role") == "img"]
+    assert all(each["aria-label"] for each in charts)
+    assert (
+        len(charts)
+        == len(found.all("svg"))
+        == len(complete.predictions) + len(complete.truth) + len(complete.threshold)
+        == 8
+    )
+    assert len(found.all("table")) >= len(charts)
+    assert len(found.all("caption")) == len(found.all("table"))
+    assert all(each.get("scope") in ("col", "row") for each in found.all("th"))
+
+
+def test_landmarks_headings_and_language(complete: Content) -> None:
+    found = rendered(complete)
+
+    assert found.all("html") == [{"lang": "en"}]
+    assert [len(found.all(tag)) for tag in ("header", "nav", "main", "footer", "h1")] == [1] * 5
+    assert any(each.get("name") == "viewport" for each in found.all("meta"))
+    levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    ids = [each["id"] for _, each in found.elements if "id" in each]
+    assert len(set(ids)) == len(ids)
+    used = [(each["href"] or "")[1:] for each in found.all("a")]
+    used += [each["aria-labelledby"] or "" for each in found.all("section")]
+    assert set(used) <= set(ids)
+
+
+def test_mistaken_pictures_are_marked_with_the_true_class(complete: Content) -> None:
+    found = rendered(complete)
+
+    # Event two, once among the least confident and once among the random ones.
+    assert [each.get("class") for each in found.all("li")].count("mistaken") == 2
+    assert found.text.count("is bicycle") == 2
+
+
+def test_text_from_captures_is_only_text(
+    write: Write, record: Record, contents: Callable[..., Content]
+) -> None:
+    evil = "<script>alert('é')</script>"
+    write(record("one", output=f"{evil} is no list"), name=f"{'long-' * 30}<b>.jsonl")
+    folder = write(record("two"), name="b.jsonl")
+    found = rendered(contents(folder, classes=(evil, f"{evil}2")))
+
+    assert not found.all("script", "b")
+    assert evil in found.text
+    assert "<b>.jsonl" in found.text
+
+
+def test_what_was_not_used_is_told_with_file_and_line(
+    write: Write, record: Record, contents: Callable[..., Content]
+) -> None:
+    folder = write(
+        record("one"),
+        record("one"),
+        record("three", output="[0.2, 0.3, 0.5]"),
+        record("four", time="2999-01-01T00:00:00Z"),
+    )
+    with (folder / "a.jsonl").open("a") as file:
+        file.write(json.dumps(record("cut"))[:-20])
+    shown = contents(folder)
+    text = " ".join(rendered(shown).text.split())
+
+    assert shown.summary.records == 1
+    assert shown.summary.left_out == 4
+    for line, reason in ((2, "was read before"), (3, "3 probabilities"), (4, "in the future")):
+        assert re.search(rf"a\.jsonl {line} [^.]*{reason}", text), reason
+    assert "a.jsonl 5" in text
+
+
+@pytest.mark.parametrize("missing", ["output", "content"])
+def test_captures_of_one_side_only(
+    missing: str, write: Write, record: Record, contents: Callable[..., Content]
+) -> None:
+    shown = contents(write(record("one", **{missing: None})))
+    text = rendered(shown).text
+
+    assert ("no captured output to draw" in text) == (missing == "output")
+    assert "No captured picture to show" in text  # without an output nothing is known of it
+
+
+def test_no_captures_at_all(tmp_path: Path, contents: Callable[..., Content]) -> None:
+    shown = contents(tmp_path)
+    found = rendered(shown)
+
+    assert not found.all("img")
+    assert "Every line of the captures was used" in found.text
+
+
+def test_the_same_page_for_one_class(
+    write: Write, record: Record, contents: Callable[..., Content]
+) -> None:
+    shown = contents(write(record("one", output="[1.0]")), classes=("bicycle",))
+
+    assert shown.summary.predicted == {"bicycle": 1}
+    assert rendered(shown).all("svg")
+
+
+def test_variants_are_shown_one_by_one(
+    write: Write, record: Record, contents: Callable[..., Content]
+) -> None:
+    write(record("one"), name="scones/blue/2025/01/01/00/a.jsonl")
+    folder = write(record("two"), record("three"), name="scones/green/2025/01/01/00/a.jsonl")
+    shown = contents(folder)
+    text = " ".join(rendered(shown).text.split())
+
+    assert {name: each.captures for name, each in shown.summary.variants.items()} == {
+        "scones/blue": 1,
+        "scones/green": 2,
+    }
+    assert "scones/blue 1 " in text
+    assert "scones/green 2 " in text

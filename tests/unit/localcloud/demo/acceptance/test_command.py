@@ -1,0 +1,149 @@
+"""What the command refuses, and what it asks, before anything is made."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import NoCredentialsError
+
+import localcloud.demo.acceptance.command as program
+from localcloud.cdk import Cdk, CdkError
+from localcloud.demo.signals import ENDING
+from localcloud.deployment import Application
+from operations.preflight.findings import Finding, Verdict
+from scones.__main__ import main
+from settings.loader import validate
+
+STACKS: list[dict[str, str]] = []
+
+
+@pytest.fixture(autouse=True)
+def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty account that has passed the preflight; nothing can be deployed to it."""
+    call = vars(BaseClient)["_make_api_call"]
+    STACKS.clear()
+
+    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation == "ListStacks":
+            return {"StackSummaries": STACKS}
+        return call(client, operation, arguments)
+
+    def never(*_: object) -> None:
+        raise AssertionError("something was deployed")
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    monkeypatch.setattr(program, "preflight", lambda *_: {"all": [Finding(Verdict.OK, "well")]})
+    for step in ("bootstrap", "deploy", "destroy"):
+        monkeypatch.setattr(Application, step, never)
+    monkeypatch.setattr(Application, "synth", lambda _: None)
+    monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
+    monkeypatch.chdir(tmp_path)
+    before = {each: signal.getsignal(each) for each in ENDING}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["demo", "--aws", *arguments]) == program.EXIT_REFUSED
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_stacks_that_exist_are_not_touched(capsys: pytest.CaptureFixture[str]) -> None:
+    STACKS.append({"StackName": "Scones-acceptance-Storage", "StackStatus": "CREATE_COMPLETE"})
+
+    said = refused(capsys, "--yes")
+
+    assert "Scones-acceptance-Storage exist already" in said
+    assert "cdk destroy --all -c environment=acceptance" in said
+
+
+def test_stacks_of_another_environment_do_not_matter(capsys: pytest.CaptureFixture[str]) -> None:
+    STACKS.append({"StackName": "Scones-dev-Storage", "StackStatus": "CREATE_COMPLETE"})
+
+    assert "no terminal to ask at" in refused(capsys)
+
+
+def test_an_environment_that_retains_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'retention.removal = "retain"' in refused(capsys, "--environment", "prod", "--yes")
+
+
+@pytest.mark.parametrize("section", ["endpoint", "capture"])
+def test_an_environment_without_endpoint_or_captures_is_refused(
+    section: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {section: {"enabled": False}}
+    settings = validate(values, environment="acceptance", source="a test")
+    monkeypatch.setattr(program, "load", lambda _: settings)
+
+    assert "the checks need both" in refused(capsys, "--yes")
+
+
+def test_an_unknown_environment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "has no settings file" in refused(capsys, "--environment", "nowhere", "--yes")
+
+
+def test_a_problem_of_the_preflight_ends_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = Finding(Verdict.PROBLEM, "the quota is 0", "ask for more")
+    monkeypatch.setattr(program, "preflight", lambda *_: {"instances": [problem]})
+
+    said = refused(capsys, "--yes")
+
+    assert "the quota is 0" in said and "nothing was made" in said
+    assert "USD" not in said
+
+
+def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(capsys)
+
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    assert f"Account {account}, us-east-1, AWS." in said
+    assert "deploys Scones-acceptance-Storage, and others" in said
+    assert "an estimate" in said and "2 training jobs, 1 ml.g4dn.xlarge" in said
+    assert said.endswith("--yes goes on without asking")
+
+
+@pytest.mark.parametrize("answer", ["", "n", "what?"])
+def test_anything_but_yes_is_no(
+    answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda *_: answer)
+
+    assert "not confirmed" in refused(capsys)
+
+
+def test_what_cannot_be_synthesized_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise CdkError("the region does not offer the algorithm")
+
+    monkeypatch.setattr(Application, "synth", fail)
+
+    assert "the region does not offer the algorithm" in refused(capsys, "--yes")
+
+
+def test_no_credentials_are_a_refusal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(program, "existing_stacks", fail)
+
+    assert "AWS: Unable to locate credentials" in refused(capsys, "--yes")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--aws", "--keep"], ["--aws", "--port", "1"], ["--yes"], ["--environment", "x"]]
+)
+def test_options_that_do_not_go_together(arguments: list[str], tmp_path: Path) -> None:
+    assert main(["demo", *arguments, "--out", str(tmp_path)]) == 2

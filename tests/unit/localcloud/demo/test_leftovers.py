@@ -1,0 +1,96 @@
+"""What is left is listed, what `cdk bootstrap` made is not."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+
+from localcloud.demo.leftovers import leftovers
+
+ANYONE = json.dumps({"Version": "2012-10-17", "Statement": []})
+
+# moto's CloudFormation, Lambda and Step Functions need packages that nothing else here does.
+ANSWERS: dict[str, dict[str, Any]] = {
+    "ListStackResources": {
+        "StackResourceSummaries": [
+            {"PhysicalResourceId": "cdk-assets"},
+            {"PhysicalResourceId": "cdk-deploy-role"},
+            {"LogicalResourceId": "NotYetCreated"},
+        ]
+    },
+    "ListStacks": {
+        "StackSummaries": [
+            {"StackName": "CDKToolkit", "StackStatus": "CREATE_COMPLETE"},
+            {"StackName": "gone", "StackStatus": "DELETE_COMPLETE"},
+        ]
+    },
+    "ListFunctions": {"Functions": []},
+    "ListStateMachines": {"stateMachines": []},
+}
+
+
+@pytest.fixture(autouse=True)
+def bootstrapped(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account with what `cdk bootstrap` makes."""
+    call = vars(BaseClient)["_make_api_call"]
+
+    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        return ANSWERS[operation] if operation in ANSWERS else call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    boto3.client("s3").create_bucket(Bucket="cdk-assets")
+    boto3.client("iam").create_role(RoleName="cdk-deploy-role", AssumeRolePolicyDocument=ANYONE)
+
+
+def test_a_bootstrapped_account_has_nothing_left() -> None:
+    assert leftovers() == []
+
+
+def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for operation, answer in {
+        "ListFunctions": {"Functions": [{"FunctionName": "classify"}]},
+        "ListStateMachines": {"stateMachines": [{"stateMachineArn": "arn:workflow"}]},
+        "ListStacks": {
+            "StackSummaries": [{"StackName": "Storage", "StackStatus": "DELETE_FAILED"}]
+        },
+    }.items():
+        monkeypatch.setitem(ANSWERS, operation, answer)
+    boto3.client("s3").create_bucket(Bucket="pictures")
+    topic = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
+    queue = boto3.client("sqs").create_queue(QueueName="messages")["QueueUrl"]
+    boto3.client("logs").create_log_group(logGroupName="/aws/lambda/forgotten")
+    boto3.client("ssm").put_parameter(Name="/scones/dev/dataset", Value="x", Type="String")
+    boto3.client("events").put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
+    role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=ANYONE)
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(ModelName="model", ExecutionRoleArn=role["Role"]["Arn"])
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="configuration",
+        ProductionVariants=[
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": "model",
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+            }
+        ],
+    )
+    sagemaker.create_endpoint(EndpointName="endpoint", EndpointConfigName="configuration")
+
+    assert leftovers() == [
+        "bucket: pictures",
+        "function: classify",
+        "state machine: arn:workflow",
+        f"topic: {topic}",
+        f"queue: {queue}",
+        "log group: /aws/lambda/forgotten",
+        "role: worker",
+        "SSM parameter: /scones/dev/dataset",
+        "event rule: hourly",
+        "SageMaker model: model",
+        "SageMaker endpoint configuration: configuration",
+        "SageMaker endpoint: endpoint",
+        "stack: Storage",
+    ]

@@ -1,0 +1,94 @@
+"""Signals end the demo once, and so does the end of its local cloud."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import cast
+
+import pytest
+
+from localcloud.demo.signals import ENDING, Ended, ending_with, number_of, raise_ended
+from localcloud.launcher import LocalCloud, LocalCloudError
+
+
+@pytest.fixture(autouse=True)
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Those of the tests, restored at the end; the terminal of the tests stays."""
+    monkeypatch.setattr("localcloud.demo.signals._TERMINALS", [])
+    before = {each: signal.getsignal(each) for each in (*ENDING, signal.SIGCHLD)}
+    for each in ENDING:
+        signal.signal(each, signal.SIG_DFL)
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_raised_once(number: signal.Signals) -> None:
+    raise_ended()
+
+    with pytest.raises(Ended) as ended:
+        os.kill(os.getpid(), number)
+    for each in (signal.SIGHUP, signal.SIGTERM):  # while it tidies up
+        os.kill(os.getpid(), each)
+
+    assert number_of(ended.value) == number
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    raise_ended()
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+def test_ctrl_c_has_its_number() -> None:
+    assert number_of(KeyboardInterrupt()) == signal.SIGINT
+
+
+class Cloud:
+    """A local cloud that ends when it is told to."""
+
+    error: LocalCloudError | None = None
+
+    def ended(self) -> LocalCloudError | None:
+        return self.error
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_end_of_the_cloud_ends_the_block(before: bool) -> None:
+    cloud = Cloud()
+    reached: list[str] = []
+
+    def end() -> None:
+        cloud.error = LocalCloudError("the local cloud ended")
+
+    def block() -> None:
+        with ending_with(cast(LocalCloud, cloud)):
+            subprocess.run(["true"], check=True)  # some other process
+            reached.append("the block")
+            end()
+            subprocess.run(["true"], check=True)
+            reached.append("its end")
+
+    if before:
+        end()
+    with pytest.raises(LocalCloudError, match="the local cloud ended"):
+        block()
+    assert reached == ([] if before else ["the block"])
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+def test_no_handling_of_errors_hides_the_end_of_the_cloud() -> None:
+    cloud = Cloud()
+
+    def block() -> None:
+        with ending_with(cast(LocalCloud, cloud)):
+            cloud.error = LocalCloudError("the local cloud ended")
+            with suppress(Exception):  # as a client does that tries again
+                subprocess.run(["true"], check=True)
+
+    with pytest.raises(LocalCloudError, match="the local cloud ended"):
+        block()

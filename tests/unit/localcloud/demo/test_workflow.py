@@ -1,0 +1,98 @@
+"""What the output of an execution means, and that notifications are received."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from localcloud.demo.signals import CloudEnded
+from localcloud.demo.workflow import ExecutionFailedError, Outcome, execute, judge, listening
+from localcloud.launcher import LocalCloudError
+
+
+def result(key: str, status: int, label: str | None = None) -> dict[str, Any]:
+    """One picture's result, as the state machine gives it."""
+    body = {"s3_bucket": "pictures", "s3_key": key}
+    if label is None:
+        return {"statusCode": status, "error": "NotAnImage", "cause": "text", "body": body}
+    return {"statusCode": status, "body": {**body, "label": label, "confidence": 0.9}}
+
+
+def test_accuracy_is_the_share_of_right_labels_among_the_classified() -> None:
+    output = {
+        "counts": {"images": 5, "accepted": 2, "rejected": 1, "failed": 2},
+        "results": [
+            result("a", 200, "bicycle"),
+            result("b", 200, "bicycle"),
+            result("c", 406, "motorcycle"),
+            result("d", 415),
+            {"statusCode": 400, "error": "InvalidImageReference", "cause": "null", "body": {}},
+        ],
+    }
+    truth = {"a": "bicycle", "b": "motorcycle", "c": "motorcycle", "d": "bicycle"}
+
+    assert judge(output, truth) == Outcome(
+        images=5, accepted=2, rejected=1, errors=2, accuracy=2 / 3
+    )
+
+
+def test_nothing_classified_has_no_accuracy() -> None:
+    output = {
+        "counts": {"images": 1, "accepted": 0, "rejected": 0, "failed": 1},
+        "results": [result("a", 404)],
+    }
+
+    assert judge(output, {"a": "bicycle"}).accuracy is None
+
+
+@pytest.mark.usefixtures("aws")
+def test_messages_are_received_from_the_subscription_on_and_the_queue_goes() -> None:
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="notifications")["TopicArn"]
+    sns.publish(TopicArn=topic, Message="too early")
+    with listening(topic, "messages") as receive:
+        sns.publish(TopicArn=topic, Message="one")
+        sns.publish(TopicArn=topic, Message="two")
+
+        assert sorted(notice["Message"] for notice in receive()) == ["one", "two"]
+    assert sqs.list_queues().get("QueueUrls", []) == []
+    assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_cloud_that_has_ended_is_not_asked_to_remove_the_queue() -> None:
+    topic = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
+
+    with pytest.raises(CloudEnded), listening(topic, "messages"):
+        raise CloudEnded(LocalCloudError("the local cloud ended"))
+
+    assert len(boto3.client("sqs").list_queues()["QueueUrls"]) == 1
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What DescribeExecution answers, one after the other; moto runs no state machine."""
+    client = boto3.client("stepfunctions", region_name="us-east-1")
+    answers: list[dict[str, Any]] = []
+    monkeypatch.setattr(client, "start_execution", lambda **_: {"executionArn": "arn:execution"})
+    monkeypatch.setattr(client, "describe_execution", lambda **_: answers.pop(0))
+    session = SimpleNamespace(client=lambda _: client)
+    monkeypatch.setattr("localcloud.demo.workflow.session", lambda: session)
+    return answers
+
+
+def test_an_execution_is_awaited_and_gives_its_output(described: list[dict[str, Any]]) -> None:
+    described += [{"status": "RUNNING"}, {"status": "SUCCEEDED", "output": '{"counts": {}}'}]
+
+    assert execute("arn", [], print) == {"counts": {}}
+    assert described == []
+
+
+def test_an_execution_that_failed_is_named_with_its_error(described: list[dict[str, Any]]) -> None:
+    described += [{"status": "FAILED", "error": "InvalidInput", "cause": "no images"}]
+
+    with pytest.raises(
+        ExecutionFailedError, match="arn:execution is FAILED: InvalidInput: no images"
+    ):
+        execute("arn", [], print)

@@ -1,0 +1,113 @@
+"""An AWS that answers what a test tells it to; botocore checks both requests and responses."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from typing import Any, Protocol
+
+import pytest
+from botocore.loaders import create_loader
+from botocore.stub import Stubber
+
+from operations.preflight.clients import Aws, Service
+from settings import Settings
+from settings.loader import validate
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+
+
+class Stub(Protocol):
+    """Gives the stubber of a service, in the region of the session or in another one."""
+
+    def __call__(self, service: Service, *, region: str | None = None) -> Stubber: ...
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _service_models_are_read_once() -> Iterator[None]:
+    """Sessions share nothing, and every test has its own: most of its time would be parsing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", cache(create_loader))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that no AWS accepts, and a region."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def aws() -> Aws:
+    return Aws()
+
+
+@pytest.fixture
+def stub(aws: Aws) -> Iterator[Stub]:
+    """`stub("ssm")` takes the answers of a service in order; all of them must be asked for."""
+    stubbers: dict[tuple[Service, str | None], Stubber] = {}
+    with ExitStack() as stack:
+
+        def of(service: Service, *, region: str | None = None) -> Stubber:
+            key = service, region
+            if key not in stubbers:
+                client = aws.client(service, region=region)
+                stubbers[key] = stack.enter_context(Stubber(client))
+            return stubbers[key]
+
+        yield of
+        for stubber in stubbers.values():
+            stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Of environment dev."""
+    return settings_with()
+
+
+def settings_with(**sections: dict[str, Any]) -> Settings:
+    """Settings of environment dev with the given sections."""
+    return validate(sections, environment="dev", source="test")
+
+
+def deny(stubber: Stubber, operation: str) -> None:
+    """AWS refuses the next call."""
+    stubber.add_client_error(
+        operation, "AccessDeniedException", "User: me is not authorized", http_status_code=400
+    )
+
+
+def stack_with(stubber: Stubber, stack: str, **outputs: str) -> None:
+    """The next DescribeStacks finds the stack."""
+    stubber.add_response(
+        "describe_stacks",
+        {
+            "Stacks": [
+                {
+                    "StackName": stack,
+                    "CreationTime": "2026-01-01",
+                    "StackStatus": "CREATE_COMPLETE",
+                    "Outputs": [
+                        {"OutputKey": key, "OutputValue": value} for key, value in outputs.items()
+                    ],
+                }
+            ]
+        },
+        {"StackName": stack},
+    )
+
+
+def stack_missing(stubber: Stubber, operation: str, stack: str) -> None:
+    """The next call is told, in CloudFormation's words, that there is no such stack."""
+    stubber.add_client_error(
+        operation,
+        "ValidationError",
+        f"Stack with id {stack} does not exist",
+        expected_params={"StackName": stack},
+    )

@@ -1,0 +1,137 @@
+"""The command line, from archive to pointer."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from rich.console import Console
+
+from operations import staging
+from scones.__main__ import main
+from settings import Settings
+from training import source
+from training.errors import ArchiveUnavailableError
+
+Content = dict[str, dict[bytes, Any]]
+QUIET = Console(quiet=True)
+Archive = Callable[[Content], Path]
+
+
+@pytest.fixture(autouse=True)
+def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(**_: object) -> Path:
+        raise ArchiveUnavailableError("https://archive: cannot be downloaded: no network")
+
+    monkeypatch.setattr(source, "fetch", fetch)
+    monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
+
+
+def _pointer() -> str:
+    value = boto3.client("ssm").get_parameter(Name="/scones/dev/dataset")["Parameter"]["Value"]
+    assert value is not None
+    return value
+
+
+def test_archive_is_staged_and_pointed_at(
+    bucket: str, archive: Archive, content: Content, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content["train"][b"filenames"][0] = b"not safe"
+    assert main(["stage", "--archive", str(archive(content))]) == 0
+    manifest = boto3.client("s3").get_object(Bucket=bucket, Key=f"{_pointer()}/manifest.json")
+    assert json.load(manifest["Body"])["counts"]["train"] == {"bicycle": 1, "motorcycle": 2}
+    output = capsys.readouterr().out
+    assert "not the published archive" in output
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines()]
+    assert ["motorcycle", "2", "1"] in rows
+    assert ["refused: file name is not safe", "1", "0"] in rows
+    assert f"Uploaded 8 files to s3://{bucket}/{_pointer()}" in output
+    assert "Warning: 1 validation pictures of 'bicycle'" in output
+
+
+def test_second_run_changes_nothing_and_says_so(
+    bucket: str, archive: Archive, content: Content, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(archive(content))
+    main(["stage", "--archive", path])
+    before = boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    capsys.readouterr()
+    assert main(["stage", "--archive", path]) == 0
+    output = capsys.readouterr().out
+    assert "Nothing to do" in output
+    assert "Uploading" not in output
+    assert boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"] == before
+
+
+@pytest.mark.usefixtures("bucket")
+def test_pointer_goes_back_to_a_dataset_that_is_there(
+    archive: Archive, content: Content, settings: Settings
+) -> None:
+    first = staging.run(
+        settings, source.from_archive(archive(content)), console=Console(quiet=True)
+    )
+    other = {**content, "test": {**content["test"], b"fine_labels": [2, 0, 1]}}
+    second = staging.run(settings, source.from_archive(archive(other)), console=QUIET)
+    assert second.prefix != first.prefix
+    assert _pointer() == second.prefix
+    again = staging.run(
+        settings, source.from_archive(archive(content)), console=Console(quiet=True)
+    )
+    assert (again.uploaded, again.pointer_moved) == (0, True)
+    assert _pointer() == first.prefix
+
+
+def test_drawn_pictures_are_marked_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stage", "--no-upload", "--drawn", "--folder", str(tmp_path)]) == 0
+    (manifest,) = tmp_path.glob("*/manifest.json")
+    values = json.loads(manifest.read_text())
+    assert values["source"] == "drawn"
+    assert values["archive_sha256"] is None
+    assert values["refused"] == []
+    assert values["counts"] == {
+        "train": {"bicycle": 500, "motorcycle": 500},
+        "validation": {"bicycle": 100, "motorcycle": 100},
+    }
+    assert "Source: drawn (stand-ins, not photographs)" in capsys.readouterr().out
+
+
+def test_machine_without_archive_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "--no-upload"]) == 3
+    error = capsys.readouterr().err
+    assert "no network" in error
+    assert "--archive PATH" in error
+    assert "--drawn" in error
+
+
+@pytest.mark.usefixtures("stacks")
+def test_missing_stack_is_found_before_the_download(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage"]) == 1
+    assert "deploy it first: cdk deploy Scones-dev-Storage" in capsys.readouterr().err
+
+
+def test_no_upload_needs_no_aws_and_writes_the_folder(
+    archive: Archive, content: Content, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    options = ["--no-upload", "--archive", str(archive(content)), "--folder", str(folder)]
+    assert main(["stage", *options]) == 0
+    (root,) = folder.iterdir()
+    assert f"Written to {root}" in capsys.readouterr().out
+    assert json.loads((root / "manifest.json").read_text())["digest"] == root.name
+
+
+def test_refused_archive_is_an_error_of_its_own(
+    archive: Archive, content: Content, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content["train"][b"data"] = print
+    assert main(["stage", "--no-upload", "--archive", str(archive(content))]) == 1
+    assert "asks for __builtin__.print" in capsys.readouterr().err
+
+
+def test_unknown_environment_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "--environment", "nowhere"]) == 1
+    assert "environment 'nowhere' has no settings file" in capsys.readouterr().err

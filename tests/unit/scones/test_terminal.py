@@ -1,0 +1,37 @@
+"""Names, keys and paths are printed as they are."""
+
+import re
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+
+from scones import terminal
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("account", "classify", "demo", "localcloud", "monitoring", "preflight", "sweep")
+NAMES = ("[red]", "[/]", "[/none]", "[link=https://example.com]", "[[", "\\[")
+
+
+def test_square_brackets_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(*NAMES)
+    table.add_row(*NAMES)
+    console = terminal.console()
+    console.width = 200
+    console.print(table)
+    for name in NAMES:
+        console.print(f"Wrote {name}/file", soft_wrap=True)
+    shown = capsys.readouterr().out
+    for name in NAMES:
+        assert shown.count(name) >= 3
+        assert f"Wrote {name}/file\n" in shown
+
+
+def test_every_command_prints_with_it() -> None:
+    own = [
+        path.relative_to(ROOT)
+        for folder in (*COMMANDS, "settings", "training")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"(?<!\.)\bConsole\(|markup=", path.read_text(encoding="utf-8"))
+    ]
+    assert own == []
