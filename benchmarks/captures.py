@@ -1,19 +1,17 @@
 """How fast captures are read, and how much memory that takes.
 
-Writes synthetic captures in SageMaker's layout, 1,000 records a file. Each has a PNG of 32 x 32
-random pixels, which is as large as a captured one (about 3 KB, 4.5 KB a record); 100 different
+Writes synthetic captures as the local endpoint does, but 1,000 records a file. Each has a PNG of
+32 x 32 random pixels, as large as a captured one (about 3 KB, 4.5 KB a record); 100 different
 pictures take turns. Each measurement has its own process.
 """
 
-import base64
 import io
 import json
 import random
 import re
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,11 +23,20 @@ from rich.progress import track
 
 from analysis.records import collect
 from benchmarks.results_table import Row, Section
+from localcloud.sagemaker.capture import CaptureConfig, Invocation, Payload
 
 RECORDS = (10_000,)
 RECORDS_A_FILE = 1_000
 PICTURES = 100
 START = datetime(2024, 10, 15, tzinfo=UTC)
+CONFIG = CaptureConfig(
+    {
+        "InitialSamplingPercentage": 100,
+        "CaptureOptions": [{"CaptureMode": "InputAndOutput"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+        "DestinationS3Uri": "s3://bucket",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -72,50 +79,32 @@ def _rows(name: str, measured: Measured, idle_bytes: int) -> list[Row]:
     ]
 
 
-def lines(count: int) -> Iterator[str]:
-    """Yield capture records as a SageMaker endpoint writes them."""
+def write(folder: Path, count: int) -> None:
+    """Write `count` records below `folder`, one a second, as an endpoint does."""
     generator = random.Random(0)
     pictures = [_picture(generator) for _ in range(PICTURES)]
-    for number in range(count):
-        best = generator.random()
-        record = {
-            "captureData": {
-                "endpointInput": {
-                    "observedContentType": "image/png",
-                    "mode": "INPUT",
-                    "data": pictures[number % PICTURES],
-                    "encoding": "BASE64",
-                },
-                "endpointOutput": {
-                    "observedContentType": "application/json",
-                    "mode": "OUTPUT",
-                    "data": json.dumps([best, 1 - best]),
-                    "encoding": "JSON",
-                },
-            },
-            "eventMetadata": {
-                "eventId": str(uuid.UUID(int=generator.getrandbits(128))),
-                "inferenceTime": f"{START + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}",
-            },
-            "eventVersion": "0",
-        }
-        yield json.dumps(record) + "\n"
+    for first in track(range(0, count, RECORDS_A_FILE), f"Writing {count:,} records"):
+        invocations = [
+            Invocation(
+                variant="AllTraffic",
+                request=Payload(content_type="image/png", body=pictures[number % PICTURES]),
+                response=Payload(
+                    content_type="application/json",
+                    body=json.dumps([best := generator.random(), 1 - best]).encode(),
+                ),
+                time=START + timedelta(seconds=number),
+            )
+            for number in range(first, min(first + RECORDS_A_FILE, count))
+        ]
+        file = folder / CONFIG.key("scones", invocations[0])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{json.dumps(CONFIG.record(each))}\n" for each in invocations))
 
 
-def _picture(generator: random.Random) -> str:
+def _picture(generator: random.Random) -> bytes:
     buffer = io.BytesIO()
     Image.frombytes("RGB", (32, 32), generator.randbytes(32 * 32 * 3)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def write(folder: Path, count: int) -> None:
-    """Write `count` records below `folder`, in SageMaker's folders of hours."""
-    source = lines(count)
-    for first in track(range(0, count, RECORDS_A_FILE), f"Writing {count:,} records"):
-        hour = START + timedelta(seconds=first)
-        file = folder / "scones/AllTraffic" / f"{hour:%Y/%m/%d/%H}/{first:09}.jsonl"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(next(source) for _ in range(min(RECORDS_A_FILE, count - first))))
+    return buffer.getvalue()
 
 
 def measure(folder: Path, *, fingerprints: bool) -> Measured:

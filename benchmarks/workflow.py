@@ -17,7 +17,7 @@ from benchmarks.cloud import (
     states_entered,
 )
 from benchmarks.comparator import workflow as usual
-from benchmarks.contenders import Contender, portions, time_in_turns
+from benchmarks.contenders import Contender, Seconds, portions, time_in_turns
 from benchmarks.results_table import Row, Section
 from operations.aws import session
 from stacks.constructs.workflow.picture_results import MAX_IMAGES
@@ -40,7 +40,7 @@ def run(cloud: Cloud, *, pictures: Sequence[int], repeats: int) -> Section:
         cold = time_in_turns(both, [1], repeats=repeats, cold=True)
         warm = time_in_turns(both, pictures, repeats=repeats, cold=False)
         rows = [
-            *(_speed(count, *(seconds[count] for seconds in warm), both) for count in pictures),
+            *(_speed(count, warm, both) for count in pictures),
             Row(measure="cold, 1 picture", unit="s", ours=cold[0][1], comparator=cold[1][1]),
             *_state_rows(ours, theirs, min(40, max(pictures), theirs.capacity)),
         ]
@@ -88,16 +88,14 @@ def transitions(contender: Contender) -> int:
     return sum(name in inside for name in states_entered(execution.arn))
 
 
-def _speed(
-    count: int, ours: Sequence[float], theirs: Sequence[float], both: Sequence[Contender]
-) -> Row:
+def _speed(count: int, warm: Sequence[Seconds], both: Sequence[Contender]) -> Row:
     executions = [len(portions(count, at_most=contender.capacity)) for contender in both]
     divided = f" (executions: {executions[0]} and {executions[1]})" if max(executions) > 1 else ""
     return Row(
         measure=f"warm, {count:,} picture{'s' if count > 1 else ''}{divided}",
         unit="pictures/s",
-        ours=[count / seconds for seconds in ours],
-        comparator=[count / seconds for seconds in theirs],
+        ours=[count / seconds for seconds in warm[0][count]],
+        comparator=[count / seconds for seconds in warm[1][count]],
         better="more",
     )
 

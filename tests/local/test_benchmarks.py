@@ -12,7 +12,7 @@ from benchmarks import costs
 from benchmarks.cloud import Cloud
 from benchmarks.comparator.workflow import NAME
 from tests.local.deployment import Deployment
-from training import drawn
+from training import drawn, source
 from training.source import Source
 
 
@@ -25,7 +25,7 @@ def test_the_command_measures_every_part_that_needs_a_cloud(
 
     pictures = drawn.draw(["bicycle", "motorcycle"], train_per_class=2, validation_per_class=1)
     monkeypatch.setattr(command, "deployed", deployed)
-    monkeypatch.setattr(command.source, "drawing", lambda _: Source("drawn", pictures))
+    monkeypatch.setattr(source, "drawing", lambda _: Source("drawn", pictures))
     out = tmp_path / "benchmarks.md"
 
     counts = ["--repeats", "1", "--pictures", "2", "--growth", "2"]
