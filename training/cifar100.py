@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from training.archive import read_members
 from training.errors import ArchiveRefusedError
-from training.pickles import LongBytes, PickledArray, unpickle
+from training.pickled_arrays import LongBytes, PickledArray
+from training.pickles import unpickle
 
 SIDE = 32
 CHANNELS = 3
