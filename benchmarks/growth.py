@@ -24,7 +24,7 @@ from benchmarks.contenders import portions
 from benchmarks.results_table import Row, Section
 from operations.aws import session
 from settings.s3_uris import S3Uri
-from stacks.constructs.workflow.picture_results import MAX_IMAGES
+from stacks.constructs.common.picture_results import MAX_IMAGES
 
 PICTURES = (100, 1_000)
 UPLOADS_AT_ONCE = 16

@@ -20,7 +20,7 @@ from benchmarks.comparator import workflow as usual
 from benchmarks.contenders import Contender, Seconds, portions, time_in_turns
 from benchmarks.results_table import Row, Section
 from operations.aws import session
-from stacks.constructs.workflow.picture_results import MAX_IMAGES
+from stacks.constructs.common.picture_results import MAX_IMAGES
 
 PICTURES = (1, 40, 200, 1000)
 STATE_LIMIT = 262_144

@@ -1,83 +1,70 @@
-"""Bulk work: thousands of pictures through the endpoint, or without one."""
+"""Thousands of pictures at once: through the endpoint, or by transform jobs without one."""
+
+from dataclasses import dataclass
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_events as events
 from aws_cdk import aws_ssm as ssm
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.batch.batch_transform import BatchTransform
-from stacks.constructs.batch.bulk_classification import BulkClassification
-from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.batch import BatchTransform, BulkClassification
+from stacks.constructs.common.conventions import Env, EnvironmentStack
+from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.storage import Storage
+from stacks.constructs.notifications import EventNotice, TopicPublisher, notice_of_dead_execution
 
 
-class BatchStack(cdk.Stack):
-    """What classifies more pictures than one execution of the workflow takes."""
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The batch transform as the monitoring stack watches it.
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
-        env: cdk.Environment | None = None,
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            description="Scones Unlimited: state machines that classify thousands of pictures",
+    Bulk classification is not part of it: the monitoring stack finds that by its parameters.
+    """
+
+    transform: PicturePath
+    manifests: events.IRule
+    """The rule that starts a batch transform for each manifest."""
+    notice: EventNotice
+
+
+class BatchStack(EnvironmentStack):
+    """Classifies more pictures than one execution of the workflow takes."""
+
+    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+        description = "state machines that classify thousands of pictures"
+        super().__init__(scope, settings, "Batch", description, env)
+        publisher = TopicPublisher.of_other_stack(self, settings, storage.key)
+        transform = BatchTransform(
+            self, "BatchTransform", settings=settings, storage=storage, publisher=publisher
         )
-        publisher = TopicPublisher.of_other_stack(
-            self, settings=settings, encryption_key=encryption_key
-        )
-        self.transform = BatchTransform(
-            self,
-            "BatchTransform",
-            settings=settings,
-            data_bucket=data_bucket,
-            publisher=publisher,
-            encryption_key=encryption_key,
-        )
-        state_machines: list[sfn.IStateMachine] = [self.transform.state_machine]
-        cdk.CfnOutput(self, "BatchInputUri", value=self.transform.input_uri)
-        cdk.CfnOutput(
-            self,
-            "BatchTransformStateMachineArn",
-            value=self.transform.state_machine.state_machine_arn,
-        )
+        state_machines = [transform.state_machine]
+        transform_arn = transform.state_machine.state_machine_arn
+        cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
+        cdk.CfnOutput(self, "BatchTransformStateMachineArn", value=transform_arn)
         if settings.endpoint.enabled:
             bulk = BulkClassification(
-                self,
-                "BulkClassification",
-                settings=settings,
-                data_bucket=data_bucket,
-                # Results are made here, as models are; in the data bucket a run over all of it
-                # would list them as pictures.
-                results_bucket=artifact_bucket,
-                publisher=publisher,
-                encryption_key=encryption_key,
+                self, "BulkClassification", settings=settings, storage=storage, publisher=publisher
             )
             state_machines.append(bulk.state_machine)
             self._publish(settings, bulk)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
             cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
-        self.notice = DeadExecutionNotice(
-            self,
-            "NoticeOfDeadExecution",
-            settings=settings,
-            publisher=publisher,
-            state_machines=state_machines,
+        self.batch = Batch(
+            transform=PicturePath(
+                title="Batch transform",
+                state_machine=transform.state_machine,
+                functions=transform.functions,
+                less_at_a_time="Put fewer manifests at a time",
+            ),
+            manifests=transform.manifest_rule,
+            notice=notice_of_dead_execution(self, settings, publisher, state_machines),
         )
 
     def _publish(self, settings: Settings, bulk: BulkClassification) -> None:
-        # For the monitoring stack, which must not keep it from going (picture_path.py).
+        # For the monitoring stack, in place of exports: without an endpoint there is no bulk
+        # classification, and CloudFormation could not delete it for as long as the monitoring
+        # stack, which is updated later, imports from it.
         arns = {"state-machine": bulk.state_machine.state_machine_arn} | {
             name: function.function_arn for name, function in bulk.functions.items()
         }

@@ -1,132 +1,116 @@
-"""Alarms and the dashboard of an environment in operation."""
-
-from collections.abc import Sequence
+"""Drift detector, alarms and dashboard of an environment in operation."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.batch.batch_transform import BatchTransform
+from stacks.batch import Batch
+from stacks.constructs.common.conventions import Env, EnvironmentStack
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.monitoring.batch_widgets import batch_rows
+from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.storage import Storage
 from stacks.constructs.monitoring.delivery_alarms import DeliveryAlarms
 from stacks.constructs.monitoring.drift_alarms import DriftAlarms
 from stacks.constructs.monitoring.drift_detector import DriftDetector
 from stacks.constructs.monitoring.drift_metrics import DriftMetrics
-from stacks.constructs.monitoring.drift_widgets import drift_widgets
 from stacks.constructs.monitoring.execution_alarms import ExecutionAlarms
 from stacks.constructs.monitoring.model_baseline import ModelBaseline
 from stacks.constructs.monitoring.operations_dashboard import OperationsDashboard
-from stacks.constructs.monitoring.picture_path import (
-    bulk_path,
-    transform_path,
-    workflow_path,
-)
 from stacks.constructs.monitoring.serving_alarms import ServingAlarms
-from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
-from stacks.constructs.notifications.event_notice import EventNotice
-from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
+from stacks.constructs.monitoring.widgets import batch_rows, drift_row
+from stacks.workflow import Workflow
 
 
-class MonitoringStack(cdk.Stack):
-    """Watches endpoint, workflow and batch; it can go without them noticing."""
+class MonitoringStack(EnvironmentStack):
+    """Watches endpoint, workflow and batch, none of which depends on it."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
-        *,
         settings: Settings,
-        workflow: ClassificationWorkflow,
-        verdicts: VerdictMetrics,
-        transform: BatchTransform,
-        notices: Sequence[EventNotice],
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        capture_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
-        env: cdk.Environment | None = None,
+        storage: Storage,
+        workflow: Workflow,
+        batch: Batch,
+        env: Env,
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            description="Scones Unlimited: drift detector, alarms and dashboard",
-        )
-        self._settings = settings
-        classification = workflow_path(settings, workflow)
-        transforms = transform_path(transform)
-        bulk = bulk_path(self, settings) if settings.endpoint.enabled else None
-        manifests = transform.manifest_rule
+        description = "drift detector, alarms and dashboard"
+        super().__init__(scope, settings, "Monitoring", description, env)
+        bulk = self._bulk_path(settings) if settings.endpoint.enabled else None
+        paths = [workflow.path, batch.transform, *([bulk] if bulk else [])]
+        rows = batch_rows(batch.transform, bulk, batch.manifests)
         alarms: list[OperationalAlarm] = []
-        rows: list[Sequence[cloudwatch.IWidget]] = [
-            *batch_rows(transform=transforms, bulk=bulk, manifests=manifests)
-        ]
         if settings.endpoint.enabled:
             alarms += ServingAlarms(self, "Endpoint", settings=settings).alarms
-        for path in filter(None, (classification, transforms, bulk)):
+        for path in paths:
             construct_id = path.title.title().replace(" ", "")
             alarms += ExecutionAlarms(self, construct_id, settings=settings, path=path).alarms
         alarms += DeliveryAlarms(
-            self, "Undelivered", settings=settings, manifests=manifests, notices=notices
+            self,
+            "Undelivered",
+            settings=settings,
+            manifests=batch.manifests,
+            notices=[*workflow.notices, batch.notice],
         ).alarms
         if settings.detects_drift:
             metrics = DriftMetrics(settings)
-            baseline = self._baseline(metrics, data_bucket, artifact_bucket, encryption_key)
-            detector = DriftDetector(
-                self,
-                "DriftDetector",
-                settings=settings,
-                metrics=metrics,
-                baseline=baseline,
-                capture_bucket=capture_bucket,
-                artifact_bucket=artifact_bucket,
-                encryption_key=encryption_key,
-            )
-            alarms += DriftAlarms(
-                self,
-                "Drift",
-                settings=settings,
-                metrics=metrics,
-                detector=detector,
-            ).alarms
-            alarms.append(baseline.alarm)
-            rows.append(drift_widgets(metrics))
+            alarms += self._detect_drift(settings, storage, metrics)
+            rows.append(drift_row(metrics))
         if settings.monitoring.dashboard:
             OperationsDashboard(
                 self,
                 "Dashboard",
                 settings=settings,
-                workflow=classification,
-                verdicts=verdicts,
-                capture_bucket=capture_bucket,
+                workflow=workflow.path,
+                verdicts=workflow.verdicts,
+                captures=storage.captures,
                 alarms=alarms,
                 rows=rows,
             )
 
-    def _baseline(
-        self,
-        metrics: DriftMetrics,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
-    ) -> ModelBaseline:
-        settings, parameter = self._settings, ssm.StringParameter.value_for_string_parameter
+    def _bulk_path(self, settings: Settings) -> PicturePath:
+        # By the ARNs that the batch stack publishes (batch.py).
+        def arn(name: str) -> str:
+            parameter = settings.bulk_parameter(name)
+            return ssm.StringParameter.value_for_string_parameter(self, parameter)
+
+        return PicturePath(
+            title="Bulk classification",
+            state_machine=sfn.StateMachine.from_state_machine_arn(
+                self, "BulkStateMachine", arn("state-machine")
+            ),
+            functions={
+                name: lambda_.Function.from_function_arn(self, f"Bulk{name.title()}", arn(name))
+                for name in ("batch", "summary")
+            },
+            tolerant=frozenset({"batch"}),
+            less_at_a_time="Lower bulk.max_concurrency",
+        )
+
+    def _detect_drift(
+        self, settings: Settings, storage: Storage, metrics: DriftMetrics
+    ) -> list[OperationalAlarm]:
+        # Read at deployment, so that another model or dataset has another baseline.
+        parameter = ssm.StringParameter.value_for_string_parameter
         baseline = ModelBaseline(
             self,
             "ModelBaseline",
             settings=settings,
-            # Both are read at deployment, so that another model has another baseline.
             model_data_url=parameter(self, settings.model_data_url_parameter),
             dataset_prefix=parameter(self, settings.dataset_parameter),
-            data_bucket=data_bucket,
-            artifact_bucket=artifact_bucket,
-            encryption_key=encryption_key,
+            storage=storage,
             namespace=metrics.namespace,
         )
         cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
-        return baseline
+        detector = DriftDetector(
+            self,
+            "DriftDetector",
+            settings=settings,
+            metrics=metrics,
+            baseline=baseline,
+            storage=storage,
+        )
+        drift = DriftAlarms(self, "Drift", settings=settings, metrics=metrics, detector=detector)
+        return [*drift.alarms, baseline.alarm]

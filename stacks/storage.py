@@ -1,51 +1,46 @@
 """Buckets for data, artifacts and captures: the stateful part, deployed first, destroyed last."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.acknowledge import acknowledge
-from stacks.constructs.common.encryption_key import EncryptionKey
-from stacks.constructs.common.log_group import log_group
+from stacks.constructs.common.conventions import (
+    Env,
+    EnvironmentStack,
+    log_group,
+    removal_policy,
+    tag_list,
+)
 from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME, packages
-from stacks.constructs.common.removal import removal_policy
-from stacks.constructs.common.tags import tag_list
+from stacks.constructs.common.storage import EncryptionKey, Storage
 
 NOT_STAGED = "not-staged"
 UPLOAD_TIME = cdk.Duration.days(7)
 
 
-class StorageStack(cdk.Stack):
-    """Three buckets, because each has readers, writers and a lifetime of its own."""
+class StorageStack(EnvironmentStack):
+    """Three buckets, because each has its own readers, writers and lifetime."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        env: cdk.Environment | None = None,
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            description="Scones Unlimited: buckets for pictures, models and captured requests",
-        )
+    def __init__(self, scope: Construct, settings: Settings, env: Env) -> None:
+        description = "buckets for pictures, models and captured requests"
+        super().__init__(scope, settings, "Storage", description, env)
         self._settings = settings
-        self.encryption_key: kms.IKey | None = None
+        self._key: EncryptionKey | None = None
         if settings.encryption.customer_managed_key:
-            self.encryption_key = EncryptionKey(self, "EncryptionKey", settings=settings)
-        self.data_bucket = self._bucket("DataBucket")
-        _send_events(self.data_bucket)
-        self.artifact_bucket = self._bucket("ArtifactBucket")
-        self.capture_bucket = self._bucket(
-            "CaptureBucket",
-            s3.LifecycleRule(
-                id="ExpireCaptures", expiration=cdk.Duration.days(settings.capture.expire_days)
+            self._key = EncryptionKey(self, "EncryptionKey", settings=settings)
+        data = self._bucket("DataBucket")
+        _send_events(data)
+        self.storage = Storage(
+            data=data,
+            artifacts=self._bucket("ArtifactBucket"),
+            captures=self._bucket(
+                "CaptureBucket",
+                s3.LifecycleRule(
+                    id="ExpireCaptures", expiration=cdk.Duration.days(settings.capture.expire_days)
+                ),
             ),
         )
         self._add_dataset_pointer()
@@ -56,13 +51,10 @@ class StorageStack(cdk.Stack):
         bucket = s3.Bucket(
             self,
             construct_id,
-            encryption=s3.BucketEncryption.KMS
-            if self.encryption_key
-            else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=self.encryption_key,
-            # One call to KMS for many objects; without it, reading the pictures of a dataset costs
-            # a call each.
-            bucket_key_enabled=True if self.encryption_key else None,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            # One call to KMS for many objects, instead of one for each picture of a dataset.
+            bucket_key_enabled=True if self._key else None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -76,9 +68,7 @@ class StorageStack(cdk.Stack):
                 *rules,
             ],
         )
-        _acknowledge_what_is_left_out(bucket)
-        if not self.encryption_key:
-            _acknowledge_the_key_of_s3(bucket)
+        self._acknowledge_what_is_left_out(bucket)
         cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
         # Whether anybody imports them or not: else a setting that ends an import, as that of
         # captures, takes the export away first, which CloudFormation refuses while it is in use.
@@ -133,6 +123,34 @@ class StorageStack(cdk.Stack):
         for resource in (handler, role):
             resource.add_property_override("Tags", tag_list(self._settings))
 
+    def _acknowledge_what_is_left_out(self, bucket: s3.Bucket) -> None:
+        acknowledge(
+            bucket,
+            "AwsSolutions-S1",
+            "NIST.800.53.R5-S3BucketLoggingEnabled",
+            reason="Only roles of these stacks use it, and CloudTrail's data events can record "
+            "them. Access logs would need one more bucket, and arrive even while it is deleted.",
+        )
+        acknowledge(
+            bucket,
+            "NIST.800.53.R5-S3BucketVersioningEnabled",
+            reason="No key is written twice: datasets are named by their digest, models by their "
+            "job, captures by their time. Versions would keep what is meant to expire.",
+        )
+        acknowledge(
+            bucket,
+            "NIST.800.53.R5-S3BucketReplicationEnabled",
+            reason="Everything can be made again: pictures from the public archive, models from "
+            "the pictures; captures are samples that expire.",
+        )
+        if not self._key:
+            acknowledge(
+                bucket,
+                "NIST.800.53.R5-S3DefaultEncryptionKMS",
+                reason="Encrypted with S3's own keys, as encryption.customer_managed_key = false "
+                "asks for.",
+            )
+
 
 def _send_events(bucket: s3.Bucket) -> None:
     # Not event_bridge_enabled of the construct: that is a custom resource with a function.
@@ -142,34 +160,4 @@ def _send_events(bucket: s3.Bucket) -> None:
         event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(
             event_bridge_enabled=True
         )
-    )
-
-
-def _acknowledge_what_is_left_out(bucket: s3.Bucket) -> None:
-    acknowledge(
-        bucket,
-        "AwsSolutions-S1",
-        "NIST.800.53.R5-S3BucketLoggingEnabled",
-        reason="Roles of these stacks are its only users, and CloudTrail's data events can record "
-        "them. Access logs would need one more bucket, and still arrive when it is to go.",
-    )
-    acknowledge(
-        bucket,
-        "NIST.800.53.R5-S3BucketVersioningEnabled",
-        reason="No key is written twice: datasets are named by their digest, models by their job, "
-        "captures by their time. A second version would only keep what was meant to expire.",
-    )
-    acknowledge(
-        bucket,
-        "NIST.800.53.R5-S3BucketReplicationEnabled",
-        reason="What is lost can be made again, pictures from the public archive and models from "
-        "the pictures; captures are samples that expire.",
-    )
-
-
-def _acknowledge_the_key_of_s3(bucket: s3.Bucket) -> None:
-    acknowledge(
-        bucket,
-        "NIST.800.53.R5-S3DefaultEncryptionKMS",
-        reason="Encrypted with S3's own keys, as encryption.customer_managed_key = false asks for.",
     )

@@ -1,46 +1,44 @@
-"""Three Lambdas, the Map state machine and the SNS topic."""
+"""The functions that classify a picture, the state machine that calls them, and the topic."""
+
+from dataclasses import dataclass
 
 import aws_cdk as cdk
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.encryption_key import allow_reading
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.conventions import Env, EnvironmentStack
+from stacks.constructs.common.grants import allow_endpoint, allow_keys, allow_listing
+from stacks.constructs.common.picture_path import PicturePath
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.monitoring.verdict_metrics import VerdictMetrics
-from stacks.constructs.notifications.alarm_notice import AlarmNotice
-from stacks.constructs.notifications.dead_execution_notice import DeadExecutionNotice
-from stacks.constructs.notifications.notification_topic import NotificationTopic
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
-from stacks.constructs.workflow.classification_workflow import ClassificationWorkflow
+from stacks.constructs.common.storage import Storage, allow_reading
+from stacks.constructs.notifications import (
+    EventNotice,
+    NotificationTopic,
+    TopicPublisher,
+    notice_of_alarm,
+    notice_of_dead_execution,
+)
+from stacks.constructs.workflow import ClassificationWorkflow, VerdictMetrics
+from stacks.s3_layout import PICTURES
 
 
-class WorkflowStack(cdk.Stack):
-    """Runs pictures through the endpoint and tells of those that were not accepted."""
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """The workflow as the monitoring stack watches it."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        data_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
-        env: cdk.Environment | None = None,
-    ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            description="Scones Unlimited: state machine that classifies pictures",
-        )
-        self._settings = settings
-        topic = NotificationTopic(
-            self, "Notifications", settings=settings, encryption_key=encryption_key
-        )
+    path: PicturePath
+    verdicts: VerdictMetrics
+    notices: tuple[EventNotice, ...]
+
+
+class WorkflowStack(EnvironmentStack):
+    """Classifies pictures through the endpoint and reports those that were not accepted."""
+
+    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+        description = "state machine that classifies pictures"
+        super().__init__(scope, settings, "Workflow", description, env)
+        topic = NotificationTopic(self, "Notifications", settings, storage.key)
         # For the batch stack (topic_publisher.py).
         ssm.StringParameter(
             self,
@@ -48,98 +46,85 @@ class WorkflowStack(cdk.Stack):
             parameter_name=settings.topic_parameter,
             string_value=topic.topic_arn,
         )
-        publisher = TopicPublisher(topic, settings=settings, encryption_key=encryption_key)
-        filter_confidence = self._filter_confidence()
-        self.classification = ClassificationWorkflow(
+        publisher = TopicPublisher(topic, settings, storage.key)
+        filter_confidence = self._filter_confidence(settings)
+        classification = ClassificationWorkflow(
             self,
             "Classification",
             settings=settings,
-            serialize_image=self._serialize_image(data_bucket, encryption_key),
-            classify_image=self._classify_image(data_bucket, encryption_key),
+            serialize_image=self._serialize_image(settings, storage),
+            classify_image=self._classify_image(settings, storage),
             filter_confidence=filter_confidence,
             publisher=publisher,
         )
-        # Here and not in the monitoring stack: a log group that another stack imports can never be
-        # replaced, as CloudFormation refuses to change an export in use.
-        self.verdicts = VerdictMetrics(
-            self, "Verdicts", settings=settings, workflow=self.classification
-        )
-        state_machine = self.classification.state_machine
-        self.notices = [
-            DeadExecutionNotice(
-                self,
-                "NoticeOfDeadExecution",
-                settings=settings,
-                publisher=publisher,
-                state_machines=[state_machine],
+        raises = settings.workflow.rejection_style == "raise"
+        state_machine = classification.state_machine
+        self.workflow = Workflow(
+            path=PicturePath(
+                title="Workflow",
+                state_machine=state_machine,
+                functions=classification.functions,
+                tolerant=frozenset(classification.functions),
+                # A filter that raises its rejections fails by design.
+                not_watched=frozenset({"filter"} if raises else ()),
+                less_at_a_time="Lower workflow.max_concurrency, start fewer executions at a time",
             ),
-            AlarmNotice(self, "NoticeOfAlarm", settings=settings, publisher=publisher),
-        ]
+            # In this stack: a log group that another stack imports can never be replaced, because
+            # CloudFormation refuses to change an export in use.
+            verdicts=VerdictMetrics(self, "Verdicts", settings=settings, workflow=classification),
+            notices=(
+                notice_of_dead_execution(self, settings, publisher, [state_machine]),
+                notice_of_alarm(self, settings, publisher),
+            ),
+        )
         cdk.CfnOutput(self, "StateMachineArn", value=state_machine.state_machine_arn)
         cdk.CfnOutput(self, "TopicArn", value=topic.topic_arn)
-        # The report reads the threshold that is deployed from its environment variables.
+        # The report reads the deployed threshold from its environment variables.
         cdk.CfnOutput(self, "FilterConfidenceName", value=filter_confidence.function_name)
 
-    def _serialize_image(
-        self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None
-    ) -> PythonFunction:
+    def _serialize_image(self, settings: Settings, storage: Storage) -> PythonFunction:
         function = PythonFunction(
             self,
             "SerializeImage",
-            settings=self._settings,
+            settings=settings,
             folder="serialize_image",
             timeout=cdk.Duration.seconds(15),
         )
-        self._allow_reading_pictures(function, data_bucket, encryption_key)
+        _allow_pictures(function, storage)
         return function
 
-    def _classify_image(
-        self, data_bucket: s3.IBucket, encryption_key: kms.IKey | None
-    ) -> PythonFunction:
+    def _classify_image(self, settings: Settings, storage: Storage) -> PythonFunction:
         function = PythonFunction(
             self,
             "ClassifyImage",
-            settings=self._settings,
+            settings=settings,
             folder="classify_image",
-            environment={"ENDPOINT_NAME": self._settings.endpoint_name},
+            environment={"ENDPOINT_NAME": settings.endpoint_name},
             timeout=cdk.Duration.seconds(90),
         )
-        endpoint_arn = self.format_arn(
-            service="sagemaker", resource="endpoint", resource_name=self._settings.endpoint_name
-        )
-        allow(function, "sagemaker:InvokeEndpoint", on=endpoint_arn)
-        self._allow_reading_pictures(function, data_bucket, encryption_key)
+        allow_endpoint(function, settings)
+        _allow_pictures(function, storage)
         return function
 
-    def _allow_reading_pictures(
-        self,
-        function: PythonFunction,
-        data_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
-    ) -> None:
-        allow(
-            function,
-            "s3:GetObject",
-            on=data_bucket.arn_for_objects("*"),
-            why_wildcard="Any picture of the data bucket may be classified.",
-        )
-        # Lets S3 answer 404 instead of 403 for a key that is not there.
-        allow(function, "s3:ListBucket", on=data_bucket.bucket_arn)
-        allow_reading(function, encryption_key)
-
-    def _filter_confidence(self) -> PythonFunction:
+    def _filter_confidence(self, settings: Settings) -> PythonFunction:
         return PythonFunction(
             self,
             "FilterConfidence",
-            settings=self._settings,
+            settings=settings,
             folder="filter_confidence",
             environment={
-                "CONFIDENCE_THRESHOLD": str(self._settings.workflow.confidence_threshold),
-                "REJECTION_STYLE": self._settings.workflow.rejection_style,
+                "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
+                "REJECTION_STYLE": settings.workflow.rejection_style,
                 # From the trained model, not from the settings: the names travel with the data.
                 "CLASSES": ssm.StringParameter.value_for_string_parameter(
-                    self, self._settings.model_classes_parameter
+                    self, settings.model_classes_parameter
                 ),
             },
             timeout=cdk.Duration.seconds(10),
         )
+
+
+def _allow_pictures(function: PythonFunction, storage: Storage) -> None:
+    allow_keys(function, "s3:GetObject", bucket=storage.data, folder=PICTURES)
+    allow_listing(function, storage.data)
+    allow_reading(function, storage.key)

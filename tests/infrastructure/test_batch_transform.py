@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from stacks.constructs.workflow import workflow_expressions
+from stacks.constructs.notifications import messages
 from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
 from tests.infrastructure.templates import as_list, statements, templates_with
 
@@ -266,4 +266,4 @@ def test_the_model_may_list_the_manifests_of_its_jobs_only(
 
 
 def test_handler_and_message_name_as_many_pictures() -> None:
-    assert constant("write_predictions", "MAX_NAMED") == workflow_expressions.MAX_NAMED
+    assert constant("write_predictions", "MAX_NAMED") == messages.MAX_NAMED

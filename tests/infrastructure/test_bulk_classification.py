@@ -10,8 +10,8 @@ from aws_cdk.cx_api import CloudAssembly
 
 from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
-from stacks.constructs.common.lambda_task import CRASHES
-from stacks.constructs.notifications.dead_execution_notice import NOTIFIED_ERROR
+from stacks.constructs.common.state_machine import CRASHES
+from stacks.constructs.notifications import NOTIFIED_ERROR
 from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
 from tests.infrastructure.templates import statements, templates_with
 

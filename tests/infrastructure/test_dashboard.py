@@ -8,7 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
-from stacks.constructs.monitoring.verdict_metrics import VERDICTS
+from stacks.constructs.workflow import VERDICTS
 from tests.infrastructure.templates import (
     BULK,
     ENDPOINT,

@@ -10,9 +10,9 @@ import pytest
 from settings import Settings, load
 from settings.loader import validate
 from settings.training import TRAINING_LIMIT_MINUTES
-from stacks.constructs.common.lambda_task import CRASHES, LAMBDA_ERRORS, THROTTLED
+from stacks.constructs.common.picture_results import MAX_IMAGES, STATUS_OF_ERROR
+from stacks.constructs.common.state_machine import CRASHES, LAMBDA_ERRORS, THROTTLED
 from stacks.constructs.workflow.classification_workflow import ENDPOINT_ERROR, REJECTION_ERROR
-from stacks.constructs.workflow.picture_results import MAX_IMAGES, STATUS_OF_ERROR
 from tests.infrastructure.invariants import (
     INVARIANTS,
     Resource,

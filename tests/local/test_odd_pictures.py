@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
+from stacks.constructs.common.picture_results import STATUS_OF_ERROR
 from tests import odd_pictures
 from tests.local.deployment import Deployment
 

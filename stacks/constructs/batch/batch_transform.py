@@ -3,8 +3,6 @@
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -14,18 +12,17 @@ from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.batch.transform_job_end import STOP_MINUTES, follow_job
 from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
-from stacks.constructs.common.encryption_key import allow_writing
-from stacks.constructs.common.grants import allow
-from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine, retry_any_error
-from stacks.constructs.common.lambda_task import LambdaTask, acknowledge_calls
+from stacks.constructs.common.grants import allow_keys, allow_listing
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.common.state_machine import LambdaTask, retry_any_error
+from stacks.constructs.common.storage import Storage, allow_writing
+from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
+from stacks.s3_layout import BATCH_INPUT, BATCH_OUTPUT
 
-FUNCTION_MINUTES = 15  # the most there are
+FUNCTION_MINUTES = 15  # Lambda's maximum
 
 
-class BatchTransform(Construct):
+class BatchTransform(ReportingStateMachine):
     """Classifies the pictures of each manifest that is put below `batch/input/`."""
 
     def __init__(
@@ -34,27 +31,19 @@ class BatchTransform(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        data_bucket: s3.IBucket,
+        storage: Storage,
         publisher: TopicPublisher,
-        encryption_key: kms.IKey | None,
     ) -> None:
-        super().__init__(scope, construct_id)
-        self._settings = settings
-        self._data_bucket = data_bucket
-        self._encryption_key = encryption_key
-        self._transform = TransformTask(
-            self, "Transform", settings=settings, encryption_key=encryption_key
-        )
-        self.input_uri = data_bucket.s3_url_for_object(f"{expressions.INPUT}/")
+        super().__init__(scope, construct_id, settings=settings, publisher=publisher)
+        self._data_bucket, self._key = storage.data, storage.key
+        self._transform = TransformTask(self, "Transform", settings=settings, key=storage.key)
+        self.input_uri = storage.data.s3_url_for_object(f"{BATCH_INPUT.path}/")
         self.functions = {
             "manifest": self._check_manifest_function(),
             "predictions": self._write_predictions_function(),
         }
-        self.state_machine = JsonataStateMachine(
-            self,
-            "StateMachine",
-            settings=settings,
-            definition=self._definition(publisher),
+        self._create(
+            self._definition(),
             timeout=cdk.Duration.minutes(
                 settings.batch_transform.max_runtime_minutes
                 + STOP_MINUTES
@@ -62,14 +51,12 @@ class BatchTransform(Construct):
                 + 3 * FUNCTION_MINUTES
             ),
         )
-        publisher.allow_key(self.state_machine)
         self._transform.allow_jobs(self.state_machine)
-        acknowledge_calls(self.state_machine, self.functions.values())
         self._start_by_manifest()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
+    def _definition(self) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
             self,
             "Read event",
@@ -88,11 +75,7 @@ class BatchTransform(Construct):
         write = self._invoke(
             "Write predictions", "predictions", outputs="{% $states.result.Payload %}"
         )
-        write.next(
-            report_rejections(
-                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
-            )
-        )
+        write.next(self._report(expressions.LOCATION))
         check.next(
             sfn.Choice.jsonata(self, "Any usable picture?")
             .when(
@@ -107,12 +90,7 @@ class BatchTransform(Construct):
         )
         return read_event.next(
             sfn.Choice.jsonata(self, "Is it a manifest?")
-            .when(
-                sfn.Condition.jsonata(expressions.HAS_PROBLEM),
-                sfn.Fail.jsonata(
-                    self, "Invalid input", error="InvalidInput", cause=expressions.PROBLEM
-                ),
-            )
+            .when(sfn.Condition.jsonata(expressions.HAS_PROBLEM), self._invalid_input())
             .when(
                 sfn.Condition.jsonata(expressions.IS_FOLDER),
                 sfn.Succeed.jsonata(self, "Nothing to do"),
@@ -150,7 +128,7 @@ class BatchTransform(Construct):
         return state
 
     def _run_job(self, write: sfn.IChainable) -> TransformTask:
-        """Return the transform job. One that fails has results: those of its other pictures."""
+        """Return the transform job. If it fails, the results of its other pictures are written."""
         minutes = self._settings.batch_transform.max_runtime_minutes
         self._transform.add_catch(
             follow_job(
@@ -175,19 +153,10 @@ class BatchTransform(Construct):
             timeout=cdk.Duration.minutes(FUNCTION_MINUTES),
             memory_size=1024,
         )
-        allow(
-            function,
-            "s3:GetObject",
-            on=self._data_bucket.arn_for_objects(f"{expressions.INPUT}/*"),
-            why_wildcard="A manifest may have any name there.",
-        )
+        data = self._data_bucket
+        allow_keys(function, "s3:GetObject", bucket=data, folder=BATCH_INPUT)
         self._allow_output(function, "s3:PutObject")
-        allow(
-            function,
-            "s3:GetObject",
-            on=self._data_bucket.arn_for_objects(f"{expressions.OUTPUT}/*/execution"),
-            why_wildcard="Each transform job has a folder of its own there.",
-        )
+        allow_keys(function, "s3:GetObject", bucket=data, folder=BATCH_OUTPUT, name="/execution")
         return function
 
     def _write_predictions_function(self) -> PythonFunction:
@@ -208,22 +177,14 @@ class BatchTransform(Construct):
             timeout=cdk.Duration.minutes(FUNCTION_MINUTES),
             memory_size=1769,  # one processor; with less the reading takes longer
         )
-        # An upload of several parts is given up if one of them fails.
+        # A multipart upload is aborted if a part fails.
         self._allow_output(function, "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
         return function
 
-    # --- grants ----------------------------------------------------------------------------------
-
     def _allow_output(self, function: PythonFunction, *actions: str) -> None:
-        allow(
-            function,
-            *actions,
-            on=self._data_bucket.arn_for_objects(f"{expressions.OUTPUT}/*"),
-            why_wildcard="Each transform job has a folder of its own there.",
-        )
-        # Also lets S3 answer 404 instead of 403 for what is not there.
-        allow(function, "s3:ListBucket", on=self._data_bucket.bucket_arn)
-        allow_writing(function, self._encryption_key)
+        allow_keys(function, *actions, bucket=self._data_bucket, folder=BATCH_OUTPUT)
+        allow_listing(function, self._data_bucket)
+        allow_writing(function, self._key)
 
     # --- event -----------------------------------------------------------------------------------
 
@@ -236,7 +197,7 @@ class BatchTransform(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [self._data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": f"{expressions.INPUT}/"}]},
+                    "object": {"key": [{"prefix": f"{BATCH_INPUT.path}/"}]},
                 },
             ),
         )

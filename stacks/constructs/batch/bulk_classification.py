@@ -8,24 +8,20 @@ from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import bulk_expressions as expressions
 from stacks.constructs.batch.bulk_functions import classify_batch, summarize_bulk
-from stacks.constructs.common.acknowledge import (
-    acknowledge_inline_policy,
-    acknowledge_wildcard,
-)
-from stacks.constructs.common.encryption_key import allow_writing
-from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
-from stacks.constructs.common.lambda_task import LAMBDA_ERRORS, LambdaTask, acknowledge_calls
+from stacks.constructs.common.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
+from stacks.constructs.common.grants import s3_arn
+from stacks.constructs.common.jsonata import INPUT_IS_USABLE
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.common.state_machine import LAMBDA_ERRORS, LambdaTask
+from stacks.constructs.common.storage import Storage, allow_writing
+from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
+from stacks.s3_layout import BULK_RESULTS
 
 # What classify_batch raises for everything transient.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
@@ -45,7 +41,7 @@ ITEMS = {
 }
 
 
-class BulkClassification(Construct):
+class BulkClassification(ReportingStateMachine):
     """Classifies all pictures below a prefix, or of a manifest; each gets one line of results."""
 
     def __init__(
@@ -54,42 +50,23 @@ class BulkClassification(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        data_bucket: s3.IBucket,
-        results_bucket: s3.IBucket,
+        storage: Storage,
         publisher: TopicPublisher,
-        encryption_key: kms.IKey | None,
     ) -> None:
-        super().__init__(scope, construct_id)
-        self._settings = settings
-        self._data_bucket = data_bucket
-        self._results_bucket = results_bucket
-        self.results_uri = results_bucket.s3_url_for_object(expressions.RESULTS)
-        self._classify_batch, self._summarize = (
-            make(
-                self,
-                settings=settings,
-                data_bucket=data_bucket,
-                results_bucket=results_bucket,
-                encryption_key=encryption_key,
-            )
-            for make in (classify_batch, summarize_bulk)
-        )
+        super().__init__(scope, construct_id, settings=settings, publisher=publisher)
+        self._data_bucket, self._results_bucket = storage.data, storage.artifacts
+        self.results_uri = self._results_bucket.s3_url_for_object(BULK_RESULTS.path)
+        self._classify_batch = classify_batch(self, settings, storage)
+        self._summarize = summarize_bulk(self, settings, storage)
         self.functions = {"batch": self._classify_batch, "summary": self._summarize}
-        self.state_machine = JsonataStateMachine(
-            self,
-            "StateMachine",
-            settings=settings,
-            definition=self._definition(publisher),
-            timeout=cdk.Duration.days(1),
-        )
-        publisher.allow_key(self.state_machine)
-        allow_writing(self.state_machine, encryption_key)
+        self._create(self._definition(), timeout=cdk.Duration.days(1))
+        allow_writing(self.state_machine, storage.key)
         self._allow_reading_map_runs()
         self._acknowledge_grants()
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _definition(self, publisher: TopicPublisher) -> sfn.IChainable:
+    def _definition(self) -> sfn.IChainable:
         read_input = sfn.Pass.jsonata(
             self,
             "Read input",
@@ -98,15 +75,9 @@ class BulkClassification(Construct):
                 self._data_bucket.bucket_name, self._results_bucket.bucket_name
             ),
         )
-        invalid = sfn.Fail.jsonata(
-            self, "Invalid input", error="InvalidInput", cause=expressions.PROBLEM
-        )
+        invalid = self._invalid_input()
         summarize = self._invoke("Summarize", self._summarize)
-        summarize.next(
-            report_rejections(
-                self, settings=self._settings, publisher=publisher, message=expressions.MESSAGE
-            )
-        )
+        summarize.next(self._report(expressions.LOCATION))
         listing = sfn.Choice.jsonata(self, "How are the pictures listed?")
         for name, reader in self._readers().items():
             classify = self._classify_pictures(name, reader)
@@ -118,7 +89,7 @@ class BulkClassification(Construct):
             )
         return read_input.next(
             sfn.Choice.jsonata(self, "Is the input usable?")
-            .when(sfn.Condition.jsonata(expressions.INPUT_IS_USABLE), listing)
+            .when(sfn.Condition.jsonata(INPUT_IS_USABLE), listing)
             .otherwise(invalid)
         )
 
@@ -209,18 +180,12 @@ class BulkClassification(Construct):
         machine = self.state_machine
         acknowledge_wildcard(
             machine,
-            self._results_bucket.arn_for_objects(f"{expressions.RESULTS}/*"),
-            reason="Each run has a folder of its own there.",
+            self._results_bucket.arn_for_objects(BULK_RESULTS.keys),
+            reason=BULK_RESULTS.why_all,
         )
         acknowledge_wildcard(
             machine,
-            cdk.Stack.of(self).format_arn(
-                service="s3",
-                region="",
-                account="",
-                resource=self._data_bucket.bucket_name,
-                resource_name="*",
-            ),
+            s3_arn(self, self._data_bucket.bucket_name, "*"),
             reason="A manifest may be anywhere in the data bucket.",
         )
         executions = cdk.Stack.of(self).format_arn(
@@ -236,7 +201,6 @@ class BulkClassification(Construct):
                 reason="CDK's grants on the state machine's own children, whose names Step "
                 "Functions makes up.",
             )
-        acknowledge_calls(machine, self.functions.values())
 
 
 class ResultsBelow(sfn.ResultWriterV2):
@@ -253,6 +217,6 @@ class ResultsBelow(sfn.ResultWriterV2):
                     "s3:ListMultipartUploadParts",
                     "s3:PutObject",
                 ],
-                resources=[self.bucket.arn_for_objects(f"{expressions.RESULTS}/*")],
+                resources=[self.bucket.arn_for_objects(BULK_RESULTS.keys)],
             )
         ]

@@ -1,12 +1,7 @@
 """JSONata of the bulk state machine: how its input is read, and refused."""
 
-from stacks.constructs.common.error_cause import readable
-from stacks.constructs.common.expression import expression
-from stacks.constructs.common.shown_text import DEFINITIONS as SHOWN_TEXT
-from stacks.constructs.workflow.workflow_expressions import MAX_CAUSE, message
-
-# The folder of the results, in the bucket of the artifacts.
-RESULTS = "bulk"
+from stacks.constructs.common.jsonata import MAX_CAUSE, SHOWN_TEXT, expression, readable
+from stacks.s3_layout import BULK_RESULTS
 
 # How the pictures are listed, by the suffix of the manifest; without a manifest, by prefix.
 MANIFESTS = ("csv", "jsonl")
@@ -29,7 +24,7 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           {SHOWN_TEXT}
           $input := $type($states.input) = "object" ? $states.input : {{}};
           $data := "s3://{data_bucket}/";
-          $runs := "s3://{results_bucket}/{RESULTS}/";
+          $runs := "s3://{results_bucket}/{BULK_RESULTS.path}/";
           $below := function($uri, $start) {{
             $substring($uri, 0, $length($start)) = $start ? $substring($uri, $length($start))
           }};
@@ -66,7 +61,7 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
               "listing": $listing,
               "key": $key,
               "source": $source,
-              "results": "{RESULTS}/" & $named
+              "results": "{BULK_RESULTS.path}/" & $named
             }}
         )
         """
@@ -89,8 +84,6 @@ UNREADABLE = expression(
     """
 )
 
-INPUT_IS_USABLE = "{% $exists($states.input.problem) = false %}"
-PROBLEM = "{% $states.input.problem %}"
 KEY = "{% $states.input.key %}"
 MAP_RESULTS = "{% $states.input.results & '/map' %}"
 
@@ -125,7 +118,7 @@ WITH_MAP = expression(
     """
 )
 
-MESSAGE = message("$states.input.location")
+LOCATION = "$states.input.location"
 
 
 def is_listed_by(listing: str) -> str:

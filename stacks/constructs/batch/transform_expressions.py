@@ -1,14 +1,10 @@
 """JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
 
 from stacks.constructs.batch.bulk_expressions import MAX_QUOTE
-from stacks.constructs.common.error_cause import readable
-from stacks.constructs.common.expression import expression
-from stacks.constructs.common.shown_text import DEFINITIONS as SHOWN_TEXT
-from stacks.constructs.workflow.workflow_expressions import message
+from stacks.constructs.common.jsonata import SHOWN_TEXT, expression, readable
+from stacks.s3_layout import BATCH_INPUT, BATCH_OUTPUT
 
-# Prefixes in the data bucket: of manifests, and of what becomes of each.
-INPUT = "batch/input"
-OUTPUT = "batch/output"
+INPUT, OUTPUT = BATCH_INPUT.path, BATCH_OUTPUT.path
 
 
 def read_event(name_prefix: str, data_bucket: str) -> str:
@@ -56,7 +52,6 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
 
 
 HAS_PROBLEM = "{% $exists($states.input.problem) %}"
-PROBLEM = "{% $states.input.problem %}"
 
 # The console makes objects like these for folders.
 IS_FOLDER = expression('$substring("" & $states.input.key, -1) = "/"')
@@ -135,4 +130,4 @@ def described(max_runtime_minutes: int) -> str:
 HAS_ENDED = '{% $states.input.status in ["Completed", "Failed", "Stopped"] %}'
 IS_OVERDUE = f'{{% $states.input.status = "InProgress" and {_NOW} >= $stopAt %}}'
 
-MESSAGE = message("$states.input.location")
+LOCATION = "$states.input.location"

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.constructs.batch import transform_expressions as expressions
-from stacks.constructs.common.jsonata_state_machine import retry_any_error
+from stacks.constructs.common.state_machine import retry_any_error
 
 # Time for a job to end once it is stopped.
 STOP_MINUTES = 30

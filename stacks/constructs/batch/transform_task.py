@@ -9,9 +9,9 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
-from stacks.constructs.common.encryption_key import allow_volumes, volume_key
+from stacks.constructs.common.conventions import tag_list
 from stacks.constructs.common.grants import allow
-from stacks.constructs.common.tags import tag_list
+from stacks.constructs.common.storage import allow_volumes, volume_key
 
 # Another job may have all instances of the quota; so long it is waited for.
 QUOTA_RETRY_MINUTES = 5
@@ -37,15 +37,10 @@ class TransformTask(sfn.CustomState):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        encryption_key: kms.IKey | None,
+        self, scope: Construct, construct_id: str, *, settings: Settings, key: kms.IKey | None
     ) -> None:
-        self._encryption_key = encryption_key
-        self._volume_key = volume_key(encryption_key, settings.batch_transform.instance_type)
+        self._key = key
+        self._volume_key = volume_key(key, settings.batch_transform.instance_type)
         super().__init__(
             scope,
             construct_id,
@@ -105,7 +100,7 @@ class TransformTask(sfn.CustomState):
 
     def _request(self, settings: Settings) -> dict[str, Any]:
         batch = settings.batch_transform
-        key, key_of_volumes = self._encryption_key, self._volume_key
+        key, key_of_volumes = self._key, self._volume_key
         return {
             "TransformJobName": expressions.JOB,
             "ModelName": expressions.MODEL,

@@ -15,7 +15,7 @@ from stacks.constructs.common.acknowledge import (
     acknowledge_inline_policy,
     acknowledge_wildcard,
 )
-from stacks.constructs.common.log_group import log_group
+from stacks.constructs.common.conventions import log_group
 from stacks.constructs.common.python_function import (
     LAMBDA,
     PythonFunction,

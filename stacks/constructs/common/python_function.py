@@ -10,7 +10,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.acknowledge import acknowledge, acknowledge_inline_policy
-from stacks.constructs.common.log_group import log_group
+from stacks.constructs.common.conventions import log_group
 
 LAMBDA_SRC = Path(__file__).parents[3] / "lambda_src"
 SHARED = "shared"

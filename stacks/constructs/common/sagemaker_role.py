@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.constructs.common.acknowledge import acknowledge_inline_policy
 from stacks.constructs.common.algorithm_image import AlgorithmImage
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, allow_metrics
 
 
 class SageMakerRole(iam.Role):
@@ -34,14 +34,9 @@ class SageMakerRole(iam.Role):
         image.grant_pull(self)
         for name in log_group_names:
             self._allow_logs(name)
-        namespaces = {each: None for name in log_group_names for each in _namespaces(name)}
-        allow(
-            self,
-            "cloudwatch:PutMetricData",
-            on="*",
-            conditions={"StringEquals": {"cloudwatch:namespace": list(namespaces)}},
-            why_wildcard="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
-        )
+        # SageMaker names the namespace of instance metrics after the log group.
+        instances = ("/".join(name.split("/")[:4]) for name in log_group_names)
+        allow_metrics(self, ["AWS/SageMaker", *dict.fromkeys(instances)])
 
     def _allow_logs(self, log_group_name: str) -> None:
         log_group_arn = cdk.Stack.of(self).format_arn(
@@ -61,8 +56,3 @@ class SageMakerRole(iam.Role):
             on=f"{log_group_arn}:log-stream:*",
             why_wildcard="SageMaker chooses the names of the log streams.",
         )
-
-
-def _namespaces(log_group_name: str) -> list[str]:
-    # SageMaker names the namespace of instance metrics as it names the log group of the kind.
-    return ["AWS/SageMaker", "/".join(log_group_name.split("/")[:4])]

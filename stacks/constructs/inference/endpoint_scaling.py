@@ -1,10 +1,11 @@
-"""The number of an endpoint's instances follows the requests that each of them gets."""
+"""Autoscaling of the endpoint by the requests that each instance gets."""
 
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from settings.endpoint import Autoscaling
+from stacks.constructs.inference.endpoint_metrics import VARIANT
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -13,7 +14,7 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 class EndpointScaling(Construct):
     """Target tracking by invocations per instance.
 
-    Of the low-level constructs, because the others make a role that nobody needs: without one,
+    Made of low-level constructs, because the others add a role that is not needed: without one,
     Application Auto Scaling uses the service-linked role of SageMaker endpoints.
     https://docs.aws.amazon.com/autoscaling/application/userguide/services-that-can-integrate-sagemaker.html
     """
@@ -25,7 +26,6 @@ class EndpointScaling(Construct):
         *,
         scaling: Autoscaling,
         endpoint: sagemaker.CfnEndpoint,
-        variant_name: str,
     ) -> None:
         super().__init__(scope, construct_id)
         # The reference makes the target wait for the endpoint, and so for the end of every update:
@@ -35,7 +35,7 @@ class EndpointScaling(Construct):
             "Target",
             service_namespace=NAMESPACE,
             scalable_dimension=DIMENSION,
-            resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{variant_name}",
+            resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{VARIANT}",
             min_capacity=scaling.min_instances,
             max_capacity=scaling.max_instances,
         )

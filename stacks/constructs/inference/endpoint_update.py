@@ -1,15 +1,94 @@
-"""The update policy of the settings in CloudFormation's words."""
+"""How the endpoint moves to another model: the update policy, and the alarms that roll it back."""
 
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
 
-from settings.endpoint import UpdatePolicy
-from stacks.constructs.inference.endpoint_alarms import EndpointAlarms
+from settings import Settings
+from settings.endpoint import ALARM_MINUTES, UpdatePolicy
+from stacks.constructs.common.acknowledge import acknowledge
+from stacks.constructs.common.grants import allow
+from stacks.constructs.inference.endpoint_metrics import MICROSECONDS, EndpointMetrics
+
+FAULTY_MINUTES = 2
+
+
+class UpdateAlarms(Construct):
+    """Watches the errors and the latency of the new instances only.
+
+    The dimension EndpointConfigName separates new instances from old ones: traffic on the old ones
+    does not dilute a fault of the new, and faulty old ones do not stop the update that fixes them:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        config_name: str,
+        role: iam.Role,
+    ) -> None:
+        """`role` is the model's, with which SageMaker reads the state of the alarms."""
+        super().__init__(scope, construct_id)
+        self._metrics = EndpointMetrics(settings, EndpointConfigName=config_name)
+        policy = settings.endpoint.update_policy
+        errors = self._alarm(
+            "Errors",
+            metric="Invocation5XXErrors",
+            statistic="Average",
+            threshold=policy.max_5xx_percent / 100,
+            description=f"More than {policy.max_5xx_percent:g}% of the replies are errors",
+        )
+        latency = self._alarm(
+            "Latency",
+            metric="ModelLatency",
+            statistic="p95",
+            threshold=policy.max_latency_ms * MICROSECONDS,
+            description=f"One of 20 replies takes more than {policy.max_latency_ms} ms",
+        )
+        self.names = [errors.alarm_name, latency.alarm_name]
+        acknowledge(
+            self,
+            "NIST.800.53.R5-CloudWatchAlarmAction",
+            reason="The update itself watches them, and a rule of the workflow stack reports every "
+            "alarm of the environment.",
+        )
+        allow(
+            role,
+            "cloudwatch:DescribeAlarms",
+            on=cdk.Stack.of(self).format_arn(
+                service="cloudwatch",
+                resource="alarm",
+                resource_name="*",
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            why_wildcard="CloudWatch checks DescribeAlarms on alarm:*, whichever alarms it names.",
+        )
+
+    def _alarm(
+        self, construct_id: str, *, metric: str, statistic: str, threshold: float, description: str
+    ) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=self._metrics.of_calls(metric, statistic),
+            threshold=threshold,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            evaluation_periods=ALARM_MINUTES,
+            datapoints_to_alarm=FAULTY_MINUTES,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
 
 
 def deployment_config(
-    policy: UpdatePolicy, alarms: EndpointAlarms
+    policy: UpdatePolicy, alarms: UpdateAlarms
 ) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
-    """Blue/green deployment that shifts traffic by `policy` and goes back if an alarm rises."""
+    """Return a blue/green deployment that shifts traffic by `policy` and rolls back on alarms."""
     return sagemaker.CfnEndpoint.DeploymentConfigProperty(
         blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
             traffic_routing_configuration=_routing(policy),

@@ -10,9 +10,9 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.batch.transform_expressions import INPUT
 from stacks.constructs.common.operational_alarm import PERIOD, OperationalAlarm
-from stacks.constructs.notifications.event_notice import EventNotice
+from stacks.constructs.notifications import EventNotice
+from stacks.s3_layout import BATCH_INPUT
 
 
 class DeliveryAlarms(Construct):
@@ -39,7 +39,8 @@ class DeliveryAlarms(Construct):
                     f"EventBridge gave up starting a batch transform of {settings.environment}: a "
                     "manifest was put, up to a day ago, and nothing became of it. Look at what "
                     "the rule's role may start, and at the quotas of Step Functions; then put "
-                    f"again each object below {INPUT}/ whose key no execution has in its input."
+                    f"again each object below {BATCH_INPUT.path}/ whose key no "
+                    "execution has in its input."
                 ),
             ),
             OperationalAlarm(

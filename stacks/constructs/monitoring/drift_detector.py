@@ -3,23 +3,18 @@
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.acknowledge import acknowledge
-from stacks.constructs.common.encryption_key import allow_writing
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, allow_keys, allow_listing, allow_metrics
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.inference.image_endpoint import CAPTURES, VARIANT
+from stacks.constructs.common.storage import Storage, allow_writing
+from stacks.constructs.inference import VARIANT
 from stacks.constructs.monitoring.drift_metrics import DriftMetrics
-from stacks.constructs.monitoring.model_baseline import (
-    BASELINES,
-    ModelBaseline,
-    allow_publishing_metrics,
-)
+from stacks.constructs.monitoring.model_baseline import ModelBaseline
+from stacks.s3_layout import BASELINES, CAPTURES, DRIFT
 
 
 class DriftDetector(Construct):
@@ -36,13 +31,11 @@ class DriftDetector(Construct):
         settings: Settings,
         metrics: DriftMetrics,
         baseline: ModelBaseline,
-        capture_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
+        storage: Storage,
     ) -> None:
         super().__init__(scope, construct_id)
-        captures = f"{CAPTURES}/{settings.endpoint_name}/{VARIANT}/"
-        state = f"drift/{settings.endpoint_name}.json"
+        captures = f"{CAPTURES.path}/{settings.endpoint_name}/{VARIANT}/"
+        state = f"{DRIFT}/{settings.endpoint_name}.json"
         model = ssm.StringParameter.from_string_parameter_attributes(
             self, "ModelName", parameter_name=settings.model_name_parameter
         )
@@ -52,9 +45,9 @@ class DriftDetector(Construct):
             settings=settings,
             folder="drift_detector",
             environment={
-                "CAPTURE_BUCKET": capture_bucket.bucket_name,
+                "CAPTURE_BUCKET": storage.captures.bucket_name,
                 "CAPTURE_PREFIX": captures,
-                "STATE_BUCKET": artifact_bucket.bucket_name,
+                "STATE_BUCKET": storage.artifacts.bucket_name,
                 "STATE_KEY": state,
                 "BASELINE_KEY": baseline.key,
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
@@ -79,23 +72,16 @@ class DriftDetector(Construct):
         allow(
             self.function,
             "s3:GetObject",
-            on=capture_bucket.arn_for_objects(f"{captures}*"),
-            why_wildcard="SageMaker names each capture by its time.",
+            on=storage.captures.arn_for_objects(f"{captures}*"),
+            why_wildcard=CAPTURES.why_all,
         )
-        allow(
-            self.function,
-            "s3:GetObject",
-            on=artifact_bucket.arn_for_objects(BASELINES),
-            why_wildcard="A baseline is named by the hash of its inputs.",
-        )
-        state_arn = artifact_bucket.arn_for_objects(state)
+        allow_keys(self.function, "s3:GetObject", bucket=storage.artifacts, folder=BASELINES)
+        state_arn = storage.artifacts.arn_for_objects(state)
         allow(self.function, "s3:GetObject", "s3:PutObject", on=state_arn)
         allow(self.function, "ssm:GetParameter", on=model.parameter_arn)
-        # For the listing of captures; and lets S3 answer 404 instead of 403 for what is not there.
-        for bucket in (capture_bucket, artifact_bucket):
-            allow(self.function, "s3:ListBucket", on=bucket.bucket_arn)
-        allow_writing(self.function, encryption_key)
-        allow_publishing_metrics(self.function, metrics.namespace)
+        allow_listing(self.function, storage.captures, storage.artifacts)
+        allow_writing(self.function, storage.key)
+        allow_metrics(self.function, metrics.namespace)
         allow(
             self.function,
             "cloudwatch:GetMetricStatistics",

@@ -11,7 +11,7 @@ from stacks.constructs.common.operational_alarm import (
     OperationalAlarm,
     any_error,
 )
-from stacks.constructs.monitoring.picture_path import PicturePath
+from stacks.constructs.common.picture_path import PicturePath
 
 # Fewer errors than this in a period are single bad pictures, of which the execution tells.
 MIN_ERRORS = 10
@@ -57,7 +57,7 @@ class ExecutionAlarms(Construct):
         )
 
     def _errors(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
-        if name in self._path.calls_fail_singly:
+        if name in self._path.tolerant:
             return self._many_errors(name, function)
         return any_error(
             self,

@@ -1,20 +1,20 @@
 """What the deployed model does with the validation pictures, as a resource of the stack."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.custom_resource_provider import provider
-from stacks.constructs.common.encryption_key import allow_writing
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import (
+    allow_endpoint,
+    allow_keys,
+    allow_listing,
+    allow_metrics,
+)
 from stacks.constructs.common.operational_alarm import any_error
 from stacks.constructs.common.python_function import PythonFunction
-
-BASELINES = "baselines/*"
-DATASETS = "datasets/*"
+from stacks.constructs.common.storage import Storage, allow_writing
+from stacks.s3_layout import BASELINES, DATASETS
 
 
 class ModelBaseline(Construct):
@@ -32,9 +32,7 @@ class ModelBaseline(Construct):
         settings: Settings,
         model_data_url: str,
         dataset_prefix: str,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
+        storage: Storage,
         namespace: str,
     ) -> None:
         """`model_data_url` and `dataset_prefix` may be tokens; `namespace` is of the metrics."""
@@ -49,8 +47,13 @@ class ModelBaseline(Construct):
             timeout=cdk.Duration.minutes(10),
             memory_size=1024,
         )
-        self._allow(function, settings, data_bucket, artifact_bucket, namespace)
-        allow_writing(function, encryption_key)
+        actions = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject")
+        allow_keys(function, "s3:GetObject", bucket=storage.data, folder=DATASETS)
+        allow_keys(function, *actions, bucket=storage.artifacts, folder=BASELINES)
+        allow_listing(function, storage.data, storage.artifacts)
+        allow_endpoint(function, settings)
+        allow_metrics(function, namespace)
+        allow_writing(function, storage.key)
         self.alarm = any_error(
             self,
             "Errors",
@@ -69,9 +72,9 @@ class ModelBaseline(Construct):
             properties={
                 "EndpointName": settings.endpoint_name,
                 "ModelDataUrl": model_data_url,
-                "DataBucket": data_bucket.bucket_name,
+                "DataBucket": storage.data.bucket_name,
                 "DatasetPrefix": dataset_prefix,
-                "ArtifactBucket": artifact_bucket.bucket_name,
+                "ArtifactBucket": storage.artifacts.bucket_name,
                 "Classes": list(settings.dataset.classes),
                 "ClassShares": [str(share) for share in settings.traffic_shares],
                 "Namespace": namespace,
@@ -82,45 +85,3 @@ class ModelBaseline(Construct):
 
         self.key = self._resource.get_att_string("Key")
         self.accuracy = self._resource.get_att_string("Accuracy")
-
-    def _allow(
-        self,
-        function: PythonFunction,
-        settings: Settings,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        namespace: str,
-    ) -> None:
-        allow(
-            function,
-            "s3:GetObject",
-            on=data_bucket.arn_for_objects(DATASETS),
-            why_wildcard="Which dataset is staged is known at deployment only.",
-        )
-        allow(
-            function,
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:DeleteObject",
-            on=artifact_bucket.arn_for_objects(BASELINES),
-            why_wildcard="A baseline is named by the hash of its inputs.",
-        )
-        for bucket in (data_bucket, artifact_bucket):
-            # Lets S3 answer 404 instead of 403 for what is not there.
-            allow(function, "s3:ListBucket", on=bucket.bucket_arn)
-        endpoint_arn = cdk.Stack.of(self).format_arn(
-            service="sagemaker", resource="endpoint", resource_name=settings.endpoint_name
-        )
-        allow(function, "sagemaker:InvokeEndpoint", on=endpoint_arn)
-        allow_publishing_metrics(function, namespace)
-
-
-def allow_publishing_metrics(grantee: iam.IGrantable, namespace: str) -> None:
-    """Lets the role publish metrics of one namespace."""
-    allow(
-        grantee,
-        "cloudwatch:PutMetricData",
-        on="*",
-        conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
-        why_wildcard="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
-    )

@@ -10,17 +10,22 @@ from constructs import Construct
 from settings import Settings
 from settings.instances import has_gpu
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.inference.image_endpoint import CAPTURES
-from stacks.constructs.monitoring.endpoint_metrics import PERIOD, EndpointMetrics
-from stacks.constructs.monitoring.execution_widgets import (
+from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.inference import EndpointMetrics
+from stacks.constructs.monitoring.widgets import (
+    COLUMNS,
+    GREEN,
+    ORANGE,
     PERCENTILES,
+    RED,
+    Row,
     durations,
     executions,
+    graph,
     of_functions,
 )
-from stacks.constructs.monitoring.graph import COLUMNS, GREEN, ORANGE, RED, graph
-from stacks.constructs.monitoring.picture_path import PicturePath
-from stacks.constructs.monitoring.verdict_metrics import VERDICTS, VerdictMetrics
+from stacks.constructs.workflow import VERDICTS, VerdictMetrics
+from stacks.s3_layout import CAPTURES
 
 VERDICT_COLOURS = dict(zip(VERDICTS, (GREEN, ORANGE, RED), strict=True))
 
@@ -36,9 +41,9 @@ class OperationsDashboard(Construct):
         settings: Settings,
         workflow: PicturePath,
         verdicts: VerdictMetrics,
-        capture_bucket: s3.IBucket,
+        captures: s3.IBucket,
         alarms: Sequence[OperationalAlarm],
-        rows: Sequence[Sequence[cloudwatch.IWidget]],
+        rows: Sequence[Row],
     ) -> None:
         """`rows` are the last ones, each of widgets of 24 columns in all."""
         super().__init__(scope, construct_id)
@@ -46,7 +51,7 @@ class OperationsDashboard(Construct):
         self._workflow = workflow
         self._metrics = EndpointMetrics(settings)
         dashboard = cloudwatch.Dashboard(self, "Resource", default_interval=cdk.Duration.days(1))
-        dashboard.add_widgets(self._links(capture_bucket))
+        dashboard.add_widgets(self._links(captures))
         for title, shown_only in (("Alarms", False), ("Alarms without a message", True)):
             those = [alarm for alarm in alarms if alarm.shown_only is shown_only]
             dashboard.add_widgets(
@@ -64,14 +69,14 @@ class OperationsDashboard(Construct):
         for row in rows:
             dashboard.add_widgets(*row)
 
-    def _links(self, capture_bucket: s3.IBucket) -> cloudwatch.TextWidget:
+    def _links(self, captures: s3.IBucket) -> cloudwatch.TextWidget:
         settings, region = self._settings, cdk.Stack.of(self).region
         console = f"https://{region}.console.aws.amazon.com"
         machine = self._workflow.state_machine.state_machine_arn
         links = {
             "Executions": f"states/home?region={region}#/statemachines/view/{machine}",
-            "Captures": f"s3/buckets/{capture_bucket.bucket_name}?region={region}"
-            f"&prefix={CAPTURES}/",
+            "Captures": f"s3/buckets/{captures.bucket_name}?region={region}"
+            f"&prefix={CAPTURES.path}/",
             "All alarms": f"cloudwatch/home?region={region}#alarmsV2:"
             f"?~(search~'{settings.stack_name('')})",
         }
@@ -107,7 +112,7 @@ class OperationsDashboard(Construct):
                 using_metrics={name: self._metrics.of_calls(f"Invocation{kind}Errors", "Average")},
                 label=kind,
                 color=colour,
-                period=PERIOD,
+                period=cdk.Duration.minutes(1),
             )
             for kind, name, colour in (("4XX", "refused", ORANGE), ("5XX", "failed", RED))
         )
@@ -139,10 +144,9 @@ class OperationsDashboard(Construct):
         return graph("Workflow: pictures", "pictures", *metrics, stacked=True)
 
     def _functions(self) -> list[cloudwatch.GraphWidget]:
-        ninety = "p90"
         title, paths = "Workflow functions", [self._workflow]
         return [
             of_functions(f"{title}: errors, bad pictures included", "errors", paths, "Errors"),
             of_functions(f"{title}: throttled calls", "calls", paths, "Throttles"),
-            of_functions(f"{title}: duration, p90", "ms", paths, "Duration", ninety),
+            of_functions(f"{title}: duration, p90", "ms", paths, "Duration", "p90"),
         ]

@@ -4,8 +4,7 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.inference.endpoint_alarms import MICROSECONDS
-from stacks.constructs.monitoring.endpoint_metrics import EndpointMetrics
+from stacks.constructs.inference import MICROSECONDS, EndpointMetrics
 
 # One slow or failed minute is a cold start or a passing fault of the service, and is retried.
 FAULTY_MINUTES, OF_MINUTES = 3, 5

@@ -1,4 +1,4 @@
-"""The SNS topic with the subscribers that the settings name."""
+"""The SNS topic and its subscribers."""
 
 from collections.abc import Iterator
 
@@ -17,20 +17,15 @@ from settings.notifications import Notifications
 class NotificationTopic(sns.Topic):
     """Encrypted, over TLS only, standard or FIFO.
 
-    With a key of the account's own, alarms of the account may send to a standard topic, too: the
-    key alias/aws/sns they may not use, and for a FIFO topic they have no message group.
+    With a customer-managed key, any alarm of the account may publish to a standard topic. Alarms
+    cannot use the key alias/aws/sns, and have no message group for a FIFO topic.
 
-    The policy of a queue is its owner's: CDK cannot add to that of a queue outside of our stacks
-    (docs/notifications.md has the statement that it needs).
+    The owner of a queue outside these stacks adds the statement of docs/notifications.md to the
+    queue's policy; CDK cannot.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        encryption_key: kms.IKey | None,
+        self, scope: Construct, construct_id: str, settings: Settings, key: kms.IKey | None
     ) -> None:
         notifications = settings.notifications
         super().__init__(
@@ -38,17 +33,16 @@ class NotificationTopic(sns.Topic):
             construct_id,
             display_name=f"Scones {settings.environment}",
             enforce_ssl=True,
-            # CDK then generates a physical name, with the suffix that SNS asks for.
+            # CDK then generates a physical name with the suffix that SNS requires.
             fifo=True if notifications.topic == "fifo" else None,
-            master_key=encryption_key
-            or kms.Alias.from_alias_name(scope, "SnsKey", "alias/aws/sns"),
+            master_key=key or kms.Alias.from_alias_name(scope, "SnsKey", "alias/aws/sns"),
         )
-        if encryption_key and not self.fifo:
-            self._take_messages_of_alarms()
+        if key and not self.fifo:
+            self._allow_alarms()
         for subscription in self._subscriptions(notifications):
             self.add_subscription(subscription)
 
-    def _take_messages_of_alarms(self) -> None:
+    def _allow_alarms(self) -> None:
         self.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],

@@ -9,8 +9,6 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import custom_resources
 from constructs import Construct
 
@@ -18,22 +16,26 @@ from settings import Settings
 from settings.s3_uris import S3Uri
 from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
 from stacks.constructs.common.algorithm_image import AlgorithmImage
+from stacks.constructs.common.conventions import tag_list
 from stacks.constructs.common.custom_resource_provider import provider
-from stacks.constructs.common.encryption_key import (
+from stacks.constructs.common.grants import (
+    allow,
+    allow_keys,
+    allow_listing,
+    s3_arn,
+    service_names,
+)
+from stacks.constructs.common.operational_alarm import any_error
+from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.common.sagemaker_role import SageMakerRole
+from stacks.constructs.common.storage import (
+    Storage,
     allow_reading,
     allow_training,
     allow_volumes,
     volume_key,
 )
-from stacks.constructs.common.grants import allow, allow_listing, service_names
-from stacks.constructs.common.operational_alarm import any_error
-from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.common.sagemaker_role import SageMakerRole
-from stacks.constructs.common.tags import tag_list
-
-DATASETS = "datasets/*"
-MODELS = "models"
-CHECKPOINTS = "checkpoints"
+from stacks.s3_layout import CHECKPOINTS, DATASETS, MODELS
 
 
 class TrainingJob(Construct):
@@ -49,37 +51,34 @@ class TrainingJob(Construct):
         *,
         settings: Settings,
         dataset_prefix: str,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey | None,
+        storage: Storage,
     ) -> None:
         """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
         super().__init__(scope, construct_id)
-        self._encryption_key = encryption_key
-        self._volume_key = volume_key(encryption_key, settings.training.instance_type)
-        image = AlgorithmImage(self, "Image")
-        self._role = self._job_role(settings, image, data_bucket, artifact_bucket)
+        self._settings, self._storage = settings, storage
         training = settings.training
+        self._volume_key = volume_key(storage.key, training.instance_type)
+        image = AlgorithmImage(self, "Image")
+        self._role = self._job_role(image)
         self._resource = cdk.CustomResource(
             self,
             "Resource",
             resource_type="Custom::TrainingJob",
-            service_token=self._provider(settings, data_bucket, artifact_bucket).service_token,
+            service_token=self._provider().service_token,
             properties={
                 "JobNamePrefix": settings.resource_prefix,
                 "TrainingImage": image.uri,
                 "RoleArn": self._role.role_arn,
-                "DataBucket": data_bucket.bucket_name,
+                "DataBucket": storage.data.bucket_name,
                 "DatasetPrefix": dataset_prefix,
                 "Classes": list(settings.dataset.classes),
-                "OutputPath": artifact_bucket.s3_url_for_object(MODELS),
+                "OutputPath": storage.artifacts.s3_url_for_object(MODELS.path),
                 "InstanceType": training.instance_type,
                 "InstanceCount": training.instance_count,
                 "VolumeSizeInGB": training.volume_size_gb,
                 "MaxRuntimeInSeconds": training.max_runtime_minutes * 60,
                 "HyperParameters": training.hyperparameters.as_request(),
-                **_optional_properties(settings, artifact_bucket),
-                **self._keys(),
+                **self._optional_properties(),
                 "Tags": tag_list(settings),
             },
         )
@@ -92,63 +91,42 @@ class TrainingJob(Construct):
         self.validation_accuracy = self._resource.get_att_string("ValidationAccuracy")
         self.classes = self._resource.get_att_string("Classes")
 
-    def _job_role(
-        self,
-        settings: Settings,
-        image: AlgorithmImage,
-        data_bucket: s3.IBucket,
-        artifact_bucket: s3.IBucket,
-    ) -> iam.Role:
+    def _job_role(self, image: AlgorithmImage) -> iam.Role:
+        storage, training = self._storage, self._settings.training
         role = SageMakerRole(
             self, "JobRole", image=image, log_group_names=["/aws/sagemaker/TrainingJobs"]
         )
-        allow(
-            role,
-            "s3:GetObject",
-            on=data_bucket.arn_for_objects(DATASETS),
-            why_wildcard="Which dataset is staged is known at deployment only.",
-        )
-        allow(role, "s3:ListBucket", on=data_bucket.bucket_arn)
-        allow(
-            role,
-            "s3:PutObject",
-            on=artifact_bucket.arn_for_objects(f"{MODELS}/*"),
-            why_wildcard="Each training job has a folder of its own below models/.",
-        )
-        if settings.training.spot.enabled:
-            self._allow_checkpoints(role, artifact_bucket)
-        if settings.training.initial_model_data_url:
-            self._allow_initial_model(role, settings.training.initial_model_data_url)
-        allow_training(role, self._encryption_key)
+        allow_keys(role, "s3:GetObject", bucket=storage.data, folder=DATASETS)
+        allow_listing(role, storage.data)
+        allow_keys(role, "s3:PutObject", bucket=storage.artifacts, folder=MODELS)
+        if training.spot.enabled:
+            actions = ("s3:GetObject", "s3:PutObject")
+            allow_keys(role, *actions, bucket=storage.artifacts, folder=CHECKPOINTS)
+            allow_listing(role, storage.artifacts, prefix=CHECKPOINTS.keys)
+        if training.initial_model_data_url:
+            uri = S3Uri.parse_object(training.initial_model_data_url)
+            allow(role, "s3:GetObject", on=s3_arn(self, uri.bucket, uri.key))
+            allow_listing(role, s3_arn(self, uri.bucket), prefix=uri.key)
+        allow_training(role, storage.key)
         allow_volumes(role, self._volume_key)
         return role
 
-    def _keys(self) -> dict[str, str]:
+    def _optional_properties(self) -> dict[str, Any]:
+        storage, training = self._storage, self._settings.training
         # Checkpoints have no such parameter: they get the key of their bucket.
-        keys = {"OutputKmsKeyId": self._encryption_key, "VolumeKmsKeyId": self._volume_key}
-        return {name: key.key_arn for name, key in keys.items() if key}
+        keys = {"OutputKmsKeyId": storage.key, "VolumeKmsKeyId": self._volume_key}
+        properties: dict[str, Any] = {name: key.key_arn for name, key in keys.items() if key}
+        if training.spot.enabled:
+            properties["Spot"] = {
+                "MaxWaitInSeconds": training.spot.max_wait_minutes * 60,
+                "CheckpointPath": storage.artifacts.s3_url_for_object(CHECKPOINTS.path),
+            }
+        if training.initial_model_data_url:
+            properties["InitialModelDataUrl"] = training.initial_model_data_url
+        return properties
 
-    def _allow_checkpoints(self, role: iam.Role, artifact_bucket: s3.IBucket) -> None:
-        allow(
-            role,
-            "s3:GetObject",
-            "s3:PutObject",
-            on=artifact_bucket.arn_for_objects(f"{CHECKPOINTS}/*"),
-            why_wildcard="Each training job has a folder of its own below checkpoints/.",
-        )
-        allow_listing(role, artifact_bucket.bucket_arn, f"{CHECKPOINTS}/*")
-
-    def _allow_initial_model(self, role: iam.Role, url: str) -> None:
-        uri = S3Uri.parse_object(url)
-        arn = cdk.Stack.of(self).format_arn(
-            service="s3", region="", account="", resource=uri.bucket
-        )
-        allow(role, "s3:GetObject", on=f"{arn}/{uri.key}")
-        allow_listing(role, arn, uri.key)
-
-    def _provider(
-        self, settings: Settings, data_bucket: s3.IBucket, artifact_bucket: s3.IBucket
-    ) -> custom_resources.Provider:
+    def _provider(self) -> custom_resources.Provider:
+        settings, storage = self._settings, self._storage
         functions = [
             PythonFunction(
                 self,
@@ -179,15 +157,15 @@ class TrainingJob(Construct):
                 ),
             )
             allow(function, "sagemaker:DescribeTrainingJob", on=jobs, why_wildcard=any_job)
-            allow(
+            allow_keys(
                 function,
                 "s3:GetObject",
-                on=data_bucket.arn_for_objects(f"{DATASETS}/manifest.json"),
-                why_wildcard="Which dataset is staged is known at deployment only.",
+                bucket=storage.data,
+                folder=DATASETS,
+                name="/manifest.json",
             )
-            # Lets S3 answer 404 instead of 403 for what is not there.
-            allow(function, "s3:ListBucket", on=data_bucket.bucket_arn)
-            allow_reading(function, self._encryption_key)
+            allow_listing(function, storage.data)
+            allow_reading(function, storage.key)
             allow(
                 function,
                 "sagemaker:CreateTrainingJob",
@@ -202,14 +180,13 @@ class TrainingJob(Construct):
                 conditions={"StringEquals": {"iam:PassedToService": service_names("sagemaker")}},
             )
         allow(is_complete, "sagemaker:StopTrainingJob", on=jobs, why_wildcard=any_job)
-        allow(
-            on_event,
-            "s3:GetObject",
-            on=artifact_bucket.arn_for_objects(f"{MODELS}/*"),
-            why_wildcard="It looks for the model of any earlier job, to use it again.",
-        )
-        allow(on_event, "s3:ListBucket", on=artifact_bucket.bucket_arn)
-        limit = _longest_job_minutes(settings) + TRAINING_START_AND_UPLOAD_MINUTES
+        # It looks for the model of an earlier job, to use it again.
+        allow_keys(on_event, "s3:GetObject", bucket=storage.artifacts, folder=MODELS)
+        allow_listing(on_event, storage.artifacts)
+        training = settings.training
+        limit = training.max_runtime_minutes
+        if training.spot.enabled:
+            limit = training.spot.max_wait_minutes
         return provider(
             self,
             settings=settings,
@@ -217,23 +194,5 @@ class TrainingJob(Construct):
             is_complete=is_complete,
             # Two calls to Lambda each time, for up to an hour.
             query_interval=cdk.Duration.seconds(20),
-            total_timeout=cdk.Duration.minutes(limit),
+            total_timeout=cdk.Duration.minutes(limit + TRAINING_START_AND_UPLOAD_MINUTES),
         )
-
-
-def _optional_properties(settings: Settings, artifact_bucket: s3.IBucket) -> dict[str, Any]:
-    training = settings.training
-    properties: dict[str, Any] = {}
-    if training.spot.enabled:
-        properties["Spot"] = {
-            "MaxWaitInSeconds": training.spot.max_wait_minutes * 60,
-            "CheckpointPath": artifact_bucket.s3_url_for_object(CHECKPOINTS),
-        }
-    if training.initial_model_data_url:
-        properties["InitialModelDataUrl"] = training.initial_model_data_url
-    return properties
-
-
-def _longest_job_minutes(settings: Settings) -> int:
-    training = settings.training
-    return training.spot.max_wait_minutes if training.spot.enabled else training.max_runtime_minutes

@@ -1,23 +1,22 @@
-"""The state machine: serialize -> classify -> filter for each picture, then a Choice to SNS.
-
-States are written in JSONata: picture_results.py has what becomes of a picture,
-workflow_expressions.py what is said of all of them.
-"""
+"""The state machine: serialize -> classify -> filter for each picture, then a Choice to SNS."""
 
 from collections.abc import Sequence
 
 import aws_cdk as cdk
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.jsonata_state_machine import JsonataStateMachine
-from stacks.constructs.common.lambda_task import THROTTLED, LambdaTask, acknowledge_calls
-from stacks.constructs.notifications.rejection_report import report_rejections
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
-from stacks.constructs.workflow import picture_results as results
-from stacks.constructs.workflow import workflow_expressions as expressions
+from stacks.constructs.common import picture_results as results
+from stacks.constructs.common.jsonata import INPUT_IS_USABLE
+from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.common.state_machine import THROTTLED, LambdaTask
+from stacks.constructs.notifications import (
+    IN_HISTORY,
+    IN_OUTPUT,
+    ReportingStateMachine,
+    TopicPublisher,
+)
 
 # classify_image raises it for everything transient at the endpoint.
 ENDPOINT_ERROR = "EndpointUnavailable"
@@ -40,7 +39,7 @@ REJECTION_ERROR = "ConfidenceThresholdNotMet"
 FAILED = "Failed"
 
 
-class ClassificationWorkflow(Construct):
+class ClassificationWorkflow(ReportingStateMachine):
     """Classifies the pictures of one execution; one bad picture never stops the others."""
 
     def __init__(
@@ -49,66 +48,50 @@ class ClassificationWorkflow(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        serialize_image: lambda_.IFunction,
-        classify_image: lambda_.IFunction,
-        filter_confidence: lambda_.Function,
+        serialize_image: PythonFunction,
+        classify_image: PythonFunction,
+        filter_confidence: PythonFunction,
         publisher: TopicPublisher,
     ) -> None:
-        super().__init__(scope, construct_id)
-        read_input = sfn.Pass.jsonata(
-            self,
-            "Read input",
-            comment="Takes a list of images, or one image as the event itself",
-            outputs=results.read_input(len(settings.dataset.classes)),
-        )
-        check_input = sfn.Choice.jsonata(self, "Is the input usable?")
+        super().__init__(scope, construct_id, settings=settings, publisher=publisher)
         self.functions = {
             "serialize": serialize_image,
             "classify": classify_image,
             "filter": filter_confidence,
         }
         self.verdict_log = filter_confidence.log_group
-        functions = list(self.functions.values())
-        classify_images = self._classify_images(settings, functions)
-        definition = read_input.next(
-            check_input.when(
-                sfn.Condition.jsonata(results.INPUT_IS_USABLE),
-                classify_images.next(
-                    report_rejections(
-                        self,
-                        settings=settings,
-                        publisher=publisher,
-                        message=expressions.MESSAGE_BEFORE_FAILURE
-                        if settings.workflow.on_rejection == "fail"
-                        else expressions.MESSAGE,
-                    )
-                ),
-            ).otherwise(
-                sfn.Fail.jsonata(self, "Invalid input", error="InvalidInput", cause=results.PROBLEM)
-            )
-        )
-        self.state_machine = JsonataStateMachine(
+        read_input = sfn.Pass.jsonata(
             self,
-            "StateMachine",
-            settings=settings,
-            definition=definition,
+            "Read input",
+            comment="Takes a list of images, or one image as the event itself",
+            outputs=results.read_input(len(settings.dataset.classes)),
+        )
+        fails = settings.workflow.on_rejection == "fail"
+        report = self._report(IN_HISTORY if fails else IN_OUTPUT)
+        self._create(
+            read_input.next(
+                sfn.Choice.jsonata(self, "Is the input usable?")
+                .when(
+                    sfn.Condition.jsonata(INPUT_IS_USABLE),
+                    self._classify_images(settings).next(report),
+                )
+                .otherwise(self._invalid_input())
+            ),
             # A last resort: every call and every wait ends by itself.
             timeout=cdk.Duration.days(1),
         )
-        publisher.allow_key(self.state_machine)
-        acknowledge_calls(self.state_machine, functions)
 
-    def _classify_images(self, settings: Settings, functions: list[lambda_.IFunction]) -> sfn.Map:
-        """The Map: every item ends as accepted, rejected or failed, never as an error.
+    def _classify_images(self, settings: Settings) -> sfn.Map:
+        """Return the Map: every item ends as accepted, rejected or failed, never as an error.
 
-        Step Functions bills each state that is entered, so a picture that is not in trouble enters
-        the three tasks only.
+        Step Functions bills each state that is entered, so a healthy picture enters the three tasks
+        only.
         """
         classes = len(settings.dataset.classes)
         tasks = (
-            self._invoke("Serialize image", functions[0]),
-            self._invoke("Classify image", functions[1], errors=[THROTTLED, ENDPOINT_ERROR]),
-            self._invoke("Filter confidence", functions[2], outputs=results.judged(classes)),
+            self._invoke("Serialize image", "serialize"),
+            self._invoke("Classify image", "classify", errors=[THROTTLED, ENDPOINT_ERROR]),
+            self._invoke("Filter confidence", "filter", outputs=results.judged(classes)),
         )
         serialize, classify, filter_ = tasks
         if settings.workflow.rejection_style == "raise":
@@ -133,7 +116,7 @@ class ClassificationWorkflow(Construct):
     def _invoke(
         self,
         name: str,
-        function: lambda_.IFunction,
+        function: str,
         *,
         outputs: str = "{% $states.result.Payload.body %}",
         errors: Sequence[str] = (THROTTLED,),
@@ -142,7 +125,7 @@ class ClassificationWorkflow(Construct):
         return LambdaTask(
             self,
             name,
-            function=function,
+            function=self.functions[function],
             outputs=outputs,
             errors=errors,
             interval=FIRST_WAIT,

@@ -16,7 +16,7 @@ from PIL import Image
 
 from lambda_src.classify_batch.parts import json_lines, part_key
 from lambda_src.shared.events import InvalidEvent
-from stacks.constructs.workflow.picture_results import STATUS_OF_ERROR
+from stacks.constructs.common.picture_results import STATUS_OF_ERROR
 from tests.unit.lambda_src.hostile import (
     DAMAGED_LINES,
     Mutated,

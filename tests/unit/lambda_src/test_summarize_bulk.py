@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from lambda_src.classify_batch.parts import json_lines, part_key
 from lambda_src.shared.events import InvalidEvent
-from stacks.constructs.workflow.workflow_expressions import MAX_NAMED
+from stacks.constructs.notifications.messages import MAX_NAMED
 from tests.unit.lambda_src.hostile import (
     DAMAGED_LINES,
     Mutated,

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from stacks.constructs.batch import bulk_expressions as expressions
+from stacks.constructs.common.jsonata import INPUT_IS_USABLE
+from stacks.constructs.notifications.messages import of_results
 from tests.unit.stacks.evaluation import evaluate
 
 READ_INPUT = expressions.read_input("pictures", "artifacts")
@@ -50,7 +52,7 @@ def test_what_is_usable(given: dict[str, str], listing: str, key: str, results: 
         "source": given.get("prefix") or given["manifest"],
         "results": results,
     }
-    assert evaluate(expressions.INPUT_IS_USABLE, {"input": read_}) is True
+    assert evaluate(INPUT_IS_USABLE, {"input": read_}) is True
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_what_is_not_usable_is_refused_in_words(given: Any, said: str) -> None:
 
     assert list(read_) == ["problem"]
     assert said in read_["problem"]
-    assert evaluate(expressions.INPUT_IS_USABLE, {"input": read_}) is False
+    assert evaluate(INPUT_IS_USABLE, {"input": read_}) is False
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_the_message_says_how_many_more_there_are_and_where_all_are(known: int) 
         "location": "s3://artifacts/bulk/run/results.jsonl",
     }
 
-    said = evaluate(expressions.MESSAGE, {"input": summary})
+    said = evaluate(of_results("dev", expressions.LOCATION).text, {"input": summary})
 
     assert said.startswith("3000 accepted, 2000 rejected, 0 failed of 5000 images.")
     assert said.count("- s3://b/k\n    why") == known

@@ -8,6 +8,7 @@ import pytest
 
 from settings.loader import validate
 from stacks.constructs.batch import transform_expressions as expressions
+from stacks.constructs.common.jsonata import PROBLEM
 from tests.unit.stacks.evaluation import evaluate
 
 JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")  # of CreateTransformJob
@@ -89,7 +90,7 @@ def test_an_input_that_is_no_event_is_refused_in_words(given: Any) -> None:
     made = read_input(given)
 
     assert evaluate(expressions.HAS_PROBLEM, {"input": made})
-    said = evaluate(expressions.PROBLEM, {"input": made})
+    said = evaluate(PROBLEM, {"input": made})
     shown = given if isinstance(given, str) else json.dumps(given, separators=(",", ":"))
     assert said.startswith(f"the input is {shown}; expected what S3 says of a manifest, ")
     assert '{"bucket": {"name": "data"}, "object": {"key": "batch/input/....json"}}' in said

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.constructs.common.shown_text import DEFINITIONS
-from stacks.constructs.workflow import workflow_expressions as expressions
+from stacks.constructs.common.jsonata import SHOWN_TEXT
+from stacks.constructs.notifications import messages
 from tests.unit.stacks.evaluation import evaluate
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 
 
 def shown(text: str, function: str = "shown") -> str:
-    said: str = evaluate(f"{{% ( {DEFINITIONS} ${function}($states.input) ) %}}", {"input": text})
+    said: str = evaluate(f"{{% ( {SHOWN_TEXT} ${function}($states.input) ) %}}", {"input": text})
     return said
 
 
@@ -59,7 +59,7 @@ def test_one_picture_has_two_lines_of_the_message_whatever_its_key(key: str, cau
         "context": {"Execution": {"Id": "arn"}},
     }
 
-    said = evaluate(expressions.MESSAGE, states)
+    said = evaluate(messages.of_results("dev", messages.IN_OUTPUT).text, states)
 
     assert json.loads(json.dumps(said).encode()) == said
     assert said.encode()

@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk.assertions import Template
 
 from settings.loader import validate
-from stacks.constructs.monitoring.capture_alarm import CaptureAlarm, enough_calls
+from stacks.constructs.monitoring.drift_alarms import CaptureAlarm, enough_calls
 
 
 @pytest.mark.parametrize("percentage", [1, 10, 50, 95])

@@ -5,7 +5,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.monitoring.graph import FIVE_MINUTES
+from stacks.constructs.common.operational_alarm import PERIOD
 from stacks.constructs.workflow.classification_workflow import FAILED, ClassificationWorkflow
 
 METRIC = "Pictures"
@@ -26,7 +26,6 @@ class VerdictMetrics(Construct):
         self,
         scope: Construct,
         construct_id: str,
-        *,
         settings: Settings,
         workflow: ClassificationWorkflow,
     ) -> None:
@@ -77,7 +76,7 @@ class VerdictMetrics(Construct):
             metric_name=METRIC,
             dimensions_map={DIMENSION: verdict},
             statistic="Sum",
-            period=FIVE_MINUTES,
+            period=PERIOD,
             label=verdict,
             color=color,
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.workflow import picture_results as results
+from stacks.constructs.common import picture_results as results
+from stacks.constructs.common.jsonata import INPUT_IS_USABLE, PROBLEM
 from tests.unit.stacks.evaluation import evaluate
 
 IMAGE = {"s3_bucket": "pictures", "s3_key": "one.png"}
@@ -146,8 +147,8 @@ def test_what_is_no_image_fails_on_its_own() -> None:
 def test_other_inputs_than_a_list_are_refused() -> None:
     read_ = read({"images": "one.png"})
 
-    assert evaluate(results.INPUT_IS_USABLE, {"input": read_}) is False
-    said = evaluate(results.PROBLEM, {"input": read_})
+    assert evaluate(INPUT_IS_USABLE, {"input": read_}) is False
+    said = evaluate(PROBLEM, {"input": read_})
     assert said == "images is of type string; expected a list of {s3_bucket, s3_key}"
 
 

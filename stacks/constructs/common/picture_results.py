@@ -9,8 +9,7 @@ out, where Step Functions would fail a template with one expression per key.
 
 import json
 
-from stacks.constructs.common.error_cause import readable
-from stacks.constructs.common.expression import expression
+from stacks.constructs.common.jsonata import expression, readable
 
 # classification_workflow.py has the arithmetic of their events in the execution's history.
 MAX_IMAGES = 500
@@ -109,10 +108,6 @@ def read_input(classes: int) -> str:
         )
         """
     )
-
-
-INPUT_IS_USABLE = "{% $exists($states.input.problem) = false %}"
-PROBLEM = "{% $states.input.problem %}"
 
 
 def judged(classes: int) -> str:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.workflow import workflow_expressions as expressions
+from stacks.constructs.notifications import messages
 from tests.unit.stacks.evaluation import evaluate
+
+RESULTS = messages.of_results("dev", messages.IN_OUTPUT).text
 
 
 def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
@@ -29,16 +31,16 @@ def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
 @pytest.mark.parametrize("failed", [1, 20])
 def test_phones_get_the_beginning_and_all_others_the_whole_message(failed: int) -> None:
     states = states_with(failed)
-    whole = evaluate(expressions.MESSAGE, states)
+    whole = evaluate(RESULTS, states)
 
-    by_protocol = json.loads(evaluate(expressions.shorter_for_phones(expressions.MESSAGE), states))
+    by_protocol = json.loads(evaluate(messages.shorter_for_phones(RESULTS), states))
 
-    assert by_protocol == {"default": whole, "sms": whole[: expressions.MAX_SMS]}
+    assert by_protocol == {"default": whole, "sms": whole[: messages.MAX_SMS]}
     assert whole.startswith(f"0 accepted, 0 rejected, {failed} failed of {failed} images.")
     assert len(by_protocol["sms"].encode("utf-16-be")) <= 1600
 
 
-@pytest.mark.parametrize("message", [expressions.DEAD_EXECUTION_MESSAGE, expressions.ALARM_MESSAGE])
+@pytest.mark.parametrize("message", [messages.of_death("dev").text, messages.of_alarm("dev").text])
 def test_notices_have_a_form_for_phones_too(message: str) -> None:
     dead = {"status": "TIMED_OUT", "error": None, "cause": None, "executionArn": "arn"}
     alarm = {
@@ -48,7 +50,7 @@ def test_notices_have_a_form_for_phones_too(message: str) -> None:
     }
     states = {"input": dead | alarm}
 
-    by_protocol = json.loads(evaluate(expressions.shorter_for_phones(message), states))
+    by_protocol = json.loads(evaluate(messages.shorter_for_phones(message), states))
 
     assert by_protocol["sms"] == by_protocol["default"] == evaluate(message, states)
 
@@ -57,14 +59,14 @@ def test_notices_have_a_form_for_phones_too(message: str) -> None:
 def test_the_longest_message_is_one_that_sns_takes(key: str) -> None:
     states = states_with(20, key=key * 3000)
 
-    for message in (expressions.MESSAGE, expressions.shorter_for_phones(expressions.MESSAGE)):
+    for message in (RESULTS, messages.shorter_for_phones(RESULTS)):
         assert len(evaluate(message, states).encode()) <= 262_144
 
 
 def test_a_list_that_is_too_long_as_a_cause_says_that_it_is_cut() -> None:
     states = states_with(20, key="x" * 3000)
 
-    cause = evaluate(expressions.MESSAGE_FOR_CAUSE, states)
+    cause = evaluate(messages.MESSAGE_FOR_CAUSE, states)
 
-    assert expressions.MAX_TEXT < len(cause) <= 32_768
+    assert messages.MAX_TEXT < len(cause) <= 32_768
     assert cause.endswith("xxx ...\n\nThe rest does not fit.\n")

@@ -7,19 +7,22 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from settings import Settings
-from stacks.constructs.inference.image_endpoint import VARIANT
 
 INVOCATIONS = "AWS/SageMaker"
 INSTANCES = "/aws/sagemaker/Endpoints"
 
+VARIANT = "AllTraffic"
 PERIOD = cdk.Duration.minutes(1)
+MICROSECONDS = 1000  # in a millisecond
 
 
 class EndpointMetrics:
-    """Metrics of the environment's endpoint, by default minute by minute."""
+    """Metrics of the environment's endpoint, minute by minute."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._dimensions = {"EndpointName": settings.endpoint_name, "VariantName": VARIANT}
+    def __init__(self, settings: Settings, **dimensions: str) -> None:
+        """`dimensions` are further ones, by their names."""
+        names = {"EndpointName": settings.endpoint_name, "VariantName": VARIANT}
+        self._dimensions = {**names, **dimensions}
 
     def of_calls(self, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
         """`Invocations`, `Invocation5XXErrors`, `ModelLatency` (microseconds) and the like."""

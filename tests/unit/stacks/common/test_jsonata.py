@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.common.error_cause import NO_CAUSE, readable, text_member
+from stacks.constructs.common.jsonata import NO_CAUSE, readable, text_member
 from tests.unit.stacks.evaluation import evaluate
 
 TIMED_OUT = (
