@@ -3,42 +3,25 @@
 import json
 import os
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from io import StringIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from rich.console import Console
 
-from localcloud.cdk import Cdk
-from localcloud.demo.staged import read_staged
+from localcloud.demo.workflow import execute
+from localcloud.deployment import Application
 from localcloud.launcher import LocalCloud, free_port
 from localcloud.steps import Steps
-from operations import staging
 from operations.aws import session
-from settings import Settings, load
+from settings import load
 from training.source import Source
 
 ENVIRONMENT = "dev"
-POLL_SECONDS = 0.05
-
-
-class ExecutionFailedError(RuntimeError):
-    """A measured execution failed; the message holds its error and cause."""
-
-
-@dataclass(frozen=True)
-class Execution:
-    """An execution of a state machine that has succeeded."""
-
-    arn: str
-    seconds: float
-    """From start to end by the service's clock, so that polling does not count."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +29,28 @@ class Cloud:
     """The deployed application; the environment variables point at its cloud."""
 
     local: LocalCloud
-    settings: Settings
-
-    def outputs(self, stack: str) -> dict[str, str]:
-        """Return the outputs of a stack ("Storage", ...) by name."""
-        (described,) = (
-            session()
-            .client("cloudformation")
-            .describe_stacks(StackName=self.settings.stack_name(stack))["Stacks"]
-        )
-        return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    application: Application
 
     @cached_property
     def state_machine(self) -> str:
         """Return the ARN of the classification workflow."""
-        return self.outputs("Workflow")["StateMachineArn"]
+        return self.application.output("Workflow", "StateMachineArn")
 
     @cached_property
-    def _images(self) -> list[dict[str, str]]:
-        bucket = self.outputs("Storage")["DataBucketName"]
-        staged = read_staged(bucket=bucket, parameter=self.settings.dataset_parameter)
-        return [{"s3_bucket": bucket, "s3_key": key} for key in staged.truth]
+    def data_bucket(self) -> str:
+        """Return the name of the data bucket."""
+        return self.application.output("Storage", "DataBucketName")
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return list(self.application.staged().truth)
 
     def images(self, count: int) -> list[dict[str, str]]:
         """Return so many pictures as an execution takes them, by turns the validation pictures."""
-        return [self._images[number % len(self._images)] for number in range(count)]
+        return [
+            {"s3_bucket": self.data_bucket, "s3_key": self._keys[number % len(self._keys)]}
+            for number in range(count)
+        ]
 
     def functions(self) -> list[str]:
         """Return the names of the workflow's functions."""
@@ -85,46 +65,41 @@ class Cloud:
 @contextmanager
 def deployed(source: Source, console: Console) -> Iterator[Cloud]:
     """Start a local cloud, deploy the application, and remove everything at the end."""
-    settings = load(ENVIRONMENT)
-    steps = Steps(console)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
             LocalCloud(port=free_port(), folder=folder).running() as local,
             patch.dict(os.environ, local.environment(), clear=True),
         ):
-            cli = Cdk(assembly=folder / "cdk.out", logs=folder)
-            deploy = ("deploy", "--require-approval", "never", "--method", "direct")
-            with steps.step("synth") as say:
-                cli.synth(f"environment={ENVIRONMENT}", log="synth", say=say)
-            with steps.step("bootstrap") as say:
-                cli.run("bootstrap", log="bootstrap", say=say)
-            with steps.step("deploy storage") as say:
-                cli.run(*deploy, settings.stack_name("Storage"), log="storage", say=say)
-            with steps.step("stage data"):
-                staging.run(settings, source, console=Console(file=StringIO()))
-            with steps.step("deploy the rest") as say:
-                cli.run(*deploy, "--all", log="deploy", say=say)
-            yield Cloud(local, settings)
+            application = Application(load(ENVIRONMENT), Steps(console), folder)
+            application.synth()
+            application.bootstrap()
+            application.deploy(source)
+            yield Cloud(local, application)
 
 
-def execute(state_machine: str, event: Any) -> Execution:
+@dataclass(frozen=True)
+class Execution:
+    """An execution that succeeded."""
+
+    arn: str
+    seconds: float
+    """From start to end by the service's clock, so that polling does not count."""
+
+
+def run_execution(state_machine: str, event: Any) -> Execution:
     """Run an execution until it succeeds.
 
     Raises:
         ExecutionFailedError: it failed.
     """
-    client = session().client("stepfunctions")
-    arn = client.start_execution(stateMachineArn=state_machine, input=json.dumps(event))[
-        "executionArn"
-    ]
-    while "stopDate" not in (state := client.describe_execution(executionArn=arn)):
-        time.sleep(POLL_SECONDS)
-    if state["status"] != "SUCCEEDED":
-        raise ExecutionFailedError(
-            f"{arn} is {state['status']}: {state.get('error')}: {state.get('cause')}"
-        )
-    return Execution(arn, (state["stopDate"] - state["startDate"]).total_seconds())
+    state = execute(state_machine, event, say=lambda _: None)
+    return Execution(state["executionArn"], seconds_of(state))
+
+
+def seconds_of(state: Mapping[str, Any]) -> float:
+    """Return the seconds of a described execution that has ended."""
+    return float((state["stopDate"] - state["startDate"]).total_seconds())
 
 
 def map_output_bytes(execution: str) -> list[int]:

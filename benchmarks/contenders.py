@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import track
 
-from benchmarks.cloud import Execution, execute, forget_workers
+from benchmarks.cloud import Execution, forget_workers, run_execution
 
 Seconds = Mapping[int, Sequence[float]]
 """Seconds of each repeat, by number of pictures."""
@@ -28,7 +28,7 @@ class Contender:
     def run(self, pictures: int) -> list[Execution]:
         """Classify in as few executions as possible, one after the other."""
         counts = portions(pictures, at_most=self.capacity)
-        return [execute(self.state_machine, self.event(count)) for count in counts]
+        return [run_execution(self.state_machine, self.event(count)) for count in counts]
 
     def seconds(self, pictures: int) -> float:
         """Return the seconds that `run` takes, by the service's own clock."""

@@ -19,10 +19,12 @@ from pathlib import Path
 from botocore.config import Config
 from rich.progress import track
 
-from benchmarks.cloud import POLL_SECONDS, Cloud, ExecutionFailedError, execute
+from benchmarks.cloud import Cloud, run_execution, seconds_of
 from benchmarks.contenders import portions
 from benchmarks.results_table import Row, Section
-from operations.aws import session
+from localcloud.demo.acceptance.transforms import Transform, put_manifest
+from localcloud.demo.workflow import POLL_SECONDS, ExecutionFailedError
+from operations.aws import session, stack_outputs
 from settings.s3_uris import S3Uri
 from stacks.constructs.common.picture_results import MAX_IMAGES
 
@@ -30,8 +32,8 @@ PICTURES = (100, 1_000)
 UPLOADS_AT_ONCE = 16
 SAMPLE_SECONDS = 0.5
 
-Classify = Callable[[Sequence[str]], object]
-"""Classifies the pictures with these keys, and returns when all are classified."""
+Classify = Callable[[Sequence[str]], float]
+"""Classifies the pictures with these keys, and returns the seconds of its executions."""
 
 
 @dataclass
@@ -44,16 +46,16 @@ class Measured:
 
 def run(cloud: Cloud, *, pictures: Sequence[int]) -> Section:
     """Measure each path with each number of pictures once."""
-    bucket = cloud.outputs("Storage")["DataBucketName"]
-    keys = _upload(cloud, bucket, max(pictures))
-    measured = measure(_paths(cloud, bucket), keys, pictures, group=cloud.local.pid() or 0)
+    keys = _upload(cloud, max(pictures))
+    measured = measure(_paths(cloud), keys, pictures, group=cloud.local.pid() or 0)
     return Section(
         "Growth",
         list(rows(measured)),
         [
             f"The inline path takes {MAX_IMAGES} pictures an execution. Each path first classifies "
-            "the smallest number once, which is discarded, and then each number once. Memory is "
-            "the proportional set size, and includes the idle workers of the other paths."
+            "the smallest number once, which is discarded, and then each number once. Seconds are "
+            "those of the executions; memory is the proportional set size, and includes the idle "
+            "workers of the other paths."
         ],
     )
 
@@ -68,71 +70,56 @@ def measure(
     turns = [(count, name) for count in sorted(pictures) for name in paths]
     for count, name in track(turns, "Growth"):
         with peak_memory(group) as peaks:
-            start = time.perf_counter()
-            paths[name](keys[:count])
-            measured[name].seconds[count] = time.perf_counter() - start
+            measured[name].seconds[count] = paths[name](keys[:count])
         measured[name].peak_bytes[count] = max(peaks)
     return measured
 
 
-def _paths(cloud: Cloud, bucket: str) -> dict[str, Classify]:
-    outputs = cloud.outputs("Batch")
+def _paths(cloud: Cloud) -> dict[str, Classify]:
+    bucket, outputs = cloud.data_bucket, stack_outputs(cloud.application.settings, "Batch")
 
-    def inline(keys: Sequence[str]) -> None:
+    def inline(keys: Sequence[str]) -> float:
         images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]
+        seconds = 0.0
         for count in portions(len(images), at_most=MAX_IMAGES):
-            execute(cloud.state_machine, {"images": images[:count]})
+            seconds += run_execution(cloud.state_machine, {"images": images[:count]}).seconds
             images = images[count:]
+        return seconds
 
-    def bulk(keys: Sequence[str]) -> None:
+    def bulk(keys: Sequence[str]) -> float:
         manifest = f"benchmark/{uuid.uuid4()}.jsonl"
-        _put(bucket, manifest, "".join(json.dumps({"key": key}) + "\n" for key in keys))
-        execute(outputs["BulkStateMachineArn"], {"manifest": f"s3://{bucket}/{manifest}"})
+        body = "".join(json.dumps({"key": key}) + "\n" for key in keys).encode()
+        session().client("s3").put_object(Bucket=bucket, Key=manifest, Body=body)
+        event = {"manifest": f"s3://{bucket}/{manifest}"}
+        return run_execution(outputs["BulkStateMachineArn"], event).seconds
 
-    def batch(keys: Sequence[str]) -> None:
-        manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *keys])
+    def batch(keys: Sequence[str]) -> float:
         folder = S3Uri.parse(outputs["BatchInputUri"])
+        manifest = put_manifest(bucket, f"{folder.key.rstrip('/')}/{uuid.uuid4()}.json", keys)
         state_machine = outputs["BatchTransformStateMachineArn"]
-        before = _ended(state_machine)
-        _put(folder.bucket, f"{folder.key.rstrip('/')}/{uuid.uuid4()}.json", manifest)
-        while not (ended := _ended(state_machine) - before):
+        transform = Transform(state_machine, bucket, manifest, tuple(keys))
+        while (ended := transform.ended_execution()) is None:
             time.sleep(POLL_SECONDS)
-        for arn, status in ended:
-            if status != "SUCCEEDED":
-                raise ExecutionFailedError(f"{arn}, which the manifest started, is {status}")
+        if ended["status"] != "SUCCEEDED":
+            raise ExecutionFailedError(f"{ended['executionArn']} is {ended['status']}")
+        return seconds_of(ended)
 
     return {"inline": inline, "bulk": bulk, "batch": batch}
 
 
-def _ended(state_machine: str) -> set[tuple[str, str]]:
-    """Return ARN and status of every execution that has ended."""
-    paginator = session().client("stepfunctions").get_paginator("list_executions")
-    return {
-        (execution["executionArn"], execution["status"])
-        for page in paginator.paginate(stateMachineArn=state_machine)
-        for execution in page["executions"]
-        if execution["status"] != "RUNNING"
-    }
-
-
-def _upload(cloud: Cloud, bucket: str, count: int) -> list[str]:
+def _upload(cloud: Cloud, count: int) -> list[str]:
     """Upload so many pictures, copies of the validation pictures, and return their keys."""
     s3 = session().client("s3", config=Config(max_pool_connections=UPLOADS_AT_ONCE))
     keys = [f"benchmark/pictures/{number:07}.png" for number in range(count)]
 
     def copy(key: str, image: dict[str, str]) -> None:
-        s3.copy_object(
-            Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": image["s3_key"]}
-        )
+        source = f"{image['s3_bucket']}/{image['s3_key']}"
+        s3.copy_object(Bucket=cloud.data_bucket, Key=key, CopySource=source)
 
     with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
         for _ in track(pool.map(copy, keys, cloud.images(count)), "Uploading", total=count):
             pass
     return keys
-
-
-def _put(bucket: str, key: str, text: str) -> None:
-    session().client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
 
 
 @contextmanager

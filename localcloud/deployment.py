@@ -1,5 +1,6 @@
 """The application of one environment: deployed, used and destroyed step by step."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ from training.errors import ArchiveUnavailableError
 CAPTURES, DATASETS = "captures", "datasets"
 """Folders that outlive the buckets: what the endpoint captured, and the pictures."""
 
-_DEPLOY = ("deploy", "--require-approval", "never")
+# Directly, since nobody looks at a change set that is executed at once.
+_DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,16 @@ class Application:
         with self.steps.step("bootstrap") as say:
             self.cdk.run("bootstrap", log="bootstrap", say=say)
 
-    def deploy(self) -> Path:
-        """Deploy the buckets, stage the pictures, deploy the rest; return the pictures' folder."""
+    def deploy(self, pictures: source.Source | None = None) -> Path:
+        """Deploy the buckets, stage the pictures, deploy the rest; return the pictures' folder.
+
+        Without `pictures`, those of the archive or drawn ones, as the fields say.
+        """
         with self.steps.step("deploy storage") as say:
             storage = self.settings.stack_name("Storage")
             self.cdk.run(*_DEPLOY, storage, log="deploy-storage", say=say)
         with self.steps.step("stage data"):
-            dataset = self._stage()
+            dataset = self._stage(pictures or self._pictures())
         with self.steps.step("train and deploy the rest") as say:
             self.cdk.run(*_DEPLOY, "--all", log="deploy-all", say=say)
         return dataset
@@ -101,7 +106,9 @@ class Application:
         bucket = self.output("Storage", "DataBucketName")
         images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]
         with self.steps.step("classify the pictures") as say:
-            return execute(self.output("Workflow", "StateMachineArn"), images, say)
+            arn = self.output("Workflow", "StateMachineArn")
+            output: dict[str, Any] = json.loads(execute(arn, {"images": images}, say)["output"])
+            return output
 
     def read_captures(self, *, expected: int, within_seconds: float) -> int:
         """Return the number of records; copies of them are then in the folder."""
@@ -117,9 +124,9 @@ class Application:
         """Return one output of a stack ("Storage", ...)."""
         return stack_output(self.settings, stack, key)
 
-    def _stage(self) -> Path:
+    def _stage(self, pictures: source.Source) -> Path:
         console, folder = self.steps.console, self.out / DATASETS
-        staged = staging.run(self.settings, self._pictures(), folder=folder, console=console)
+        staged = staging.run(self.settings, pictures, folder=folder, console=console)
         return folder / staged.digest
 
     def _pictures(self) -> source.Source:

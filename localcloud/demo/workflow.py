@@ -34,30 +34,29 @@ class Outcome:
     or rejected; None if none got one."""
 
 
-def execute(arn: str, images: list[dict[str, str]], say: Say) -> dict[str, Any]:
-    """Output of one execution over `images`, each `{"s3_bucket", "s3_key"}`.
+def execute(arn: str, event: object, say: Say) -> dict[str, Any]:
+    """Run one execution and return its description.
 
     Raises:
         ExecutionFailedError: it failed, was aborted or timed out; with the error and its cause.
     """
     stepfunctions = session().client("stepfunctions")
     started = time.monotonic()
-    execution = stepfunctions.start_execution(
-        stateMachineArn=arn, input=json.dumps({"images": images})
-    )["executionArn"]
+    execution = stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(event))[
+        "executionArn"
+    ]
     while True:
-        state = stepfunctions.describe_execution(executionArn=execution)
+        state = dict(stepfunctions.describe_execution(executionArn=execution))
         if state["status"] != "RUNNING":
             break
-        say(f"{len(images)} pictures, {time.monotonic() - started:.0f} s")
+        say(f"{time.monotonic() - started:.0f} s")
         time.sleep(POLL_SECONDS)
     if state["status"] != "SUCCEEDED":
         raise ExecutionFailedError(
             f"execution {execution} is {state['status']}: "
             f"{state.get('error', 'no error name')}: {state.get('cause', 'no cause')}"
         )
-    output: dict[str, Any] = json.loads(state["output"])
-    return output
+    return state
 
 
 def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:

@@ -11,8 +11,10 @@ from rich.console import Console
 
 from localcloud.cdk import Cdk
 from localcloud.demo.staged import StagedDataset, read_staged
+from localcloud.deployment import Application
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
+from localcloud.steps import Steps
 from operations import staging
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, write_assembly
@@ -36,14 +38,14 @@ class Deployment:
 
     @classmethod
     def deploy(cls, cloud: LocalCloud, folder: Path) -> "Deployment":
-        """Bootstrap, deploy the buckets, stage drawn pictures, deploy the rest."""
-        deployment = cls(cloud, load("dev"), Cdk(assembly=folder / "cdk.out", logs=folder))
-        deployment.cli.synth("environment=dev", log="synth", say=_say)
-        deployment.cdk("bootstrap")
-        deployment.cdk(*DEPLOY, deployment.settings.stack_name("Storage"))
-        deployment.stage(train_per_class=TRAIN_PER_CLASS)
-        deployment.cdk(*DEPLOY, "--all")
-        return deployment
+        """Deploy the application with drawn pictures."""
+        application = Application(load("dev"), Steps(Console(quiet=True)), folder)
+        application.synth()
+        application.bootstrap()
+        classes = application.settings.dataset.classes
+        drawing = drawn.draw(classes, train_per_class=TRAIN_PER_CLASS)
+        application.deploy(source.Source("drawn", drawing))
+        return cls(cloud, application.settings, application.cdk)
 
     def deploy_variant(self, stack: str, settings: Settings) -> None:
         """Deploy one stack as other settings of this environment would have it."""

@@ -24,7 +24,7 @@ def test_contenders_take_turns_after_a_first_run_of_each(monkeypatch: pytest.Mon
         ran.append((state_machine, event))
         return cloud.Execution("arn", float(event))
 
-    monkeypatch.setattr(contenders, "execute", execute)
+    monkeypatch.setattr(contenders, "run_execution", execute)
     both = [Contender(name, [], lambda count: count, 10) for name in ("ours", "usual")]
 
     timed = contenders.time_in_turns(both, [2, 12], repeats=2, cold=False)

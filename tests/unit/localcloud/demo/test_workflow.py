@@ -82,10 +82,10 @@ def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return answers
 
 
-def test_an_execution_is_awaited_and_gives_its_output(described: list[dict[str, Any]]) -> None:
+def test_an_execution_is_awaited_and_described(described: list[dict[str, Any]]) -> None:
     described += [{"status": "RUNNING"}, {"status": "SUCCEEDED", "output": '{"counts": {}}'}]
 
-    assert execute("arn", [], print) == {"counts": {}}
+    assert execute("arn", {}, print)["output"] == '{"counts": {}}'
     assert described == []
 
 
@@ -95,4 +95,4 @@ def test_an_execution_that_failed_is_named_with_its_error(described: list[dict[s
     with pytest.raises(
         ExecutionFailedError, match="arn:execution is FAILED: InvalidInput: no images"
     ):
-        execute("arn", [], print)
+        execute("arn", {}, print)
