@@ -1,5 +1,6 @@
 """The one place that touches ministack's private names: extensions and repairs of the emulator."""
 
+from localcloud.emulator import functions, repairs
 from localcloud.emulator.enforcement import enforce
 from localcloud.emulator.enforcement.sessions import session_of
 from localcloud.emulator.extension import (
@@ -20,7 +21,6 @@ from localcloud.emulator.extension import (
 )
 from localcloud.emulator.gate import shut
 from localcloud.emulator.names import PrivateNameError
-from localcloud.emulator.repairs import repair
 
 __all__ = [
     "Attributes",
@@ -43,3 +43,13 @@ __all__ = [
     "session_of",
     "shut",
 ]
+
+
+def repair() -> None:
+    """Make ministack do as AWS does, and on less memory; once, before it serves.
+
+    Raises:
+        PrivateNameError: the installed ministack is not the one the repairs were written for.
+    """
+    functions.repair()
+    repairs.repair()

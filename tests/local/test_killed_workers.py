@@ -2,20 +2,23 @@
 
 import os
 import random
-import re
 import signal
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
 
 from tests.local.deployment import Deployment
+from tests.local.processes import descendants
 
 FUNCTIONS = ("SerializeImage", "ClassifyImage", "FilterConfidence")
 ROUNDS, SECONDS = 5, 0.4
 
 
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="workers are found in /proc")
 def test_nearly_every_picture_gets_its_verdict_while_workers_are_killed(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
@@ -57,8 +60,9 @@ def killed_workers(deployment: Deployment) -> Iterator[Counter[str]]:
 
 def workers(deployment: Deployment, function: str) -> list[int]:
     """Return the processes of the local cloud that serve the function."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    pattern = rf"^ *{deployment.cloud.pid()} +(\d+) .*/ministack-lambda-\S*-{function}"
-    return [int(pid) for pid in re.findall(pattern, listed, re.MULTILINE)]
+    found = []
+    for pid in descendants(deployment.cloud.pid() or 0):
+        with suppress(FileNotFoundError):  # it has ended
+            if f"-{function}" in str(Path(f"/proc/{pid}/cwd").readlink()):
+                found.append(pid)
+    return found

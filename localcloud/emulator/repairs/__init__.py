@@ -14,17 +14,10 @@ from localcloud.emulator.repairs import (
     distributed_map,
     execution_start,
     exports_in_use,
-    function_workers,
     generated_names,
     json_lines,
     jsonata_parsing,
     jsonata_text,
-    lambda_crash,
-    lambda_imports,
-    lambda_log,
-    lambda_outcome,
-    lambda_tmp,
-    lambda_workers,
     map_history,
     map_items,
     state_size,
@@ -52,16 +45,9 @@ def repair() -> None:
     distributed_map.repair()
     execution_start.repair()
     exports_in_use.repair()
-    function_workers.repair()
     json_lines.repair()
     jsonata_parsing.repair()
     jsonata_text.repair()
-    lambda_crash.repair()
-    lambda_imports.repair()
-    lambda_log.repair()
-    lambda_outcome.repair()
-    lambda_tmp.repair()
-    lambda_workers.repair()
     generated_names.repair()
     map_history.repair()
     map_items.repair()

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -21,13 +21,14 @@ class Functions:
         self.client = cloud.client("lambda")
         self.names: list[str] = []
 
-    def python(self, source: str) -> str:
-        """ARN of a new Python function; `source` defines `handler`."""
-        return self._create("app.py", source, Runtime="python3.13", Handler="app.handler")
+    def python(self, source: str, modules: Mapping[str, str] | None = None) -> str:
+        """ARN of a new Python function; `source` defines `handler`, beside `modules` by path."""
+        files = {"app.py": source, **(modules or {})}
+        return self._create(files, Runtime="python3.13", Handler="app.handler")
 
     def node(self, source: str) -> str:
         """ARN of a new Node.js function; `source` sets `exports.handler`."""
-        return self._create("index.js", source, Runtime="nodejs22.x", Handler="index.handler")
+        return self._create({"index.js": source}, Runtime="nodejs22.x", Handler="index.handler")
 
     def invoke(self, function: str, event: Any = None) -> dict[str, Any]:
         """`{"error": FunctionError or None, "payload": ...}` of one call."""
@@ -35,10 +36,11 @@ class Functions:
         payload = json.load(answer["Payload"])
         return {"error": answer.get("FunctionError"), "payload": payload}
 
-    def _create(self, file: str, source: str, **settings: str) -> str:
+    def _create(self, files: Mapping[str, str], **settings: str) -> str:
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
-            archive.writestr(file, source)
+            for file, source in files.items():
+                archive.writestr(file, source)
         name = f"f-{uuid.uuid4().hex[:12]}"
         self.names.append(name)
         created = self.client.create_function(

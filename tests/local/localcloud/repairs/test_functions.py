@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from localcloud.emulator.functions.processes import SHARED
+from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud
 
 RAISES = """
@@ -112,6 +114,24 @@ def handler(event, context):
     assert (answer["error"], answer["payload"]) == (None, "alive")
 
 
+def test_functions_outlive_the_process_that_forks_their_workers(functions: Any) -> None:
+    source = """
+import os, signal, time
+def handler(event, context):
+    if event == "kill":
+        os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(0.3)
+    return os.getpid()
+"""
+    function = functions.python(source)
+    functions.invoke(function, "kill")
+
+    with ThreadPoolExecutor(2) as callers:
+        answers = list(callers.map(lambda _: functions.invoke(function), range(2)))
+
+    assert len({answer["payload"] for answer in answers if answer["error"] is None}) == 2
+
+
 def test_the_log_of_a_call_is_its_own_and_complete(functions: Any) -> None:
     source = """
 import sys, time
@@ -207,14 +227,32 @@ def handler(event, context):
     assert "Unable to marshal response" in payload["errorMessage"]
 
 
-def test_a_function_without_boto3_starts_without_it(functions: Any) -> None:
+def test_a_worker_holds_no_modules_but_its_own_and_those_of_boto3(functions: Any) -> None:
+    other = functions.python("import wave\ndef handler(event, context): return 1\n")
+    assert functions.invoke(other)["payload"] == 1
     source = """
 import sys
 def handler(event, context):
-    return "botocore" in sys.modules
+    imported = {name.partition(".")[0] for name in sys.modules}
+    return sorted(imported - sys.stdlib_module_names), "wave" in imported, sys.path
 """
 
-    assert functions.invoke(functions.python(source))["payload"] is False
+    imported, leaked, path = functions.invoke(functions.python(source))["payload"]
+
+    assert {name for name in imported if not name.startswith("_")} - SHARED == {"app"}
+    assert not leaked
+    assert str(PROJECT) not in path
+
+
+def test_a_function_that_brings_its_own_boto3_gets_it(functions: Any) -> None:
+    source = """
+import boto3
+def handler(event, context):
+    return boto3.brought
+"""
+    function = functions.python(source, {"boto3/__init__.py": "brought = True\n"})
+
+    assert functions.invoke(function)["payload"] is True
 
 
 # --- /tmp and workers ---------------------------------------------------------------------------

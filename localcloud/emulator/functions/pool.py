@@ -1,0 +1,112 @@
+"""A function has at most so many workers; further calls wait for one. Idle workers end.
+
+ministack starts a process for every concurrent call: 192 of them for 40 pictures at a time through
+three functions. AWS scales out as well, but not on a laptop. It keeps a function's first worker for
+ever, even that of a function whose stack was deleted.
+
+A call that came from another function never waits, or functions that call each other (or
+themselves) could wait for one another for ever; the callers' own limit bounds these.
+"""
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache, partial, wraps
+from typing import Any
+
+from localcloud.emulator.extension import Properties, current_account, current_region
+from localcloud.emulator.names import private, replace
+
+RUNTIME = "ministack.core.lambda_runtime"
+SERVICE = "ministack.services.lambda_svc"
+ACQUIRE = f"{SERVICE}:acquire_worker"
+RELEASE = f"{SERVICE}:release_worker"
+HANDLERS = "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS"
+
+WORKERS_PER_FUNCTION = int(os.environ.get("LOCALCLOUD_WORKERS_PER_FUNCTION", "8"))
+IDLE_SECONDS = 5
+
+# A function that is deleted or updated drops its workers without a notice, so waiting calls look.
+LOOK_AGAIN_SECONDS = 0.5
+
+Worker = Any
+Config = dict[str, Any]
+
+
+def repair() -> None:
+    """Let calls wait for a worker instead of starting one each, and end workers that idle."""
+    _limit()
+    _end_with_stack()
+    # ministack calls it at every call, for a thread that looks twice a minute.
+    replace(f"{SERVICE}:_ensure_reaper_thread", cache(_end_idle_workers))
+
+
+def _limit() -> None:
+    acquire: Callable[..., tuple[Worker | None, str]] = private(ACQUIRE)
+    release: Callable[[Worker | None], None] = private(RELEASE)
+    depth = private(f"{SERVICE}:_invoke_depth")
+    lock = threading.Lock()
+    released: defaultdict[str, threading.Condition] = defaultdict(
+        partial(threading.Condition, lock)
+    )
+
+    @wraps(acquire)
+    def acquire_in_turn(
+        name: str, config: Config, *arguments: Any, **options: Any
+    ) -> tuple[Worker | None, str]:
+        # Called over the API a function is at depth 1; a state machine's task is at depth 0.
+        if depth.get() > 1:
+            return acquire(name, config, *arguments, **options)
+        options["max_concurrency"] = WORKERS_PER_FUNCTION
+        with lock:
+            while True:
+                worker, how = acquire(name, config, *arguments, **options)
+                if worker is not None:
+                    return worker, how
+                released[config["FunctionArn"]].wait(LOOK_AGAIN_SECONDS)
+
+    @wraps(release)
+    def release_and_notify(worker: Worker | None) -> None:
+        if worker is not None:
+            worker.last_used = time.time()
+        release(worker)
+        if worker is not None:
+            with lock:
+                released[worker.config["FunctionArn"]].notify()
+
+    replace(ACQUIRE, acquire_in_turn)
+    replace(RELEASE, release_and_notify)
+
+
+def _end_with_stack() -> None:
+    function = private(HANDLERS)["AWS::Lambda::Function"]
+    delete: Callable[[str, Properties], None] = function["delete"]
+    invalidate: Callable[..., None] = private(f"{SERVICE}:invalidate_worker")
+
+    @wraps(delete)
+    def delete_with_workers(name: str, properties: Properties) -> None:
+        delete(name, properties)
+        invalidate(name, account=current_account(), region=current_region())
+
+    function["delete"] = delete_with_workers
+
+
+def _end_idle_workers() -> None:
+    workers: dict[str, list[Worker]] = private(f"{RUNTIME}:_workers")
+    lock: threading.Lock = private(f"{RUNTIME}:_lock")
+    kill: Callable[[list[Worker]], None] = private(f"{RUNTIME}:kill_workers")
+
+    def end_idle() -> None:
+        while True:
+            time.sleep(1)
+            latest = time.time() - IDLE_SECONDS
+            idle: list[Worker] = []
+            with lock:
+                for pool in workers.values():
+                    idle += [each for each in pool if not each.in_use and each.last_used < latest]
+                    pool[:] = [each for each in pool if each not in idle]
+            kill(idle)
+
+    threading.Thread(target=end_idle, daemon=True, name="idle Lambda workers").start()
