@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import costs
 from benchmarks.cloud import Cloud
 from benchmarks.comparator.workflow import NAME
 from localcloud.deployment import Application
 from localcloud.steps import Steps
+from operations import costs
 from tests.local.deployment import Deployment
 from training import drawn, source
 from training.source import Source

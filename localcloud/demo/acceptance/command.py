@@ -9,7 +9,6 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from benchmarks import costs
 from localcloud.cdk import CdkError
 from localcloud.demo.acceptance.checks import CHECKS, NOT_TRIED
 from localcloud.demo.acceptance.context import is_local
@@ -20,6 +19,7 @@ from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.demo.signals import number_of
 from localcloud.deployment import Application
 from localcloud.steps import Steps
+from operations import costs
 from operations.aws import account_id, announce, region
 from operations.preflight.checks import CHECKS as PREFLIGHT_CHECKS
 from operations.preflight.checks import run as preflight

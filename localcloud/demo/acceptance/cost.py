@@ -1,8 +1,8 @@
-"""What a run costs, by the prices of the cost model (benchmarks/prices.toml)."""
+"""What a run costs, by the prices of the cost model (operations/prices.toml)."""
 
 from dataclasses import dataclass
 
-from benchmarks.costs import Model
+from operations.costs import Model
 from settings import Settings
 
 TRAININGS, TRANSFORM_JOBS = 2, 2
@@ -59,6 +59,6 @@ def _instances(model: Model, what: str, kind: str, count: int, each_minutes: flo
     hour = model.instance_hours.get(kind)
     if hour is None:
         raise PriceMissingError(
-            f"{what}: no price of {kind}; add it to [instance_hours] of benchmarks/prices.toml"
+            f"{what}: no price of {kind}; add it to [instance_hours] of operations/prices.toml"
         )
     return Item(f"{what}, {count} {kind}, {each_minutes:.0f} min", hour * count * each_minutes / 60)

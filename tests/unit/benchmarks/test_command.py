@@ -46,8 +46,11 @@ def test_parts_that_need_no_cloud_run_without_one(tmp_path: Path) -> None:
 
     assert command.main(["--only", "costs", "--out", str(out)]) == 0
 
-    assert "**Cost model**" in out.read_text()
-    assert "- Data: none\n" in out.read_text()
+    page = out.read_text()
+    assert "**Cost model**" in page
+    assert "- Data: none\n" in page
+    assert page.count("pictures a month: ") == 12 + 1  # three volumes of four paths, a remark
+    assert "by pictures a month: from 0 batch transform; from " in page
 
 
 def test_a_part_that_needs_pictures_ends_without_any(

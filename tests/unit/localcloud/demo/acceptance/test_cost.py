@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks import costs
 from localcloud.demo.acceptance.cost import PriceMissingError, estimate
+from operations import costs
 from settings import load
 from settings.loader import validate
 
