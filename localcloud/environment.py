@@ -1,6 +1,5 @@
 """Environment variables: those of the emulator's process and those that point tools at it."""
 
-import argparse
 import json
 import os
 from collections.abc import Mapping
@@ -34,17 +33,6 @@ _NO_OTHER_ACCESS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-
-
-def port_number(text: str) -> int:
-    """Return the port that an option names.
-
-    Raises:
-        argparse.ArgumentTypeError: it is none.
-    """
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no port; allowed: 1 to 65535")
-    return int(text)
 
 
 def endpoint_url(port: int) -> str:

@@ -1,41 +1,18 @@
-"""Command line: `python -m localcloud.algorithm train | serve`."""
+"""Command line: `python -m localcloud.algorithm train JOB_FOLDER | serve MODEL_FOLDER`."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
-from localcloud.environment import port_number
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
-    # A picture is too little work to share among threads; by default the linear algebra library
-    # would start one a core in this process and in every other server on the same few cores.
-    # It reads the variable once, when numpy is imported: hence here, and the late imports.
+if __name__ == "__main__":
+    command, folder = sys.argv[1:]
+    # A picture is too little work for several threads; by default the linear algebra library
+    # starts one a core in each server. It reads this when numpy is imported: hence late imports.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if options.command == "train":
+    if command == "train":
         from localcloud.algorithm import train
 
-        return train.main(options.root)
+        sys.exit(train.main(Path(folder)))
     from localcloud.algorithm import serve
 
-    return serve.main(options.model_dir, port=options.port)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m localcloud.algorithm", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="run a training job")
-    train.add_argument("--root", type=Path, default=Path("/opt/ml"), help="default: %(default)s")
-    serve = commands.add_parser("serve", help="serve a model over HTTP on 127.0.0.1")
-    serve.add_argument("--model-dir", type=Path, default=Path("/opt/ml/model"))
-    serve.add_argument(
-        "--port", type=port_number, default=0, help="default: a free one, see stdout"
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve.main(Path(folder)))

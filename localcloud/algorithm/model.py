@@ -1,8 +1,8 @@
 """The model file, and probabilities from it, with numpy alone.
 
-Not a pickle or joblib file: those run code when they are loaded, tie the model to one release of
-scikit-learn, and make the server import it, which takes most of a second. What prediction needs
-is eight arrays and one formula; a test holds it equal to scikit-learn's own probabilities.
+Pickle or joblib files would run code when they are loaded, tie the model to one release of
+scikit-learn, and make the server import it. Prediction needs eight arrays and one formula; a test
+compares it with scikit-learn's own probabilities.
 """
 
 import zipfile
@@ -25,21 +25,21 @@ Doubles = npt.NDArray[np.float64]
 class Model:
     """Support vector machines with an RBF kernel, one against the rest, and Platt scaling.
 
-    f: features, s: support vectors, k: machines (one for two classes, else one a class).
+    f: features, s: support vectors, k: machines (one for two classes, else one per class).
     """
 
     mean: Floats
-    """Of each feature, shape (f,)."""
+    """Mean of each feature, shape (f,)."""
     scale: Floats
     """Standard deviation of each feature, shape (f,)."""
     support: Floats
     """Support vectors, standardised, shape (s, f)."""
     weights: Floats
-    """Of each support vector in each machine, shape (s, k)."""
+    """Weight of each support vector in each machine, shape (s, k)."""
     intercepts: Floats
     """Shape (k,)."""
     gamma: Floats
-    """Of the kernel exp(-gamma * squared distance), shape ()."""
+    """In the kernel exp(-gamma * squared distance), shape ()."""
     slopes: Doubles
     """Platt's A, shape (k,)."""
     offsets: Doubles
@@ -51,14 +51,7 @@ class Model:
         return squares
 
     def probabilities(self, features: Floats) -> Doubles:
-        """Probability of each class, in class order.
-
-        Args:
-            features: shape (n, f).
-
-        Returns:
-            Shape (n, classes); every row sums to 1.
-        """
+        """Return the probabilities of shape (n, classes) for features of shape (n, f)."""
         rows = (features - self.mean) / self.scale
         distances = (rows**2).sum(axis=1)[:, None] + self._squared_support
         distances -= 2 * rows @ self.support.T
@@ -70,7 +63,7 @@ class Model:
         return chances
 
     def save(self, folder: Path) -> Path:
-        """Write the model file; equal models give equal bytes."""
+        """Write the model file, with equal bytes for equal models."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE_NAME
         np.savez(path, allow_pickle=False, **asdict(self))
@@ -82,12 +75,12 @@ class Model:
 
         Raises:
             FileNotFoundError: there is none.
-            ValueError: it is not one of ours.
+            ValueError: it is not a model of the local algorithm.
         """
         path = folder / FILE_NAME
         try:
             with zipfile.ZipFile(path) as archive:
-                # As `save` writes them: what is packed may unpack to any size.
+                # `save` compresses nothing; compressed arrays may unpack to any size.
                 if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
                     raise ValueError("its arrays are compressed")
             with np.load(path, allow_pickle=False) as arrays:
@@ -95,10 +88,10 @@ class Model:
             model.probabilities(np.zeros((1, model.mean.size), np.float32))
         except FileNotFoundError:
             raise
-        # Neither zipfile nor numpy promises a list of errors.
+        # Neither zipfile nor numpy documents a list of errors.
         except Exception as error:
             raise ValueError(
-                f"{path} is no model of the local algorithm: {type(error).__name__}: {error}; "
+                f"{path} is not a model of the local algorithm: {type(error).__name__}: {error}; "
                 "train it again"
             ) from error
         return model

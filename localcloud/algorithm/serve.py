@@ -1,4 +1,4 @@
-"""The model server: `GET /ping` and `POST /invocations`, as SageMaker asks of a container.
+"""The model server: `GET /ping` and `POST /invocations`, as SageMaker requires of a container.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html and
 "Inference with the Image Format Algorithm",
@@ -14,36 +14,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from localcloud import pages
-from localcloud.algorithm.errors import PictureError
-from localcloud.algorithm.features import decode, describe
+from localcloud.algorithm.features import PictureError, decode, describe
 from localcloud.algorithm.model import Model
 
 CONTENT_TYPES = ("image/png", "image/jpeg", "application/x-image")
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
-MAX_BODY_BYTES = 6 * 1024 * 1024  # as InvokeEndpoint's: the longest Body in its service model
+MAX_BODY_BYTES = 6 * 1024 * 1024  # the longest Body in InvokeEndpoint's service model
 
 
 class ModelServer(ThreadingHTTPServer):
-    """Serves one model on 127.0.0.1. Port 0 picks a free one: see `server_port`."""
+    """Serves one model at a free port of 127.0.0.1, `server_port`."""
 
     daemon_threads = True
     request_queue_size = 128  # the default of 5 refuses clients that connect all at once
 
-    def __init__(self, model: Model, port: int) -> None:
+    def __init__(self, model: Model) -> None:
         """Bind the port; `serve_forever` answers."""
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self._model = model
-        # One picture at a time: the work holds the interpreter's lock anyhow, and forty decoded
-        # pictures of a large camera would need gigabytes.
+        # The work holds the interpreter's lock anyhow, and forty decoded pictures of a large
+        # camera would need gigabytes.
         self._one_at_a_time = threading.Lock()
 
     def predict(self, picture: bytes) -> list[float]:
-        """Probabilities of one encoded picture, in class order.
-
-        Raises:
-            PictureError: it cannot be read.
-        """
+        """Return the probabilities of an encoded picture, in class order."""
         with self._one_at_a_time:
             features = describe(decode(picture))
             probabilities: list[float] = self._model.probabilities(features[None])[0].tolist()
@@ -56,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one packet; in two, delayed acknowledgement costs 40 ms
 
     def parse_request(self) -> bool:
-        """Read a request; refuse those of web pages, which may send to any port of the machine."""
+        """Read a request, and refuse web pages, which may send to any port of the machine."""
         return super().parse_request() and not pages.refuses(self)
 
     def do_GET(self) -> None:
@@ -85,10 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
             probabilities = self.server.predict(body)
         except PictureError as error:
             self._reply(HTTPStatus.BAD_REQUEST, str(error))
-        else:
-            self._reply_with(probabilities)
-
-    def _reply_with(self, probabilities: list[float]) -> None:
+            return
         if self.headers.get("Accept") == JSON_LINES:
             text, content_type = json.dumps({"prediction": probabilities}) + "\n", JSON_LINES
         else:
@@ -124,25 +116,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no requests: nobody reads them, and a full stderr pipe would stop the server."""
+        """Log no requests."""
 
 
-def main(model_dir: Path, *, port: int) -> int:
+def main(model_dir: Path) -> int:
     """Serve until stopped; print `{"port": N}` on stdout when ready.
 
-    Args:
-        model_dir: folder of the model file.
-        port: 0 picks a free one.
-
-    Returns:
-        Exit code: 0, or 1 when there is no readable model.
+    Returns the exit code: 0, or 1 without a readable model.
     """
     try:
         model = Model.load(model_dir)
     except (OSError, ValueError) as error:
         print(f"no readable model in {model_dir}: {error}", file=sys.stderr)
         return 1
-    with ModelServer(model, port) as server:
+    with ModelServer(model) as server:
         print(json.dumps({"port": server.server_port}), flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()

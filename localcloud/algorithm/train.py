@@ -1,6 +1,6 @@
 """The training command: reads and writes the `/opt/ml` folders as a SageMaker container does.
 
-Source of the folders: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
+The folders: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo.html
 SIGTERM needs no handler: Python's default ends the process at once.
 """
 
@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from localcloud.algorithm.channels import (
+from localcloud.algorithm.features import Floats, PictureError, Pixels, decode, describe
+from localcloud.algorithm.inputs import (
+    ClientError,
     LabelledPicture,
     check_channels,
+    parse_hyperparameters,
     read_json,
     read_list,
 )
-from localcloud.algorithm.errors import ClientError, PictureError
-from localcloud.algorithm.features import Floats, Pixels, decode, describe
-from localcloud.algorithm.hyperparameters import parse
 from localcloud.algorithm.model import Model
 
 PROGRESS_STEP = 100  # pictures between two lines of progress
@@ -33,8 +33,7 @@ log = logging.getLogger(__name__)
 def main(root: Path) -> int:
     """Run the job in folder `root` (`/opt/ml`).
 
-    Returns:
-        Exit code: 0, or 1 after writing the reason to `output/failure` and stderr.
+    Returns the exit code: 0, or 1 after writing the reason to `output/failure` and stderr.
     """
     # The real algorithm's format: [01/31/2026 12:34:56 INFO 139782187484992] Epoch[0] ...
     logging.basicConfig(
@@ -57,11 +56,11 @@ def train(root: Path) -> None:
     """Read input, learn, report accuracy, write the model.
 
     Raises:
-        ClientError: something is wrong with hyperparameters, channels or pictures.
+        ClientError: hyperparameters, channels or pictures are wrong.
     """
     started = time.monotonic()
     config, data = root / "input" / "config", root / "input" / "data"
-    hyperparameters = parse(read_json(config / "hyperparameters.json"))
+    hyperparameters = parse_hyperparameters(read_json(config / "hyperparameters.json"))
     check_channels(read_json(config / "inputdataconfig.json"))
     log.info("Hyperparameters: %s", hyperparameters.model_dump(exclude_none=True))
     classes = hyperparameters.num_classes
@@ -69,12 +68,13 @@ def train(root: Path) -> None:
     validation = read_list(data, "validation", classes=classes)
     _check_counts(training, classes=classes, expected=hyperparameters.num_training_samples)
 
-    pixels = _decode_all(training)
+    pixels = [_decode_file(picture.path) for picture in training]
     features = _describe_all(pixels, "train")
     flipped = _describe_all([picture[:, ::-1] for picture in pixels], "train, mirrored")
-    validation_features = _describe_all(_decode_all(validation), "validation")
+    validation_pixels = [_decode_file(picture.path) for picture in validation]
+    validation_features = _describe_all(validation_pixels, "validation")
 
-    from localcloud.algorithm.fitting import fit  # slow import: not before the input is sound
+    from localcloud.algorithm.fitting import fit  # slow import, after the input is checked
 
     log.info("Fitting and calibrating on %d pictures and their mirror images", len(training))
     model = fit(features=features, flipped=flipped, labels=_labels(training))
@@ -95,10 +95,6 @@ def _check_counts(training: Sequence[LabelledPicture], *, classes: int, expected
         raise ClientError(
             f"class {label} has {counts[label]} training pictures; the local algorithm needs two"
         )
-
-
-def _decode_all(pictures: Sequence[LabelledPicture]) -> list[Pixels]:
-    return [_decode_file(picture.path) for picture in pictures]
 
 
 def _decode_file(path: Path) -> Pixels:

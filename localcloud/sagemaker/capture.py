@@ -47,7 +47,6 @@ class Invocation:
     request: Payload
     response: Payload
     inference_id: str | None = None
-    custom_attributes: str | None = None
     time: datetime = field(default_factory=now)
 
 
@@ -90,8 +89,6 @@ class CaptureConfig:
         if self._output:
             data["endpointOutput"] = self._side("OUTPUT", invocation.response)
         metadata: dict[str, Any] = {"eventId": str(uuid.uuid4())}
-        if invocation.custom_attributes is not None:
-            metadata["customAttributes"] = [invocation.custom_attributes]
         if invocation.inference_id is not None:
             metadata["inferenceId"] = invocation.inference_id
         metadata["inferenceTime"] = f"{invocation.time:%Y-%m-%dT%H:%M:%SZ}"

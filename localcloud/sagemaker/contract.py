@@ -81,11 +81,7 @@ def _service_model(service: Service) -> ServiceModel:
 
 
 def parse_request(shape: StructureShape, request: object) -> dict[str, Any]:
-    """Check a request decoded from JSON, and return it with timestamps as aware datetimes.
-
-    Raises:
-        ApiError: ValidationException, if AWS would refuse it.
-    """
+    """Return a request decoded from JSON, checked, with timestamps as aware datetimes."""
     if not isinstance(request, dict):
         raise invalid(f"The request must be a JSON object, not {type(request).__name__}.")
     present = _without_nulls(request)
@@ -98,11 +94,7 @@ def parse_request(shape: StructureShape, request: object) -> dict[str, Any]:
 
 
 def check_constraints(shape: Shape, value: object) -> None:
-    """Check enumerations, patterns and maxima of `value`, whose types have been checked.
-
-    Raises:
-        ApiError: ValidationException that lists every violation.
-    """
+    """Refuse a value, whose types are right, that breaks enumerations, patterns or maxima."""
     violations = list(_violations(shape, value, ""))
     if violations:
         errors = "error" if len(violations) == 1 else "errors"

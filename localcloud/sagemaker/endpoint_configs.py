@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from localcloud.sagemaker.contract import invalid, not_implemented
 from localcloud.sagemaker.models import MODELS
-from localcloud.sagemaker.records import Record, Scope, Table, Wording
+from localcloud.sagemaker.records import Record, Scope, Table
 from localcloud.sagemaker.s3 import split_uri
 
 _NOT_IMPLEMENTED: Final = ("AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants")
@@ -28,7 +28,7 @@ class EndpointConfig(Record):
 
 
 ENDPOINT_CONFIGS: Final = Table(
-    EndpointConfig, Wording.of("endpoint configuration"), listed_as="EndpointConfigs"
+    EndpointConfig, noun="endpoint configuration", listed_as="EndpointConfigs"
 )
 
 
@@ -51,15 +51,10 @@ def _check_variants(scope: Scope, variants: list[dict[str, Any]]) -> None:
         if count > 1:
             raise invalid(f"Production variant names must be unique; {name} occurs {count} times.")
     for variant in variants:
-        if "ModelName" not in variant:
-            raise not_implemented("production variants without ModelName (inference components)")
+        for member in ("ModelName", "InstanceType", "InitialInstanceCount"):
+            if member not in variant:
+                raise not_implemented(f"production variants without {member}")
         MODELS.get(scope, variant["ModelName"])
-        on_instances = {"InstanceType", "InitialInstanceCount"} <= variant.keys()
-        if on_instances == ("ServerlessConfig" in variant):
-            raise invalid(
-                f"Production variant {variant['VariantName']} needs either InstanceType and "
-                "InitialInstanceCount, or ServerlessConfig."
-            )
     if not any(weight(variant) for variant in variants):
         raise invalid("At least one production variant needs an InitialVariantWeight above 0.")
 

@@ -1,20 +1,19 @@
 """Endpoints: created, updated and deleted in the background, as on AWS."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from localcloud.sagemaker import processes
 from localcloud.sagemaker.capture import is_enabled
-from localcloud.sagemaker.contract import ApiError, Failure, invalid, not_implemented
+from localcloud.sagemaker.contract import ApiError, invalid, not_implemented
 from localcloud.sagemaker.endpoint_configs import weight
 from localcloud.sagemaker.fleet import Deployment, Fleet
-from localcloud.sagemaker.records import Record, Scope, Table, Wording, now
+from localcloud.sagemaker.records import Record, Scope, Table, now
 
 _CHANGING: Final = frozenset({"Creating", "Updating", "Deleting"})
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,7 +27,6 @@ class Endpoint(Record):
     changed: threading.Condition = field(default_factory=threading.Condition)
     """Guards all other fields."""
     fleet: Fleet | None = None
-    pending: Deployment | None = None
     failure_reason: str | None = None
     last_deployment_config: dict[str, Any] | None = None
     instance_counts: dict[str, int] = field(default_factory=dict)
@@ -40,11 +38,7 @@ class Endpoint(Record):
             self.changed.wait_for(lambda: self.status not in _CHANGING)
 
     def check_in_service(self) -> None:
-        """Refuse a change of an endpoint that is not in service.
-
-        Raises:
-            ApiError: it is not in service.
-        """
+        """Refuse to change an endpoint that is not in service."""
         if self.status in _CHANGING:
             raise invalid(f'Cannot update in-progress endpoint "{self.arn}".')
         if self.status != "InService":
@@ -63,16 +57,10 @@ class Endpoint(Record):
                 "DataCaptureConfig": _capture(self.deployment.config.capture),
                 "FailureReason": self.failure_reason,
                 "LastDeploymentConfig": self.last_deployment_config,
-                "PendingDeploymentSummary": self.pending
-                and {
-                    "EndpointConfigName": self.pending.config.name,
-                    "ProductionVariants": _variants(self.pending, {}),
-                    "StartTime": self.modified,
-                },
             }
 
 
-ENDPOINTS: Final = Table(Endpoint, Wording.of("endpoint"), listed_as="Endpoints")
+ENDPOINTS: Final = Table(Endpoint, noun="endpoint", listed_as="Endpoints")
 
 
 def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +70,6 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         scope=scope,
         request=request,
         deployment=deployment,
-        pending=deployment,
         last_deployment_config=request.get("DeploymentConfig"),
     )
     ENDPOINTS.add(endpoint)
@@ -97,11 +84,9 @@ def update(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     with endpoint.changed:
         endpoint.check_in_service()
         endpoint.status = "Updating"
-        endpoint.pending = deployment
         endpoint.failure_reason = None
         endpoint.modified = now()
-        if not request.get("RetainDeploymentConfig", False):
-            endpoint.last_deployment_config = request.get("DeploymentConfig")
+        endpoint.last_deployment_config = request.get("DeploymentConfig")
         kept = endpoint.instance_counts if _keeps_instance_counts(request) else {}
     _deploy_in_background(endpoint, deployment, instance_counts=kept)
     return {"EndpointArn": endpoint.arn}
@@ -169,44 +154,31 @@ def _keeps_instance_counts(request: dict[str, Any]) -> bool:
     excluded = [
         each["VariantPropertyType"] for each in request.get("ExcludeRetainedVariantProperties", [])
     ]
-    return (
-        request.get("RetainAllVariantProperties", False) and "DesiredInstanceCount" not in excluded
+    return bool(
+        request.get("RetainAllVariantProperties") and "DesiredInstanceCount" not in excluded
     )
 
 
 def _deploy_in_background(
     endpoint: Endpoint, deployment: Deployment, *, instance_counts: dict[str, int]
 ) -> None:
-    threading.Thread(
-        target=_deploy,
-        args=(endpoint, deployment, instance_counts),
-        name=f"deploy-{endpoint.name}",
-        daemon=True,
-    ).start()
-
-
-def _deploy(endpoint: Endpoint, deployment: Deployment, instance_counts: dict[str, int]) -> None:
-    reason = None
-    try:
+    def deploy() -> None:
         fleet = Fleet(endpoint.name, deployment)
-    except Failure as failure:
-        reason = str(failure)
-    except Exception as error:  # an endpoint must settle, or its clients wait for ever
-        _logger.exception("endpoint %s", endpoint.arn)
-        reason = f"InternalFailure: {type(error).__name__}: {error}"
-    else:
         with endpoint.changed:
             old, endpoint.fleet = endpoint.fleet, fleet
             endpoint.deployment = deployment
             endpoint.instance_counts = instance_counts
         if old is not None:
             old.retire()
-    with endpoint.changed:
-        endpoint.status = "Failed" if endpoint.fleet is None else "InService"
-        endpoint.failure_reason = reason and reason[:1024]
-        endpoint.pending = None
-        endpoint.modified = now()
-        endpoint.changed.notify_all()
+
+    def end(failure_reason: str | None) -> None:
+        with endpoint.changed:
+            endpoint.status = "Failed" if endpoint.fleet is None else "InService"
+            endpoint.failure_reason = failure_reason
+            endpoint.modified = now()
+            endpoint.changed.notify_all()
+
+    processes.run_in_background(deploy, end=end, name=endpoint.name)
 
 
 def _variants(deployment: Deployment, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -219,7 +191,6 @@ def _variants(deployment: Deployment, counts: dict[str, int]) -> list[dict[str, 
             "DesiredWeight": weight(variant),
             "CurrentInstanceCount": count,
             "DesiredInstanceCount": count,
-            "CurrentServerlessConfig": variant.get("ServerlessConfig"),
         }
 
     return [described(*item) for item in deployment.config.variants.items()]

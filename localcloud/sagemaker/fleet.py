@@ -29,11 +29,7 @@ class Deployment:
 
     @classmethod
     def of(cls, scope: Scope, config_name: str) -> "Deployment":
-        """Return the deployment of an endpoint configuration.
-
-        Raises:
-            ApiError: the configuration or a model of it does not exist.
-        """
+        """Return the deployment of an endpoint configuration, if it and its models exist."""
         config = ENDPOINT_CONFIGS.get(scope, config_name)
         models = {
             name: MODELS.get(scope, variant["ModelName"])
@@ -46,11 +42,7 @@ class Fleet:
     """The running model servers of a deployment; an endpoint serves with one fleet at a time."""
 
     def __init__(self, endpoint: str, deployment: Deployment) -> None:
-        """Fetch the models, start their servers, and return when all are healthy.
-
-        Raises:
-            Failure: a model cannot be fetched, or its server does not become healthy.
-        """
+        """Fetch the models and start their servers; return when all are healthy."""
         self._config = deployment.config
         self._folder = processes.new_folder(f"endpoint-{endpoint}")
         self._servers: dict[str, ModelServer] = {}
@@ -80,11 +72,7 @@ class Fleet:
             self._changed.notify_all()
 
     def server(self, target_variant: str | None) -> ModelServer:
-        """Return the server of `target_variant`, else of a variant chosen by weight.
-
-        Raises:
-            ApiError: there is no such variant.
-        """
+        """Return the server of `target_variant`, else of a variant chosen by weight."""
         if target_variant is None:
             weights = [weight(variant) for variant in self._config.variants.values()]
             target_variant = random.choices(list(self._config.variants), weights)[0]
@@ -109,11 +97,7 @@ class Fleet:
 def start_server(
     model: Model, *, name: str, folder: Path, environment: Mapping[str, str] | None = None
 ) -> ModelServer:
-    """Fetch a model and start to serve it; `environment` adds to that of its container.
-
-    Raises:
-        Failure: the model cannot be fetched.
-    """
+    """Fetch a model and start to serve it; `environment` adds to that of its container."""
     unpacked = folder / name
     unpacked.mkdir()
     model.fetch(unpacked)

@@ -1,18 +1,15 @@
 """The life of a job, which training and transform jobs share."""
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from localcloud.sagemaker.contract import Failure, invalid
+from localcloud.sagemaker.contract import invalid
 from localcloud.sagemaker.records import Record, Scope, Table, now
 
-LONGEST_FAILURE_REASON: Final = 1024
 _ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -31,22 +28,6 @@ class Job(Record):
         """Whether the job was asked to end."""
         return self.status == "Stopping"
 
-    def run_in_background(self, work: Callable[[], None]) -> None:
-        """Run `work` on a thread; the job ends with it, Failed if it raises an error."""
-
-        def run() -> None:
-            reason = None
-            try:
-                work()
-            except Failure as failure:
-                reason = str(failure)
-            except Exception as error:  # a job must end, or its clients wait for ever
-                _logger.exception("%s", self.arn)
-                reason = f"InternalServerError: {type(error).__name__}: {error}"
-            self.end(reason)
-
-        threading.Thread(target=run, name=self.name, daemon=True).start()
-
     def stop(self) -> bool:
         """Ask the job to end; return False if it has ended."""
         with self.changed:
@@ -63,7 +44,7 @@ class Job(Record):
                 self.status = "Stopped"
             elif failure_reason is not None:
                 self.status = "Failed"
-                self.failure_reason = failure_reason[:LONGEST_FAILURE_REASON]
+                self.failure_reason = failure_reason
             else:
                 self.status = "Completed"
             self.ended = self.modified = now()

@@ -55,11 +55,7 @@ class ModelServer:
         self._thread.start()
 
     def wait_until_healthy(self) -> None:
-        """Return when the server answers its health check.
-
-        Raises:
-            Failure: it ends or does not answer in time.
-        """
+        """Return when the server answers its health check; raise Failure if it does not in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._was_ready or self._ended, START_SECONDS)
             pool = self._pool
@@ -130,7 +126,7 @@ class ModelServer:
                     return
                 process = self._process = processes.start(
                     self._module,
-                    ["serve", "--model-dir", str(self._model)],
+                    ["serve", str(self._model)],
                     environment=self._environment,
                     stderr=log,
                 )

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.sagemaker import s3
 from localcloud.sagemaker.contract import Failure, invalid, not_implemented
-from localcloud.sagemaker.records import Record, Scope, Table, Wording
+from localcloud.sagemaker.records import Record, Scope, Table
 from training.archive import checked_members
 from training.errors import ArchiveRefusedError
 from training.paths import relative_path
@@ -48,11 +48,7 @@ _IMAGE: Final = re.compile(
 
 
 def algorithm_of(image: str) -> Algorithm:
-    """Return the local algorithm for an image URI, whatever its account, region and tag.
-
-    Raises:
-        ApiError: ValidationException that names the image, if there is none.
-    """
+    """Return the local algorithm for an image URI, whatever its account, region and tag."""
     match = _IMAGE.fullmatch(image)
     algorithm = ALGORITHMS.get(match["repository"]) if match else None
     if algorithm is None:
@@ -81,15 +77,12 @@ class Model(Record):
         return s3.Access(scope=self.scope, role=self.request["ExecutionRoleArn"])
 
     def fetch(self, folder: Path) -> None:
-        """Download the artifact and unpack it into `folder`.
-
-        Raises:
-            Failure: it cannot be downloaded or unpacked.
-        """
+        """Download the artifact and unpack it into `folder`, or raise Failure."""
         url = self.container["ModelDataUrl"]
+        bucket, key = s3.split_uri(url)
         archive = folder.with_suffix(".tar.gz")
         try:
-            s3.download(self.access, url, archive)
+            s3.client(self.access).download_file(bucket, key, str(archive))
         except ClientError as error:
             raise Failure(
                 f'Failed to download model data from URL: "{url}". Please ensure that there is an '
@@ -100,18 +93,20 @@ class Model(Record):
         archive.unlink()
 
 
-MODELS: Final = Table(Model, Wording.of("model"), listed_as="Models")
+MODELS: Final = Table(Model, noun="model", listed_as="Models")
 
 
 def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """CreateModel: one container with a local algorithm's image and an existing artifact."""
-    MODELS.check_free(scope, request["ModelName"])
     _check(request)
     model = Model(scope=scope, request=request)
     url = model.container["ModelDataUrl"]
+    bucket, key = s3.split_uri(url)
     try:
-        exists = s3.object_exists(model.access, url)
+        s3.client(model.access).head_object(Bucket=bucket, Key=key)
     except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise invalid(f"Could not find model data at {url}.") from error
         raise invalid(
             f"Could not access model data at {url}. Please ensure that the role "
             f'"{request["ExecutionRoleArn"]}" exists and that its trust relationship policy allows '
@@ -119,8 +114,6 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
             'ensure that the role has "s3:GetObject" permissions and that the object is located in '
             f"{scope.region}."
         ) from error
-    if not exists:
-        raise invalid(f"Could not find model data at {url}.")
     MODELS.add(model)
     return {"ModelArn": model.arn}
 

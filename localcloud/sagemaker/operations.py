@@ -24,7 +24,6 @@ from localcloud.sagemaker.transform_jobs import TRANSFORM_JOBS
 
 SDK_TASK: Final = "arn:aws:states:::aws-sdk:sagemaker:"
 TRANSFORM_TASK: Final = "arn:aws:states:::sagemaker:createTransformJob"
-MOST_TAGS: Final = 50
 
 _TABLES: Final[dict[str, Table[Any]]] = {
     kind_of(table.record): table
@@ -35,10 +34,7 @@ _TABLES: Final[dict[str, Table[Any]]] = {
 def add_tags(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """AddTags; an existing key gets the new value."""
     record = _tagged(scope, request)
-    merged = record.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
-    if len(merged) > MOST_TAGS:
-        raise invalid(f"{record.arn} would have {len(merged)} tags; at most {MOST_TAGS} can be.")
-    record.tags = merged
+    record.tags = record.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     return list_tags(scope, request)
 
 
@@ -106,11 +102,7 @@ _SERVICES: Final[Mapping[contract.Service, Mapping[str, Operation]]] = {
 def call(
     scope: Scope, name: str, request: object, *, service: contract.Service = "sagemaker"
 ) -> dict[str, Any]:
-    """Check a request, run its operation, and return the response as JSON.
-
-    Raises:
-        ApiError: the operation is unknown or refuses the request.
-    """
+    """Check a request, run its operation, and return the response as JSON."""
     offered = _SERVICES[service]
     if name not in offered:
         raise ApiError(
@@ -128,11 +120,7 @@ def call(
 
 
 def run_sdk_task(resource: str, arguments: Any) -> Any:
-    """Run the operation at the end of `resource`, such as `describeTransformJob`.
-
-    Raises:
-        TaskError: the operation is unknown or refused, with the error's name in the SDK for Java.
-    """
+    """Run the operation at the end of `resource`; name errors as the SDK for Java does."""
     action = resource.removeprefix(SDK_TASK)
     name = f"{action[:1].upper()}{action[1:]}"
     response = _call_by_task(name, arguments, unnamed="SageMaker")

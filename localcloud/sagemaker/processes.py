@@ -1,23 +1,48 @@
-"""The processes of algorithms and the folders they work in.
+"""Work in the background: threads, processes of algorithms, and the folders they work in.
 
-The emulator's guard ends these processes with it (`localcloud.guard`).
+The emulator's guard ends the processes with it (`localcloud.guard`).
 """
 
+import logging
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from localcloud.environment import PROJECT
+from localcloud.sagemaker.contract import Failure
 
 GRACE_SECONDS: Final = 20
 """How long a process may take to end after SIGTERM. AWS gives training containers 120 seconds."""
 
 _LOG_TAIL_BYTES: Final = 2000
+_LONGEST_REASON: Final = 1024
+
+_logger = logging.getLogger(__name__)
+
+
+def run_in_background(
+    work: Callable[[], None], *, end: Callable[[str | None], None], name: str
+) -> None:
+    """Run `work` on a thread, then `end` with the reason if it failed, else None."""
+
+    def run() -> None:
+        reason = None
+        try:
+            work()
+        except Failure as failure:
+            reason = str(failure)[:_LONGEST_REASON]
+        except Exception as error:  # jobs and endpoints must end, or clients wait for ever
+            _logger.exception("%s", name)
+            reason = f"InternalServerError: {type(error).__name__}: {error}"[:_LONGEST_REASON]
+        end(reason)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def start(

@@ -78,74 +78,53 @@ def arn_of(record: type[Record], scope: Scope, name: str) -> str:
 R = TypeVar("R", bound=Record)
 
 
-@dataclass(frozen=True)
-class Wording:
-    """How AWS refuses a name; `{arn}` and `{name}` are filled in."""
-
-    missing: str
-    duplicate: str
-    duplicate_code: str = "ValidationException"
-
-    @classmethod
-    def of(cls, noun: str) -> "Wording":
-        """Return the usual wording, with the resource called `noun`."""
-        return cls(
-            missing=f'Could not find {noun} "{{arn}}".',
-            duplicate=f'Cannot create already existing {noun} "{{arn}}".',
-        )
-
-
 class Table(Generic[R]):
     """The resources of one type, and its Describe and List operations; safe for use by threads."""
 
     def __init__(
-        self, record: type[R], wording: Wording, *, listed_as: str, order: str = "Descending"
+        self,
+        record: type[R],
+        *,
+        noun: str = "",
+        listed_as: str,
+        order: str = "Descending",
+        missing: str = "",
+        duplicate: str = "",
     ) -> None:
-        """Name the member of the List operation's response, and its order unless asked for one."""
+        """Take AWS's noun for the usual errors, or the texts of unusual ones.
+
+        `listed_as` is the member of the List operation's response, `order` its default order.
+        """
         self.record = record
-        self._wording = wording
+        self._missing = missing or f'Could not find {noun} "{{arn}}".'
+        self._duplicate = duplicate or f'Cannot create already existing {noun} "{{arn}}".'
+        self._duplicate_code = "ResourceInUse" if duplicate else "ValidationException"
         self._listed_as = listed_as
         self._order = order
         self._records: dict[tuple[Scope, str], R] = {}
         self._lock = threading.Lock()
 
     def add(self, record: R) -> None:
-        """Keep a new record.
-
-        Raises:
-            ApiError: its name is taken.
-        """
+        """Keep a new record, unless its name is taken."""
         with self._lock:
-            self._check_free(record.scope, record.name)
+            if (record.scope, record.name) in self._records:
+                raise ApiError(self._duplicate_code, self._duplicate.format(arn=record.arn))
             self._records[record.scope, record.name] = record
 
-    def check_free(self, scope: Scope, name: str) -> None:
-        """Refuse a name that is taken, before work for it is done.
-
-        Raises:
-            ApiError: it is taken.
-        """
-        with self._lock:
-            self._check_free(scope, name)
-
     def get(self, scope: Scope, name: str) -> R:
-        """Return the record of that name.
-
-        Raises:
-            ApiError: there is none.
-        """
+        """Return the record of that name, or refuse the request."""
         with self._lock:
-            return self._get(scope, name)
+            record = self._records.get((scope, name))
+        if record is None:
+            arn = arn_of(self.record, scope, name)
+            raise invalid(self._missing.format(arn=arn, name=name))
+        return record
 
     def remove(self, scope: Scope, name: str) -> None:
-        """Forget the record of that name.
-
-        Raises:
-            ApiError: there is none.
-        """
+        """Forget the record of that name, or refuse the request."""
+        self.get(scope, name)
         with self._lock:
-            self._get(scope, name)
-            del self._records[scope, name]
+            self._records.pop((scope, name), None)
 
     def describe(self, scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
         """Describe one resource."""
@@ -156,11 +135,7 @@ class Table(Generic[R]):
         self.remove(scope, request[f"{self.record.prefix}Name"])
 
     def listed(self, scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
-        """List the resources that pass the filters of the request, page by page.
-
-        Raises:
-            ApiError: NextToken does not come from an earlier page.
-        """
+        """List the resources that pass the filters of the request, page by page."""
         with self._lock:
             records = [record for (owner, _), record in self._records.items() if owner == scope]
         kept = [
@@ -184,19 +159,6 @@ class Table(Generic[R]):
             "NextToken": str(end) if end < len(kept) else None,
         }
 
-    def _check_free(self, scope: Scope, name: str) -> None:
-        if (scope, name) in self._records:
-            message = self._filled(self._wording.duplicate, scope, name)
-            raise ApiError(self._wording.duplicate_code, message)
-
-    def _get(self, scope: Scope, name: str) -> R:
-        if (scope, name) not in self._records:
-            raise invalid(self._filled(self._wording.missing, scope, name))
-        return self._records[scope, name]
-
-    def _filled(self, text: str, scope: Scope, name: str) -> str:
-        return text.format(arn=arn_of(self.record, scope, name), name=name)
-
 
 _FILTERS: Final[dict[str, Callable[[Record, Any], bool]]] = {
     "NameContains": lambda record, text: text in record.name,
@@ -205,9 +167,6 @@ _FILTERS: Final[dict[str, Callable[[Record, Any], bool]]] = {
     "CreationTimeBefore": lambda record, time: record.created < time,
     "LastModifiedTimeAfter": lambda record, time: record.modified > time,
     "LastModifiedTimeBefore": lambda record, time: record.modified < time,
-    # The local cloud has neither warm pools nor training plans.
-    "WarmPoolStatusEquals": lambda _record, _status: False,
-    "TrainingPlanArnEquals": lambda _record, _arn: False,
 }
 _SORT_KEYS: Final[dict[str, Callable[[Record], Any]]] = {
     "Name": lambda record: record.name,

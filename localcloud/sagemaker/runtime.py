@@ -14,6 +14,7 @@ from localcloud.sagemaker.records import Scope
 
 _SHAPE: Final = contract.input_shape("InvokeEndpoint", "sagemaker-runtime")
 _NOT_IMPLEMENTED: Final = (
+    "CustomAttributes",
     "TargetModel",
     "TargetContainerHostname",
     "EnableExplanations",
@@ -21,7 +22,6 @@ _NOT_IMPLEMENTED: Final = (
     "SessionId",
     "PrefixAwareId",
 )
-_CUSTOM_ATTRIBUTES: Final = "X-Amzn-SageMaker-Custom-Attributes"
 
 
 def invoke_endpoint(
@@ -38,7 +38,12 @@ def invoke_endpoint(
     with serving_fleet(scope, endpoint) as fleet:
         server = fleet.server(request.get("TargetVariant"))
         try:
-            answer = server.invoke(body, _container_headers(request))
+            headers = {
+                name: request[member]
+                for member, name in (("ContentType", "Content-Type"), ("Accept", "Accept"))
+                if member in request
+            }
+            answer = server.invoke(body, headers)
         except ModelServerError as error:
             raise _model_error(scope, endpoint, 500, str(error)) from error
         if answer.status != 200:
@@ -52,12 +57,9 @@ def invoke_endpoint(
                     request=Payload(content_type=request.get("ContentType", ""), body=body),
                     response=Payload(content_type=content_type, body=answer.data),
                     inference_id=request.get("InferenceId"),
-                    custom_attributes=request.get("CustomAttributes"),
                 )
             )
     response = {"Content-Type": content_type, "x-Amzn-Invoked-Production-Variant": server.name}
-    if _CUSTOM_ATTRIBUTES in answer.headers:
-        response[_CUSTOM_ATTRIBUTES] = answer.headers[_CUSTOM_ATTRIBUTES]
     return 200, response, answer.data
 
 
@@ -91,15 +93,6 @@ def _parse(endpoint: str, headers: Mapping[str, str], body: bytes) -> dict[str, 
         if name in request:
             raise ApiError("ValidationError", f"The local cloud does not implement {name}.")
     return request
-
-
-def _container_headers(request: Mapping[str, str]) -> dict[str, str]:
-    names = {
-        "ContentType": "Content-Type",
-        "Accept": "Accept",
-        "CustomAttributes": _CUSTOM_ATTRIBUTES,
-    }
-    return {header: request[name] for name, header in names.items() if name in request}
 
 
 def _model_error(scope: Scope, endpoint: str, status: int, message: str) -> ApiError:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from localcloud.emulator import endpoint_url, session_of
 from localcloud.sagemaker.contract import Failure, invalid
@@ -57,44 +56,12 @@ def _new_client(access: Access) -> "S3Client":
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Return bucket and key (or prefix) of `s3://bucket/key`.
-
-    Raises:
-        ApiError: ValidationException for another form.
-    """
+    """Return bucket and key (or prefix) of `s3://bucket/key`, or refuse the request."""
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise invalid(f"{uri} is not of the form s3://bucket/key.")
     return bucket, key
-
-
-def object_exists(access: Access, uri: str) -> bool:
-    """Return whether there is an object at `uri`."""
-    bucket, key = split_uri(uri)
-    try:
-        client(access).head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return False
-        raise
-    return True
-
-
-def download(access: Access, uri: str, file: Path) -> None:
-    """Download one object.
-
-    Raises:
-        botocore.exceptions.ClientError: it does not exist or may not be read.
-    """
-    bucket, key = split_uri(uri)
-    client(access).download_file(bucket, key, str(file))
-
-
-def upload(access: Access, file: Path, uri: str) -> None:
-    """Upload one object."""
-    bucket, key = split_uri(uri)
-    client(access).upload_file(str(file), bucket, key)
 
 
 def download_prefix(access: Access, uri: str, folder: Path) -> int:
@@ -126,11 +93,7 @@ def download_prefix(access: Access, uri: str, folder: Path) -> int:
 
 
 def keys(access: Access, bucket: str, prefix: str) -> Iterator[str]:
-    """Yield the keys of all objects below `prefix`.
-
-    Raises:
-        botocore.exceptions.ClientError: the bucket does not exist or may not be read.
-    """
+    """Yield the keys of all objects below `prefix`."""
     pages = client(access).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         for item in page.get("Contents", []):

@@ -35,17 +35,20 @@ _lock = threading.Lock()
 def register(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     """RegisterScalableTarget for an existing variant; registering again changes its bounds."""
     resource_id = _resource_id(request)
-    _check_variant(scope, resource_id)
+    match = _VARIANT.fullmatch(resource_id)
+    if match is None:
+        raise invalid(f"{resource_id} is not of the form endpoint/NAME/variant/NAME.")
+    if match["variant"] not in ENDPOINTS.get(scope, match["endpoint"]).deployment.models:
+        raise invalid(f"Endpoint {match['endpoint']} has no variant {match['variant']}.")
     with _lock:
-        known = _targets.get((scope, resource_id))
-        described = {**(known.described if known else _new_target(scope)), **request}
+        target = _targets.get((scope, resource_id)) or _Target(described=_new_target(scope))
+        described = target.described | request
         if not {"MinCapacity", "MaxCapacity"} <= described.keys():
             raise invalid("MinCapacity and MaxCapacity are required to register a scalable target.")
         if described["MinCapacity"] > described["MaxCapacity"]:
             raise invalid("Maximum capacity cannot be less than minimum capacity")
-        _targets[scope, resource_id] = _Target(
-            described=described, policies=known.policies if known else {}
-        )
+        target.described = described
+        _targets[scope, resource_id] = target
     return {"ScalableTargetARN": described["ScalableTargetARN"]}
 
 
@@ -119,14 +122,6 @@ def _resource_id(request: dict[str, Any]) -> str:
         raise not_implemented(f"scaling of anything but {DIMENSION}")
     resource_id: str = request["ResourceId"]
     return resource_id
-
-
-def _check_variant(scope: Scope, resource_id: str) -> None:
-    match = _VARIANT.fullmatch(resource_id)
-    if match is None:
-        raise invalid(f"{resource_id} is not of the form endpoint/NAME/variant/NAME.")
-    if match["variant"] not in ENDPOINTS.get(scope, match["endpoint"]).deployment.models:
-        raise invalid(f"Endpoint {match['endpoint']} has no variant {match['variant']}.")
 
 
 def _new_target(scope: Scope) -> dict[str, Any]:

@@ -21,9 +21,7 @@ from botocore.exceptions import ClientError
 from localcloud.sagemaker import jobs, processes, s3
 from localcloud.sagemaker.contract import Failure, invalid, not_implemented
 from localcloud.sagemaker.models import Algorithm, algorithm_of, pack
-from localcloud.sagemaker.records import Scope, Table, Wording, now
-
-_HOST: Final = "algo-1"
+from localcloud.sagemaker.records import Scope, Table, now
 
 
 @dataclass(kw_only=True, eq=False)
@@ -115,12 +113,9 @@ class TrainingJob(jobs.Job):
 
 TRAINING_JOBS: Final = Table(
     TrainingJob,
-    Wording(
-        missing="Requested resource not found.",
-        duplicate="Training job names must be unique within an AWS account and region, and a "
-        "training job with this name already exists ({arn})",
-        duplicate_code="ResourceInUse",
-    ),
+    missing="Requested resource not found.",
+    duplicate="Training job names must be unique within an AWS account and region, and a training "
+    "job with this name already exists ({arn})",
     listed_as="TrainingJobSummaries",
     order="Ascending",
 )
@@ -134,7 +129,7 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     job = TrainingJob(scope=scope, request=request)
     job.enter("Starting", "Preparing the instances for training")
     TRAINING_JOBS.add(job)
-    job.run_in_background(lambda: _run(job))
+    processes.run_in_background(lambda: _run(job), end=job.end, name=job.name)
     return {"TrainingJobArn": job.arn}
 
 
@@ -146,8 +141,8 @@ def _check(request: dict[str, Any]) -> None:
     if "TrainingImage" not in specification:
         raise not_implemented("AlgorithmSpecification without TrainingImage")
     algorithm_of(specification["TrainingImage"])
-    if specification["TrainingInputMode"] == "Pipe":
-        raise not_implemented("TrainingInputMode Pipe")
+    if specification["TrainingInputMode"] != "File":
+        raise not_implemented(f"TrainingInputMode {specification['TrainingInputMode']}")
     if "MetricDefinitions" in specification:
         raise invalid(
             "You can't override the metric definitions for Amazon SageMaker algorithms. "
@@ -173,8 +168,9 @@ def _check_channel(channel: dict[str, Any]) -> None:
         raise not_implemented(f"channel {name}: data sources other than S3DataSource")
     if source["S3DataType"] != "S3Prefix":
         raise not_implemented(f"channel {name}: S3DataType {source['S3DataType']}")
-    if channel.get("InputMode") == "Pipe" or channel.get("CompressionType", "None") != "None":
-        raise not_implemented(f"channel {name}: InputMode Pipe and CompressionType Gzip")
+    for member, value in {"InputMode": "File", "CompressionType": "None"}.items():
+        if channel.get(member, value) != value:
+            raise not_implemented(f"channel {name}: {member} {channel[member]}")
     s3.split_uri(source["S3Uri"])
 
 
@@ -193,7 +189,7 @@ def _run(job: TrainingJob) -> None:
 def _download(job: TrainingJob, root: Path) -> None:
     job.enter("Downloading", "Downloading input data")
     job.started = now()
-    for part in ("input/config", "input/data", "model", "output/data"):
+    for part in ("input/config", "input/data", "model"):
         (root / part).mkdir(parents=True)
     _write_configuration(job, root / "input" / "config")
     with ThreadPoolExecutor(max(1, len(job.channels))) as pool:
@@ -222,26 +218,16 @@ def _download_channel(job: TrainingJob, channel: dict[str, Any], root: Path) -> 
 
 
 def _write_configuration(job: TrainingJob, folder: Path) -> None:
-    mode = job.request["AlgorithmSpecification"]["TrainingInputMode"]
     inputs = {
         channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", mode),
-            "S3DistributionType": "FullyReplicated",
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+            "TrainingInputMode": "File",
             **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
         }
         for channel in job.channels
     }
-    resources = {
-        "current_host": _HOST,
-        "current_instance_type": job.request["ResourceConfig"]["InstanceType"],
-        "hosts": [_HOST],
-        "network_interface_name": "lo",
-    }
     for name, content in {
         "hyperparameters": job.request.get("HyperParameters", {}),
         "inputdataconfig": inputs,
-        "resourceconfig": resources,
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
@@ -256,8 +242,8 @@ def _train(job: TrainingJob, root: Path, log: Path) -> None:
             return
         job.process = processes.start(
             job.algorithm.module,
-            ["train", "--root", str(root)],
-            environment={"TRAINING_JOB_NAME": job.name, **job.request.get("Environment", {})},
+            ["train", str(root)],
+            environment=job.request.get("Environment", {}),
             stderr=subprocess.STDOUT,
         )
     limit.start()
@@ -300,8 +286,9 @@ def _upload(job: TrainingJob, model: Path, archive: Path) -> None:
     pack(model, archive)
     prefix = job.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
     uri = f"{prefix}/{job.name}/output/model.tar.gz"
+    bucket, key = s3.split_uri(uri)
     try:
-        s3.upload(job.access, archive, uri)
+        s3.client(job.access).upload_file(str(archive), bucket, key)
     except (ClientError, Boto3Error) as error:
         raise Failure(f"ClientError: Artifact upload failed: {uri}: {error}") from error
     finally:

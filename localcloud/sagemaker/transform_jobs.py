@@ -22,18 +22,24 @@ from localcloud.sagemaker.contract import Failure, invalid, not_implemented
 from localcloud.sagemaker.fleet import start_server
 from localcloud.sagemaker.model_server import ModelServer, ModelServerError
 from localcloud.sagemaker.models import MODELS, Model
-from localcloud.sagemaker.records import Scope, Table, Wording, now
+from localcloud.sagemaker.records import Scope, Table, now
 
 DEFAULT_MEGABYTES: Final = 6
 _MOST_MEGABYTES: Final = 100
-_DEFAULT_SECONDS: Final = 600
-_DEFAULT_RETRIES: Final = 3
+# The defaults of ModelClientConfig.
+_INVOCATION_SECONDS: Final = 600
+_RETRIES: Final = 3
 # On AWS a built-in algorithm reports how many it takes; this many keep a local server busy.
 _DEFAULT_CONCURRENCY: Final = 4
 # The built-in algorithm answers transform jobs with JSON Lines unless asked for another form.
 _DEFAULT_ACCEPT: Final = "application/jsonlines"
 _LISTED_AT_ONCE: Final = 1000
-_NOT_IMPLEMENTED: Final = ("DataProcessing", "DataCaptureConfig", "ExperimentConfig")
+_NOT_IMPLEMENTED: Final = (
+    "DataCaptureConfig",
+    "DataProcessing",
+    "ExperimentConfig",
+    "ModelClientConfig",
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -49,12 +55,9 @@ class TransformJob(jobs.Job):
 
 TRANSFORM_JOBS: Final = Table(
     TransformJob,
-    Wording(
-        missing="Could not find requested job with name: {name}",
-        duplicate="Job name must be unique within an AWS account and region, and a job with this "
-        "name already exists ({arn})",
-        duplicate_code="ResourceInUse",
-    ),
+    missing="Could not find requested job with name: {name}",
+    duplicate="Job name must be unique within an AWS account and region, and a job with this name "
+    "already exists ({arn})",
     listed_as="TransformJobSummaries",
 )
 
@@ -66,7 +69,7 @@ def create(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
     job = TransformJob(scope=scope, request=request, model=MODELS.get(scope, request["ModelName"]))
     TRANSFORM_JOBS.add(job)
-    job.run_in_background(lambda: _run(job))
+    processes.run_in_background(lambda: _run(job), end=job.end, name=job.name)
     return {"TransformJobArn": job.arn}
 
 
@@ -184,15 +187,13 @@ def _transform(job: TransformJob, server: ModelServer, one: _Input) -> str | Non
 
 def _answer(job: TransformJob, server: ModelServer, one: _Input) -> bytes:
     body = _body(job, one)
-    config = job.request.get("ModelClientConfig", {})
     headers = {"Accept": job.request["TransformOutput"].get("Accept", _DEFAULT_ACCEPT)}
     if "ContentType" in job.request["TransformInput"]:
         headers["Content-Type"] = job.request["TransformInput"]["ContentType"]
-    seconds = config.get("InvocationsTimeoutInSeconds", _DEFAULT_SECONDS)
     problem = ""
-    for _ in range(1 + config.get("InvocationsMaxRetries", _DEFAULT_RETRIES)):
+    for _ in range(1 + _RETRIES):
         try:
-            answer = server.invoke(body, headers, seconds=seconds)
+            answer = server.invoke(body, headers, seconds=_INVOCATION_SECONDS)
         except ModelServerError as error:
             problem = str(error)
             server.wait_until_back()

@@ -6,14 +6,12 @@ from subprocess import PIPE
 
 import pytest
 
-from localcloud.algorithm import __main__ as algorithm
 from localcloud.credentials import Credentials
 from localcloud.environment import (
     CALLS_FILE,
     CREDENTIALS_FILE,
     client_environment,
     foreign_variables,
-    port_number,
     server_environment,
 )
 from scones.__main__ import main
@@ -106,16 +104,3 @@ def test_what_is_no_port_is_refused_as_wrong_usage(
 ) -> None:
     assert main([*verb, f"--port={port}"]) == 2
     assert "--port" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("port", ["65536", "0", "", "٣"])
-def test_the_model_server_refuses_what_is_no_port(
-    port: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        algorithm.main(["serve", f"--port={port}"])
-    assert "is no port; allowed: 1 to 65535" in capsys.readouterr().err.replace("\n", " ")
-
-
-def test_the_ports_at_the_edges_are_ports() -> None:
-    assert [port_number(text) for text in ("1", "65535")] == [1, 65535]

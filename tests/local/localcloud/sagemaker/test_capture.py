@@ -22,7 +22,7 @@ def test_every_invocation_is_captured(sagemaker: SageMaker) -> None:
         assert all(pool.map(lambda label: sagemaker.classify(name, label % 2), range(60)))
     with pytest.raises(ClientError):
         sagemaker.runtime.invoke_endpoint(EndpointName=name, ContentType="image/png", Body=b"")
-    sagemaker.classify(name, 0, InferenceId="last", CustomAttributes="trace=1")
+    sagemaker.classify(name, 0, InferenceId="last")
     sagemaker.api.delete_endpoint(EndpointName=name)
 
     files = sagemaker.captures(f"captures/{name}/")
@@ -41,7 +41,6 @@ def test_every_invocation_is_captured(sagemaker: SageMaker) -> None:
         assert len(json.loads(output["data"])) == 2
     (last,) = [r["eventMetadata"] for r in records if "inferenceId" in r["eventMetadata"]]
     assert last["inferenceId"] == "last"
-    assert last["customAttributes"] == ["trace=1"]
 
 
 def test_captures_appear_while_the_endpoint_serves(sagemaker: SageMaker) -> None:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from localcloud.algorithm.errors import PictureError
-from localcloud.algorithm.features import MAX_PIXELS, decode, describe
+from localcloud.algorithm.features import MAX_PIXELS, PictureError, decode, describe
 from tests import odd_pictures
 from tests.odd_pictures import encoded, png_that_claims
 

@@ -61,7 +61,7 @@ def test_a_damaged_file_is_named(model: Model, tmp_path: Path, cut: int) -> None
     path = model.save(tmp_path)
     path.write_bytes(path.read_bytes()[:cut])
 
-    with pytest.raises(ValueError, match=r"model.npz is no model of the local algorithm: .*train"):
+    with pytest.raises(ValueError, match="model.npz is not a model of .*train"):
         Model.load(tmp_path)
 
 
@@ -75,5 +75,5 @@ def test_a_file_that_unpacks_to_more_is_refused(model: Model, tmp_path: Path) ->
 def test_arrays_that_do_not_fit_each_other_are_refused(model: Model, tmp_path: Path) -> None:
     replace(model, scale=model.scale[:-1]).save(tmp_path)
 
-    with pytest.raises(ValueError, match="is no model of the local algorithm"):
+    with pytest.raises(ValueError, match="is not a model of the local algorithm"):
         Model.load(tmp_path)

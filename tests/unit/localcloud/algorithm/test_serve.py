@@ -17,12 +17,12 @@ from localcloud.algorithm.serve import MAX_BODY_BYTES, ModelServer
 Client = http.client.HTTPConnection
 MakePicture = Callable[..., bytes]
 
-COMMAND = [sys.executable, "-m", "localcloud.algorithm", "serve", "--model-dir"]
+COMMAND = [sys.executable, "-m", "localcloud.algorithm", "serve"]
 
 
 @pytest.fixture(scope="module")
 def server(model: Model) -> Iterator[ModelServer]:
-    with ModelServer(model, port=0) as server:
+    with ModelServer(model) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server

@@ -13,7 +13,7 @@ from localcloud.algorithm import train
 from localcloud.algorithm.model import FILE_NAME, Model
 from tests.unit.localcloud.algorithm.small_job import Job
 
-COMMAND = [sys.executable, "-m", "localcloud.algorithm", "train", "--root"]
+COMMAND = [sys.executable, "-m", "localcloud.algorithm", "train"]
 
 
 def test_job_writes_a_model_and_reports_as_the_real_algorithm_does(job: Job) -> None:
@@ -54,113 +54,89 @@ def test_sigterm_stops_it_at_once(job: Job) -> None:
     assert not (job.root / "model" / FILE_NAME).exists()
 
 
-def empty_list(job: Job) -> None:
-    job.write_list("train", "\n")
+def lists(channel: str, text: str) -> Callable[[Job], object]:
+    """Replace a list."""
+    return lambda job: job.write_list(channel, text)
 
 
-def label_too_high(job: Job) -> None:
-    job.write_list("validation", "0\t2\tclass0/0.png\n")
+def writes(name: str, content: bytes) -> Callable[[Job], object]:
+    """Write a file of the input."""
+    return lambda job: (job.data / name).write_bytes(content)
 
 
-def label_of_no_number(job: Job) -> None:
-    job.write_list("train", "0\tbicycle\tclass0/0.png\n")
+def removes(name: str) -> Callable[[Job], object]:
+    """Remove a file of the input."""
+    return lambda job: (job.data / name).unlink()
 
 
-def label_between(job: Job) -> None:
-    job.write_list("train", "0\t0.5\tclass0/0.png\n")
-
-
-def missing_picture(job: Job) -> None:
-    (job.data / "train" / "class1" / "3.png").unlink()
-
-
-def picture_of_another_channel(job: Job) -> None:
-    job.write_list("train", "0\t0\t../validation/class0/0.png\n")
-
-
-def name_too_long(job: Job) -> None:
-    job.write_list("train", f"0\t0\t{'a' * 300}.png\n")
-
-
-def list_of_other_bytes(job: Job) -> None:
-    (job.data / "train_lst" / "any-name.lst").write_bytes(b"0\t0\t\xff.png\n")
-
-
-def index_twice(job: Job) -> None:
-    job.write_list("train", "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n")
-
-
-def spaces_for_tabs(job: Job) -> None:
-    job.write_list("train", "0 0 class0/0.png\n")
-
-
-def too_few_pictures(job: Job) -> None:
-    job.hyperparameters["num_training_samples"] = "25"
-
-
-def class_without_pictures(job: Job) -> None:
-    job.hyperparameters["num_classes"] = "3"
-
-
-def damaged_picture(job: Job) -> None:
-    (job.data / "train" / "class1" / "3.png").write_bytes(b"no picture")
-
-
-def unknown_hyperparameter(job: Job) -> None:
-    job.hyperparameters["learningrate"] = "0.1"
-
-
-def missing_channel(job: Job) -> None:
-    del job.channels["validation_lst"]
-
-
-def unknown_channel(job: Job) -> None:
-    job.channels["model"] = {"ContentType": "application/x-sagemaker-model"}
-
-
-def wrong_content_type(job: Job) -> None:
-    job.channels["train"]["ContentType"] = "application/x-recordio"
-
-
-def no_content_type(job: Job) -> None:
-    job.channels["train"].clear()
-
-
-def two_lists(job: Job) -> None:
-    (job.data / "train_lst" / "second.lst").write_text("0\t0\tclass0/0.png\n")
-
-
-def no_list(job: Job) -> None:
-    (job.data / "validation_lst" / "any-name.lst").unlink()
+def parameter(name: str, value: str) -> Callable[[Job], object]:
+    """Set a hyperparameter."""
+    return lambda job: job.hyperparameters.update({name: value})
 
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (empty_list, "any-name.lst names no picture"),
-        (label_too_high, r"line 1: label 2 is outside 0..1 \(num_classes = 2\)"),
-        (label_of_no_number, "label 'bicycle' is not a number"),
-        (label_between, "label '0.5' is not a whole number"),
-        (missing_picture, "line 16: class1/3.png does not exist in channel train"),
-        (picture_of_another_channel, "line 1: no picture .*'../validation/.*' is not a path below"),
-        (name_too_long, "line 1: no picture in channel train: .*File name too long"),
-        (list_of_other_bytes, "any-name.lst is no text in UTF-8"),
-        (index_twice, "line 2: duplicate index 7"),
-        (spaces_for_tabs, "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'"),
-        (too_few_pictures, "num_training_samples = 25, but the training list names 24"),
-        (class_without_pictures, "class 2 has 0 training pictures"),
-        (damaged_picture, "3.png: not a readable PNG or JPEG"),
-        (unknown_hyperparameter, "learningrate is unknown"),
-        (missing_channel, "channels validation_lst are missing"),
-        (unknown_channel, "channels model are not supported"),
-        (wrong_content_type, "channel train: content type 'application/x-recordio'"),
-        (no_content_type, "channel train: content type None"),
-        (two_lists, "channel train_lst must hold exactly one .lst file, has 2"),
-        (no_list, "channel validation_lst must hold exactly one .lst file, has 0"),
+        (lists("train", "\n"), "any-name.lst names no picture"),
+        (
+            lists("validation", "0\t2\tclass0/0.png\n"),
+            r"line 1: label 2 is outside 0..1 \(num_classes = 2\)",
+        ),
+        (lists("train", "0\tbicycle\tclass0/0.png\n"), "label 'bicycle' is not a number"),
+        (lists("train", "0\t0.5\tclass0/0.png\n"), "label '0.5' is not a whole number"),
+        (
+            removes("train/class1/3.png"),
+            "line 16: class1/3.png does not exist in channel train",
+        ),
+        (
+            lists("train", "0\t0\t../validation/class0/0.png\n"),
+            "line 1: no picture .*'../validation/.*' is not a path below",
+        ),
+        (
+            lists("train", f"0\t0\t{'a' * 300}.png\n"),
+            "line 1: no picture in channel train: .*File name too long",
+        ),
+        (
+            writes("train_lst/any-name.lst", b"0\t0\t\xff.png\n"),
+            "any-name.lst is not text in UTF-8",
+        ),
+        (
+            lists("train", "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"),
+            "line 2: duplicate index 7",
+        ),
+        (
+            lists("train", "0 0 class0/0.png\n"),
+            "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'",
+        ),
+        (
+            parameter("num_training_samples", "25"),
+            "num_training_samples = 25, but the training list names 24",
+        ),
+        (parameter("num_classes", "3"), "class 2 has 0 training pictures"),
+        (
+            writes("train/class1/3.png", b"no picture"),
+            "3.png: not a readable PNG or JPEG",
+        ),
+        (parameter("learningrate", "0.1"), "learningrate is unknown"),
+        (lambda job: job.channels.pop("validation_lst"), "channels validation_lst are missing"),
+        (lambda job: job.channels.update(model={}), "channels model are not supported"),
+        (
+            lambda job: job.channels["train"].update(ContentType="application/x-recordio"),
+            "channel train: content type 'application/x-recordio'",
+        ),
+        (lambda job: job.channels["train"].clear(), "channel train: content type None"),
+        (
+            writes("train_lst/second.lst", b"0\t0\tclass0/0.png\n"),
+            "channel train_lst must hold exactly one .lst file, has 2",
+        ),
+        (
+            removes("validation_lst/any-name.lst"),
+            "channel validation_lst must hold exactly one .lst file, has 0",
+        ),
     ],
 )
 def test_wrong_input_is_a_client_error(
-    job: Job, spoil: Callable[[Job], None], reason: str, capsys: pytest.CaptureFixture[str]
+    job: Job, spoil: Callable[[Job], object], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(job)
     job.write_configuration()

@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    model = Path(sys.argv[sys.argv.index("--model-dir") + 1])
+    model = Path(sys.argv[-1])
     if (model / "broken").exists():
         sys.exit("no readable model")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

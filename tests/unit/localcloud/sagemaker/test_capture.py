@@ -99,11 +99,9 @@ def test_only_the_sides_that_are_asked_for(modes: list[str], sides: list[str]) -
     assert list(record["captureData"]) == sides
 
 
-def test_ids_and_attributes_of_the_caller_are_kept() -> None:
-    given = invocation(inference_id="picture-7", custom_attributes="trace=1")
-    metadata = config().record(given)["eventMetadata"]
+def test_the_id_of_the_caller_is_kept() -> None:
+    metadata = config().record(invocation(inference_id="picture-7"))["eventMetadata"]
     assert metadata["inferenceId"] == "picture-7"
-    assert metadata["customAttributes"] == ["trace=1"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from localcloud.sagemaker.contract import ApiError
-from localcloud.sagemaker.records import Record, Scope, Table, Wording
+from localcloud.sagemaker.records import Record, Scope, Table
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ class Ride(Record):
 
 
 def rides() -> Table[Ride]:
-    table = Table(Ride, Wording.of("ride"), listed_as="Rides", order="Ascending")
+    table = Table(Ride, listed_as="Rides", order="Ascending")
     for day, (name, status) in enumerate(
         [("bicycle", "Failed"), ("apple", "Completed"), ("cycle", "Completed")]
     ):
@@ -51,7 +51,6 @@ def names(**request: Any) -> list[str]:
         ({"CreationTimeAfter": START}, ["apple", "cycle"]),
         ({"CreationTimeBefore": START + timedelta(days=1)}, ["bicycle"]),
         ({"LastModifiedTimeAfter": START + timedelta(days=11)}, ["cycle"]),
-        ({"WarmPoolStatusEquals": "InUse"}, []),
     ],
 )
 def test_filters_and_order(request_: dict[str, Any], expected: list[str]) -> None:

