@@ -6,7 +6,7 @@ from typing import Self
 from operations.aws import announce, errors_in_words, session, stack_output, stack_outputs
 from settings import Settings, load
 from settings.s3_uris import is_s3
-from settings.schema import Workflow
+from settings.workflow import Workflow
 
 DEFAULT_THRESHOLD = Workflow().confidence_threshold
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from operations.aws import announce, errors_in_words, session, stack_output
 from settings import Settings
 from settings.instances import has_local_storage
+from settings.training import VOLUME_SIZE_GB
 from training.errors import TrainingError
 
 TRAINING_STACK = "Training"
@@ -96,7 +97,7 @@ def _start(
         resource_config=ResourceConfig(
             instance_type=settings.training.instance_type,
             instance_count=settings.training.instance_count,
-            volume_size_in_gb=settings.training.volume_size_gb,
+            volume_size_in_gb=VOLUME_SIZE_GB,
             volume_kms_key_id=_volume_key(stacks_job, settings),
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),

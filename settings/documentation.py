@@ -16,23 +16,23 @@ PAGE = """\
 Each environment has one TOML file in `settings/`: `dev.toml`, `prod.toml`, and `acceptance.toml` \
 for `make acceptance`. A new file is a new environment. Keys that are absent have the default. A \
 wrong key or value stops the synth, with the file, the key, the value and what is allowed. After a \
-change, `make diff` shows what it does to the stacks, and `make deploy` applies it.
+change, `make diff` shows its effect on the stacks, and `make deploy` applies it.
 
 The part of a name before its last dot is the section: `workflow.confidence_threshold` is the key \
 `confidence_threshold` under `[workflow]`.
 
 {table}
 
-Combinations that are impossible or would have no effect stop the synth, too, before they cost \
-anything: a depth that does not belong to the picture size, `momentum` with `adam`, `resize` too \
-small or too large, early stopping that can never stop ... `multi_label` and `use_weighted_loss` \
-cannot be set, because a picture has one class here.
+Combinations that are impossible or have no effect stop the synth as well, before they cost \
+anything: a depth that does not belong to the picture size, `momentum` with `adam`, a `resize` \
+that is too small or too large, early stopping that can never stop. `multi_label` and \
+`use_weighted_loss` cannot be set, because a picture has one class here.
 
 ## Presets
 
-`training.preset` is where the hyperparameters start from; a key under \
-`[training.hyperparameters]` overrides the preset's. Both start with 18 layers. \
-[model.md](model.md) has the measurements behind them.
+`training.preset` sets the hyperparameters to start from; a key under \
+`[training.hyperparameters]` overrides the preset's. Both have 18 layers. [model.md](model.md) has \
+the measurements behind them.
 
 {presets_table}
 """
@@ -44,7 +44,7 @@ def page() -> str:
 
 
 def table() -> str:
-    """Markdown table with one row per setting, in the order of the schema."""
+    """Return a Markdown table with one row per setting, in the order of the schema."""
     rows = (
         f"| `{key}` | {_default(field['default'])} | {_allowed(field)} "
         f"| {' '.join(field['description'].split())} |"
@@ -54,7 +54,7 @@ def table() -> str:
 
 
 def presets_table() -> str:
-    """Markdown table of the hyperparameters in which the presets differ."""
+    """Return a Markdown table of the hyperparameters in which the presets differ."""
     head = f"| hyperparameter | {' | '.join(f'`{json.dumps(name)}`' for name in PRESETS)} |"
     presets = [Hyperparameters(**values) for values in PRESETS.values()]
     differing = {name for values in PRESETS.values() for name in values}
@@ -67,7 +67,7 @@ def presets_table() -> str:
 
 
 def fields() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Dotted key and JSON schema of each setting, in the order of the schema."""
+    """Yield the dotted key and JSON schema of each setting, in the order of the schema."""
     schema = Settings.model_json_schema()
     return _fields(schema, schema["$defs"])
 

@@ -1,11 +1,11 @@
-"""Hyperparameters of the built-in algorithm, their ranges, and what goes together.
+"""Hyperparameters of the built-in algorithm: their ranges and valid combinations.
 
 Names and ranges: https://docs.aws.amazon.com/sagemaker/latest/dg/IC-Hyperparameter.html
-A hyperparameter that would have no effect beside the others is refused, not passed on: the
-algorithm ignores it without a word.
+A hyperparameter that would have no effect beside the others is refused: the algorithm ignores it
+silently.
 
 `num_classes` and `num_training_samples` follow from the staged data. `multi_label` and
-`use_weighted_loss` are left out: a picture has one class here.
+`use_weighted_loss` cannot be set: a picture has one class here.
 """
 
 from collections.abc import Iterator
@@ -21,18 +21,17 @@ KEY = "training.hyperparameters"
 PICTURE_SIDE = 32
 TRAINING_PICTURES_PER_CLASS = 500
 
-# The documentation tells "28x28" from "224x224" and leaves open what is between. The border is
-# that of the network it builds on: https://github.com/apache/mxnet, example/image-classification/
-# symbols/resnet.py.
+# The documentation distinguishes "28x28" from "224x224" only. The limit is that of the network:
+# https://github.com/apache/mxnet, example/image-classification/symbols/resnet.py.
 SMALL_HEIGHT = 28
 SMALL_DEPTHS = (20, 32, 44, 56, 110)
 LARGE_DEPTHS = (18, 34, 50, 101, 152, 200)
 PRETRAINED_SIDE = 224
-# The network trains on crops of the resized picture and is asked about all of it. With more than
-# this, a crop shows less than half of the height or the width.
+# The network trains on crops of the resized picture and classifies all of it. Beyond this factor, a
+# crop shows less than half of the height or the width.
 RESIZE_LIMIT = 2
 
-# Documented as ignored (momentum, weight_decay), or as "for" these optimizers (the others).
+# momentum and weight_decay are documented as ignored by others, the rest as "for" these optimizers.
 OPTIMIZERS = {
     "momentum": ("sgd", "nag"),
     "weight_decay": ("sgd", "nag"),
@@ -43,8 +42,8 @@ OPTIMIZERS = {
 }
 EARLY_STOPPING_MIN_EPOCHS = 10  # the algorithm's default
 
-# What a preset has in place of the defaults below, which are those of "pretrained". docs/model.md
-# has the figures behind both.
+# The differences from the defaults below, which are those of "pretrained". docs/model.md has the
+# measurements behind both.
 PRESETS: dict[str, dict[str, Any]] = {
     "pretrained": {},
     "small-from-scratch": {
@@ -57,14 +56,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# AWS documents no upper bound. In the 28 days that a training job may take at most
-# (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html), no
-# algorithm passes this often over the pictures of two classes; as pixels or pictures it is more
-# than the other settings allow.
+# AWS documents no upper bound. No job makes this many passes over the pictures of two classes in
+# the 28 days that it may take:
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StoppingCondition.html
+# As pixels or pictures it is more than the other settings allow.
 MOST = 100_000
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-ImageShape = Annotated[str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,width", as "3,32,32"')]
+ImageShape = Annotated[
+    str, Written(r"3(, ?[1-9][0-9]{0,3}){2}", '"3,height,width", such as "3,32,32"')
+]
 Epochs = Annotated[
     str,
     Written(
@@ -75,7 +76,7 @@ Epochs = Annotated[
 
 
 class Hyperparameters(Section):
-    """Hyperparameters that do not follow from the data; None is the algorithm's own default."""
+    """Hyperparameters that do not follow from the data; None is the algorithm's default."""
 
     num_layers: Literal[18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 200] = 18
     """Depth of the ResNet. `image_shape` up to 28 high: 20, 32, 44, 56, 110; higher: 18, 34, 50,
@@ -83,7 +84,7 @@ class Hyperparameters(Section):
     epochs: Count = 15
     """Passes over the training pictures."""
     mini_batch_size: Count = 32
-    """Pictures a step, on each instance; at most the training pictures there are."""
+    """Pictures in each step on each instance; at most the number of training pictures."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
     """Initial learning rate."""
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
@@ -91,53 +92,52 @@ class Hyperparameters(Section):
     augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop_color"
     """Random changes of the training pictures."""
     image_shape: ImageShape = f"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}"
-    """Channels, height and width of the network's input, as "3,32,32"."""
+    """Channels, height and width of the network's input, such as "3,32,32"."""
     resize: Count | None = 256
-    """Pixels of the shorter side to which pictures are resized before they are cropped to
-    `image_shape`; needed if that is larger than 32x32, and at most twice its shorter side."""
+    """Length in pixels to which the shorter side of a picture is resized before it is cropped to
+    `image_shape`; required if that is larger than 32x32, and at most twice its shorter side."""
     use_pretrained_model: bool = True
-    """Start from weights learned on ImageNet; needs `image_shape = "3,224,224"` and `resize`
+    """Start from weights learned on ImageNet; requires `image_shape = "3,224,224"` and a `resize`
     above 224."""
     precision_dtype: Literal["float32", "float16"] | None = None
     """Precision of the weights; the algorithm's default is float32."""
     lr_scheduler_step: Epochs = "10,13"
-    """Epochs after which the learning rate is reduced: ascending, below `epochs`; "": never.
-    Steps of a preset that `epochs` does not reach are left out."""
+    """Epochs after which the learning rate is reduced, ascending and below `epochs`; "": never.
+    Steps of a preset that `epochs` does not reach are dropped."""
     lr_scheduler_factor: Fraction | None = None
-    """Ratio of each reduction, with `lr_scheduler_step`; the algorithm's default is 0.1."""
+    """Factor of each reduction in `lr_scheduler_step`; the algorithm's default is 0.1."""
     momentum: Fraction | None = None
-    """Of sgd and nag; the algorithm's default is 0.9."""
+    """For sgd and nag; the algorithm's default is 0.9."""
     weight_decay: Fraction | None = None
-    """Of sgd and nag; the algorithm's default is 0.0001."""
+    """For sgd and nag; the algorithm's default is 0.0001."""
     beta_1: Fraction | None = None
-    """Of adam; the algorithm's default is 0.9."""
+    """For adam; the algorithm's default is 0.9."""
     beta_2: Fraction | None = None
-    """Of adam; the algorithm's default is 0.999."""
+    """For adam; the algorithm's default is 0.999."""
     eps: Fraction | None = None
-    """Of adam and rmsprop; the algorithm's default is 1e-8."""
+    """For adam and rmsprop; the algorithm's default is 1e-8."""
     gamma: Fraction | None = None
-    """Of rmsprop; the algorithm's default is 0.9."""
+    """For rmsprop; the algorithm's default is 0.9."""
     early_stopping: bool = False
     """Stop when the validation accuracy no longer improves."""
     early_stopping_min_epochs: Count | None = None
     """Epochs before early stopping may stop; the algorithm's default is 10."""
     early_stopping_patience: Count | None = None
-    """Epochs without improvement until it stops; the algorithm's default is 5."""
+    """Epochs without improvement before it stops; the algorithm's default is 5."""
     early_stopping_tolerance: Fraction | None = None
-    """Relative improvement that counts as none; the algorithm's default is 0."""
+    """Relative improvement that does not count as one; the algorithm's default is 0."""
     checkpoint_frequency: Count | None = None
-    """Epochs between saved models, up to `epochs`; each makes model.tar.gz larger. None: the best
-    epoch is saved."""
+    """Epochs between saved models, up to `epochs`; each makes model.tar.gz larger. None: only the
+    best epoch is saved."""
     top_k: Annotated[int, Field(ge=2, le=100)] | None = None
-    """Report the top-k accuracy, too; below the number of classes."""
+    """Also report the top-k accuracy; below the number of classes."""
     kv_store: Literal["dist_sync", "dist_async"] | None = None
-    """How several instances update the weights; needs `training.instance_count` above 1."""
+    """How several instances update the weights; requires `training.instance_count` above 1."""
 
     def as_request(self) -> dict[str, str]:
-        """Return the strings that CreateTrainingJob takes, without what is left to the algorithm.
+        """Return the strings that CreateTrainingJob takes, without the algorithm's defaults.
 
-        A switch that is off, or a list without entries, is left out: that is the algorithm's
-        default for all of them.
+        Those of switches and lists are off and empty.
         """
         written = {"use_pretrained_model": "1", "early_stopping": "True"}
         return {
@@ -224,7 +224,7 @@ class Hyperparameters(Section):
             yield (
                 "early_stopping_min_epochs",
                 f"allowed with epochs = {self.epochs}: below that (the algorithm's default is "
-                f"{EARLY_STOPPING_MIN_EPOCHS}), or nothing is ever stopped",
+                f"{EARLY_STOPPING_MIN_EPOCHS}), or training never stops early",
             )
 
 

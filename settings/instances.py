@@ -1,6 +1,6 @@
-"""Instance types that the image-classification algorithm can use.
+"""Instance types for the image-classification algorithm.
 
-The families come from its documentation ("EC2 instance recommendation"):
+The families are those of its documentation ("EC2 instance recommendation"):
 https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 """
 
@@ -11,27 +11,26 @@ from settings.section import Written
 TRAINING_FAMILIES = ("g4dn", "g5", "p2", "p3")
 ENDPOINT_FAMILIES = (*TRAINING_FAMILIES, "c4", "c5", "m4", "m5")
 RETIRED_FAMILIES = ("p2", "p3")
-# Their disks are in the instance, whose hardware encrypts them. A training job on them is refused
-# with a VolumeKmsKeyId; of an endpoint's KmsKeyId the reference said the same once, and says now
-# that it does not encrypt these disks:
+# Their disks are in the instance, whose hardware encrypts them. SageMaker refuses a training job on
+# them that has a VolumeKmsKeyId; an endpoint's KmsKeyId does not encrypt these disks:
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html
-# Which they are: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/InstanceStorage.html
+# The families: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/InstanceStorage.html
 LOCAL_STORAGE_FAMILIES = ("g4dn", "g5")
 
 
 def is_retired(instance_type: str) -> bool:
-    """Whether AWS is retiring the family of this instance type (the students' old choice)."""
+    """Tell whether AWS is retiring the family of this instance type."""
     return _family(instance_type) in RETIRED_FAMILIES
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Whether the disks are in the instance, which encrypts them itself and with no key of ours."""
+    """Tell whether the disks are in the instance, which encrypts them without a KMS key."""
     return _family(instance_type) in LOCAL_STORAGE_FAMILIES
 
 
 def has_gpu(instance_type: str) -> bool:
-    """Whether instances of this type have GPUs; all that train have."""
+    """Tell whether instances of this type have GPUs; all that train have."""
     return _family(instance_type) in TRAINING_FAMILIES
 
 
@@ -43,7 +42,7 @@ def _instance_type_of(families: tuple[str, ...]) -> Written:
     usable = ", ".join(f"ml.{family}.*" for family in families)
     return Written(
         rf"ml\.({'|'.join(families)})\.([1-9]?[0-9]?x)?large",
-        f"{usable}, such as ml.g4dn.xlarge; the algorithm can use no other",
+        f"{usable}, such as ml.g4dn.xlarge; the algorithm cannot use others",
     )
 
 

@@ -1,6 +1,5 @@
-"""Reads one environment's TOML file; a refusal names file, key, value and what is allowed."""
+"""Read an environment's TOML file; refusals name file, key, value and what is allowed."""
 
-import re
 import tomllib
 from codecs import BOM_UTF8
 from collections.abc import Iterable
@@ -14,42 +13,18 @@ from settings.schema import Settings
 
 FOLDER = Path(__file__).parent
 
-# Far above any settings file. Within these bounds, parsing neither exhausts Python's recursion nor
-# meets an integer that Python refuses to convert or to print, and ends in a fraction of a second.
-MAX_BYTES = 64 * 1024
-MAX_DEPTH = 16
-MAX_WORD = 64
+MAX_BYTES = 32 * 1024  # far above any settings file
+MAX_KEY = 64
 
-# Of a refusal: how much of a value and of a reason is shown, and how many refusals of a file.
+# What is shown of a value, of a reason, and of the refusals of a file.
 MAX_VALUE_SHOWN = 120
 MAX_REASON_SHOWN = 600
 MAX_REFUSALS_SHOWN = 20
 
-# Strings and comments are matched whole, so that what they contain counts as neither brackets, keys
-# nor numbers. One without an end reaches as far as it can: the parser refuses it at its start.
-TOKEN = re.compile(
-    r'''
-    (?P<string>
-        """(?:\\[\s\S]|[^\\])*?(?:""""{0,2}|\Z)
-        | \'{3}[\s\S]*?(?:\'{3,5}|\Z)
-        | "(?:\\.|[^"\\\n])*"?
-        | '[^'\n]*'?
-    )
-    | (?P<comment>\#[^\n]*)
-    | (?P<word>[A-Za-z0-9_+-]+)
-    | (?P<dot>\.)
-    | (?P<open>[\[{])
-    | (?P<close>[\]}])
-    | (?P<space>[ \t]+)
-    | (?P<other>[\s\S])
-    ''',
-    re.VERBOSE,
-)
-
-# Where pydantic speaks of Python, by the type of its error.
+# By the type of pydantic's error, for messages that would speak of Python.
 IN_WORDS_OF_TOML = {
     "model_type": "allowed: a section, [{key}]",
-    "tuple_type": 'allowed: a list, as ["one", "another"]',
+    "tuple_type": 'allowed: a list, such as ["one", "another"]',
 }
 
 
@@ -58,16 +33,16 @@ class SettingsError(ValueError):
 
 
 def available_environments(folder: Path = FOLDER) -> list[str]:
-    """Names of the environments that have a TOML file, sorted."""
+    """Return the sorted names of the environments that have a TOML file."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def load(environment: str, folder: Path = FOLDER) -> Settings:
-    """Settings of `environment`, read from `<folder>/<environment>.toml`.
+    """Return the settings of `environment`, read from `<folder>/<environment>.toml`.
 
     Raises:
-        SettingsError: there is no such file, it cannot be read, it is not TOML in UTF-8, or a key
-            or a value is not allowed.
+        SettingsError: the file does not exist, cannot be read or is not TOML in UTF-8, or a key or
+            value is not allowed.
     """
     path = folder / f"{environment}.toml"
     if environment not in available_environments(folder):
@@ -77,10 +52,13 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
             f"allowed: {known} (choose with -c environment=...)"
         )
     text = _read(path)
-    _refuse_excess(text, path)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SettingsError(
+            f"{path}: nested too deeply; allowed: the sections and lists of docs/settings.md"
+        ) from error
+    except ValueError as error:  # not TOML, or an integer of more digits than Python converts
         reason = shortened(str(error), MAX_REASON_SHOWN)
         raise SettingsError(f"{path}: not valid TOML: {reason}") from error
     return validate(values, environment=environment, source=str(path))
@@ -88,8 +66,7 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
 
 def _read(path: Path) -> str:
     """Return the text of a UTF-8 file, without its byte order mark and with newlines as \\n."""
-    # A pipe would be waited for.
-    if not path.is_file():
+    if not path.is_file():  # reading a pipe would wait
         raise SettingsError(f"{path}: is no file; make it one that you may read")
     try:
         with path.open("rb") as file:
@@ -99,9 +76,7 @@ def _read(path: Path) -> str:
             f"{path}: cannot be read: {error.strerror}; make it a file that you may read"
         ) from error
     if len(content) > MAX_BYTES:
-        raise SettingsError(
-            f"{path}: larger than {MAX_BYTES} bytes; allowed: up to that, remove what is no setting"
-        )
+        raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes; remove what is no setting")
     content = content.removeprefix(BOM_UTF8)
     try:
         text = content.decode("utf-8")
@@ -124,31 +99,6 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _refuse_excess(text: str, path: Path) -> None:
-    """Refuse nesting and numbers that no setting has, before the parser fails on them."""
-    brackets = dots = 0
-    for token in TOKEN.finditer(text):
-        if token.lastgroup == "open":
-            brackets += 1
-        elif token.lastgroup == "close":
-            brackets -= 1
-        # A key such as a.b.c nests as deeply as it has dots, with or without spaces beside them.
-        if token.lastgroup == "dot":
-            dots += 1
-        elif token.lastgroup not in ("word", "string", "space"):
-            dots = 0
-        if max(brackets, dots) > MAX_DEPTH:
-            raise SettingsError(
-                f"{path}: {_position(text, token.start())}: nested more than {MAX_DEPTH} deep; "
-                "allowed: the sections and lists of the settings table in docs/settings.md"
-            )
-        if token.lastgroup == "word" and len(word := token.group()) > MAX_WORD:
-            raise SettingsError(
-                f"{path}: {_position(text, token.start())}: {word[:16]}... has {len(word)} "
-                f"characters; allowed: keys and numbers of up to {MAX_WORD}"
-            )
-
-
 def _position(text: str, offset: int) -> str:
     """Return line and column as tomllib's own errors count them."""
     line = text.count("\n", 0, offset) + 1
@@ -157,7 +107,7 @@ def _position(text: str, offset: int) -> str:
 
 
 def validate(values: dict[str, Any], *, environment: str, source: str) -> Settings:
-    """Settings of a mapping as TOML gives it; `source` is named in every refusal.
+    """Return the settings of a mapping, as parsed from TOML; every refusal names `source`.
 
     Raises:
         SettingsError: as `load`.
@@ -177,17 +127,20 @@ def validate(values: dict[str, Any], *, environment: str, source: str) -> Settin
 
 def shown(value: object) -> str:
     """Return a value as a refusal shows it."""
-    return shortened(repr(value), MAX_VALUE_SHOWN)
+    try:
+        return shortened(repr(value), MAX_VALUE_SHOWN)
+    except (RecursionError, ValueError):  # deeper, or an integer of more digits, than Python prints
+        return "(too large to show)"
 
 
 def shortened(text: str, most: int) -> str:
-    """Return a text, without its middle if it is longer than `most` characters."""
+    """Return a text of at most about `most` characters, without its middle if it is longer."""
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 2 :]}"
 
 
 def _key(part: str | int) -> str:
-    # A quoted key may hold anything, such as what moves a terminal's cursor.
-    return str(part) if str(part).isprintable() and len(str(part)) <= MAX_WORD else shown(part)
+    # A quoted key may hold anything, such as the control characters of a terminal.
+    return str(part) if str(part).isprintable() and len(str(part)) <= MAX_KEY else shown(part)
 
 
 def _refusal(detail: ErrorDetails) -> str:
@@ -199,10 +152,10 @@ def _refusal(detail: ErrorDetails) -> str:
         return f"{key} = {value}: unknown key; allowed here: {allowed}"
     if words := IN_WORDS_OF_TOML.get(detail["type"]):
         return f"{key} = {value}: {words.format(key=key)}"
-    # The values of several keys, with the remedy at the end.
+    # A reason may list many values; its remedy is at the end.
     reason = shortened(detail["msg"].removeprefix("Value error, "), MAX_REASON_SHOWN)
     if detail["type"] == "value_error" and isinstance(detail["input"], dict):
-        return reason  # of several keys of a section; it names them
+        return reason  # it names the keys itself
     return f"{key} = {value}: {reason}"
 
 

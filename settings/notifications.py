@@ -1,4 +1,4 @@
-"""Who is told, and how."""
+"""Subscribers of the notifications."""
 
 from collections import Counter
 from typing import Annotated, Literal
@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from settings.section import Section, Written
 
-# No two neighbours of these patterns match the same text: a refusal takes time in proportion to the
-# length of the address, not to its square.
+# No two neighbours of these patterns match the same text, so that the time of a refusal grows with
+# the length of the address, not with its square.
 EmailAddress = Annotated[str, Written(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", '"name@example.com"')]
 PhoneNumber = Annotated[
     str, Written(r"\+[1-9][0-9]{6,14}", '+, country code and number, digits only: "+12025550123"')
@@ -24,18 +24,18 @@ QueueArn = Annotated[
 
 
 class Notifications(Section):
-    """Who is told of rejected and failed pictures, of executions that died, and of alarms."""
+    """Who is notified of rejected and failed pictures, dead executions, and alarms."""
 
     topic: Literal["standard", "fifo"] = "standard"
-    """A FIFO topic takes SQS queues only; each execution is a message group of its own."""
+    """A FIFO topic takes SQS queues only; each execution is a message group."""
     emails: Annotated[tuple[EmailAddress, ...], Field(strict=False)] = ()
-    """E-mail addresses subscribed to the topic; each is asked to confirm."""
+    """E-mail addresses; SNS asks each to confirm."""
     sms: Annotated[tuple[PhoneNumber, ...], Field(strict=False)] = ()
-    """Phone numbers in E.164 form: + and country code, digits only."""
+    """Phone numbers in E.164 format: + and country code, digits only."""
     https: Annotated[tuple[HttpsUrl, ...], Field(strict=False)] = ()
-    """https:// addresses that SNS posts to; each is asked to confirm."""
+    """URLs that SNS posts to; SNS asks each to confirm."""
     sqs: Annotated[tuple[QueueArn, ...], Field(strict=False)] = ()
-    """ARNs of queues; the policy of each must let the topic send (docs/notifications.md)."""
+    """ARNs of queues; the policy of each must allow the topic to send (docs/notifications.md)."""
 
     @model_validator(mode="after")
     def _each_once(self) -> "Notifications":

@@ -1,4 +1,4 @@
-"""The one parser of S3 URIs: bucket and key as they are written, with nothing decoded."""
+"""The only parser of S3 URIs: bucket and key as they are written, with nothing decoded."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Self
 
 from lambda_src.shared.events import BUCKET
 
-# A colon ends the name of a scheme, so "s3:/bucket" is meant as a URI, too.
+# A colon ends the name of a scheme, so "s3:/bucket" is meant as a URI.
 _LOOKS_LIKE_S3 = re.compile(r"s3:|s3[an]://|arn:[a-z-]*:s3", re.IGNORECASE)
 
 _BUCKET_RULE = (
@@ -19,12 +19,12 @@ _SHOWN = 200
 
 
 class S3UriError(ValueError):
-    """The text is no S3 URI of a bucket, or S3 cannot have such a bucket or key."""
+    """The text is not an S3 URI, or S3 cannot have such a bucket or key."""
 
 
 @dataclass(frozen=True)
 class S3Uri:
-    """A bucket, and in it a key or the beginning of keys, which may be empty."""
+    """A bucket, and a key or prefix in it, which may be empty."""
 
     bucket: str
     key: str
@@ -33,11 +33,10 @@ class S3Uri:
     def parse(cls, text: str) -> Self:
         """Return bucket and key of `s3://BUCKET/KEY`, or of `s3://BUCKET` with an empty key.
 
-        S3 takes any character in a key, so `#`, `?`, `%`, `+`, spaces and slashes are the key's
-        own.
+        S3 takes any character in a key, so `#`, `?`, `%`, `+`, spaces and slashes are part of it.
 
         Raises:
-            S3UriError: it names no bucket by its own name, or S3 cannot have the bucket or key.
+            S3UriError: it does not name a bucket, or S3 cannot have the bucket or key.
         """
         if re.match("arn:", text.removeprefix("s3://"), re.IGNORECASE):
             raise S3UriError(
@@ -75,7 +74,7 @@ class S3Uri:
 
 
 def is_s3(location: object) -> bool:
-    """Tell whether a location is meant to be in S3, rightly written or not."""
+    """Tell whether a location is meant to be in S3, correctly written or not."""
     return _LOOKS_LIKE_S3.match(str(location)) is not None
 
 

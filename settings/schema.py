@@ -1,32 +1,31 @@
-"""What can be set, its default, and what is allowed; each fact once, where it is declared."""
+"""All settings of an environment, and the names that follow from them."""
 
 import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from settings.batch import BatchTransform, Bulk
-from settings.drift import Drift
 from settings.endpoint import Capture, Endpoint
 from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
-from settings.monitoring import Monitoring
+from settings.monitoring import Drift, Monitoring
 from settings.notifications import Notifications
 from settings.section import Section, Written
 from settings.training import Training
+from settings.workflow import BatchTransform, Bulk, Workflow
 
-# They travel joined by commas, in a parameter and in a variable of at most 4 KB.
+# Joined by commas, they travel in a parameter and in an environment variable of at most 4 KB.
 ClassName = Annotated[
     str, Written(r"[a-z]{1,16}(_[a-z]{1,16})?", 'names as CIFAR-100 has them: "pickup_truck"')
 ]
 
-# What every service that the stacks use takes as the value of a tag.
+# The values of tags that all services of the stacks take.
 TagValue = Annotated[
     str, Written(r"[\w .:/=+@-]{1,256}", "1 to 256 letters, digits, spaces and _ . : / = + - @")
 ]
 
 
 class Dataset(Section):
-    """Which pictures the model learns from."""
+    """The pictures that the model learns from."""
 
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=100, strict=False)] = (
         "bicycle",
@@ -41,25 +40,12 @@ class Dataset(Section):
         return self
 
 
-class Workflow(Section):
-    """The state machine."""
-
-    confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.93
-    """A picture whose best class is below it is rejected."""
-    rejection_style: Literal["status", "raise"] = "status"
-    """How filter_confidence rejects: it answers 406, or raises ConfidenceThresholdNotMet."""
-    on_rejection: Literal["report", "fail"] = "report"
-    """What the execution does after the notification: succeed ("report") or fail."""
-    max_concurrency: Annotated[int, Field(ge=1, le=40)] = 40
-    """Pictures of one execution that are classified at the same time; Step Functions runs no more
-    than 40. An account whose Lambda concurrency is lower throttles the rest."""
-
-
 class Retention(Section):
-    """What stays after `cdk destroy`, and for how long logs are kept."""
+    """What `cdk destroy` leaves, and how long logs are kept."""
 
     removal: Literal["destroy", "retain"] = "destroy"
-    """destroy: buckets are emptied and removed, logs too; retain: both outlive the stacks."""
+    """`cdk destroy` removes buckets with their content, and logs ("destroy"), or leaves both
+    ("retain")."""
     log_retention: Literal[
         "ONE_DAY",
         "THREE_DAYS",
@@ -72,24 +58,24 @@ class Retention(Section):
         "TWO_YEARS",
         "INFINITE",
     ] = "ONE_WEEK"
-    """As CDK's RetentionDays names it."""
+    """How long logs are kept, by the names of CDK's RetentionDays."""
 
 
 class Encryption(Section):
-    """Keys of what is stored."""
+    """The key that encrypts stored data."""
 
     customer_managed_key: bool = False
-    """Whether buckets, topic, captures and volumes are encrypted with a KMS key of the account's
-    own, instead of AWS's."""
+    """Encrypt buckets, topic, captures and volumes with a KMS key of your account instead of AWS's
+    keys."""
 
 
 class Tags(Section):
-    """Tags of every resource, beside `environment`."""
+    """Tags of every resource, in addition to `environment`."""
 
     project: TagValue = "scones"
     """Tag `project`."""
     owner: TagValue | None = None
-    """Tag `owner`, e.g. a team's address."""
+    """Tag `owner`, such as a team's address."""
     cost_centre: TagValue | None = None
     """Tag `cost-centre`."""
 
@@ -147,17 +133,17 @@ class Settings(Section):
 
     @property
     def detects_drift(self) -> bool:
-        """Whether there is a drift detector: there must be replies to look at."""
+        """Tell whether there is a drift detector, which needs captured replies."""
         captures = self.capture.enabled and self.capture.mode != "input"
         return self.drift.enabled and self.endpoint.enabled and captures
 
     def stack_name(self, stack: str) -> str:
-        """Name of the CloudFormation stack, e.g. `Scones-dev-Storage` for `Storage`."""
+        """Return the name of a CloudFormation stack, such as `Scones-dev-Storage` for `Storage`."""
         return f"Scones-{self.environment}-{stack}"
 
     @property
     def tags_by_key(self) -> dict[str, str]:
-        """Tags of every resource; those that are not set are left out."""
+        """Tags of every resource, without those that are not set."""
         tags = {
             "project": self.tags.project,
             "environment": self.environment,
@@ -168,12 +154,12 @@ class Settings(Section):
 
     @property
     def resource_prefix(self) -> str:
-        """Prefix of the few physical names there are: endpoint, training and transform jobs."""
+        """Prefix of the only physical names: endpoint, training jobs and transform jobs."""
         return f"scones-{self.environment}"
 
     @property
     def endpoint_name(self) -> str:
-        """Physical name of the endpoint: the one that clients know."""
+        """Physical name of the endpoint, which clients use."""
         return self.resource_prefix
 
     @property

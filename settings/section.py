@@ -1,4 +1,4 @@
-"""What all sections of the settings have in common."""
+"""The base of all sections of the settings."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 class Section(BaseModel):
     """A section of the TOML file: frozen, no unknown keys, no conversions."""
 
-    # strict: "93" is not a number and 1 is not true; a typing slip should stop the synth.
+    # strict: "93" is not a number and 1 is not true.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
     )
@@ -20,9 +20,9 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Written:
-    """Annotation of a text: the whole of it is as `pattern` says, and `allowed` says in words.
+    """Annotation of a text that matches `pattern` as a whole; `allowed` describes that in words.
 
-    pydantic's own `Field(pattern=...)` would answer a typing slip with the pattern.
+    pydantic's `Field(pattern=...)` would refuse a typing slip by showing the pattern.
     """
 
     pattern: str
@@ -31,13 +31,13 @@ class Written:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Checks the text after all that is annotated before this."""
+        """Check the text after everything annotated before this."""
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Shows the pattern in the JSON schema."""
+        """Show the pattern in the JSON schema."""
         return {**handler(schema), "pattern": self.pattern}
 
     def _checked(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The training job: instances, limits, hyperparameters, or a model that is there already."""
+"""The training job: instances, limits, hyperparameters, or a finished model instead."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -9,15 +9,16 @@ from settings.hyperparameters import KEY, PRESETS, Hyperparameters, reached_step
 from settings.instances import TrainingInstanceType
 from settings.section import Section, Written
 
-# CloudFormation waits one hour for a custom resource. The provider framework gives up before that,
-# so that the stack shows our message; the rest of the hour is what its polls themselves take.
+# CloudFormation waits an hour for a custom resource. The provider framework gives up earlier, so
+# that the stack shows our message; its polls take the rest of the hour.
 TRAINING_LIMIT_MINUTES = 55
-# SageMaker needs a few minutes to find an instance before, and to upload the model after, the run.
+# SageMaker takes a few minutes to find an instance before the run and to upload the model after.
 TRAINING_START_AND_UPLOAD_MINUTES = 10
+LONGEST_RUN_MINUTES = TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES
+VOLUME_SIZE_GB = 10  # the pictures and the model take less than one
 
-# Of what S3 takes in a key, nothing that means something to IAM, CloudFormation or SSM. The length
-# is that of ModelDataUrl: https://docs.aws.amazon.com/sagemaker/latest/APIReference/
-# API_ContainerDefinition.html
+# Of the characters that S3 takes in a key, those that mean nothing to IAM, CloudFormation and SSM.
+# The length: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
 ModelDataUrl = Annotated[
     str,
     Field(max_length=1024),
@@ -29,14 +30,12 @@ ModelDataUrl = Annotated[
 
 
 class Spot(Section):
-    """Managed spot training: spare instances, cheaper, which AWS may take back at any time."""
+    """Managed spot training on spare instances: cheaper, but AWS may interrupt it at any time."""
 
     enabled: bool = False
     """Train on spot instances, with checkpoints in the artifact bucket."""
-    max_wait_minutes: Annotated[
-        int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
-    ] = TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES
-    """Waiting for instances and training together; at least `training.max_runtime_minutes`."""
+    max_wait_minutes: Annotated[int, Field(ge=1, le=LONGEST_RUN_MINUTES)] = LONGEST_RUN_MINUTES
+    """Limit of waiting for instances and training; at least `training.max_runtime_minutes`."""
 
 
 class Training(Section):
@@ -46,20 +45,18 @@ class Training(Section):
     """`ml.g4dn.*`, `ml.g5.*`; `ml.p2.*` and `ml.p3.*` with a warning."""
     instance_count: Annotated[int, Field(ge=1, le=20)] = 1
     """Instances of the training job."""
-    volume_size_gb: Annotated[int, Field(ge=1, le=16384)] = 10
-    """Disk of each instance."""
-    max_runtime_minutes: Annotated[
-        int, Field(ge=1, le=TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES)
-    ] = 40
-    """Longer training does not fit into the hour that CloudFormation gives a custom resource."""
+    max_runtime_minutes: Annotated[int, Field(ge=1, le=LONGEST_RUN_MINUTES)] = 40
+    """The training job is stopped after this time. CloudFormation waits an hour for a custom
+    resource; to train for longer, see docs/deploy.md."""
     model_data_url: ModelDataUrl | None = None
-    """S3 URI of a finished model.tar.gz of these classes, deployed instead of training one."""
+    """S3 URI of a finished model.tar.gz for these classes, deployed instead of training one."""
     initial_model_data_url: ModelDataUrl | None = None
-    """S3 URI of a model.tar.gz that training starts from (the `model` channel): one of the built-in
-    algorithm, with the same classes, `num_layers` and `image_shape`, in the stack's region."""
+    """S3 URI of a model.tar.gz that training starts from (the `model` channel). It comes from the
+    built-in algorithm, has the same classes, `num_layers` and `image_shape`, and is in the stack's
+    region."""
     preset: Literal["pretrained", "small-from-scratch"] = "pretrained"
-    """Hyperparameters to start from; those that are set below override it. docs/model.md has the
-    accuracies measured on a replica of the network; AWS has not confirmed them."""
+    """Hyperparameters to start from; `[training.hyperparameters]` overrides them. docs/model.md has
+    accuracies measured on a replica of the network, not on AWS."""
     spot: Spot = Spot()
     hyperparameters: Hyperparameters = Hyperparameters()
 
@@ -67,7 +64,7 @@ class Training(Section):
     @classmethod
     def _hyperparameters_from_preset(cls, values: Any) -> Any:
         if not isinstance(values, dict):
-            return values  # for pydantic to refuse, as what is left alone below
+            return values  # pydantic refuses it, and what is returned unchanged below
         preset = values.get("preset", cls.model_fields["preset"].default)
         given = values.get("hyperparameters", {})
         if not isinstance(preset, str) or preset not in PRESETS or not isinstance(given, dict):

@@ -1,4 +1,4 @@
-"""The cloud assembly: the same from whatever folder and with whatever umask it is synthesized."""
+"""The cloud assembly: the same from any folder and with any umask."""
 
 import json
 import stat
@@ -12,19 +12,23 @@ PROJECT_FILE = Path(__file__).parents[1] / "cdk.json"
 def project_app() -> cdk.App:
     """Return an app with the feature flags of the project's cdk.json.
 
-    The CDK CLI reads a cdk.json of its working directory only. What it passes on (`-c`,
+    The CDK CLI only reads a cdk.json of its working directory. What it passes on (`-c`,
     cdk.context.json) wins over the project's.
     """
     project = json.loads(PROJECT_FILE.read_text(encoding="utf-8"))
     return cdk.App(context=project["context"], analytics_reporting=project["versionReporting"])
 
 
-def make_assets_readable(assembly: Path) -> None:
-    """Give everything in the assets the modes that a checkout with umask 022 has.
+def synthesize(app: cdk.App) -> None:
+    """Write the assembly, with assets that Lambda can read."""
+    make_assets_readable(Path(app.synth().directory))
 
-    Lambda runs as another user than the owner of the files, whose modes travel from the checkout
-    into the published zip. CDK's hashes do not see them: a zip with wrong modes would be taken for
-    a right one, and never be replaced.
+
+def make_assets_readable(assembly: Path) -> None:
+    """Give all files of the assets the modes of a checkout with umask 022.
+
+    Modes travel from the checkout into the published zip, and Lambda runs as another user than the
+    owner of the files. CDK's hashes ignore modes: a zip with wrong ones would never be replaced.
     """
     for asset in assembly.glob("asset.*/"):
         modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (asset, *asset.rglob("*"))}

@@ -13,8 +13,6 @@ AUTOSCALING = {
     "min_instances": 2,
     "max_instances": 6,
     "invocations_per_instance": 90,
-    "scale_in_cooldown_seconds": 400,
-    "scale_out_cooldown_seconds": 30,
 }
 CANARY = {"type": "canary", "rollback_on_alarms": True, "canary_percent": 50}
 
@@ -71,8 +69,8 @@ def test_the_number_of_instances_follows_the_load(update_policy: dict[str, Any])
             "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
         },
         "TargetValue": 90,
-        "ScaleInCooldown": 400,
-        "ScaleOutCooldown": 30,
+        "ScaleInCooldown": 300,
+        "ScaleOutCooldown": 60,
     }
 
 
@@ -96,9 +94,9 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "routing"),
+    ("policy", "routing", "longest"),
     [
-        ({"rollback_on_alarms": True}, {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}),
+        ({"rollback_on_alarms": True}, {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, 4800),
         (
             {**CANARY, "wait_interval_seconds": 240},
             {
@@ -106,6 +104,7 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
                 "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
                 "WaitIntervalInSeconds": 240,
             },
+            5040,
         ),
         (
             {"type": "linear", "rollback_on_alarms": True, "linear_step_percent": 25},
@@ -114,15 +113,16 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
                 "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
                 "WaitIntervalInSeconds": 300,
             },
+            5700,
         ),
     ],
     ids=["all at once", "canary", "linear"],
 )
 @pytest.mark.parametrize("autoscaling", [{}, {**AUTOSCALING, "min_instances": 4}])
 def test_traffic_shifts_as_the_policy_says_with_and_without_scaling(
-    policy: dict[str, Any], routing: dict[str, Any], autoscaling: dict[str, Any]
+    policy: dict[str, Any], routing: dict[str, Any], longest: int, autoscaling: dict[str, Any]
 ) -> None:
-    waits = {"termination_wait_seconds": 200, "max_execution_seconds": 7200}
+    waits = {"termination_wait_seconds": 3000}
     inference = inference_with(
         instance_count=4, update_policy={**policy, **waits}, autoscaling=autoscaling
     )
@@ -130,8 +130,8 @@ def test_traffic_shifts_as_the_policy_says_with_and_without_scaling(
     deployment = endpoint_of(inference)["DeploymentConfig"]
     assert deployment["BlueGreenUpdatePolicy"] == {
         "TrafficRoutingConfiguration": routing,
-        "TerminationWaitInSeconds": 200,
-        "MaximumExecutionTimeoutInSeconds": 7200,
+        "TerminationWaitInSeconds": 3000,
+        "MaximumExecutionTimeoutInSeconds": longest,
     }
     alarms = inference.find_resources("AWS::CloudWatch::Alarm")
     assert deployment["AutoRollbackConfiguration"]["Alarms"] == [

@@ -19,7 +19,7 @@ def normalised(template: Template) -> Any:
     return json.loads(ASSET_HASH.sub("<asset>", json.dumps(template.to_json())))
 
 
-@pytest.mark.parametrize("name", ["dev", "prod", "minimal", "comprehensive"])
+@pytest.mark.parametrize("name", ["prod", "minimal", "comprehensive"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_template_is_as_it_was(
     templates: Templates,

@@ -9,6 +9,8 @@ from stacks.constructs.inference.endpoint_metrics import VARIANT
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+# More instances fast, fewer slowly.
+SCALE_OUT_COOLDOWN_SECONDS, SCALE_IN_COOLDOWN_SECONDS = 60, 300
 
 
 class EndpointScaling(Construct):
@@ -46,8 +48,8 @@ class EndpointScaling(Construct):
                     predefined_metric_type="SageMakerVariantInvocationsPerInstance"
                 )
             ),
-            scale_in_cooldown=scaling.scale_in_cooldown_seconds,
-            scale_out_cooldown=scaling.scale_out_cooldown_seconds,
+            scale_in_cooldown=SCALE_IN_COOLDOWN_SECONDS,
+            scale_out_cooldown=SCALE_OUT_COOLDOWN_SECONDS,
         )
         autoscaling.CfnScalingPolicy(
             self,

@@ -14,7 +14,7 @@ from constructs import Construct
 
 from settings import Settings
 from settings.s3_uris import S3Uri
-from settings.training import TRAINING_START_AND_UPLOAD_MINUTES
+from settings.training import TRAINING_START_AND_UPLOAD_MINUTES, VOLUME_SIZE_GB
 from stacks.constructs.common.algorithm_image import AlgorithmImage
 from stacks.constructs.common.conventions import tag_list
 from stacks.constructs.common.custom_resource_provider import provider
@@ -75,7 +75,7 @@ class TrainingJob(Construct):
                 "OutputPath": storage.artifacts.s3_url_for_object(MODELS.path),
                 "InstanceType": training.instance_type,
                 "InstanceCount": training.instance_count,
-                "VolumeSizeInGB": training.volume_size_gb,
+                "VolumeSizeInGB": VOLUME_SIZE_GB,
                 "MaxRuntimeInSeconds": training.max_runtime_minutes * 60,
                 "HyperParameters": training.hyperparameters.as_request(),
                 **self._optional_properties(),

@@ -12,7 +12,7 @@ def test_the_page_of_settings_is_that_of_the_schema() -> None:
 def test_a_row_names_key_default_allowed_and_meaning() -> None:
     assert (
         "| `workflow.confidence_threshold` | `0.93` | 0 to 1 "
-        "| A picture whose best class is below it is rejected. |"
+        "| Pictures whose best class has a lower probability are rejected. |"
     ) in table().splitlines()
 
 

@@ -1,5 +1,4 @@
 import os
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,10 @@ def updates(instance_count: int, autoscaling: Any = None, **policy: Any) -> dict
     }
 
 
-@pytest.mark.parametrize("environment", available_environments())
-def test_every_environment_of_the_project_loads(environment: str) -> None:
-    assert load(environment).environment == environment
-
-
-def test_which_environments_are_there() -> None:
+def test_every_environment_of_the_project_loads() -> None:
     assert available_environments() == ["acceptance", "dev", "prod"]
+    for environment in available_environments():
+        assert load(environment).environment == environment
 
 
 def test_names_follow_from_the_environment() -> None:
@@ -63,13 +59,6 @@ def test_settings_are_frozen() -> None:
 def test_an_unknown_environment_names_those_that_are_there() -> None:
     with pytest.raises(SettingsError, match=r"'staging' has no settings file.*dev, prod"):
         load("staging")
-
-
-def test_broken_toml_names_the_file(tmp_path: Path) -> None:
-    (tmp_path / "dev.toml").write_text("[workflow\n")
-
-    with pytest.raises(SettingsError, match=r"dev.toml: not valid TOML"):
-        load("dev", tmp_path)
 
 
 COMMENTED = "# Einstellungen f\N{LATIN SMALL LETTER U WITH DIAERESIS}r alle\n"
@@ -125,44 +114,26 @@ def test_another_encoding_is_refused_where_it_shows(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("a = " + "[" * 3000 + "]" * 3000, "line 1, column 21: nested more than 16 deep"),
-        ("\na = " + "{b = " * 3000, "line 2, column 85: nested more than 16 deep"),
-        ("a = ['''['''', " + "[" * 3000, "nested more than 16 deep"),
-        ('a = ["""[\\"[""""", ' + "[" * 3000, "nested more than 16 deep"),
-        ("a" + ".a" * 3000 + " = 1", "line 1, column 34: nested more than 16 deep"),
-        ('[a . "b"' + " . 'a'" * 3000 + "]", "nested more than 16 deep"),
-        ("[bulk]\nthreads = " + "1" * 5000, "line 2, column 11: 1111111111111111... has 5000"),
-        ("[bulk]\nthreads = 0x" + "f" * 5000, "line 2, column 11: 0xffffffffffffff... has 5002"),
-        ("[bulk]\nthreads = -" + "1_" * 5000 + "1", "line 2, column 11: -1_1_1_1_1_1_1_1"),
-        ("[workflow]\nconfidence_threshold = 0x" + "f" * 300, "line 2, column 24: 0xff"),
-        ("# " + "x" * 65536, "larger than 65536 bytes; allowed: up to that"),
+        ("[workflow\n", "not valid TOML: "),
+        ('a = """' + '\\"x' * 10000, "not valid TOML: "),
+        (
+            "[workflow]\nconfidence_threshold = 1.5",
+            "threshold = 1.5: Input should be less",
+        ),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested too deeply; allowed: the sections and lists"),
+        ("a" + ".a" * 3000 + " = 1", "a = (too large to show): unknown key; allowed here: dataset"),
+        ("[bulk]\nthreads = " + "1" * 5000, "not valid TOML: Exceeds the limit"),
+        ("[bulk]\nthreads = 0x" + "f" * 5000, "bulk.threads = (too large to show): Input should"),
+        ("[workflow]\nconfidence_threshold = 0x" + "f" * 300, "confidence_threshold = 17"),
+        ("# " + "x" * 32768, "larger than 32768 bytes; remove what is no setting"),
     ],
 )
-def test_what_would_exhaust_the_parser_is_refused_where_it_is(
-    content: str, says: str, tmp_path: Path
-) -> None:
+def test_a_refused_file_is_named_with_the_reason(content: str, says: str, tmp_path: Path) -> None:
     message = refusal_of_file(content.encode(), tmp_path)
 
     assert message.startswith(f"{tmp_path / 'dev.toml'}: ")
     assert says in message
-    assert "allowed: " in message
-
-
-@pytest.mark.parametrize("string", ['"{}"', "'{}'", '"""\n{}"""', "'''\n{}'''"])
-def test_strings_and_comments_may_contain_brackets_dots_and_digits(
-    string: str, tmp_path: Path
-) -> None:
-    text = "https://example.com/" + "[" * 20 + "." * 20 + "1" * 100
-    content = f"# {text}\n[notifications]\nhttps = [{string.format(text)}]\n"
-
-    assert read(content.encode(), tmp_path).notifications.https == (text,)
-
-
-@pytest.mark.parametrize("start", ['"""', "'''", '"', "'"])
-def test_a_string_without_an_end_is_not_valid_toml(start: str, tmp_path: Path) -> None:
-    message = refusal_of_file(f"a = {start}".encode() + b'\\"x' * 10000, tmp_path)
-
-    assert "dev.toml: not valid TOML: " in message
+    assert len(message) < 1000
 
 
 def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -182,18 +153,6 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
     assert load("here", tmp_path).workflow == load("dev").workflow
 
 
-def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
-    (tmp_path / "dev.toml").write_text("[workflow]\nconfidence_threshold = 1.5\n")
-
-    with pytest.raises(SettingsError) as refused:
-        load("dev", tmp_path)
-
-    message = str(refused.value)
-    assert str(tmp_path / "dev.toml") in message
-    assert "workflow.confidence_threshold = 1.5" in message
-    assert "less than or equal to 1" in message
-
-
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -209,6 +168,7 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"endpoint": {"instance_type": "g4dn.xlarge"}}, "allowed: ml.g4dn.*"),
         ({"training": {"max_runtime_minutes": 60}}, "less than or equal to 45"),
         ({"training": {"hyperparameters": {"num_layers": 20}}}, "18, 34, 50"),
+        ({"training": {"hyperparameters": {"epochs": 10**15}}}, "less than or equal to 100000"),
         ({"dataset": {"classes": ["bicycle"]}}, "at least 2 items"),
         ({"dataset": {"classes": ["bicycle", "bicycle"]}}, "name each class once"),
         ({"dataset": {"classes": ["bicycle", "a,b"]}}, "dataset.classes.1 = 'a,b': allowed: names"),
@@ -242,6 +202,15 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         ({"workflow": {"max_concurrency": 41}}, "less than or equal to 40"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
+        (
+            {"drift": {"class_shares": [0.7, 0.2]}},
+            "class_shares = [0.7, 0.2]: allowed: 2 shares",
+        ),
+        ({"drift": {"class_shares": [0.5, 0.3, 0.2]}}, "each of dataset.classes, whose sum is 1"),
+        (
+            {"drift": {"class_shares": [0.0, 1.0]}},
+            "class_shares.0 = 0.0: Input should be",
+        ),
         ({"tags": {"owner": "you & me"}}, "tags.owner = 'you & me'"),
         (
             {"endpoint": {"instance_count": 5, "autoscaling": {"enabled": True}}},
@@ -282,8 +251,8 @@ def test_a_file_is_read_and_named_when_refused(tmp_path: Path) -> None:
         (updates(4, type="canary", canary_percent=60), "less than or equal to 50"),
         (updates(4, wait_interval_seconds=60), "greater than or equal to 180"),
         (
-            updates(10, type="linear", linear_step_percent=10, wait_interval_seconds=600),
-            "waits 5700 s in all, which does not fit into max_execution_seconds = 3600",
+            updates(10, type="linear", linear_step_percent=10, wait_interval_seconds=3000),
+            "waits 27300 s in all; allowed: up to 27000 s, with fewer steps or shorter waits",
         ),
     ],
 )
@@ -313,69 +282,42 @@ QUEUE = "arn:aws:sqs:us-east-1:111122223333:queue"
         ("https", "example.com"),
         ("sqs", "https://sqs.us-east-1.amazonaws.com/111122223333/queue"),
         ("sqs", "arn:aws:sns:us-east-1:111122223333:topic"),
-    ],
-)
-def test_a_wrong_address_is_named(kind: str, wrong: str) -> None:
-    assert f"notifications.{kind}.0 = {wrong!r}" in refusal(notifications={kind: [wrong]})
-
-
-@pytest.mark.parametrize(
-    ("kind", "wrong"),
-    [
+        # Patterns whose time grows with the square of the length take half a minute.
         ("emails", "a@" + "." * 60_000 + "@"),
         ("emails", "a@" + "b." * 30_000 + "@"),
         ("https", "https://" + "a" * 60_000 + " "),
         ("sqs", "arn:aws" + "-a" * 30_000),
     ],
-    ids=["dots", "labels", "host", "partition"],
+    ids=lambda value: value[:20],
 )
-def test_a_long_wrong_address_is_refused_at_once(kind: str, wrong: str) -> None:
-    start = time.process_time()
-
-    assert f"notifications.{kind}.0 = " in refusal(notifications={kind: [wrong]})
-
-    assert time.process_time() - start < 2  # quadratic patterns take half a minute
+def test_a_wrong_address_is_named(kind: str, wrong: str) -> None:
+    assert f"notifications.{kind}.0 = {wrong[:55]!r}"[:-1] in refusal(notifications={kind: [wrong]})
 
 
-def test_many_subscribers_are_compared_at_once() -> None:
-    start = time.process_time()
-    emails = [f"{number}@example.com" for number in range(20_000)]
-
-    assert len(accept(notifications={"emails": emails}).notifications.emails) == 20_000
-
-    assert time.process_time() - start < 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "address"),
-    [("emails", "a@example.com"), ("sms", "+491701234567"), ("https", "https://example.com/in")],
-)
-def test_a_fifo_topic_refuses_all_but_queues_by_name(kind: str, address: str) -> None:
-    message = refusal(notifications={"topic": "fifo", kind: [address]})
-
-    assert f"notifications.{kind}: a FIFO topic takes SQS queues only; remove {address}" in message
-    assert "set notifications.topic to 'standard'" in message
+ADDRESSES = {
+    "emails": "a@example.com",
+    "sms": "+491701234567",
+    "https": "https://example.com/in",
+    "sqs": QUEUE,
+}
 
 
-def test_a_standard_topic_refuses_a_fifo_queue_by_name() -> None:
-    message = refusal(notifications={"sqs": [QUEUE, f"{QUEUE}.fifo"]})
+@pytest.mark.parametrize("kind", ADDRESSES)
+def test_subscribers_are_named_once_and_of_a_kind_that_the_topic_takes(kind: str) -> None:
+    address = ADDRESSES[kind]
+    twice = refusal(notifications={kind: [address, address]})
 
-    assert f"notifications.sqs: {QUEUE}.fifo: a standard topic takes no FIFO queue" in message
-    assert "set notifications.topic to 'fifo'" in message
-
-
-@pytest.mark.parametrize("kind", ["emails", "sms", "https", "sqs"])
-def test_a_subscriber_is_named_once(kind: str) -> None:
-    address = {
-        "emails": "a@example.com",
-        "sms": "+491701234567",
-        "https": "https://example.com/in",
-        "sqs": QUEUE,
-    }[kind]
-
-    assert f"notifications.{kind}: duplicate {address}" in refusal(
-        notifications={kind: [address, address]}
-    )
+    assert f"notifications.{kind}: duplicate {address}" in twice
+    if kind == "sqs":
+        message = refusal(notifications={"sqs": [QUEUE, f"{QUEUE}.fifo"]})
+        says = f"{QUEUE}.fifo: a standard topic takes no FIFO queue"
+        other = "fifo"
+    else:
+        message = refusal(notifications={"topic": "fifo", kind: [address]})
+        says = f"a FIFO topic takes SQS queues only; remove {address}"
+        other = "standard"
+    assert f"notifications.{kind}: {says}" in message
+    assert f"set notifications.topic to '{other}'" in message
 
 
 @pytest.mark.parametrize(
@@ -384,19 +326,12 @@ def test_a_subscriber_is_named_once(kind: str) -> None:
         updates(1),
         updates(2, type="canary"),
         updates(3, type="canary", canary_percent=34),
-        updates(10, type="linear", linear_step_percent=10, max_execution_seconds=7200),
+        updates(10, type="linear", linear_step_percent=10, wait_interval_seconds=2900),
         updates(3, type="canary", autoscaling={"enabled": True, "min_instances": 2}),
     ],
 )
 def test_what_can_be_updated_safely_is_accepted(values: dict[str, Any]) -> None:
     assert accept(**values).endpoint.update_policy.rollback_on_alarms
-
-
-def test_every_wrong_setting_is_named_at_once() -> None:
-    message = refusal(workflow={"max_concurrency": 0}, capture={"expire_days": "many"})
-
-    assert "workflow.max_concurrency = 0" in message
-    assert "capture.expire_days = 'many'" in message
 
 
 def test_traffic_has_the_classes_evenly_unless_told_otherwise() -> None:
@@ -405,18 +340,6 @@ def test_traffic_has_the_classes_evenly_unless_told_otherwise() -> None:
     assert accept(dataset={"classes": classes}).traffic_shares == (0.25,) * 4
     told = accept(dataset={"classes": classes}, drift={"class_shares": [0.4, 0.3, 0.2, 0.1]})
     assert told.traffic_shares == (0.4, 0.3, 0.2, 0.1)
-
-
-@pytest.mark.parametrize("shares", [[0.7, 0.2], [0.5, 0.3, 0.2], [0.9]])
-def test_class_shares_are_of_all_classes_and_sum_to_1(shares: list[float]) -> None:
-    message = refusal(drift={"class_shares": shares})
-
-    assert f"drift.class_shares = {shares}: allowed: 2 shares" in message
-    assert "whose sum is 1" in message
-
-
-def test_a_class_share_is_between_0_and_1() -> None:
-    assert "drift.class_shares" in refusal(drift={"class_shares": [0.0, 1.0]})
 
 
 @pytest.mark.parametrize(
@@ -448,10 +371,13 @@ def test_the_end_of_a_long_refusal_is_its_remedy() -> None:
     assert said.endswith("1999@example.com, or set notifications.topic to 'standard'")
 
 
-def test_of_many_refusals_the_first_are_shown_and_the_others_counted() -> None:
-    said = refusal(workflow={f"key_{number}": number for number in range(25)})
+def test_every_wrong_setting_is_named_at_once_or_counted() -> None:
+    values: dict[str, Any] = {f"key_{number}": number for number in range(23)}
+    said = refusal(workflow={"max_concurrency": 0, **values}, capture={"expire_days": "many"})
 
-    assert said.count("unknown key") == 20
+    assert "capture.expire_days = 'many'" in said
+    assert "workflow.max_concurrency = 0" in said
+    assert said.count("unknown key") == 18
     assert said.endswith("\n  and 5 more; remove or change these first")
 
 
@@ -460,13 +386,6 @@ def test_a_key_cannot_write_to_the_terminal() -> None:
 
     assert "\x1b" not in said
     assert r"'\x1b[2J' = 1: unknown key" in said
-
-
-@pytest.mark.parametrize("name", ["epochs", "mini_batch_size", "resize", "early_stopping_patience"])
-def test_integers_have_an_upper_bound(name: str) -> None:
-    said = refusal(training={"hyperparameters": {name: 10**15}})
-
-    assert f"hyperparameters.{name} = 1000000000000000: Input should be less than or equal" in said
 
 
 WRITTEN = [path.read_bytes() for path in sorted(FOLDER.glob("*.toml"))]
