@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
 
 from analysis.skips import shortened
-from lambda_src.shared.pictures import MAX_PIXELS, check
+from lambda_src.shared.picture_format import MAX_PIXELS, check
 
 _CHECKED = ("PNG", "JPEG")
 """What the workflow takes, and checks before it asks the endpoint."""

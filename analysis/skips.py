@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from lambda_src.shared.readable_text import readable
+from lambda_src.shared.messages import readable
 
 EXAMPLES = 20
 """How many of each kind keep their file and line."""

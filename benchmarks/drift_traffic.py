@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from lambda_src.drift_detector.baseline import Baseline, Observation
 from lambda_src.drift_detector.drift import WINDOW
-from lambda_src.drift_detector.pictures import PictureStatistics, measure
+from lambda_src.drift_detector.picture_statistics import PictureStatistics, measure
 from localcloud.algorithm.features import Floats, Pixels, describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model

@@ -14,7 +14,7 @@ from stacks.constructs.common.conventions import (
     removal_policy,
     tag_list,
 )
-from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME, packages
+from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME, package
 from stacks.constructs.common.storage import EncryptionKey, Storage
 
 NOT_STAGED = "not-staged"
@@ -101,7 +101,7 @@ class StorageStack(EnvironmentStack):
         assert isinstance(handler, cdk.CfnResource)
         assert isinstance(role, cdk.CfnResource)
         logs = log_group(self, "AutoDeleteObjectsLogs", self._settings)
-        code = packages("empty_bucket").bind(self).s3_location
+        code = package("empty_bucket").bind(self).s3_location
         assert code
         for name, value in {
             "Code": {"S3Bucket": code.bucket_name, "S3Key": code.object_key},

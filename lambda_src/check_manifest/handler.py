@@ -1,6 +1,6 @@
-"""First step of a batch transform: what of a manifest the model may be given.
+"""First step of a batch transform: find the pictures of a manifest that the model can take.
 
-A manifest is what SageMaker calls ManifestFile:
+A manifest is SageMaker's ManifestFile:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformS3DataSource.html
 """
 
@@ -13,24 +13,16 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.events import (
-    MAX_KEY_BYTES,
-    bucket_name,
-    invalid,
-    object_key,
-    shown,
-    text,
-)
+from lambda_src.shared.events import MAX_KEY_BYTES, bucket_name, invalid, object_key, text
+from lambda_src.shared.messages import shown
+from lambda_src.shared.picture_steps import MAX_IMAGE_BYTES
 
-# As many as write_predictions can read the predictions of, in the 15 minutes of a function.
+# write_predictions reads as many predictions in the 15 minutes of a function.
 MAX_PICTURES = 100_000
 MAX_MANIFEST_BYTES = 32 * 1024 * 1024
-# Each value of a JSON text but the outermost has a bracket or a comma before it; names may have
-# some, too. Python takes up to a hundred bytes for a value that is three bytes of text.
+# Each value of a JSON text but the outermost follows a bracket or a comma; names may have some as
+# well. Python takes up to a hundred bytes for a value of three bytes of text.
 MAX_SEPARATORS = 10 * MAX_PICTURES
-
-# MaxPayloadInMB of the transform job; the endpoint takes no more, either.
-MAX_PICTURE_BYTES = 6 * 1024 * 1024
 
 FORM = '[{"prefix": "s3://BUCKET/..."}, "picture", ...]'
 
@@ -38,30 +30,27 @@ s3 = boto3.client("s3")
 
 
 class InvalidManifest(Exception):
-    """The object is no manifest, or not one that can be transformed."""
+    """The object is not a manifest that can be transformed."""
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Splits the pictures of the manifest `event["key"]` into usable and failed ones.
+    """Split the pictures of the manifest `event["key"]` into usable and failed ones.
 
-    Looks at what S3 knows of them, without reading any: a picture that is not there, empty or too
-    large fails here, and does not fail the transform job. Writes below `event["output"]`
-    `manifest.json`, a manifest of the usable ones by their whole keys, so that each has an output
-    of its own, and `failed.jsonl`. Returns how many of each there are: `usable`, `failed`, and
-    `folders`, empty objects that the console makes for folders: they are no pictures.
+    Lists the pictures without reading any: one that is missing, empty or too large fails here, and
+    does not fail the transform job. Writes below `event["output"]` `manifest.json`, with the whole
+    keys of the usable ones, so that their outputs do not collide, and `failed.jsonl`. Returns how
+    many there are: `usable`, `failed`, and `folders`, the empty objects that the console makes for
+    folders, which are no pictures.
 
-    S3's events come at least once. Only the first execution that gets one does all this; any other
-    gets the first one's ARN, `duplicate_of`.
+    S3 delivers events at least once. Only the first execution for an event does all this; any other
+    gets the ARN of the first, `duplicate_of`.
 
     Raises:
-        InvalidManifest: it says what is wrong, and what was expected.
+        InvalidManifest: the message says what is wrong, and what was expected.
         InvalidEvent: a member of the event is missing, or of another type.
     """
-    bucket, key, output = (
-        bucket_name(event, "bucket"),
-        object_key(event, "key"),
-        object_key(event, "output"),
-    )
+    bucket, key = bucket_name(event, "bucket"), object_key(event, "key")
+    output = object_key(event, "output")
     execution, etag = text(event, "execution"), _etag(event)
     first = _first_execution(bucket, output, execution)
     if first != execution:
@@ -85,7 +74,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _etag(event: dict[str, Any]) -> str | None:
-    """Return the ETag of the manifest that the event is about, if it is known."""
+    """Return the ETag of the event's manifest, if the event has it."""
     if event.get("etag") is None:
         return None
     etag = text(event, "etag")
@@ -95,7 +84,7 @@ def _etag(event: dict[str, Any]) -> str | None:
 
 
 def _first_execution(bucket: str, output: str, execution: str) -> str:
-    """Return the ARN of the execution that was the first to ask for this output."""
+    """Return the ARN of the first execution that asked for this output."""
     key = f"{output}/execution"
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=execution.encode(), IfNoneMatch="*")
@@ -111,7 +100,7 @@ def _put(bucket: str, key: str, text: str) -> None:
 
 
 def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
-    """Whole keys of the pictures, in the order of the manifest."""
+    """Return the whole keys of the pictures, in the order of the manifest."""
     where = f"s3://{bucket}/{key}"
     match _content(bucket, key, etag):
         case [{"prefix": str(prefix), **more}, *names] if not more:
@@ -119,7 +108,7 @@ def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
         case _:
             raise InvalidManifest(f"{where} is not of the form {FORM}")
     if not all(isinstance(name, str) and name for name in names):
-        raise InvalidManifest(f"{where}: every picture is a text, as in {FORM}")
+        raise InvalidManifest(f"{where}: every picture has to be a text, as in {FORM}")
     if not names:
         raise InvalidManifest(f"{where} names no picture; expected {FORM}")
     if len(names) > MAX_PICTURES:
@@ -147,9 +136,9 @@ def _content(bucket: str, key: str, etag: str | None) -> Any:
         found = s3.get_object(Bucket=bucket, Key=key, **condition)
     except ClientError as error:
         reasons = {
-            "NoSuchKey": "there is no such object",
-            "PreconditionFailed": "another manifest was put there before this one was read; an "
-            "execution of its own transforms that one",
+            "NoSuchKey": "the object does not exist",
+            "PreconditionFailed": "another manifest replaced it before it was read; another "
+            "execution transforms that one",
         }
         if (code := error.response["Error"]["Code"]) not in reasons:
             raise
@@ -167,22 +156,22 @@ def _content(bucket: str, key: str, etag: str | None) -> Any:
         )
     try:
         return json.loads(content)
-    except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
+    except (ValueError, RecursionError) as error:  # the latter of deep nesting
         raise InvalidManifest(
-            f"s3://{bucket}/{key} is no JSON: {error}; expected {FORM}"
+            f"s3://{bucket}/{key} is not JSON: {error}; expected {FORM}"
         ) from error
 
 
 def _is_possible(key: str) -> bool:
-    """Tell whether S3 can have such a key, so that a listing may be asked for it."""
+    """Return whether S3 can have such a key, so that it may be looked for."""
     try:
         return len(key.encode()) <= MAX_KEY_BYTES
-    except UnicodeEncodeError:  # half of a surrogate pair
+    except UnicodeEncodeError:  # a lone surrogate
         return False
 
 
 def _sizes(bucket: str, wanted: set[str]) -> dict[str, int]:
-    """Bytes of those objects that are there; a request for each 1,000 keys that begin alike."""
+    """Return the sizes of existing objects, by a request for each 1,000 keys of their prefix."""
     if not wanted:
         return {}
     first, last = min(wanted), max(wanted)
@@ -193,19 +182,19 @@ def _sizes(bucket: str, wanted: set[str]) -> dict[str, int]:
         for found in page.get("Contents", []):
             if found["Key"] in wanted:
                 sizes[found["Key"]] = found["Size"]
-            if found["Key"] >= last:  # S3 lists by UTF-8, which is the order of Python's texts
+            if found["Key"] >= last:  # S3 lists in the order of UTF-8, as Python sorts texts
                 return sizes
     return sizes
 
 
 def _fault(key: str, size: int | None) -> dict[str, str] | None:
     if size is None:
-        error, reason = "ImageNotFound", "there is no such object"
+        error, reason = "ImageNotFound", "the object does not exist"
     elif size == 0:
         error, reason = "ImageEmpty", "it has no bytes; expected a PNG or JPEG picture"
-    elif size > MAX_PICTURE_BYTES:
+    elif size > MAX_IMAGE_BYTES:
         error = "ImageTooLarge"
-        reason = f"it has {size:,} bytes; the model takes at most {MAX_PICTURE_BYTES:,}"
+        reason = f"it has {size:,} bytes; the model takes at most {MAX_IMAGE_BYTES:,}"
     else:
         return None
     return {"key": key, "error": error, "reason": reason}

@@ -1,125 +1,126 @@
-"""One batch of pictures: each goes through the three steps of the workflow, several at a time.
+"""Classify a batch of pictures, several at a time, and write the results to S3 as a part.
 
-Results are written to S3 as a part. Pictures that were accepted or rejected in a part that is
-there already are not classified again: neither when Step Functions calls once more, nor when an
-execution finishes the run of an earlier one.
+Pictures that an existing part has as accepted or rejected are not classified again, neither when
+Step Functions repeats a call nor when an execution resumes the run of an earlier one.
 
-A model that answers 5xx, or nonsense, is the endpoint's fault, and the batch is called again;
-unless it does so for the same picture each time, and answers for another one in between. Then that
-picture is a failed line, and the batch goes on.
+If the model answers 5xx or nonsense, the endpoint is at fault and the batch is called again, unless
+this happens for the same picture every time while another one is answered in between. Then that
+picture becomes a failed line, and the batch goes on.
 """
 
 import base64
-import os
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from lambda_src.classify_image.handler import (
+from lambda_src.shared import bulk_parts, picture_steps
+from lambda_src.shared.bulk_parts import FOLDER, Item, Line, line_of
+from lambda_src.shared.environment import EnvironmentVariables
+from lambda_src.shared.events import mapping
+from lambda_src.shared.messages import shown
+from lambda_src.shared.picture_format import ImageEmpty
+from lambda_src.shared.picture_steps import (
     EndpointUnavailable,
     ImageRefused,
+    InvalidImageReference,
     InvalidPrediction,
-    classify,
-    runtime,
-)
-from lambda_src.classify_image.handler import lambda_handler as classify_image
-from lambda_src.filter_confidence.handler import judge
-from lambda_src.serialize_image.handler import lambda_handler as serialize_image
-from lambda_src.shared.events import mapping, shown
-from lambda_src.shared.pictures import ImageEmpty
-from lambda_src.shared.stored_pictures import InvalidImageReference
-
-from .parts import (
-    FOLDER,
-    Item,
-    Line,
-    json_lines,
-    line_of,
-    part_key,
-    read_items,
-    read_part,
-    read_results,
 )
 
-DATA_BUCKET = os.environ["DATA_BUCKET"]
-RESULTS_BUCKET = os.environ["RESULTS_BUCKET"]
-THREADS = int(os.environ["THREADS"])
+
+@dataclass(frozen=True)
+class Environment(EnvironmentVariables):
+    """What the stack sets."""
+
+    classes: tuple[str, ...]
+    confidence_threshold: float
+    data_bucket: str
+    endpoint_name: str
+    picture_faults: tuple[str, ...]
+    """Errors for which the picture is at fault: its line says so. Any other fails the batch."""
+    results_bucket: str
+    threads: int
+
 
 # No picture is begun with less time left: five tries of 25 seconds, and the waits between them.
 MARGIN_MILLISECONDS = 150_000
 
-# Between two writes of what is finished so far: a call whose process dies loses no more.
+# Between two writes of the finished lines: a call whose process dies loses no more.
 SAVE_SECONDS = 5.0
 
-# Errors for which the picture is at fault: its line says so. Any other fails the batch.
-PICTURE_FAULTS = frozenset(os.environ["PICTURE_FAULTS"].split(","))
-
-# Name of the error in the line of a picture that the model fails for, and how often it is asked
-# again before it is said to.
+# Name of the error in the line of a picture that the model fails for, and how often the model is
+# asked again before.
 MODEL_FAILED = "ModelFailed"
 ASKED_AGAIN = 3
 
-# Seconds before each look whether the model answers: a picture may have killed its process. Give or
-# take a half: a picture of another batch may kill it, too, and batches that ask in step would have
-# their good pictures blamed for that.
+# Seconds before each look whether the model answers: a picture may have killed its process. They
+# vary by a half: if batches asked in step while a picture of one of them kills the model, the
+# others' good pictures would be blamed.
 PAUSES = (0, 1, 2, 4, 8)
 
-# A grey picture of 32x32 pixels, for these looks: a batch may have no good picture of its own.
+# A grey picture of 32x32 pixels for these looks: a batch may have no good picture.
 PROBE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAIAAAD8GO2jAAAAJklEQVR42u3NMQ0AAAwDoEqv9KrYsQQMkB6LQCAQCAQC"
     "gUAg+BIMLd4AWwUPN68AAAAASUVORK5CYII="
 )
 
-s3 = boto3.client("s3")
+# Adaptive: one thread that is throttled slows down all of its function.
+RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 5}
+
+environment = Environment.read()
+s3 = boto3.client("s3", config=Config(retries=RETRIES))
+runtime = picture_steps.endpoint_client(RETRIES)
 
 RemainingTime = Callable[[], int]
 Outcome = Line | Exception
 
 
 class BatchUnfinished(Exception):
-    """Throttling, a transient fault or lack of time left some pictures over; another call helps."""
+    """Throttling, a transient fault or lack of time left pictures over; another call helps."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Classifies `event["Items"]` and writes the part below `event["BatchInput"]["results"]`.
+    """Classify `event["Items"]` and write the part below `event["BatchInput"]["results"]`.
 
     Returns the part's key, the index of its first picture, and the counts of its lines by status.
-    What is finished is in the part also when this raises, and most of it when the process dies.
+    The part has the finished lines even if this raises an error, and most of them if the process
+    dies.
 
     Raises:
         BatchUnfinished: transient; the state machine calls again.
         InvalidEvent: the event is not a batch.
-        Any other error of the steps that is not a picture's fault, as an endpoint that is not
-            there: the first of them.
+        Any other error of the steps that is not a picture's fault, such as a missing endpoint: the
+            first of them.
     """
-    items = read_items(event)
-    key = part_key(read_results(mapping(event, "BatchInput")), items)
+    items = bulk_parts.read_items(event)
+    key = bulk_parts.part_key(bulk_parts.read_results(mapping(event, "BatchInput")), items)
     finished = {
         line["index"]: line
-        for line in read_part(s3, RESULTS_BUCKET, key, items)
+        for line in bulk_parts.read_part(s3, environment.results_bucket, key, items)
         if line["status"] != "failed"
     }
     left = [item for item in items if item["index"] not in finished]
     remaining_time: RemainingTime = context.get_remaining_time_in_millis
     outcomes: list[Outcome] = []
     saved = time.monotonic()
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(environment.threads) as pool:
         for outcome in pool.map(partial(_outcome, remaining_time), left):
             outcomes.append(outcome)
             if time.monotonic() - saved > SAVE_SECONDS:
-                _written(key, finished, outcomes)
+                _save(key, finished, outcomes)
                 saved = time.monotonic()
-    lines = _written(key, finished, outcomes)
+    lines = _save(key, finished, outcomes)
     if any(map(_is_model_failure, outcomes)):
-        outcomes = _asked_again(remaining_time, left, outcomes)
-        lines = _written(key, finished, outcomes)
+        outcomes = _with_model_failures_resolved(remaining_time, left, outcomes)
+        lines = _save(key, finished, outcomes)
     _raise_for([fault for fault in outcomes if isinstance(fault, Exception)], len(items))
     return {
         "part": key,
@@ -128,13 +129,13 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _written(key: str, finished: dict[int, Line], outcomes: list[Outcome]) -> dict[int, Line]:
-    """Write the part with all lines there are, if any is new; return them by index."""
+def _save(key: str, finished: dict[int, Line], outcomes: list[Outcome]) -> dict[int, Line]:
+    """Write the part with all lines so far, if any is new; return them by index."""
     new = {line["index"]: line for line in outcomes if isinstance(line, dict)}
     lines = finished | new
     if new:
-        ordered = (lines[index] for index in sorted(lines))
-        s3.put_object(Bucket=RESULTS_BUCKET, Key=key, Body=json_lines(ordered))
+        body = bulk_parts.json_lines(lines[index] for index in sorted(lines))
+        s3.put_object(Bucket=environment.results_bucket, Key=key, Body=body)
     return lines
 
 
@@ -144,41 +145,60 @@ def _outcome(remaining_time: RemainingTime, item: Item) -> Outcome:
         return BatchUnfinished("no time left in this call")
     line = line_of(item)
     try:
-        verdict = _classify(line["key"], item)
+        return _classified(line, item)
     except Exception as error:
         name = type(error).__name__
         if isinstance(error, ImageEmpty) and line["key"].endswith("/"):
             return {**line, "status": FOLDER}
-        if name in PICTURE_FAULTS:
+        if name in environment.picture_faults:
             return _failed(item, name, str(error))
         return error
-    status = "accepted" if verdict["statusCode"] == 200 else "rejected"
-    told = {name: verdict["body"].get(name) for name in ("label", "confidence", "inferences")}
-    reason = {"reason": verdict["body"]["reason"]} if status == "rejected" else {}
-    return {**line, "status": status, **told, **reason}
+
+
+def _classified(line: Line, item: Item) -> Line:
+    if line["key"] is None:
+        raise InvalidImageReference(
+            f"row {item['index'] + 1} of the manifest is {shown(item.get('item'))}; expected a key "
+            f"of s3://{environment.data_bucket} in the column (or member) key"
+        )
+    bucket, key = picture_steps.reference(
+        {"s3_bucket": environment.data_bucket, "s3_key": line["key"]}
+    )
+    source = f"s3://{bucket}/{key}"
+    image = picture_steps.read(s3, bucket, key)
+    verdict = picture_steps.judge(
+        picture_steps.classify(runtime, environment.endpoint_name, image, source=source),
+        classes=environment.classes,
+        threshold=environment.confidence_threshold,
+        source=source,
+    )
+    classified = {**line, "status": verdict.status, **verdict._asdict()}
+    if verdict.reason is None:
+        del classified["reason"]
+    return classified
 
 
 def _failed(item: Item, error: str, reason: str) -> Line:
     return {**line_of(item), "status": "failed", "error": error, "reason": reason}
 
 
-def _asked_again(
+def _with_model_failures_resolved(
     remaining_time: RemainingTime, items: list[Item], outcomes: list[Outcome]
 ) -> list[Outcome]:
-    """Return the outcomes with those of the pictures that the model failed for found out.
+    """Ask the model again about the pictures that it failed for; return all outcomes.
 
     One after the other: a picture that kills the model's process takes others along.
     """
-    found_out = list(outcomes)
+    resolved = list(outcomes)
     for position, fault in enumerate(outcomes):
         if _is_model_failure(fault):
-            found_out[position] = _found_out(remaining_time, items[position], fault)
-            if _is_model_failure(found_out[position]):
+            resolved[position] = _resolved(remaining_time, items[position], fault)
+            if _is_model_failure(resolved[position]):
                 break  # the endpoint's fault, and so are those that follow
-    return found_out
+    return resolved
 
 
-def _found_out(remaining_time: RemainingTime, item: Item, fault: Outcome) -> Outcome:
+def _resolved(remaining_time: RemainingTime, item: Item, fault: Outcome) -> Outcome:
     """Return the picture's line, or the fault if the model does not answer at all."""
     for _ in range(ASKED_AGAIN):
         if not _model_answers(remaining_time):
@@ -191,7 +211,8 @@ def _found_out(remaining_time: RemainingTime, item: Item, fault: Outcome) -> Out
     return _failed(
         item,
         MODEL_FAILED,
-        f"{fault}; so it did {1 + ASKED_AGAIN} times, and answered for another picture in between",
+        f"{fault}; the model failed {1 + ASKED_AGAIN} times, and answered for another picture in "
+        "between",
     )
 
 
@@ -201,30 +222,22 @@ def _model_answers(remaining_time: RemainingTime) -> bool:
         if remaining_time() < MARGIN_MILLISECONDS:
             return False
         try:
-            classify(PROBE, "a grey picture")
+            picture_steps.classify(
+                runtime, environment.endpoint_name, PROBE, source="a grey picture"
+            )
         except (EndpointUnavailable, InvalidPrediction):
             continue
         except ImageRefused:
-            pass  # an answer, too
+            pass  # also an answer
         return True
     return False
 
 
 def _is_model_failure(outcome: Outcome) -> bool:
-    """Tell what the model answered, 5xx or nonsense, from throttling and the network."""
+    """Tell the model's answers, 5xx or nonsense, from throttling and the network."""
     if isinstance(outcome, EndpointUnavailable):
         return isinstance(outcome.__cause__, runtime.exceptions.ModelError)
     return isinstance(outcome, InvalidPrediction)
-
-
-def _classify(key: str | None, item: Item) -> dict[str, Any]:
-    if key is None:
-        raise InvalidImageReference(
-            f"row {item['index'] + 1} of the manifest is {shown(item.get('item'))}; expected a key "
-            f"of s3://{DATA_BUCKET} in the column (or member) key"
-        )
-    read = serialize_image({"s3_bucket": DATA_BUCKET, "s3_key": key}, None)
-    return judge(classify_image(read["body"], None)["body"])
 
 
 def _raise_for(faults: list[Exception], pictures: int) -> None:

@@ -32,9 +32,15 @@ class Observation(NamedTuple):
     """Probability of the best class."""
     best_class: int
     brightness: float | None = None
-    """As `pictures.measure`; None, like the next two, where the picture could not be measured."""
+    """As `picture_statistics.measure`; None, like the next two, if it could not be measured."""
     contrast: float | None = None
     sharpness: float | None = None
+
+    @classmethod
+    def of(cls, probabilities: list[float], *measured: float) -> Self:
+        """Return the observation of a picture with these probabilities and measurements."""
+        confidence = max(probabilities)
+        return cls(confidence, probabilities.index(confidence), *measured)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Capture records as the detector needs them.
+"""Capture records as the detector needs them, and what a batch of capture files adds up to.
 
 Format: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
 """
@@ -6,15 +6,21 @@ Format: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-captu
 import base64
 import gzip
 import io
+import logging
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from lambda_src.shared import json_limits, probabilities
 
+from . import metrics
+from .baseline import Observation, StoredBaseline
+from .picture_statistics import NotMeasuredError, measure
+
 BASELINE_PREFIX = "baseline-"
-"""Inference ids of the calls by which a baseline is made begin so: they are no traffic."""
+"""Begins the inference ids of the calls that make a baseline: they are no traffic."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -22,10 +28,13 @@ MAX_ID = 256
 """Characters of an id; SageMaker's have 36, callers' up to 64. The ids of a batch are kept."""
 MAX_REASON = 200
 """Characters of an error that come from a record: the log takes no more than 256 KB a message."""
+LOGGED_REASONS = 10
+
+logger = logging.getLogger(__name__)
 
 
 class UnreadableError(ValueError):
-    """A line is no capture record with a prediction, or a file breaks off; the message says why."""
+    """A line is no capture record with a prediction, or a file breaks off."""
 
 
 class Record(NamedTuple):
@@ -33,20 +42,20 @@ class Record(NamedTuple):
 
     event_id: str
     inference_id: str
-    """Empty if the caller gave none."""
+    """Empty if the caller sent none."""
     time: datetime
     """When the model answered, to the second, with time zone."""
     probabilities: list[float]
     """One for each class of the model."""
     picture: bytes | None
-    """None where requests are not captured."""
+    """None if requests are not captured."""
 
 
 def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
-    """Yield the lines of a capture file, gzip or not, as `json_limits.lines`, without blank ones.
+    """Yield the lines of a capture file, gzip or not, by `json_limits.lines`, without blank ones.
 
     Raises:
-        UnreadableError: from here on the file is damaged gzip, has too many lines, or takes longer
+        UnreadableError: the rest of the file is damaged gzip, has too many lines, or takes longer
             than `may_read` allows: the next run would not get further.
     """
     stream = io.BufferedReader(body)
@@ -61,7 +70,7 @@ def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> It
 
 
 def parse(line: bytes) -> Record:
-    """The record of one line.
+    """Return the record of a line.
 
     Raises:
         UnreadableError: it is not JSON, lacks what a record with a prediction has, or is larger
@@ -101,3 +110,85 @@ def _time(text: str) -> datetime:
     if time.tzinfo is None:
         raise ValueError(f"time {text!r} has no time zone")
     return time
+
+
+@dataclass
+class Batch:
+    """Counts of the records of capture files, and the observations that can be compared."""
+
+    baseline: StoredBaseline
+    model_is_served: bool = True
+    """False while another model than the baseline's answers, or is about to."""
+    may_measure: Callable[[], bool] = lambda: True
+    """False when time is short: pictures then count as not measured."""
+    may_read: Callable[[], bool] = lambda: True
+    """False when the rest of the time is needed to publish: a file then ends as unreadable."""
+    records: int = 0
+    unreadable: int = 0
+    not_compared: int = 0
+    not_measured: int = 0
+    _observed: list[tuple[datetime, Observation]] = field(default_factory=list)
+    _event_ids: set[str] = field(default_factory=set)
+
+    def add_file(self, key: str, body: io.RawIOBase) -> None:
+        """Count the records of a capture file, and what cannot be read of it."""
+        number = 0
+        try:
+            for number, line in enumerate(lines(body, self.may_read), 1):
+                try:
+                    self._add(parse(line))
+                except UnreadableError as error:
+                    self.refuse(f"{key}, record {number}: {error}")
+        except UnreadableError as error:
+            self.refuse(f"{key}, after record {number}: {error}")
+
+    def refuse(self, reason: str) -> None:
+        """Count something that cannot be read; log the first few reasons."""
+        self.unreadable += 1
+        if self.unreadable <= LOGGED_REASONS:
+            logger.warning("not readable: %s", reason)
+
+    @property
+    def observations(self) -> list[Observation]:
+        """Return them in the order of their time; files of several instances overlap."""
+        return [observed for _, observed in sorted(self._observed, key=lambda pair: pair[0])]
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """Return the counts by name of the metric."""
+        return {
+            metrics.RECORDS: self.records,
+            metrics.UNREADABLE: self.unreadable,
+            metrics.NOT_COMPARED: self.not_compared,
+            metrics.NOT_MEASURED: self.not_measured,
+        }
+
+    def _add(self, record: Record) -> None:
+        is_traffic = not record.inference_id.startswith(BASELINE_PREFIX)
+        if not is_traffic or record.event_id in self._event_ids:
+            return
+        if self._belongs_to_the_model(record):
+            self._observed.append((record.time, self._observation(record)))
+        else:
+            self.not_compared += 1
+        self._event_ids.add(record.event_id)
+        self.records += 1
+
+    def _belongs_to_the_model(self, record: Record) -> bool:
+        if not self.model_is_served or record.time < self.baseline.created:
+            return False
+        found, expected = len(record.probabilities), len(self.baseline.classes)
+        if found != expected:
+            raise UnreadableError(f"{found} probabilities; the model has {expected} classes")
+        return True
+
+    def _observation(self, record: Record) -> Observation:
+        if record.picture is not None and self.may_measure():
+            try:
+                return Observation.of(record.probabilities, *measure(record.picture))
+            except NotMeasuredError as error:
+                if not self.not_measured:
+                    logger.warning("not measured: event %a: %s", record.event_id, error)
+        if record.picture is not None:
+            self.not_measured += 1
+        return Observation.of(record.probabilities)

@@ -1,14 +1,13 @@
-"""The scheduled run: reads new captures and tells CloudWatch how far they are from the baseline.
+"""The scheduled run: read new captures and publish how far they are from the baseline.
 
-How each record is counted exactly once: cursor.py. What is compared with what: drift.py.
+state.py says how each record is counted exactly once, drift.py what is compared.
 """
 
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
@@ -16,36 +15,51 @@ from typing import Any, cast
 import boto3
 from botocore.config import Config
 
+from lambda_src.shared.environment import EnvironmentVariables
+
 from .baseline import Observation, StoredBaseline
-from .batch import Batch
-from .cursor import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
+from .captures import Batch
 from .drift import WINDOW, compare, window_of
 from .metrics import Metrics, drift_of
+from .state import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
 
-BUCKET = os.environ["CAPTURE_BUCKET"]
-PREFIX = os.environ["CAPTURE_PREFIX"]  # of the endpoint's variant, ends in a slash
-STATE_BUCKET = os.environ["STATE_BUCKET"]  # of the state and of the baseline
-STATE_KEY = os.environ["STATE_KEY"]
-BASELINE_KEY = os.environ["BASELINE_KEY"]
-MODEL_NAME = os.environ["MODEL_NAME"]  # of the baseline
-MODEL_NAME_PARAMETER = os.environ["MODEL_NAME_PARAMETER"]  # SSM: of the model that is deployed
-THRESHOLD = float(os.environ["CONFIDENCE_THRESHOLD"])
+
+@dataclass(frozen=True)
+class Environment(EnvironmentVariables):
+    """What the stack sets."""
+
+    capture_bucket: str
+    capture_prefix: str
+    """Of the endpoint's variant, ends in a slash."""
+    state_bucket: str
+    """Of the state and of the baseline."""
+    state_key: str
+    baseline_key: str
+    model_name: str
+    """Of the baseline."""
+    model_name_parameter: str
+    """SSM parameter with the name of the deployed model."""
+    confidence_threshold: float
+    metric_namespace: str
+    endpoint_name: str
+
 
 MAX_RECORDS = 20_000
-"""Of a batch, rounded up to a whole file: what fits into the function's memory many times."""
+"""Maximum records per batch, rounded up to a whole file; far below the function's memory."""
 MARGIN_MILLISECONDS = 60_000
-"""Time that must be left to begin another file: it is enough to send the figures, too."""
+"""Time that must be left to begin another file: enough to publish the metrics as well."""
 LAST_MILLISECONDS = 30_000
 """Time that must be left to go on with a file. The rest of the file is then left out: if the next
-run began it again, a file that takes longer than one would be read forever."""
+run began it again, a file that takes longer than one run would be read forever."""
 SETTLING = timedelta(seconds=45)
-"""How long ago a pending batch must have been begun before another run takes it over. The run that
-began it either sent it within half of this time or never will; the other half is for CloudWatch to
-show it. By then the usual delay of some seconds is over; AWS promises no time."""
+"""Age at which another run takes a pending batch over. The run that began it either sent it within
+half of this time or never will; the other half is for CloudWatch to show it. That is far more than
+the usual delay of some seconds; AWS promises no time."""
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 
+environment = Environment.read()
 s3 = boto3.client("s3")
 ssm = boto3.client("ssm")
 metrics = Metrics(
@@ -53,14 +67,14 @@ metrics = Metrics(
         "cloudwatch",
         config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}),
     ),
-    namespace=os.environ["METRIC_NAMESPACE"],
-    endpoint_name=os.environ["ENDPOINT_NAME"],
+    namespace=environment.metric_namespace,
+    endpoint_name=environment.endpoint_name,
 )
-store = StateStore(s3, bucket=STATE_BUCKET, key=STATE_KEY)
+store = StateStore(s3, bucket=environment.state_bucket, key=environment.state_key)
 
 
 def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
-    """Finishes what an earlier run left, then reads, compares and sends, batch by batch.
+    """Finish what an earlier run left, then read, compare and publish, batch by batch.
 
     Returns the records and files that it counted, and the files that are left to the next run.
     """
@@ -68,7 +82,9 @@ def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
     def has_time(margin: int = MARGIN_MILLISECONDS) -> bool:
         return bool(context.get_remaining_time_in_millis() > margin)
 
-    baseline = StoredBaseline.load(s3, bucket=STATE_BUCKET, key=BASELINE_KEY)
+    baseline = StoredBaseline.load(
+        s3, bucket=environment.state_bucket, key=environment.baseline_key
+    )
     try:
         return _run(baseline, _settled(store.load()), has_time)
     except OvertakenError as error:
@@ -78,11 +94,13 @@ def lambda_handler(_event: object, context: Any) -> dict[str, Any]:
 
 
 def _run(baseline: StoredBaseline, state: State, has_time: Callable[..., bool]) -> dict[str, Any]:
-    new = state.cursor.new_files(s3, bucket=BUCKET, prefix=PREFIX, now=_now())
-    model_is_served = _model_is_served()  # by who answered what was listed
+    new = state.cursor.new_files(
+        s3, bucket=environment.capture_bucket, prefix=environment.capture_prefix, now=_now()
+    )
+    model_is_served = _model_is_served()  # after the listing: when its files were answered
     files, records = deque(new), 0
     while True:
-        # The first batch may be empty: that nothing was captured is a figure, too.
+        # The first batch may be empty: the metrics say so if nothing was captured.
         batch = Batch(
             baseline,
             model_is_served,
@@ -100,16 +118,16 @@ def _run(baseline: StoredBaseline, state: State, has_time: Callable[..., bool]) 
 
 
 def _model_is_served() -> bool:
-    """False from before a deployment updates the endpoint until its model has a baseline."""
-    name = ssm.get_parameter(Name=MODEL_NAME_PARAMETER)["Parameter"].get("Value")
-    if name != MODEL_NAME:
+    """Return False from before a deployment updates the endpoint until its model has a baseline."""
+    name = ssm.get_parameter(Name=environment.model_name_parameter)["Parameter"].get("Value")
+    if name != environment.model_name:
         logger.warning(
-            "nothing is compared: the model is %s or soon will be, the baseline is of %s; "
-            "the deployment of the monitoring stack makes the new one",
+            "nothing is compared: the model is or soon will be %s, but the baseline is that of %s; "
+            "deploy the monitoring stack to make the new one",
             name,
-            MODEL_NAME,
+            environment.model_name,
         )
-    return name == MODEL_NAME
+    return bool(name == environment.model_name)
 
 
 def _read(
@@ -119,9 +137,9 @@ def _read(
     while files and batch.records < MAX_RECORDS and has_time():
         file = files.popleft()
         try:
-            body = s3.get_object(Bucket=BUCKET, Key=file.key)["Body"]
+            body = s3.get_object(Bucket=environment.capture_bucket, Key=file.key)["Body"]
         except s3.exceptions.NoSuchKey:
-            batch.refuse(f"{file.key}: it has gone since it was listed")
+            batch.refuse(f"{file.key}: deleted since it was listed")
         except s3.exceptions.InvalidObjectState:
             batch.refuse(f"{file.key}: it is archived")
         else:
@@ -135,17 +153,21 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
     earlier = _window(state.cursor)
     window = window_of([*earlier, *observations], latest_run=len(observations))
     baseline = batch.baseline.baseline
-    comparisons = compare(baseline, window, threshold=THRESHOLD) if observations else []
+    comparisons = (
+        compare(baseline, window, threshold=environment.confidence_threshold)
+        if observations
+        else []
+    )
     for each in comparisons:
         logger.log(logging.WARNING if each.ratio > 1 else logging.INFO, "%s", each)
     begun = _now()
     cursor = replace(
-        state.cursor.after(done), baseline=BASELINE_KEY, window=tuple(window[-WINDOW:])
+        state.cursor.after(done), baseline=environment.baseline_key, window=tuple(window[-WINDOW:])
     )
     pending = Pending(
         begun=begun,
         minutes=(state.free_minute(begun),),
-        figures={**batch.counts, **drift_of(comparisons)},
+        metrics={**batch.counts, **drift_of(comparisons)},
         then=cursor,
     )
     state = store.save(replace(state, pending=pending))
@@ -154,7 +176,7 @@ def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
 
 
 def _settled(state: State) -> State:
-    """The state without a pending batch: sent, if CloudWatch does not have it."""
+    """Return the state without a pending batch: it is sent if CloudWatch does not have it."""
     while pending := state.pending:
         wait = pending.begun + SETTLING - _now()
         if wait > timedelta():
@@ -176,9 +198,9 @@ def _settled(state: State) -> State:
 def _publish(pending: Pending) -> None:
     if (age := _now() - pending.begun) > SETTLING / 2:
         raise TimeoutError(
-            f"the batch of {pending.begun} took {age} to be written down; the next run sends it"
+            f"writing down the batch of {pending.begun} took {age}; the next run sends it"
         )
-    metrics.publish(pending.figures, pending.minutes[-1])
+    metrics.publish(pending.metrics, pending.minutes[-1])
 
 
 def _commit(state: State, pending: Pending) -> State:
@@ -186,8 +208,8 @@ def _commit(state: State, pending: Pending) -> State:
 
 
 def _window(cursor: Cursor) -> list[Observation]:
-    if cursor.baseline != BASELINE_KEY:
-        return []  # said by another model
+    if cursor.baseline != environment.baseline_key:
+        return []  # another model's answers
     return [Observation(*row) for row in cursor.window]
 
 

@@ -1,9 +1,9 @@
-"""Empties a bucket before CloudFormation deletes it, whatever keys it has.
+"""Empty a bucket before CloudFormation deletes it, whatever keys it has.
 
-Takes the place of the code behind CDK's `auto_delete_objects`, which names all keys in the XML of
-DeleteObjects. XML has no control characters: one such key, and the bucket could not be deleted.
+Replaces the code behind CDK's `auto_delete_objects`, which names all keys in the XML of
+DeleteObjects. XML has no control characters: one such key would keep the bucket from being deleted.
 
-Contract of request and answer:
+Request and response:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html
 """
 
@@ -17,15 +17,15 @@ from urllib.request import Request, urlopen
 import boto3
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.readable_text import readable
+from lambda_src.shared.messages import readable
 
-# CDK sets it for as long as the bucket is to be emptied: not before one that is to be retained.
+# CDK sets it on buckets that are to be emptied, not on those that are retained.
 TAG = {"Key": "aws-cdk:auto-delete-objects", "Value": "true"}
 
 # No page is begun with less time left.
 MARGIN_MILLISECONDS = 60_000
 
-# CloudFormation reads 4,096 bytes of an answer, in which a character may take six.
+# CloudFormation reads 4,096 bytes of a response, in which a character may take six.
 MAX_REASON = 500
 
 # https://www.w3.org/TR/xml/#charsets
@@ -40,33 +40,33 @@ RemainingTime = Callable[[], int]
 
 
 class BucketNotEmptied(Exception):
-    """Some objects are still there."""
+    """Some objects remain."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:
-    """Empty the bucket on Delete, and tell CloudFormation how that ended."""
+    """Empty the bucket on Delete, and report the result to CloudFormation."""
     bucket = event["ResourceProperties"]["BucketName"]
-    answer = {"Status": "SUCCESS"}
+    response = {"Status": "SUCCESS"}
     try:
         if event["RequestType"] == "Delete" and _is_to_be_emptied(bucket):
             _refuse_new_objects(bucket, partition=event["StackId"].split(":")[1])
             _empty(bucket, context.get_remaining_time_in_millis)
-    except Exception as error:  # without an answer, CloudFormation waits for an hour
+    except Exception as error:  # without a response, CloudFormation waits for an hour
         logger.exception("bucket %s", bucket)
-        answer = {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:MAX_REASON]}
-    _answer(event, PhysicalResourceId=_physical_id(event, bucket), **answer)
+        response = {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"[:MAX_REASON]}
+    _respond(event, PhysicalResourceId=_physical_id(event, bucket), **response)
 
 
 def _physical_id(event: dict[str, Any], bucket: str) -> str:
-    """Return the resource's id; with another one, CloudFormation has the old bucket emptied."""
+    """Return the resource's id; a new one makes CloudFormation have the old bucket emptied."""
     replaced = event.get("OldResourceProperties", {}).get("BucketName") not in (None, bucket)
     return bucket if replaced else event.get("PhysicalResourceId", bucket)
 
 
-def _answer(event: dict[str, Any], **answer: str) -> None:
+def _respond(event: dict[str, Any], **response: str) -> None:
     same = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
-    body = json.dumps({**same, **answer}).encode()
-    # Lambda calls again after an error, and the bucket is then empty already.
+    body = json.dumps({**same, **response}).encode()
+    # Lambda retries after an error; the bucket is already empty then.
     request = Request(event["ResponseURL"], data=body, method="PUT", headers={"Content-Type": ""})
     with urlopen(request, timeout=30):
         pass
@@ -82,7 +82,7 @@ def _is_to_be_emptied(bucket: str) -> bool:
 
 
 def _refuse_new_objects(bucket: str, *, partition: str) -> None:
-    """Keep the bucket from getting objects between the last listing and its deletion."""
+    """Keep out objects between the last listing and the deletion of the bucket."""
     policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
     refusal = {
         "Effect": "Deny",
@@ -98,15 +98,15 @@ def _empty(bucket: str, remaining_time: RemainingTime) -> None:
     """Delete all versions of all objects.
 
     Raises:
-        BucketNotEmptied: S3 does not delete some, or there are too many for one call.
+        BucketNotEmptied: S3 refuses to delete some, or there are too many for one call.
     """
     deleted, left = 0, []
-    # boto3 asks for keys that are URL-encoded, and decodes them.
+    # boto3 requests URL-encoded keys and decodes them.
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         if remaining_time() < MARGIN_MILLISECONDS:
             raise BucketNotEmptied(
-                f"bucket {bucket}: {deleted:,} objects are deleted, and there are more than one "
-                "call can delete; destroy again, which goes on from here"
+                f"bucket {bucket}: {deleted:,} objects are deleted, and more remain than one call "
+                "can delete; destroy again, which continues from here"
             )
         versions = [
             {"Key": found["Key"], "VersionId": found["VersionId"]}
@@ -119,15 +119,15 @@ def _empty(bucket: str, remaining_time: RemainingTime) -> None:
         key, code = left[0]
         shown = readable(key).replace("'", r"\'")
         raise BucketNotEmptied(
-            f"bucket {bucket}: objects that S3 does not delete: {len(left):,}, {shown} among "
-            f"them ({code}). Delete them, e.g. aws s3api delete-object --bucket {bucket} --key "
+            f"bucket {bucket}: S3 refused to delete {len(left):,} objects, such as {shown} "
+            f"({code}). Delete them, e.g. aws s3api delete-object --bucket {bucket} --key "
             f"$'{shown}', and destroy again"
         )
-    logger.info("bucket %s: %d objects are deleted", bucket, deleted)
+    logger.info("bucket %s: deleted %d objects", bucket, deleted)
 
 
 def _delete(bucket: str, versions: list[dict[str, str]]) -> Iterator[tuple[str, str]]:
-    """Delete the versions; yield key and error code of each that S3 does not delete."""
+    """Delete the versions; yield key and error code of each that S3 refuses to delete."""
     in_xml = [each for each in versions if not _NOT_IN_XML.search(each["Key"])]
     if in_xml:
         wanted: Any = {"Objects": in_xml, "Quiet": True}

@@ -1,10 +1,11 @@
-"""What a function is given, read by name and type; anything else ends in one error."""
+"""Read a function's event by name and type; anything else raises one error."""
 
 import hashlib
 import json
 import re
-import reprlib
 from typing import Any
+
+from .messages import shown
 
 # No IP address, and no two dots in a row:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -15,37 +16,16 @@ OTHER_THAN_BUCKETS = ("--x-s3", "--table-s3", "--ol-s3", "-s3alias", ".mrap")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
-# Characters of a value that a message repeats.
-MAX_SHOWN = 200
-
-_short = reprlib.Repr()  # of nested values, too, which repr cannot recurse into
-_short.maxlevel = 3
-_short.maxstring = MAX_SHOWN
-
 
 class InvalidEvent(Exception):
     """The event lacks a value, or has one of another type."""
-
-
-def sendable(message: str) -> str:
-    """Return the text with half a surrogate pair escaped: Lambda's runtime dies of sending one."""
-    return message.encode(errors="backslashreplace").decode()
-
-
-def shown(value: object) -> str:
-    """Return a value of any size as a short text for a message."""
-    try:
-        return _short.repr(value)[:MAX_SHOWN]
-    except ValueError:  # Python writes no integer of more than some thousand digits
-        return f"a value of type {type(value).__name__} with a huge integer"
 
 
 def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
     """Return the text `name` of the event.
 
     Raises:
-        InvalidEvent: it is missing, no text, empty, or has half of a surrogate pair, which no
-            service takes.
+        InvalidEvent: it is missing, no text, empty, or has a lone surrogate, which services refuse.
     """
     value = _value(event, name)
     if not isinstance(value, str) or not (value or may_be_empty):
@@ -53,7 +33,7 @@ def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise invalid(name, value, "a text without half of a surrogate pair") from error
+        raise invalid(name, value, "a text without lone surrogates") from error
     return value
 
 
@@ -115,7 +95,7 @@ def digest(value: object) -> str:
     """Return the SHA-256 of a JSON value, in hexadecimal digits.
 
     Raises:
-        InvalidEvent: it is no JSON, or nested more deeply than Python can write.
+        InvalidEvent: it is no JSON, or nested too deeply for Python.
     """
     try:
         content = json.dumps(value, sort_keys=True).encode()
@@ -125,7 +105,7 @@ def digest(value: object) -> str:
 
 
 def invalid(name: str, value: object, expected: str) -> InvalidEvent:
-    """Return the error that names the value and what was expected."""
+    """Return the error that names the value and the expectation."""
     return InvalidEvent(f"{name} is {shown(value)}; expected {expected}")
 
 

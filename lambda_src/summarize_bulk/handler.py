@@ -1,4 +1,4 @@
-"""The end of a bulk run: one file of results, in order and complete, and its summary.
+"""Finish a bulk run: one complete file of results in order, and its summary.
 
 Reads what the ResultWriter of the Distributed Map wrote (JSON Lines, Transformation COMPACT):
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
@@ -6,9 +6,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.h
 
 import io
 import json
-import os
 import re
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,49 +16,30 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from lambda_src.classify_batch.parts import (
-    FOLDER,
-    Item,
-    Line,
-    json_lines,
-    line_of,
-    part_key,
-    read_items,
-    read_part,
-    read_results,
-)
-from lambda_src.shared import json_limits
-from lambda_src.shared.events import (
-    InvalidEvent,
-    bucket_name,
-    invalid,
-    mapping,
-    object_key,
-    sendable,
-    sequence,
-    text,
-    whole_number,
-)
+from lambda_src.shared import bulk_parts, events, json_limits
+from lambda_src.shared.bulk_parts import FOLDER, Item, Line
+from lambda_src.shared.environment import EnvironmentVariables
+from lambda_src.shared.events import mapping
+from lambda_src.shared.messages import sendable
+from lambda_src.shared.result_summary import ResultSummary
 
-from .stream import Stream
 
-DATA_BUCKET = os.environ["DATA_BUCKET"]
-RESULTS_BUCKET = os.environ["RESULTS_BUCKET"]
+@dataclass(frozen=True)
+class Environment(EnvironmentVariables):
+    """What the stack sets."""
+
+    data_bucket: str
+    results_bucket: str
+
 
 # A Cause may quote the JSON of a failed function, or be cut off within it. The workflow's states
-# read it in the same way: error_cause.readable.
+# read it the same way: jsonata.readable.
 ERROR_MESSAGE = re.compile(r'"errorMessage"\s*:\s*"((?:[^"\\]|\\.)+)', re.DOTALL)
 
 # Parts that are read at the same time, and held in memory.
 THREADS = 16
 
-# Pictures that the message names, of each kind: as workflow_expressions.MAX_NAMED, and no more.
-MAX_NAMED = 20
-# Letters of a reason that the state machine carries.
-MAX_REASON = 250
-# Fewer pictures where their keys are that long: the state machine carries 262,144 bytes.
-MAX_NAMED_BYTES = 100_000
-
+environment = Environment.read()
 s3 = boto3.client("s3", config=Config(max_pool_connections=THREADS))
 stepfunctions = boto3.client("stepfunctions")
 
@@ -70,7 +49,7 @@ class NothingToClassify(Exception):
 
 
 class ResultsIncomplete(Exception):
-    """Some picture has no line, or more than one."""
+    """A picture has no line, or more than one."""
 
 
 @dataclass(frozen=True)
@@ -84,105 +63,98 @@ class Batch:
     cause: str = ""
 
 
-@dataclass
-class Tally:
-    """What went by: how many lines of each status, and the first of those to be told of."""
+class Stream(io.RawIOBase):
+    """A file to read from, made of chunks of bytes; it never holds two of them."""
 
-    counts: Counter[str] = field(default_factory=Counter)
-    named: list[dict[str, Any]] = field(default_factory=list)
-    named_bytes: Counter[str] = field(default_factory=Counter)
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        """Take the first chunk when it is needed."""
+        self._chunks = chunks
+        self._rest = b""
 
-    def take(self, line: Line) -> None:
-        """Count one line.
+    def readable(self) -> bool:
+        """Return True."""
+        return True
 
-        Raises:
-            ResultsIncomplete: it is not that of the next picture.
-        """
-        if line["index"] != self.counts.total():
-            raise ResultsIncomplete(
-                f"the line after {self.counts.total()} pictures is that of picture {line['index']}"
-            )
-        status = line["status"]
-        self.counts[status] += 1
-        if status not in ("accepted", FOLDER) and self.counts[status] <= MAX_NAMED:
-            named = _as_in_the_workflow(line)
-            self.named_bytes[status] += len(json.dumps(named))
-            if self.named_bytes[status] <= MAX_NAMED_BYTES:
-                self.named.append(named)
+    def readinto(self, buffer: Any) -> int:
+        """Fill the beginning of the buffer; return the number of bytes, 0 at the end."""
+        while not self._rest:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return 0
+            self._rest = chunk
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Writes `results.jsonl` and `summary.json` below `event["results"]`.
+    """Write `results.jsonl` and `summary.json` below `event["results"]`.
 
     `event["map"]` is the result of the Map. Returns `counts` and `results` as the workflow's Map
-    does, the latter for at most 20 pictures of each kind that is not accepted, and the `location`
-    of all. Folders of the console are no pictures: they are counted, and have no line.
+    does, the latter for at most 20 pictures of each status that is not accepted, and the `location`
+    of all. The console's empty folders are not pictures: they are counted, and have no line.
 
     Raises:
         NothingToClassify: there are no pictures; most often a typing slip in the input.
         ResultsIncomplete: not every picture of the Map Run has exactly one line.
         InvalidEvent: a member of the event is missing, or of another type.
     """
-    prefix, source, execution = read_results(event), text(event, "source"), text(event, "execution")
-    map_run = text(mapping(event, "map"), "MapRunArn")
+    prefix = bulk_parts.read_results(event)
+    source, execution = events.text(event, "source"), events.text(event, "execution")
+    map_run = events.text(mapping(event, "map"), "MapRunArn")
     writer = mapping(mapping(event, "map"), "ResultWriterDetails")
-    manifest = bucket_name(writer, "Bucket"), object_key(writer, "Key")
+    manifest = events.bucket_name(writer, "Bucket"), events.object_key(writer, "Key")
     total = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
     if not total:
-        raise NothingToClassify(f"{source}: no picture there; check prefix or manifest")
+        raise NothingToClassify(f"{source}: no picture found; check prefix or manifest")
     batches = sorted(_batches(*manifest, prefix), key=lambda each: each.first)
-    tally = Tally()
-    key = f"{prefix}/results.jsonl"
+    results = ResultSummary(environment.data_bucket)
+    bucket, key = environment.results_bucket, f"{prefix}/results.jsonl"
+    location = f"s3://{bucket}/{key}"
     s3.upload_fileobj(
-        io.BufferedReader(Stream(_chunks(batches, tally))),
-        RESULTS_BUCKET,
+        io.BufferedReader(Stream(_chunks(batches, results))),
+        bucket,
         key,
         Config=TransferConfig(use_threads=False),  # one part of it in memory at a time
     )
-    if tally.counts.total() != total:
+    if (lines := results.counts.total()) != total:
         raise ResultsIncomplete(
-            f"s3://{RESULTS_BUCKET}/{key} has {tally.counts.total()} lines for the {total} "
-            f"pictures of {map_run}"
+            f"{location} has {lines} lines for the {total} pictures of {map_run}"
         )
-    folders = tally.counts[FOLDER]
+    folders = results.counts[FOLDER]
     if folders == total:
         raise NothingToClassify(
-            f"{source}: only {total} empty folders there; check prefix or manifest"
+            f"{source}: only {total} empty folders found; check prefix or manifest"
         )
-    counts = {
-        "images": total - folders,
-        **{status: tally.counts[status] for status in ("accepted", "rejected", "failed")},
-        "folders": folders,
-    }
-    location = f"s3://{RESULTS_BUCKET}/{key}"
     summary = {
         "source": source,
         "execution": execution,
-        "counts": counts,
+        "counts": results.counts_with(folders=folders),
         "location": location,
     }
     s3.put_object(
-        Bucket=RESULTS_BUCKET,
+        Bucket=bucket,
         Key=f"{prefix}/summary.json",
         Body=json.dumps({**summary, "mapRunArn": map_run}, indent=2).encode(),
     )
-    return {**summary, "results": tally.named}
+    return {**summary, "results": results.named}
 
 
 def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
     """Yield the batches of the manifest that the ResultWriter wrote.
 
     Raises:
-        ResultsIncomplete: it, or a file that it names, is not what a ResultWriter writes, or gone.
+        ResultsIncomplete: it, or a file that it names, is gone or not what a ResultWriter writes.
     """
     try:
         manifest = json_limits.parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         files = mapping(manifest, "ResultFiles")
-        for output in _records(bucket, sequence(files, "SUCCEEDED")):
-            yield Batch(whole_number(output, "first"), object_key(output, "part"))
-        for execution in _records(bucket, sequence(files, "FAILED")):
+        for output in _records(bucket, events.sequence(files, "SUCCEEDED")):
+            yield Batch(events.whole_number(output, "first"), events.object_key(output, "part"))
+        for execution in _records(bucket, events.sequence(files, "FAILED")):
             yield _failed_batch(execution, prefix)
-    except (ValueError, InvalidEvent, s3.exceptions.NoSuchKey) as error:
+    except (ValueError, events.InvalidEvent, s3.exceptions.NoSuchKey) as error:
         raise ResultsIncomplete(
             f"s3://{bucket}/{key}, or a file that it names, is gone or damaged: {error}; "
             f"{_remedy(prefix)}"
@@ -192,15 +164,15 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
 def _failed_batch(execution: Any, prefix: str) -> Batch:
     given = execution.get("Input") if isinstance(execution, dict) else None
     if not isinstance(given, str):
-        raise invalid("Input", given, "a text")
+        raise events.invalid("Input", given, "a text")
     try:
-        items = read_items(json.loads(given))  # of any characters, as manifests are
+        items = bulk_parts.read_items(json.loads(given))  # of any characters, as manifests are
     except RecursionError as error:
-        raise invalid("Input", given, "JSON that is not nested so deeply") from error
+        raise events.invalid("Input", given, "JSON that is not nested so deeply") from error
     cause = execution.get("Cause")
     return Batch(
         items[0]["index"],
-        part_key(prefix, items),
+        bulk_parts.part_key(prefix, items),
         items,
         str(execution.get("Error") or execution.get("Status")),
         _message(cause) if cause and isinstance(cause, str) else "no cause was reported",
@@ -209,17 +181,17 @@ def _failed_batch(execution: Any, prefix: str) -> Batch:
 
 def _remedy(prefix: str) -> str:
     run = prefix.rpartition("/")[2]
-    return f"its pictures are classified again by scones classify --resume {run}"
+    return f"classify its pictures again: scones classify --resume {run}"
 
 
 def _records(bucket: str, files: list[Any]) -> Iterator[Any]:
     for file in files:
-        for line in s3.get_object(Bucket=bucket, Key=object_key(file, "Key"))["Body"].iter_lines():
-            yield json_limits.parse(line)
+        found = s3.get_object(Bucket=bucket, Key=events.object_key(file, "Key"))
+        yield from map(json_limits.parse, found["Body"].iter_lines())
 
 
 def _message(cause: str) -> str:
-    """Return the message that a failed function left in its Cause; any other Cause as it is."""
+    """Return the message that a failed function left in its Cause, or else the Cause."""
     found = ERROR_MESSAGE.search(cause)
     if found is None:
         return cause
@@ -230,33 +202,34 @@ def _message(cause: str) -> str:
     return sendable(message)
 
 
-def _chunks(batches: list[Batch], tally: Tally) -> Iterator[bytes]:
+def _chunks(batches: list[Batch], results: ResultSummary) -> Iterator[bytes]:
+    """Yield the lines of each batch, and add them to the results.
+
+    Raises:
+        ResultsIncomplete: a line is not that of the next picture.
+    """
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(batches), THREADS):  # no more than these in memory
             for lines in pool.map(_lines, batches[start : start + THREADS]):
                 for line in lines:
-                    tally.take(line)
-                yield json_lines(line for line in lines if line["status"] != FOLDER)
+                    if line["index"] != (count := results.counts.total()):
+                        raise ResultsIncomplete(
+                            f"the line after {count} pictures is that of picture {line['index']}"
+                        )
+                    results.add(line)
+                yield bulk_parts.json_lines(line for line in lines if line["status"] != FOLDER)
 
 
 def _lines(batch: Batch) -> list[Line]:
-    lines = read_part(s3, RESULTS_BUCKET, batch.part, batch.items or None)
+    bucket = environment.results_bucket
+    lines = bulk_parts.read_part(s3, bucket, batch.part, batch.items or None)
     if not lines and not batch.items:
         raise ResultsIncomplete(
-            f"s3://{RESULTS_BUCKET}/{batch.part} is gone or damaged; "
+            f"s3://{bucket}/{batch.part} is gone or damaged; "
             f"{_remedy(batch.part.partition('/parts/')[0])}"
         )
-    known = {line["index"]: line for line in lines}
+    by_index = {line["index"]: line for line in lines}
     for item in batch.items:
         fault = {"status": "failed", "error": batch.error, "reason": batch.cause}
-        known.setdefault(item["index"], {**line_of(item), **fault})
-    return [known[index] for index in sorted(known)]
-
-
-def _as_in_the_workflow(line: Line) -> dict[str, Any]:
-    """The picture as the workflow's results have it, so that one message fits both."""
-    body = {"s3_bucket": DATA_BUCKET, "s3_key": sendable(line["key"])} if line["key"] else {}
-    reason = sendable(line["reason"][:MAX_REASON])
-    if line["status"] == "rejected":
-        return {"verdict": "rejected", "body": {**body, "reason": reason}}
-    return {"verdict": "failed", "error": sendable(line["error"]), "cause": reason, "body": body}
+        by_index.setdefault(item["index"], {**bulk_parts.line_of(item), **fault})
+    return [by_index[index] for index in sorted(by_index)]

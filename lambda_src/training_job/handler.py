@@ -1,14 +1,13 @@
 """A SageMaker training job as a CloudFormation custom resource.
 
-The job's name holds a hash of every input, so the resource is idempotent: the same inputs find
-the job that already ran or still runs, other inputs start another one. `on_event` finds or starts
-the job, and the framework calls `is_complete` until that job has ended. An attempt that has to
-wait for its predecessor to stop is started by `is_complete`: `on_event` cannot wait that long.
-Contract of the two: the provider framework of aws-cdk-lib's custom_resources.
+The job's name holds a hash of every input, so the resource is idempotent: the same inputs find the
+job that already ran or still runs, other inputs start another one. `on_event` finds or starts the
+job, and the provider framework of aws-cdk-lib's custom_resources calls `is_complete` until that job
+has ended. `on_event` cannot wait long, so `is_complete` starts an attempt whose predecessor first
+has to stop.
 """
 
 import itertools
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -17,19 +16,10 @@ from typing import Any, TypeVar, cast
 import boto3
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.events import (
-    InvalidEvent,
-    bucket_name,
-    digest,
-    invalid,
-    mapping,
-    object_key,
-    sequence,
-    shown,
-    text,
-    texts,
-    whole_number,
-)
+from lambda_src.shared.events import mapping, text, texts
+from lambda_src.shared.staged_dataset import DatasetNotUsable
+
+from .definition import Properties, define, first_name, request
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -40,24 +30,19 @@ s3 = boto3.client("s3")
 ENDED_BADLY = ("Failed", "Stopped")
 MAX_ATTEMPTS = 99
 
-# New roles and policies reach every service within about a minute. The functions' timeout is longer
-# by what the calls themselves take: stacks/constructs/training/training_job.py.
+# New roles and policies reach every service within about a minute. The functions' timeout adds the
+# time of the calls themselves: stacks/constructs/training/training_job.py.
 IAM_SECONDS = 60
 IAM_RETRY_SECONDS = 5
 DENIED = ("AccessDenied", "AccessDeniedException", "403")
 ROLE_NOT_READY = ("Could not assume role", '"s3:ListBucket" permissions')
-"""What CreateTrainingJob says, as ValidationException, of a job role that lacks something yet."""
+"""In the ValidationException of CreateTrainingJob if the job's role lacks something yet."""
 
 START_AFTER = "StartAfter"
 """Key of the job that has to end before is_complete starts the next attempt."""
 
-Answer = TypeVar("Answer")
-Properties = dict[str, Any]
+Result = TypeVar("Result")
 Job = dict[str, Any]
-
-
-class DatasetNotUsable(Exception):
-    """The staged dataset is missing or is not the one that the settings describe."""
 
 
 class TrainingFailed(Exception):
@@ -70,7 +55,8 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     The physical id is the job's name; another name makes CloudFormation delete the old one.
 
     Raises:
-        DatasetNotUsable, TrainingFailed: see there.
+        DatasetNotUsable: the dataset is missing, damaged, or has other classes.
+        TrainingFailed: too many attempts have failed.
         InvalidEvent: a property is missing, or of another type.
     """
     if text(event, "RequestType") == "Delete":
@@ -83,7 +69,7 @@ def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Return whether the job has ended, with its attributes once it is Completed.
 
     Raises:
-        TrainingFailed: it failed or was stopped; the message carries SageMaker's FailureReason.
+        TrainingFailed: it failed or was stopped; the message has SageMaker's FailureReason.
         InvalidEvent: a property is missing, or of another type.
     """
     if text(event, "RequestType") == "Delete":
@@ -97,21 +83,28 @@ def _progress(event: dict[str, Any]) -> dict[str, Any]:
     job = _describe(name)
     if job is None and event.get(START_AFTER):
         if _has_stopped(text(event, START_AFTER)):
-            _start(name, properties, _definition(properties, _manifest(properties)))
+            _start(request(properties, define(properties), name=name))
         return {"IsComplete": False}
     status = job["TrainingJobStatus"] if job else "NotFound"
     logger.info("training job %s: %s", name, job["SecondaryStatus"] if job else status)
     if status in ("InProgress", "Stopping"):
         return {"IsComplete": False}
     if job is None or status != "Completed":
-        # A job that was stopped has no FailureReason, but as status, say, MaxWaitTimeExceeded.
+        # A stopped job has no FailureReason, but a status such as MaxWaitTimeExceeded.
         reason = job.get("FailureReason", job["SecondaryStatus"]) if job else "it does not exist"
         raise TrainingFailed(f"training job {name} is {status}: {reason}")
-    return {"IsComplete": True, "Data": _attributes(job, _manifest(properties))}
+    metrics = {m["MetricName"]: f"{m['Value']:.4f}" for m in job.get("FinalMetricDataList", [])}
+    attributes = {
+        "TrainingJobName": job["TrainingJobName"],
+        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+        "ValidationAccuracy": metrics.get("validation:accuracy", "not reported"),
+        "Classes": ",".join(texts(properties, "Classes")),
+    }
+    return {"IsComplete": True, "Data": attributes}
 
 
-def _while_iam_settles(action: Callable[[], Answer]) -> Answer:
-    """Return what the action returns; repeat it while its error may be IAM that has not settled."""
+def _while_iam_settles(action: Callable[[], Result]) -> Result:
+    """Return the action's result; repeat it while its error may be IAM that has not settled."""
     give_up = time.monotonic() + IAM_SECONDS
     while True:
         try:
@@ -119,7 +112,9 @@ def _while_iam_settles(action: Callable[[], Answer]) -> Answer:
         except ClientError as error:
             if not _may_be_unsettled_iam(error) or time.monotonic() >= give_up:
                 raise
-            logger.warning("IAM may not have settled, again in %d s: %s", IAM_RETRY_SECONDS, error)
+            logger.warning(
+                "IAM may not have settled, retrying in %d s: %s", IAM_RETRY_SECONDS, error
+            )
         time.sleep(IAM_RETRY_SECONDS)
 
 
@@ -130,191 +125,66 @@ def _may_be_unsettled_iam(error: ClientError) -> bool:
     )
 
 
-def _manifest(properties: Properties) -> dict[str, Any]:
-    bucket = bucket_name(properties, "DataBucket")
-    key = f"{object_key(properties, 'DatasetPrefix')}/manifest.json"
-    where = f"s3://{bucket}/{key}"
-    try:
-        manifest: dict[str, Any] = json.load(s3.get_object(Bucket=bucket, Key=key)["Body"])
-        classes = texts(manifest, "classes")
-        counts = mapping(mapping(manifest, "counts"), "train")
-        for name in counts:
-            whole_number(counts, name)
-    except s3.exceptions.NoSuchKey as error:
-        raise DatasetNotUsable(f"{where} does not exist; stage the data: scones stage") from error
-    except (ValueError, RecursionError, InvalidEvent) as error:
-        raise DatasetNotUsable(
-            f"{where} is damaged: {error}; stage the data again: scones stage"
-        ) from error
-    if classes != (expected := texts(properties, "Classes")):
-        raise DatasetNotUsable(
-            f"{where} has the classes {shown(classes)}, the settings say {shown(expected)}; "
-            "stage the data again: scones stage"
-        )
-    return manifest
-
-
-def _definition(properties: Properties, manifest: dict[str, Any]) -> Job:
-    """The CreateTrainingJob request without its name and what is named after it.
-
-    Counts come from the manifest.
-    """
-    dataset = (
-        f"s3://{bucket_name(properties, 'DataBucket')}/{object_key(properties, 'DatasetPrefix')}"
-    )
-    definition: Job = {
-        "AlgorithmSpecification": {
-            "TrainingImage": text(properties, "TrainingImage"),
-            "TrainingInputMode": "File",
-        },
-        "RoleArn": text(properties, "RoleArn"),
-        "HyperParameters": {
-            **_texts_by_name(properties, "HyperParameters"),
-            "num_classes": str(len(manifest["classes"])),
-            "num_training_samples": str(sum(manifest["counts"]["train"].values())),
-        },
-        "InputDataConfig": [
-            _channel("train", f"{dataset}/train/"),
-            _channel("validation", f"{dataset}/validation/"),
-            _channel("train_lst", f"{dataset}/train.lst"),
-            _channel("validation_lst", f"{dataset}/validation.lst"),
-        ],
-        "OutputDataConfig": {"S3OutputPath": text(properties, "OutputPath")},
-        "ResourceConfig": {
-            "InstanceType": text(properties, "InstanceType"),
-            "InstanceCount": _number(properties, "InstanceCount"),
-            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB"),
-        },
-        "StoppingCondition": {"MaxRuntimeInSeconds": _number(properties, "MaxRuntimeInSeconds")},
-        "EnableNetworkIsolation": True,
-    }
-    if properties.get("Spot"):
-        _use_spot_instances(definition, mapping(properties, "Spot"))
-    if properties.get("OutputKmsKeyId"):
-        definition["OutputDataConfig"]["KmsKeyId"] = text(properties, "OutputKmsKeyId")
-    if properties.get("VolumeKmsKeyId"):
-        definition["ResourceConfig"]["VolumeKmsKeyId"] = text(properties, "VolumeKmsKeyId")
-    if properties.get("InitialModelDataUrl"):
-        initial_model = text(properties, "InitialModelDataUrl")
-        channel = _channel("model", initial_model, "application/x-sagemaker-model")
-        definition["InputDataConfig"].append(channel)
-    return definition
-
-
-def _number(properties: Properties, name: str) -> int:
-    """Return a whole number of 1 or more, which CloudFormation sends as text."""
-    value = text(properties, name)
-    if not (value.isascii() and value.isdigit() and len(value) < 10 and int(value)):
-        raise invalid(name, value, "a whole number of 1 or more, in digits")
-    return int(value)
-
-
-def _texts_by_name(properties: Properties, name: str) -> dict[str, str]:
-    values = mapping(properties, name)
-    return {each: text(values, each) for each in values}
-
-
-def _tags(properties: Properties) -> list[Any]:
-    return [
-        {"Key": text(tag, "Key"), "Value": text(tag, "Value", may_be_empty=True)}
-        for tag in sequence(properties, "Tags")
-    ]
-
-
-def _use_spot_instances(definition: Job, spot: dict[str, Any]) -> None:
-    definition["EnableManagedSpotTraining"] = True
-    definition["StoppingCondition"]["MaxWaitTimeInSeconds"] = _number(spot, "MaxWaitInSeconds")
-    definition["CheckpointConfig"] = {"S3Uri": text(spot, "CheckpointPath")}
-
-
-def _channel(name: str, uri: str, content_type: str = "application/x-image") -> dict[str, Any]:
-    return {
-        "ChannelName": name,
-        "ContentType": content_type,
-        "DataSource": {
-            "S3DataSource": {
-                "S3DataType": "S3Prefix",
-                "S3Uri": uri,
-                "S3DataDistributionType": "FullyReplicated",
-            }
-        },
-    }
-
-
 def _find_or_start(properties: Properties) -> dict[str, str]:
-    """Return the name of the job of these properties, started if need be, as a physical id.
+    """Return the job of these properties as a physical id, and start it if need be.
 
     SageMaker never frees a name, so a job that ended badly, or whose model is gone, is followed by
-    another attempt: <name>, <name>-2, <name>-3 ... One that follows a job that is still stopping is
+    another attempt: <name>, <name>-2, <name>-3 ... An attempt after a job that is still stopping is
     only named, together with that job: the two would share checkpoints and the quota of instances.
-    Other tags make no other job.
+    Tags are no part of the hash.
     """
-    definition = _definition(properties, _manifest(properties))
-    first_name = _first_name(text(properties, "JobNamePrefix"), definition)
+    definition = define(properties)
+    first = first_name(properties, definition)
     stopping = None
-    for name in _attempts(first_name):
+    for name in _attempts(first):
         job = _describe(name)
         if job is None:
             if stopping:
                 return {"PhysicalResourceId": name, START_AFTER: stopping}
-            _start(name, properties, definition)
+            _start(request(properties, definition, name=name))
             return {"PhysicalResourceId": name}
         if job["TrainingJobStatus"] == "Stopping":
             stopping = name
-        elif job["TrainingJobStatus"] not in ENDED_BADLY and _model_is_there(job):
+        elif job["TrainingJobStatus"] not in ENDED_BADLY and _model_exists(job):
             logger.info("training job %s: reused, %s", name, job["TrainingJobStatus"])
             return {"PhysicalResourceId": name}
     raise TrainingFailed(
-        f"{MAX_ATTEMPTS} attempts of {first_name} ended badly; mend their FailureReason first"
+        f"{MAX_ATTEMPTS} attempts of {first} failed; fix their FailureReason first"
     )
 
 
-def _start(name: str, properties: Properties, definition: Job) -> None:
-    folder = _first_name(text(properties, "JobNamePrefix"), definition)
-    request = {**definition, **_checkpoints(definition, folder=folder)}
+def _start(job: Job) -> None:
     try:
-        sagemaker.create_training_job(TrainingJobName=name, Tags=_tags(properties), **request)
+        sagemaker.create_training_job(**job)
     except sagemaker.exceptions.ResourceInUse:
-        # Asked for twice, by a retry after a lost answer: the name stands for these inputs only.
-        logger.info("training job %s: started before", name)
+        # A retry after a lost response; no other inputs have this name.
+        logger.info("training job %s: started before", job["TrainingJobName"])
     else:
-        logger.info("training job %s: started", name)
+        logger.info("training job %s: started", job["TrainingJobName"])
 
 
-def _checkpoints(definition: Job, *, folder: str) -> Job:
-    # Jobs of other inputs must not resume from these checkpoints; later attempts of the same may.
-    if "CheckpointConfig" not in definition:
-        return {}
-    return {"CheckpointConfig": {"S3Uri": f"{definition['CheckpointConfig']['S3Uri']}/{folder}"}}
-
-
-def _first_name(prefix: str, definition: Job) -> str:
-    return f"{prefix}-{digest(definition)[:12]}"
-
-
-def _attempts(first_name: str) -> Iterator[str]:
+def _attempts(first: str) -> Iterator[str]:
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        yield first_name + (f"-{attempt}" if attempt > 1 else "")
+        yield first + (f"-{attempt}" if attempt > 1 else "")
 
 
 def _job_to_stop(event: dict[str, Any]) -> str | None:
-    """The job of a resource that is deleted; None if it never had one.
+    """Return the job of a deleted resource, if it ever had one.
 
-    CloudFormation learns the job's name when training has ended. A stack that is deleted before
-    that deletes the resource under an id of CloudFormation's own making, and the job, which is
-    then the latest attempt at these inputs, would run on.
+    CloudFormation learns the job's name only when training has ended. If the stack is deleted
+    before, the resource has an id that CloudFormation made up, and its job is the latest attempt at
+    these inputs, which would run on.
     """
     name, properties = text(event, "PhysicalResourceId"), mapping(event, "ResourceProperties")
-    prefix = text(properties, "JobNamePrefix")
-    if name.startswith(f"{prefix}-"):
+    if name.startswith(f"{text(properties, 'JobNamePrefix')}-"):
         return name
     try:
-        first_name = _first_name(prefix, _definition(properties, _manifest(properties)))
+        first = first_name(properties, define(properties))
     except DatasetNotUsable as error:
         logger.info("no training job of %s: %s", name, error)
         return None
     latest = None
-    for attempt in itertools.takewhile(_describe, _attempts(first_name)):
+    for attempt in itertools.takewhile(_describe, _attempts(first)):
         latest = attempt
     return latest
 
@@ -330,7 +200,7 @@ def _describe(name: str) -> Job | None:
         raise
 
 
-def _model_is_there(job: Job) -> bool:
+def _model_exists(job: Job) -> bool:
     if job["TrainingJobStatus"] != "Completed":
         return True  # not yet written
     bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
@@ -351,13 +221,3 @@ def _has_stopped(name: str) -> bool:
     if status == "InProgress":
         sagemaker.stop_training_job(TrainingJobName=name)
     return status not in ("InProgress", "Stopping")
-
-
-def _attributes(job: Job, manifest: dict[str, Any]) -> dict[str, str]:
-    metrics = {m["MetricName"]: f"{m['Value']:.4f}" for m in job.get("FinalMetricDataList", [])}
-    return {
-        "TrainingJobName": job["TrainingJobName"],
-        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
-        "ValidationAccuracy": metrics.get("validation:accuracy", "not reported"),
-        "Classes": ",".join(manifest["classes"]),
-    }

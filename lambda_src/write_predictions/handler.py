@@ -1,46 +1,47 @@
-"""Last step of a batch transform: predictions by picture, held against the threshold.
+"""Last step of a batch transform: judge each picture's prediction, and write them as one table.
 
-What the algorithm answers in a transform job, "Inference with the Image Format Algorithm":
+The algorithm's answers in a transform job: "Inference with the Image Format Algorithm":
 https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html
 """
 
 import csv
 import io
 import json
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import boto3
 from botocore.config import Config
 
-from lambda_src.filter_confidence.handler import ClassCountMismatch, judge
-from lambda_src.shared import json_limits, probabilities
-from lambda_src.shared.events import bucket_name, object_key, sendable, shown, text, whole_number
-from lambda_src.shared.readable_text import readable
+from lambda_src.shared import json_limits, picture_steps, probabilities
+from lambda_src.shared.environment import EnvironmentVariables
+from lambda_src.shared.events import bucket_name, object_key, text, whole_number
+from lambda_src.shared.messages import readable, shown
+from lambda_src.shared.result_summary import ResultSummary
 from lambda_src.shared.spreadsheets import quote_formulas
 
-# Outputs that are read at the same time. More do not help one processor.
+
+@dataclass(frozen=True)
+class Environment(EnvironmentVariables):
+    """What the stack sets."""
+
+    classes: tuple[str, ...]
+    confidence_threshold: float
+
+
+# Outputs that are read at the same time; more do not help one processor.
 THREADS = 32
 READ_AHEAD = 1000
-
-# Pictures that the message names, of each kind: as workflow_expressions.MAX_NAMED, and no more.
-MAX_NAMED = 20
-
-# Letters of a reason that the state machine carries.
-MAX_REASON = 250
-
-# S3 says that an object is missing, or cannot exist. 404: it repeats a key with control characters
-# in XML that is none, which botocore drops.
-MISSING = ("NoSuchKey", "404", "KeyTooLongError")
 
 COLUMNS = ("key", "label", "confidence", "status", "error", "reason")
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 
 Line = dict[str, Any]
 
+environment = Environment.read()
 s3 = boto3.client("s3", config=Config(max_pool_connections=THREADS))
 
 
@@ -55,18 +56,18 @@ class Job(NamedTuple):
     output: str
     name: str
     failure: str
-    """What SageMaker said of it."""
+    """SageMaker's reason."""
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Writes `predictions.jsonl`, `predictions.csv` and `summary.json` below `event["output"]`.
+    """Write `predictions.jsonl`, `predictions.csv` and `summary.json` below `event["output"]`.
 
-    A line for each picture of check_manifest's two files: key, label, confidence, status
-    (accepted, rejected, failed), error and reason. The `.out` objects are in `raw/`; a picture
-    without one failed, and `event["failure"]`, if it is there, is what SageMaker said.
+    Each picture of check_manifest's two files has a line: key, label, confidence, status (accepted,
+    rejected, failed), error and reason. The `.out` objects are in `raw/`; a picture without one
+    failed, and `event["failure"]`, if it exists, is what SageMaker said.
 
-    Returns `counts` and `results` as the workflow's Map does, the latter for at most 20 pictures
-    of each kind that is not accepted, and the `location` of all.
+    Returns `counts` and `results` as the workflow's Map does, the latter for at most 20 pictures of
+    each status that is not accepted, and the `location` of all.
 
     Raises:
         PredictionsIncomplete: there are not as many lines as check_manifest counted pictures, or
@@ -74,37 +75,32 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         InvalidEvent: a member of the event is missing, or of another type.
     """
     bucket, output = bucket_name(event, "bucket"), object_key(event, "output")
-    failure = text(event, "failure") if event.get("failure") else "nothing of it"
+    failure = text(event, "failure") if event.get("failure") else "no reason"
     job = Job(bucket, output, text(event, "job"), failure)
     usable, unusable = whole_number(event, "usable"), whole_number(event, "failed")
-    # A job may have been started before the deployment that counts them.
+    # A job may have been started before the deployment that counts folders.
     folders = whole_number(event, "folders") if "folders" in event else 0
-    counts: Counter[str] = Counter()
-    named: list[Line] = []
+    results = ResultSummary(bucket)
     with TemporaryFile() as lines, TemporaryFile() as table:
-        # No object has half of a surrogate pair in its key, but a manifest may.
+        # No object has a lone surrogate in its key, but a manifest may.
         cells = io.TextIOWrapper(table, encoding="utf-8", errors="backslashreplace", newline="")
         rows = csv.DictWriter(cells, COLUMNS)
         rows.writeheader()
         for line in _lines(job):
             lines.write(json.dumps(line).encode() + b"\n")
             rows.writerow(_row(line))
-            counts[line["status"]] += 1
-            if line["status"] != "accepted" and counts[line["status"]] <= MAX_NAMED:
-                named.append(_as_in_the_workflow(bucket, line))
+            results.add(line)
         cells.flush()
-        if counts.total() != usable + unusable:
+        if (found := results.counts.total()) != usable + unusable:
             raise PredictionsIncomplete(
-                f"{counts.total()} lines for {shown(usable)} usable and {shown(unusable)} "
-                f"failed pictures of s3://{bucket}/{output}/"
+                f"{found} lines for {shown(usable)} usable and {shown(unusable)} failed pictures "
+                f"of s3://{bucket}/{output}/"
             )
         for file, name in ((lines, "predictions.jsonl"), (table, "predictions.csv")):
             file.seek(0)
             s3.upload_fileobj(file, bucket, f"{output}/{name}")
     summary = {
-        "counts": {"images": counts.total()}
-        | {status: counts[status] for status in ("accepted", "rejected", "failed")}
-        | {"folders": folders},
+        "counts": results.counts_with(folders=folders),
         "location": f"s3://{bucket}/{output}/predictions.csv",
     }
     s3.put_object(
@@ -112,17 +108,17 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         Key=f"{output}/summary.json",
         Body=json.dumps({**summary, "job": job.name}, indent=2).encode(),
     )
-    return {**summary, "results": named}
+    return {**summary, "results": results.named}
 
 
 def _row(line: Line) -> dict[str, Any]:
-    """Return the cells. The key is as it is; the other texts are for people only."""
-    told = {
+    """Return the cells; all texts but the key are made printable, for people only."""
+    printable = {
         name: readable(cell)
         for name, cell in line.items()
         if name != "key" and isinstance(cell, str)
     }
-    return {name: quote_formulas(cell) for name, cell in (line | told).items()}
+    return {name: quote_formulas(cell) for name, cell in (line | printable).items()}
 
 
 def _lines(job: Job) -> Iterator[Line]:
@@ -138,7 +134,7 @@ def _usable(job: Job) -> list[str]:
     try:
         match json.load(_open(job, "manifest.json")):
             case [{"prefix": str()}, *keys] if all(isinstance(key, str) for key in keys):
-                "".join(keys).encode()  # a key with half of a surrogate pair cannot be asked for
+                "".join(keys).encode()  # refuses lone surrogates, which no key can have
                 return keys
     except (ValueError, RecursionError) as error:
         raise _damaged(job, "manifest.json") from error
@@ -173,13 +169,12 @@ def _line(job: Job, key: str) -> Line:
     try:
         output = s3.get_object(Bucket=job.bucket, Key=f"{job.output}/raw/{key}.out")
     except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in MISSING:
+        if error.response["Error"]["Code"] not in picture_steps.MISSING:
             raise
-        said = f"of the job SageMaker says: {job.failure}; see {LOG_GROUP}, {job.name}/"
-        reason = f"no result; {said}"
+        reason = f"no result; SageMaker reports {job.failure}; see {LOG_GROUP}, {job.name}/"
         return _failed(key, "NoPrediction", reason)
     if output["ContentLength"] > json_limits.MAX_BYTES:
-        reason = f"its output has {output['ContentLength']:,} bytes, which no prediction takes"
+        reason = f"its output has {output['ContentLength']:,} bytes, too many for a prediction"
         return _failed(key, "InvalidPrediction", reason)
     prediction = output["Body"].read()
     try:
@@ -188,17 +183,21 @@ def _line(job: Job, key: str) -> Line:
         reason = f'expected {{"prediction": [...]}}, found {prediction[:100]!r}: {error}'
         return _failed(key, "InvalidPrediction", reason)
     try:
-        verdict = judge({"s3_bucket": job.bucket, "s3_key": key, "inferences": inferences})
-    except ClassCountMismatch as error:
+        verdict = picture_steps.judge(
+            inferences,
+            classes=environment.classes,
+            threshold=environment.confidence_threshold,
+            source=f"s3://{job.bucket}/{key}",
+        )
+    except picture_steps.ClassCountMismatch as error:
         return _failed(key, "ClassCountMismatch", str(error))
-    body = verdict["body"]
     return {
         "key": key,
-        "label": body["label"],
-        "confidence": body["confidence"],
-        "status": "accepted" if verdict["statusCode"] == 200 else "rejected",
+        "label": verdict.label,
+        "confidence": verdict.confidence,
+        "status": verdict.status,
         "error": None,
-        "reason": body.get("reason"),
+        "reason": verdict.reason,
     }
 
 
@@ -212,12 +211,3 @@ def _inferences(prediction: bytes) -> list[float]:
 def _failed(key: str, error: str, reason: str) -> Line:
     nothing = {"label": None, "confidence": None}
     return {"key": key, **nothing, "status": "failed", "error": error, "reason": reason}
-
-
-def _as_in_the_workflow(bucket: str, line: Line) -> dict[str, Any]:
-    """The picture as the workflow's results have it, so that one message fits both."""
-    body = {"s3_bucket": bucket, "s3_key": sendable(line["key"])}
-    reason = sendable(line["reason"][:MAX_REASON])
-    if line["status"] == "rejected":
-        return {"verdict": "rejected", "body": {**body, "reason": reason}}
-    return {"verdict": "failed", "error": sendable(line["error"]), "cause": reason, "body": body}

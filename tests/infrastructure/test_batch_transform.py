@@ -1,14 +1,15 @@
 """The batch transform: what starts it, what it asks of SageMaker, and what it may do."""
 
 import json
-import math
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
+from lambda_src.shared.picture_steps import MAX_IMAGE_BYTES
+from lambda_src.shared.result_summary import MAX_NAMED
 from stacks.constructs.notifications import messages
-from tests.infrastructure.synthesis import ROOT, Templates, state_machine, states
+from tests.infrastructure.synthesis import Templates, state_machine, states
 from tests.infrastructure.templates import as_list, statements, templates_with
 
 MINUTE = 60
@@ -17,17 +18,6 @@ MINUTE = 60
 def transform_of(template: Template) -> dict[str, Any]:
     transform: dict[str, Any] = states(template, notice="BatchTransform")["Transform"]
     return transform
-
-
-def constant(folder: str, name: str) -> int:
-    """The value of a constant of a handler that is a product of numbers."""
-    (line,) = (
-        line
-        for line in (ROOT / "lambda_src" / folder / "handler.py").read_text().splitlines()
-        if line.startswith(f"{name} = ")
-    )
-    numbers = [int(number) for number in line.partition(" = ")[2].split(" * ")]
-    return math.prod(numbers)
 
 
 def test_a_manifest_in_the_data_bucket_starts_it(templates: Templates, environment: str) -> None:
@@ -82,7 +72,7 @@ def test_the_request_is_for_one_picture_each(templates: Templates) -> None:
     assert (source["SplitType"], source["CompressionType"]) == ("None", "None")
     assert source["DataSource"]["S3DataSource"]["S3DataType"] == "ManifestFile"
     assert request["TransformOutput"]["Accept"] == "application/jsonlines"
-    assert request["MaxPayloadInMB"] << 20 == constant("check_manifest", "MAX_PICTURE_BYTES")
+    assert request["MaxPayloadInMB"] << 20 == MAX_IMAGE_BYTES
     assert {"Key": "environment", "Value": "dev"} in request["Tags"]
     assert "KmsKeyId" not in request["TransformOutput"]
 
@@ -266,4 +256,4 @@ def test_the_model_may_list_the_manifests_of_its_jobs_only(
 
 
 def test_handler_and_message_name_as_many_pictures() -> None:
-    assert constant("write_predictions", "MAX_NAMED") == messages.MAX_NAMED
+    assert MAX_NAMED == messages.MAX_NAMED

@@ -1,18 +1,15 @@
 """The bulk state machine: how it lists, batches, retries and writes, and what it may do."""
 
-import ast
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk.cx_api import CloudAssembly
 
 from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
 from stacks.constructs.common.state_machine import CRASHES
 from stacks.constructs.notifications import NOTIFIED_ERROR
-from tests.infrastructure.synthesis import ROOT, Templates, application, state_machine, states
+from tests.infrastructure.synthesis import Templates, state_machine, states
 from tests.infrastructure.templates import statements, templates_with
 
 NAME = "BulkClassification"
@@ -116,8 +113,6 @@ def test_settings_reach_the_function() -> None:
         if name.startswith(f"{NAME}ClassifyBatch")
     )
     assert variables["THREADS"] == "7"
-    assert variables["REJECTION_STYLE"] == "status"  # it becomes a line, whatever the workflow does
-    assert variables["AWS_RETRY_MODE"] == "adaptive"
 
 
 def test_dead_executions_are_told_of(templates: Templates) -> None:
@@ -147,38 +142,3 @@ def test_the_log_has_no_pictures(templates: Templates) -> None:
     logging = state_machine(templates("dev")["Batch"], notice=NAME)["LoggingConfiguration"]
 
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
-
-
-@pytest.fixture(scope="module")
-def assembly() -> CloudAssembly:
-    """With the packages of the functions."""
-    return application(load("dev"), validated=False).synth()
-
-
-@pytest.mark.parametrize("folder", ["classify_batch", "summarize_bulk"])
-def test_a_function_has_the_folders_that_it_imports_and_no_others(
-    assembly: CloudAssembly, folder: str
-) -> None:
-    template = assembly.get_stack_by_name("Scones-dev-Batch").template
-
-    (key,) = (
-        resource["Properties"]["Code"]["S3Key"]
-        for resource in template["Resources"].values()
-        if resource["Type"] == "AWS::Lambda::Function"
-        and f".{folder}." in resource["Properties"]["Handler"]
-    )
-    asset = Path(assembly.directory) / f"asset.{key.removesuffix('.zip')}"
-    files = {path.relative_to(asset) for path in asset.rglob("*") if path.is_file()}
-    assert {path.parts[0] for path in files} == {"lambda_src"}
-    assert {path.parts[1] for path in files} == {folder, "shared", *imported(folder)}
-
-
-def imported(folder: str) -> set[str]:
-    """Folders of which the modules of `folder` import something."""
-    return {
-        node.module.split(".")[1]
-        for source in (ROOT / "lambda_src" / folder).glob("*.py")
-        for node in ast.walk(ast.parse(source.read_text()))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lambda_src.")
-        if node.module
-    }

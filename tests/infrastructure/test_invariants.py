@@ -1,8 +1,7 @@
 """What must hold in every configuration, or in every environment, whatever else changes."""
 
 import ast
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -172,15 +171,16 @@ def longest(by_name: dict[str, Any], name: str) -> int:
 # --- what stacks and handlers agree on -----------------------------------------------------------
 
 
-def handler_source(folder: str) -> ast.Module:
-    return ast.parse((ROOT / "lambda_src" / folder / "handler.py").read_text())
+def nodes(folder: str) -> Iterator[ast.AST]:
+    for source in (ROOT / "lambda_src" / folder).glob("*.py"):
+        yield from ast.walk(ast.parse(source.read_text()))
 
 
 def keys_read(folder: str, mapping: str) -> set[str]:
-    """Constant keys that the handler reads: `mapping["key"]`, or `text(mapping, "key")`."""
+    """Constant keys that the function reads: `mapping["key"]`, or `text(mapping, "key")`."""
     return {
         key.value
-        for node in ast.walk(handler_source(folder))
+        for node in nodes(folder)
         for key in _keys_of(node, mapping)
         if isinstance(key, ast.Constant) and isinstance(key.value, str)
     }
@@ -196,56 +196,13 @@ def _keys_of(node: ast.AST, mapping: str) -> list[ast.expr]:
 
 
 def keys_asked_for(folder: str, mapping: str) -> set[str]:
-    """Constant keys that the handler takes from `mapping` with get: those that may be absent."""
+    """Constant keys that the function takes from `mapping` with get: those that may be absent."""
     return {
         str(node.args[0].value)
-        for node in ast.walk(handler_source(folder))
+        for node in nodes(folder)
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) == f"{mapping}.get"
         and isinstance(node.args[0], ast.Constant)
-    }
-
-
-# https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
-READ_BY_BOTO3 = {"AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE"}
-
-
-@pytest.mark.parametrize(
-    ("prefix", "folder", "imports"),
-    [
-        ("SerializeImage", "serialize_image", []),
-        ("ClassifyImage", "classify_image", []),
-        ("FilterConfidence", "filter_confidence", []),
-        ("TrainingJobOnEvent", "training_job", []),
-        ("TrainingJobIsComplete", "training_job", []),
-        ("BatchTransformCheckManifest", "check_manifest", []),
-        ("BatchTransformWritePredictions", "write_predictions", ["filter_confidence"]),
-        (
-            "BulkClassificationClassifyBatch",
-            "classify_batch",
-            ["serialize_image", "classify_image", "filter_confidence"],
-        ),
-        ("BulkClassificationSummarizeBulk", "summarize_bulk", []),
-    ],
-)
-def test_the_environment_that_is_set_is_the_one_that_is_read(
-    templates: Templates, environment: str, prefix: str, folder: str, imports: list[str]
-) -> None:
-    (function,) = (
-        function
-        for logical_id, function in resources(
-            templates(environment), "AWS::Lambda::Function"
-        ).items()
-        if logical_id.startswith(prefix)
-    )
-
-    set_ = function["Properties"].get("Environment", {}).get("Variables", {})
-    read = [keys_read(each, "os.environ") for each in (folder, *imports)]
-    assert set(set_) - READ_BY_BOTO3 == set().union(*read)
-    *_, module, function_name = function["Properties"]["Handler"].split(".")
-    assert (ROOT / "lambda_src" / folder / f"{module}.py").is_file()
-    assert function_name in {
-        node.name for node in handler_source(folder).body if isinstance(node, ast.FunctionDef)
     }
 
 
@@ -278,29 +235,18 @@ def test_optional_properties_of_the_training_job_are_the_ones_that_are_asked_for
     assert set(properties["Spot"]) == keys_read("training_job", "spot")
 
 
+def is_exception(base: ast.expr) -> bool:
+    return isinstance(base, ast.Name) and base.id == "Exception"
+
+
 def test_every_error_of_the_handlers_has_its_place_in_the_workflow() -> None:
     raised = {
         node.name
         for folder in ("serialize_image", "classify_image", "filter_confidence", "shared")
         for source in (ROOT / "lambda_src" / folder).glob("*.py")
         for node in ast.parse(source.read_text()).body
-        if isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.ClassDef) and any(map(is_exception, node.bases))
     }
     ours = {"ClassCountMismatch", "InvalidPrediction"}  # reported as 500
 
     assert raised == set(STATUS_OF_ERROR) | {ENDPOINT_ERROR} | ours | {REJECTION_ERROR}
-
-
-def test_handlers_import_nothing_but_the_runtimes() -> None:
-    for source in (ROOT / "lambda_src").glob("*/*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            # Level 0: not a file of the function's own folder.
-            names += (
-                [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-            )
-            for name in names:
-                root = name.split(".")[0]
-                # lambda_src: shared/, or another folder that PythonFunction adds with `imports`.
-                allowed = {"boto3", "botocore", "lambda_src", *sys.stdlib_module_names}
-                assert root in allowed, f"{source}: {name}"

@@ -265,7 +265,7 @@ def test_bad_pictures_do_not_harm_the_others(
     assert "Failed: ClientError: See job logs" in lines["odd/text.png"]["reason"]
     (message,) = messages(1)
     assert "1 accepted, 0 rejected, 3 failed of 4 images." in message["Message"]
-    assert "odd/gone.png\n    ImageNotFound: there is no such object" in message["Message"]
+    assert "odd/gone.png\n    ImageNotFound: the object does not exist" in message["Message"]
 
 
 def test_pictures_that_are_not_there_start_no_job(

@@ -207,7 +207,7 @@ def test_stopped_and_started_again_it_pays_for_no_picture_twice(
             {"prefix": "s3://elsewhere/pictures/"},
             "InvalidInput: s3://elsewhere/pictures/ is not in",
         ),
-        ({"prefix": "s3://{bucket}/none/"}, "NothingToClassify: .*no picture there"),
+        ({"prefix": "s3://{bucket}/none/"}, "NothingToClassify: .*no picture found"),
         (
             {"manifest": "s3://{bucket}/lists/gone.csv"},
             "InvalidInput: .*cannot be read: .*no.* exist",

@@ -166,10 +166,8 @@ class BatchTransform(ReportingStateMachine):
             "WritePredictions",
             settings=settings,
             folder="write_predictions",
-            imports=("filter_confidence",),
             environment={
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
-                "REJECTION_STYLE": "status",  # each becomes a line of the predictions
                 "CLASSES": ssm.StringParameter.value_for_string_parameter(
                     self, settings.model_classes_parameter
                 ),

@@ -11,9 +11,6 @@ from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.s3_layout import BULK_RESULTS, PICTURES
 
-# The steps of the workflow, which a batch takes each picture through.
-STEPS = ("serialize_image", "classify_image", "filter_confidence")
-
 
 def classify_batch(scope: Construct, settings: Settings, storage: Storage) -> PythonFunction:
     """Classifies the pictures of one batch."""
@@ -22,11 +19,7 @@ def classify_batch(scope: Construct, settings: Settings, storage: Storage) -> Py
         "ClassifyBatch",
         settings=settings,
         folder="classify_batch",
-        imports=STEPS,
         environment={
-            # One thread that is throttled slows down all of its function.
-            "AWS_RETRY_MODE": "adaptive",
-            "AWS_MAX_ATTEMPTS": "5",
             "CLASSES": ssm.StringParameter.value_for_string_parameter(
                 scope, settings.model_classes_parameter
             ),
@@ -34,7 +27,6 @@ def classify_batch(scope: Construct, settings: Settings, storage: Storage) -> Py
             "DATA_BUCKET": storage.data.bucket_name,
             "ENDPOINT_NAME": settings.endpoint_name,
             "PICTURE_FAULTS": ",".join(STATUS_OF_ERROR),
-            "REJECTION_STYLE": "status",  # each becomes a line of the results
             "RESULTS_BUCKET": storage.artifacts.bucket_name,
             "THREADS": str(settings.bulk.threads),
         },
@@ -57,7 +49,6 @@ def summarize_bulk(scope: Construct, settings: Settings, storage: Storage) -> Py
         "SummarizeBulk",
         settings=settings,
         folder="summarize_bulk",
-        imports=("classify_batch",),
         environment={
             "DATA_BUCKET": storage.data.bucket_name,
             "RESULTS_BUCKET": storage.artifacts.bucket_name,

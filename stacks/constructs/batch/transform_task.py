@@ -27,7 +27,7 @@ REQUEST_FAILED = [
     "ThrottlingException",
 ]
 
-MAX_PAYLOAD_MB = 6  # as check_manifest.MAX_PICTURE_BYTES
+MAX_PAYLOAD_MB = 6  # as MAX_IMAGE_BYTES in lambda_src/shared/picture_steps.py
 
 
 class TransformTask(sfn.CustomState):

@@ -1,6 +1,6 @@
-"""A Python Lambda function from its own folder of lambda_src/, and what all of them share."""
+"""A Python Lambda function from its folder of lambda_src/ and the modules that all share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -31,7 +31,6 @@ class PythonFunction(lambda_.Function):
         folder: str,
         module: str = "handler",
         handler: str = "lambda_handler",
-        imports: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         timeout: cdk.Duration,
         memory_size: int = 256,
@@ -39,8 +38,7 @@ class PythonFunction(lambda_.Function):
         """`folder` is below lambda_src/; `handler` is a function in `module` of it.
 
         Modules of the folder import each other as `from .other import ...`, and those of
-        lambda_src/shared/ and of the folders `imports` as `from lambda_src.<folder>.<module>
-        import ...`.
+        lambda_src/shared/ as `from lambda_src.shared.<module> import ...`.
         """
         logs = log_group(scope, f"{construct_id}Logs", settings)
         role = iam.Role(scope, f"{construct_id}Role", assumed_by=LAMBDA)
@@ -51,7 +49,7 @@ class PythonFunction(lambda_.Function):
             construct_id,
             runtime=RUNTIME,
             architecture=ARCHITECTURE,
-            code=packages(folder, *imports),
+            code=package(folder),
             handler=f"lambda_src.{folder}.{module}.{handler}",
             environment=dict(environment or {}),
             timeout=timeout,
@@ -63,8 +61,8 @@ class PythonFunction(lambda_.Function):
         acknowledge_shared_network_and_concurrency(self)
 
 
-def packages(*folders: str) -> lambda_.AssetCode:
-    """Return these folders of lambda_src/ and lambda_src/shared/ as the code of a function."""
+def package(folder: str) -> lambda_.AssetCode:
+    """Return the folder of lambda_src/ and lambda_src/shared/ as the code of a function."""
     # The project without all the rest, so that modules have the same names as everywhere else.
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC.parent),
@@ -72,7 +70,7 @@ def packages(*folders: str) -> lambda_.AssetCode:
             "/*",
             "!/lambda_src",
             "/lambda_src/*",
-            *(f"!/lambda_src/{folder}" for folder in (*folders, SHARED)),
+            *(f"!/lambda_src/{each}" for each in (folder, SHARED)),
             "__pycache__",
         ],
         ignore_mode=cdk.IgnoreMode.GIT,

@@ -20,7 +20,7 @@ from stacks.s3_layout import BASELINES, CAPTURES, DRIFT
 class DriftDetector(Construct):
     """Function and schedule; the metrics are `DriftMetrics`.
 
-    How it reads each capture exactly once: lambda_src/drift_detector/cursor.py.
+    How it reads each capture exactly once: lambda_src/drift_detector/state.py.
     """
 
     def __init__(

@@ -146,7 +146,7 @@ class Table:
             yield from _rows(role, SAGEMAKER_ROLES, ("kms:Encrypt", self.key))
             yield from self._volumes(role, training.instance_type)
 
-        handler = "lambda_src/training_job/handler.py"
+        handler = "lambda_src/training_job"
         job = self._regional(f"sagemaker:training-job/{self.environment}-{DIGEST}")
         on_event, is_complete = "Training/TrainingJobOnEvent", "Training/TrainingJobIsComplete"
         for function in (on_event, is_complete):
@@ -220,13 +220,13 @@ class Table:
             yield from self._function(f"Workflow/{name}Role", f"Workflow/{name}Logs")
             yield from _rows(
                 f"Workflow/{name}Role",
-                "lambda_src/shared/stored_pictures.py",
+                "lambda_src/shared/picture_steps.py",
                 ("s3:GetObject", f"{self.data}/some/picture.png"),
                 ("s3:ListBucket", self.data),
             )
         yield from _rows(
             "Workflow/ClassifyImageRole",
-            "lambda_src/classify_image/handler.py",
+            "lambda_src/shared/picture_steps.py",
             ("sagemaker:InvokeEndpoint", self.endpoint),
         )
         yield from self._function("Workflow/FilterConfidenceRole", "Workflow/FilterConfidenceLogs")
@@ -345,7 +345,7 @@ class Table:
         yield from self._function(f"{baseline}Role", f"{baseline}Logs")
         yield from _rows(
             f"{baseline}Role",
-            "lambda_src/drift_detector/baseline_resource.py",
+            "lambda_src/drift_detector",
             ("s3:GetObject", f"{self.data}/{self.dataset}/validation/some.png"),
             ("s3:ListBucket", self.data),
             (
@@ -361,7 +361,7 @@ class Table:
         yield from self._function(f"{detector}Role", f"{detector}Logs")
         yield from _rows(
             f"{detector}Role",
-            "lambda_src/drift_detector/handler.py",
+            "lambda_src/drift_detector",
             ("s3:GetObject", self._capture()),
             ("s3:ListBucket", self.captures, {"s3:prefix": "captures/"}),
             ("s3:GetObject", f"{self.artifacts}/baselines/{DIGEST}.json"),

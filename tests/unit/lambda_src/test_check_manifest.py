@@ -74,8 +74,8 @@ def test_usable_pictures_are_handed_on_by_their_whole_keys(handler: ModuleType) 
 def test_pictures_that_cannot_be_transformed_are_kept_from_the_job(handler: ModuleType) -> None:
     put("pictures/good.png")
     put("pictures/empty.png", b"")
-    put("pictures/just.png", b"." * handler.MAX_PICTURE_BYTES)
-    put("pictures/large.png", b"." * (handler.MAX_PICTURE_BYTES + 1))
+    put("pictures/just.png", b"." * handler.MAX_IMAGE_BYTES)
+    put("pictures/large.png", b"." * (handler.MAX_IMAGE_BYTES + 1))
 
     names = ["gone.png", "good.png", "empty.png", "just.png", "large.png"]
     answer = check(handler, [PREFIX, *names])
@@ -142,15 +142,15 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"one.png\ntwo.png", r"s3://data/batch/input/one.json is no JSON: .*; expected \[\{"),
-        (b"[" * 100_000, "is no JSON: maximum recursion depth exceeded.*; expected"),
+        (b"one.png\ntwo.png", r"s3://data/batch/input/one.json is not JSON: .*; expected \[\{"),
+        (b"[" * 100_000, "is not JSON: maximum recursion depth exceeded.*; expected"),
         (["one.png"], "is not of the form"),
         ({"prefix": "s3://data/"}, "is not of the form"),
         ([{"prefix": "s3://data/", "more": 1}, "one.png"], "is not of the form"),
         ([{"prefix": 1}, "one.png"], "is not of the form"),
         ([PREFIX], "names no picture"),
-        ([PREFIX, "one.png", 2], "every picture is a text"),
-        ([PREFIX, ""], "every picture is a text"),
+        ([PREFIX, "one.png", 2], "every picture has to be a text"),
+        ([PREFIX, ""], "every picture has to be a text"),
         (
             [{"prefix": "s3://elsewhere/"}, "one.png"],
             "names 's3://elsewhere/one.png'; pictures have to be in the data bucket, s3://data/",
@@ -176,7 +176,9 @@ def test_a_manifest_that_another_one_replaced_is_not_taken_for_it(handler: Modul
     ]
     event = {"bucket": "data", "key": key, "execution": "arn:first"}
 
-    with pytest.raises(handler.InvalidManifest, match=f"s3://data/{key}: another manifest was put"):
+    with pytest.raises(
+        handler.InvalidManifest, match=f"s3://data/{key}: another manifest replaced it"
+    ):
         handler.lambda_handler({**event, "output": "batch/output/1", "etag": etags[0]}, None)
 
     newest = {**event, "output": "batch/output/2", "etag": etags[1]}
@@ -186,7 +188,9 @@ def test_a_manifest_that_another_one_replaced_is_not_taken_for_it(handler: Modul
 def test_a_manifest_that_is_not_there_is_named(handler: ModuleType) -> None:
     event = {"bucket": "data", "key": "gone.json", "output": "batch/output/job", "execution": "arn"}
 
-    with pytest.raises(handler.InvalidManifest, match="s3://data/gone.json: there is no such obj"):
+    with pytest.raises(
+        handler.InvalidManifest, match="s3://data/gone.json: the object does not exist"
+    ):
         handler.lambda_handler(event, None)
 
 

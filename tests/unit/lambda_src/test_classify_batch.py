@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from PIL import Image
 
-from lambda_src.classify_batch.parts import json_lines, part_key
+from lambda_src.shared.bulk_parts import json_lines, part_key
 from lambda_src.shared.events import InvalidEvent
 from stacks.constructs.common.picture_results import STATUS_OF_ERROR
 from tests.unit.lambda_src.hostile import (
@@ -27,18 +27,14 @@ from tests.unit.lambda_src.hostile import (
 )
 
 ENVIRONMENT = {
-    "AWS_RETRY_MODE": "adaptive",
-    "AWS_MAX_ATTEMPTS": "1",
     "CLASSES": "bicycle,motorcycle",
     "CONFIDENCE_THRESHOLD": "0.93",
     "DATA_BUCKET": "pictures",
     "ENDPOINT_NAME": "scones-dev",
     "PICTURE_FAULTS": ",".join(STATUS_OF_ERROR),
-    "REJECTION_STYLE": "status",
     "RESULTS_BUCKET": "artifacts",
     "THREADS": "3",
 }
-STEPS = ("serialize_image", "classify_image", "filter_confidence")
 ENOUGH = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
 
 Answer = Callable[[bytes], bytes]
@@ -71,8 +67,6 @@ def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="pictures")
         s3.create_bucket(Bucket="artifacts")
-        for step in STEPS:
-            import_handler(step, **ENVIRONMENT)
         imported = import_handler("classify_batch", **ENVIRONMENT)
         monkeypatch.setattr(imported, "PAUSES", (0,) * len(imported.PAUSES))
         yield imported
@@ -81,8 +75,7 @@ def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mo
 @pytest.fixture
 def endpoint(handler: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     fake = Endpoint()
-    runtime = handler.classify_image.__globals__["runtime"]
-    monkeypatch.setattr(runtime, "invoke_endpoint", fake.invoke_endpoint)
+    monkeypatch.setattr(handler.runtime, "invoke_endpoint", fake.invoke_endpoint)
     return fake
 
 
@@ -314,7 +307,7 @@ class Poison:
     def __init__(self, handler: ModuleType, endpoint: Endpoint, reds: set[int]) -> None:
         self.reds = reds
         self.asked: Counter[int] = Counter()
-        self._fault = handler.classify_image.__globals__["runtime"].exceptions.ModelError
+        self._fault = handler.runtime.exceptions.ModelError
         self._by_colour = endpoint.by_colour
         self._lock = threading.Lock()
         endpoint.answer = self.answer
@@ -365,8 +358,8 @@ def test_one_picture_that_the_model_fails_for_is_one_failed_line_of_a_thousand(
         "key": "bad.png",
         "status": "failed",
         "error": "ModelFailed",
-        "reason": "s3://pictures/bad.png: model of scones-dev answered 500: cannot decode; so it "
-        "did 4 times, and answered for another picture in between",
+        "reason": "s3://pictures/bad.png: model of scones-dev answered 500: cannot decode; the "
+        "model failed 4 times, and answered for another picture in between",
     }
     assert poison.asked[7] == 4
     assert poison.asked[255] == 999
@@ -544,9 +537,8 @@ def test_what_tells_whether_the_model_answers_is_a_picture(
 
 
 def test_throttling_of_one_thread_slows_down_all(handler: ModuleType) -> None:
-    runtime = handler.classify_image.__globals__["runtime"]
-
-    assert runtime.meta.config.retries["mode"] == "adaptive"
+    for client in (handler.runtime, handler.s3):
+        assert client.meta.config.retries == {"mode": "adaptive", "total_max_attempts": 5}
 
 
 # --- what is damaged -----------------------------------------------------------------------------

@@ -6,14 +6,14 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from hypothesis import given
 from moto import mock_aws
 
+from lambda_src.shared import picture_steps
 from lambda_src.shared.events import InvalidEvent
-from lambda_src.shared.stored_pictures import ImageNotFound
 from tests import odd_captures, odd_pictures, odd_replies
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated, outcome
 
@@ -79,7 +79,7 @@ def test_a_reference_is_read_from_s3(handler: ModuleType, endpoint: Stubber, buc
 
 @pytest.mark.usefixtures("bucket")
 def test_an_object_that_is_gone_is_named(handler: ModuleType) -> None:
-    with pytest.raises(ImageNotFound, match="s3://pictures/one.png: NoSuchKey"):
+    with pytest.raises(picture_steps.ImageNotFound, match="s3://pictures/one.png: NoSuchKey"):
         handler.lambda_handler({**EVENT, "image_data": ""}, None)
 
 
@@ -96,7 +96,7 @@ def test_replies_are_read(handler: ModuleType, endpoint: Stubber, body: bytes) -
 def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, name: str) -> None:
     reply(endpoint, REFUSED[name])
 
-    with pytest.raises(handler.InvalidPrediction, match="scones-dev answered b") as raised:
+    with pytest.raises(picture_steps.InvalidPrediction, match="scones-dev answered b") as raised:
         handler.lambda_handler(EVENT, None)
 
     assert len(str(raised.value)) < 1000
@@ -121,7 +121,9 @@ def test_a_model_error_is_the_pictures_fault_or_transient(
         modeled_fields={"OriginalStatusCode": status, "OriginalMessage": "cannot read it"},
     )
 
-    with pytest.raises(getattr(handler, error), match="s3://pictures/one.png: .*cannot read it"):
+    with pytest.raises(
+        getattr(picture_steps, error), match="s3://pictures/one.png: .*cannot read it"
+    ):
         handler.lambda_handler(EVENT, None)
 
 
@@ -140,14 +142,14 @@ def test_a_fault_of_the_service_is_transient(
 ) -> None:
     endpoint.add_client_error("invoke_endpoint", code)
 
-    with pytest.raises(handler.EndpointUnavailable, match="s3://pictures/one.png"):
+    with pytest.raises(picture_steps.EndpointUnavailable, match="s3://pictures/one.png"):
         handler.lambda_handler(EVENT, None)
 
 
 def test_a_missing_endpoint_is_not_transient(handler: ModuleType, endpoint: Stubber) -> None:
     endpoint.add_client_error("invoke_endpoint", "ValidationError", "Endpoint scones-dev not found")
 
-    with pytest.raises(handler.ClientError, match="scones-dev not found"):
+    with pytest.raises(ClientError, match="scones-dev not found"):
         handler.lambda_handler(EVENT, None)
 
 
@@ -163,7 +165,7 @@ def test_an_unreachable_endpoint_is_transient(
 
     monkeypatch.setattr(handler.runtime, "invoke_endpoint", unreachable)
 
-    with pytest.raises(handler.EndpointUnavailable, match="scones-dev"):
+    with pytest.raises(picture_steps.EndpointUnavailable, match="scones-dev"):
         handler.lambda_handler(EVENT, None)
 
 
@@ -200,6 +202,9 @@ def test_any_event_is_classified_or_has_a_named_error(handler: ModuleType, event
 def test_any_reply_is_probabilities_or_has_a_named_error(handler: ModuleType, body: bytes) -> None:
     handler.runtime.invoke_endpoint = lambda **_: {"Body": io.BytesIO(body)}
 
-    answer = outcome(lambda: handler.classify(b"picture", "one.png"), "InvalidPrediction")
+    answer = outcome(
+        lambda: picture_steps.classify(handler.runtime, "scones-dev", b"picture", source="one.png"),
+        "InvalidPrediction",
+    )
 
     assert isinstance(answer, Exception) or all(0 <= value <= 1 for value in answer)

@@ -183,8 +183,8 @@ def test_what_s3_does_not_delete_is_named_with_the_remedy(
     assert answer["Status"] == "FAILED"
     shown = {"bay/\x01.png": r"bay/\x01.png", "ü's.png": r"ü\'s.png"}[locked]
     assert answer["Reason"].startswith(
-        f"BucketNotEmptied: bucket pictures: objects that S3 does not delete: 1, {shown} among "
-        f"them (AccessDenied). Delete them, e.g. aws s3api delete-object --bucket pictures --key "
+        f"BucketNotEmptied: bucket pictures: S3 refused to delete 1 objects, such as {shown} "
+        f"(AccessDenied). Delete them, e.g. aws s3api delete-object --bucket pictures --key "
         f"$'{shown}', and destroy again"
     )
 
@@ -200,8 +200,8 @@ def test_more_objects_than_one_call_deletes_are_said_to_go_on(
     )
 
     assert len(bucket.versions) == before - 2 * bucket.page_size
-    assert "6 objects are deleted, and there are more" in answers[0]["Reason"]
-    assert "destroy again, which goes on from here" in answers[0]["Reason"]
+    assert "6 objects are deleted, and more remain" in answers[0]["Reason"]
+    assert "destroy again, which continues from here" in answers[0]["Reason"]
 
 
 @pytest.mark.parametrize("tags", [[], [{"Key": "project", "Value": "scones"}]])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from lambda_src.shared.events import InvalidEvent
+from lambda_src.shared.picture_steps import ClassCountMismatch
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
 EVENT = {"s3_bucket": "pictures", "s3_key": "one.png"}
@@ -65,7 +66,7 @@ def test_a_rejection_can_be_raised(import_handler: Any) -> None:
 
 @pytest.mark.parametrize("inferences", [[], [1.0], [0.2, 0.3, 0.5]])
 def test_a_model_of_other_classes_is_refused(handler: ModuleType, inferences: list[float]) -> None:
-    with pytest.raises(handler.ClassCountMismatch, match=r"s3://pictures/one.png: .*2 classes"):
+    with pytest.raises(ClassCountMismatch, match=r"s3://pictures/one.png: .*2 classes"):
         handler.lambda_handler({**EVENT, "inferences": inferences}, None)
 
 

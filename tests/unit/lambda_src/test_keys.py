@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -14,7 +13,7 @@ from botocore.response import StreamingBody
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambda_src.classify_batch.parts import json_lines, line_of
+from lambda_src.shared.bulk_parts import json_lines, line_of
 from tests.unit.lambda_src.hostile import fuzzed, within_bounds
 
 ODD_KEYS = (
@@ -87,11 +86,9 @@ def check_manifest(import_handler: Any) -> ModuleType:
 
 @pytest.fixture
 def write_predictions(import_handler: Any) -> ModuleType:
-    sys.modules.pop("lambda_src.filter_confidence.handler", None)  # read its settings anew
     module: ModuleType = import_handler(
         "write_predictions",
         CONFIDENCE_THRESHOLD="0.93",
-        REJECTION_STYLE="status",
         CLASSES="bicycle,motorcycle",
     )
     return module

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 from hypothesis import given
 from moto import mock_aws
 
-from lambda_src.shared import stored_pictures
+from lambda_src.shared import picture_steps
 from tests import odd_pictures
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
@@ -66,14 +66,14 @@ def test_the_students_event_is_taken(handler: ModuleType) -> None:
     ],
 )
 def test_an_incomplete_reference_is_refused(handler: ModuleType, event: Any, named: str) -> None:
-    with pytest.raises(stored_pictures.InvalidImageReference, match=named):
+    with pytest.raises(picture_steps.InvalidImageReference, match=named):
         handler.lambda_handler(event, None)
 
 
 @pytest.mark.parametrize("key", ["x" * 1025, "\u00fc" * 513])
 def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType, key: str) -> None:
     with pytest.raises(
-        stored_pictures.InvalidImageReference,
+        picture_steps.InvalidImageReference,
         match=r"s3_key is .*; expected a key of at most 1,024",
     ):
         handler.lambda_handler({"s3_bucket": "pictures", "s3_key": key}, None)
@@ -82,13 +82,13 @@ def test_a_key_longer_than_s3_takes_is_refused(handler: ModuleType, key: str) ->
 def test_a_bucket_that_s3_cannot_have_is_refused(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "InvalidBucketName", http_status_code=400)
-        with pytest.raises(stored_pictures.InvalidImageReference, match=r"s3_bucket is '10.0.0.1'"):
+        with pytest.raises(picture_steps.InvalidImageReference, match=r"s3_bucket is '10.0.0.1'"):
             handler.lambda_handler({"s3_bucket": "10.0.0.1", "s3_key": "a.png"}, None)
 
 
 def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -> None:
     # Step Functions cuts a cause at 32,768 characters, and the workflow reads it as JSON.
-    with pytest.raises(stored_pictures.InvalidImageReference) as caught:
+    with pytest.raises(picture_steps.InvalidImageReference) as caught:
         handler.lambda_handler({"s3_bucket": "pictures", "s3_key": ["x"] * 50_000}, None)
     assert len(str(caught.value)) < 1000
 
@@ -97,7 +97,7 @@ def test_the_message_stays_short_whatever_the_event_holds(handler: ModuleType) -
     ("bucket", "code"), [("pictures", "NoSuchKey"), ("elsewhere", "NoSuchBucket")]
 )
 def test_a_missing_object_is_named(handler: ModuleType, bucket: str, code: str) -> None:
-    with pytest.raises(stored_pictures.ImageNotFound, match=f"s3://{bucket}/gone.png: {code}"):
+    with pytest.raises(picture_steps.ImageNotFound, match=f"s3://{bucket}/gone.png: {code}"):
         handler.lambda_handler({"s3_bucket": bucket, "s3_key": "gone.png"}, None)
 
 
@@ -105,21 +105,21 @@ def test_a_missing_object_with_a_control_character_is_named(handler: ModuleType)
     # S3's answer repeats the key, in XML that is none: botocore only reads its status.
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "404", "Not Found", http_status_code=404)
-        with pytest.raises(stored_pictures.ImageNotFound, match="s3://pictures/\x01.png: 404"):
+        with pytest.raises(picture_steps.ImageNotFound, match="s3://pictures/\x01.png: 404"):
             handler.lambda_handler({"s3_bucket": "pictures", "s3_key": "\x01.png"}, None)
 
 
 def test_a_denied_object_is_named(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "AccessDenied", http_status_code=403)
-        with pytest.raises(stored_pictures.ImageAccessDenied, match="s3://other/a.png"):
+        with pytest.raises(picture_steps.ImageAccessDenied, match="s3://other/a.png"):
             handler.lambda_handler({"s3_bucket": "other", "s3_key": "a.png"}, None)
 
 
 def test_an_archived_object_is_named(handler: ModuleType) -> None:
     with Stubber(handler.s3) as stubber:
         stubber.add_client_error("get_object", "InvalidObjectState", http_status_code=403)
-        with pytest.raises(stored_pictures.ImageAccessDenied, match="a.png: .*archived, restore"):
+        with pytest.raises(picture_steps.ImageAccessDenied, match="a.png: .*archived, restore"):
             handler.lambda_handler({"s3_bucket": "pictures", "s3_key": "a.png"}, None)
 
 
@@ -161,16 +161,14 @@ def test_a_picture_too_large_for_the_endpoint_is_refused_without_its_download(
 
     monkeypatch.setattr(StreamingBody, "read", downloaded)
 
-    with pytest.raises(
-        stored_pictures.ImageTooLarge, match=r"s3://pictures/big has 6,291,457 bytes"
-    ):
+    with pytest.raises(picture_steps.ImageTooLarge, match=r"s3://pictures/big has 6,291,457 bytes"):
         handler.lambda_handler(event, None)
 
 
 def test_the_largest_picture_is_the_longest_that_the_endpoint_takes(handler: ModuleType) -> None:
     body = boto3.client("sagemaker-runtime").meta.service_model.shape_for("BodyBlob")
 
-    assert body.metadata["max"] == stored_pictures.MAX_IMAGE_BYTES
+    assert body.metadata["max"] == picture_steps.MAX_IMAGE_BYTES
 
 
 @pytest.fixture

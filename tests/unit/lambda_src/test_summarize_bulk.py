@@ -1,3 +1,4 @@
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from lambda_src.classify_batch.parts import json_lines, part_key
+from lambda_src.shared.bulk_parts import json_lines, part_key
 from lambda_src.shared.events import InvalidEvent
 from stacks.constructs.notifications.messages import MAX_NAMED
 from tests.unit.lambda_src.hostile import (
@@ -280,7 +281,7 @@ def test_every_picture_has_exactly_one_line(
 
 
 def test_no_picture_at_all_is_said(handler: ModuleType) -> None:
-    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: no picture there"):
+    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: no picture found"):
         summarize(handler, items=0)
 
 
@@ -433,3 +434,32 @@ def test_any_event_and_files_are_summed_up_or_have_a_named_error(
 
     if not isinstance(answer, Exception):
         assert sum(answer["counts"].values()) == 2 * 4
+
+
+# --- the file that is uploaded -------------------------------------------------------------------
+
+CHUNKS = (b"one\n", b"", b"two and three\n", b"4")
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 100, -1])
+def test_a_stream_reads_as_a_file_of_all_chunks_would(handler: ModuleType, size: int) -> None:
+    stream = io.BufferedReader(handler.Stream(iter(CHUNKS)))
+    file = io.BytesIO(b"".join(CHUNKS))
+
+    while wanted := file.read(size):
+        assert stream.read(size) == wanted
+    assert stream.read(size) == b""
+
+
+def test_a_chunk_is_made_when_it_is_needed(handler: ModuleType) -> None:
+    made = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal made
+        while True:
+            made += 1
+            yield b"x" * 100
+
+    io.BufferedReader(handler.Stream(chunks()), buffer_size=10).read(250)
+
+    assert made == 3

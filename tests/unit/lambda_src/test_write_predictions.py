@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
@@ -15,6 +14,7 @@ from moto import mock_aws
 
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.json_limits import MAX_BYTES
+from lambda_src.shared.result_summary import MAX_NAMED
 from lambda_src.shared.spreadsheets import unquote_formulas
 from tests import odd_captures, odd_replies
 from tests.unit.lambda_src.hostile import (
@@ -35,11 +35,9 @@ FAILURE = "ClientError: See job logs for more information"
 def handler(import_handler: Any) -> Iterator[ModuleType]:
     with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="data")
-        sys.modules.pop("lambda_src.filter_confidence.handler", None)  # read its settings anew
         yield import_handler(
             "write_predictions",
             CONFIDENCE_THRESHOLD="0.93",
-            REJECTION_STYLE="status",
             CLASSES="bicycle,motorcycle",
         )
 
@@ -162,7 +160,7 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
         "failed": 0,
         "folders": 0,
     }
-    assert len(answer["results"]) == handler.MAX_NAMED
+    assert len(answer["results"]) == MAX_NAMED
     keys = [json.loads(line)["key"] for line in read("predictions.jsonl").splitlines()]
     assert keys == list(unsure)
 

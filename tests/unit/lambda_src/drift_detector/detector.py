@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -58,6 +59,11 @@ class Cloud:
         self.files = 0
         patch.setattr(handler.time, "sleep", self.sleep)
         patch.setattr(handler, "_now", lambda: datetime.now(UTC) + self.late)
+
+    def change(self, **variables: str) -> None:
+        """Change variables of the environment."""
+        changed = replace(self.handler.environment, **variables)
+        self.patch.setattr(self.handler, "environment", changed)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_src.drift_detector.baseline import BaselineDamaged
-from lambda_src.drift_detector.cursor import StateDamagedError
+from lambda_src.drift_detector.state import StateDamagedError
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
 from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud
 

@@ -77,7 +77,7 @@ def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
     assert cloud.figures("RecordsUnreadable") == [0, 0]
     assert len(cloud.figures("MeanConfidenceDrift")) == 1
 
-    monkeypatch.setattr(cloud.handler, "MODEL_NAME", "model-two")  # its baseline is there
+    cloud.change(model_name="model-two")  # its baseline is there
     cloud.put(*(record() for _ in range(60)))
     cloud.run()
 
@@ -135,7 +135,7 @@ def test_another_baseline_begins_another_window(
     cloud.run()
     body = cloud.s3.get_object(Bucket="artifacts", Key="baselines/one.json")["Body"].read()
     cloud.s3.put_object(Bucket="artifacts", Key="baselines/two.json", Body=body)
-    monkeypatch.setattr(cloud.handler, "BASELINE_KEY", "baselines/two.json")
+    cloud.change(baseline_key="baselines/two.json")
 
     cloud.put(record())
     cloud.run()

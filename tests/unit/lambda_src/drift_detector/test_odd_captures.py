@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 
 from lambda_src.drift_detector.baseline import StoredBaseline
-from lambda_src.drift_detector.batch import Batch
+from lambda_src.drift_detector.captures import Batch
 from lambda_src.drift_detector.drift import compare
 from tests import odd_captures
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord

@@ -39,7 +39,7 @@ def test_a_value_of_its_type_is_returned(name: str) -> None:
     [
         ("text", 7, "text is 7; expected a text"),
         ("text", "", "text is ''; expected a text"),
-        ("text", "\ud800.png", r"text is '\ud800.png'; expected a text without half of a surrogat"),
+        ("text", "\ud800.png", r"text is '\ud800.png'; expected a text without lone surrogates"),
         ("number", True, "number is True; expected a whole number"),
         ("number", -1, "number is -1; expected a whole number"),
         ("number", 1.0, "number is 1.0; expected a whole number"),

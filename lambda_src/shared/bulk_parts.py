@@ -14,9 +14,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lambda_src.shared import json_limits, probabilities
-from lambda_src.shared.events import digest, invalid, sequence, shown, text, whole_number
-from lambda_src.shared.spreadsheets import unquote_formulas
+from . import json_limits, probabilities
+from .events import digest, invalid, sequence, text, whole_number
+from .messages import shown
+from .spreadsheets import unquote_formulas
 
 FOLDER = "folder"
 

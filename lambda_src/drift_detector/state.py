@@ -1,16 +1,16 @@
-"""How far the detector has read, kept so that no record is lost or counted twice.
+"""How far the detector has read, so that no record is lost or counted twice.
 
 The state is one small JSON object. It says up to which upload all files are done (`Cursor`), and
-which figures are on their way to CloudWatch (`Pending`). A batch of files goes like this:
+which metrics are on their way to CloudWatch (`Pending`). A batch of files takes three steps:
 
-1. its figures, and the cursor as it will be after them, are written into the state as pending;
-2. the figures go to CloudWatch in one call, which takes all of them or none;
-3. the cursor takes the place of the pending batch.
+1. its metrics, and the cursor as it will be after them, are written into the state as pending;
+2. the metrics go to CloudWatch in one call, which takes all of them or none;
+3. the cursor replaces the pending batch.
 
 A run that ends before 1 has changed nothing. If it ends later, the next run finds the pending
-batch, asks CloudWatch whether it arrived, sends it if it did not, and goes on with 3. Each batch
-has a minute of its own, by which CloudWatch can tell. Every write names the version that it
-replaces, so of two runs at the same time one stops at its first write.
+batch, asks CloudWatch whether it arrived, sends it if it did not, and goes on with 3. CloudWatch
+can tell because each batch has its own minute. Every write names the version that it replaces, so
+of two simultaneous runs one stops at its first write.
 """
 
 import json
@@ -20,48 +20,48 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 OVERLAP = timedelta(minutes=15)
-"""Files that were uploaded so long before the latest one are looked at again: S3 dates an object
-by the beginning of its upload, and shows it at the end. Captures take seconds."""
+"""Files that were uploaded within this time before the latest one are looked at again: S3 dates an
+object by the beginning of its upload, and shows it at the end. Captures take seconds."""
 LOOKBACK = timedelta(days=30)
-"""A listing begins at the folder of this long before the latest upload: SageMaker puts a file into
-the folder of the hour of its records, and uploads it soon after, but others may copy captures from
-elsewhere. At 10,000 files a day it is some 300 requests."""
+"""A listing begins at the folder of this time before the latest upload: SageMaker puts a file into
+the folder of its records' hour and uploads it soon after, but others may copy captures there. At
+10,000 files a day it is some 300 requests."""
 MINUTES_KEPT = timedelta(days=1)
 
 CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 class OvertakenError(Exception):
-    """Another run has written the state meanwhile."""
+    """Another run has written the state in the meantime."""
 
 
 class StateDamagedError(Exception):
-    """The object is not what a run has written."""
+    """The object is not what a run writes."""
 
 
 class CaptureFile(NamedTuple):
     """One capture file in S3."""
 
     uploaded: datetime
-    """To the second; first, so that files are sorted by it."""
+    """To the second; the first field, so that files sort by it."""
     key: str
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """What is done, and what the next comparison needs of it."""
+    """The files that are done, and what the next comparison needs of them."""
 
     uploaded: datetime | None = None
-    """Upload of the latest file that is done."""
+    """Upload of the latest done file."""
     done: tuple[CaptureFile, ...] = ()
-    """Files that are done, of the last `OVERLAP`."""
+    """Done files of the last `OVERLAP`."""
     baseline: str = ""
     """The baseline that `window` belongs to."""
     window: tuple[tuple[Any, ...], ...] = ()
     """The latest observations, oldest first."""
 
     def after(self, files: Iterable[CaptureFile]) -> Self:
-        """The cursor once these files are done, too."""
+        """Return the cursor once these files are done as well."""
         done = {*self.done, *files}
         if not done:
             return self
@@ -70,13 +70,13 @@ class Cursor:
         return replace(self, uploaded=latest, done=tuple(recent))
 
     def is_new(self, file: CaptureFile) -> bool:
-        """Whether the file is not done yet."""
+        """Return whether the file is still to be read."""
         if self.uploaded and file.uploaded < self.uploaded - OVERLAP:
             return False
         return file not in self.done
 
     def new_files(self, s3: Any, *, bucket: str, prefix: str, now: datetime) -> list[CaptureFile]:
-        """Files below `prefix` that are not done, in the order of their upload.
+        """List the files below `prefix` that are not done, in the order of their upload.
 
         `prefix` ends in a slash, and the folders of hours, yyyy/mm/dd/hh/, are below it. The first
         run of all begins `LOOKBACK` ago.
@@ -94,7 +94,7 @@ class Cursor:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `_plain` made of a cursor."""
+        """Read a cursor of a stored state."""
         uploaded = value["uploaded"]
         return cls(
             uploaded=_time(uploaded) if uploaded else None,
@@ -106,31 +106,32 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Pending:
-    """A batch whose figures may be in CloudWatch or not."""
+    """A batch whose metrics may have reached CloudWatch or not."""
 
     begun: datetime
-    """When a run last set about sending them."""
+    """When a run last began to send them."""
     minutes: tuple[datetime, ...]
-    """Under which they were, or are to be, sent: one for each attempt, the latest last."""
-    figures: dict[str, float]
+    """Under which they were or will be sent: one for each attempt, the latest last."""
+    metrics: dict[str, float]
     """By name of the metric."""
     then: Cursor
     """The cursor once they are sent."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `_plain` made of a pending batch."""
+        """Read a pending batch of a stored state."""
+        metrics = value["metrics"] if "metrics" in value else value["figures"]  # its former name
         return cls(
             begun=_time(value["begun"]),
             minutes=(_time(value["minutes"][0]), *map(_time, value["minutes"][1:])),
-            figures={name: _number(figure) for name, figure in value["figures"].items()},
+            metrics={name: _number(each) for name, each in metrics.items()},
             then=Cursor.from_json(value["then"]),
         )
 
 
 @dataclass(frozen=True)
 class State:
-    """What one version of the object in S3 says."""
+    """One version of the object in S3."""
 
     cursor: Cursor = Cursor()
     minutes: tuple[datetime, ...] = ()
@@ -140,9 +141,9 @@ class State:
     """ETag; None if there is no object yet."""
 
     def free_minute(self, now: datetime) -> datetime:
-        """The present minute, or the last before it that no batch has.
+        """Return the present minute, or the last before it that no batch has.
 
-        Not one to come: alarms would not see it yet.
+        Not a future one: alarms would not see it yet.
         """
         used = {*self.minutes, *(self.pending.minutes if self.pending else ())}
         minute = now.replace(second=0, microsecond=0)
@@ -151,7 +152,7 @@ class State:
         return minute
 
     def committed(self, pending: Pending) -> "State":
-        """The state once the pending batch is sent."""
+        """Return the state once the pending batch is sent."""
         minutes = (*self.minutes, *pending.minutes)
         oldest = pending.begun - MINUTES_KEPT
         return replace(
@@ -166,7 +167,7 @@ class StateStore:
     """The object in S3."""
 
     def __init__(self, s3: Any, *, bucket: str, key: str) -> None:
-        """Nothing is read yet."""
+        """Name the object; nothing is read yet."""
         self._s3, self._bucket, self._key = s3, bucket, key
 
     def load(self) -> State:
@@ -196,7 +197,7 @@ class StateStore:
             ) from error
 
     def save(self, state: State) -> State:
-        """Replace the version that `state` was made of; gives it with the new version.
+        """Replace the version that `state` was made from; return it with the new version.
 
         Raises:
             OvertakenError: another run has replaced that version.
@@ -223,7 +224,7 @@ class StateStore:
 
 def _time(value: Any) -> datetime:
     time = datetime.fromisoformat(value)
-    # No run has written another, and days are added and subtracted.
+    # Other years overflow when days are added, and no run has written them.
     if time.tzinfo is None or not 2000 <= time.year < 9000:
         raise ValueError(f"{value!r:.50} is no time of a run")
     return time
@@ -236,7 +237,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    # JSON's true is an int to Python, and NaN is below and above nothing.
+    # JSON's true is an int to Python, and no comparison with NaN is true.
     if type(value) not in (int, float) or not -1e100 < value < 1e100:
         raise TypeError(f"{value!r:.50} is not a number")
     number: float = value
@@ -244,7 +245,7 @@ def _number(value: Any) -> float:
 
 
 def _observed(row: Any) -> tuple[Any, ...]:
-    """Return a row of the window, as `Observation` has it."""
+    """Return a row of the window, in the order of `Observation`."""
     confidence, best_class, *measured = row
     if not isinstance(best_class, int) or best_class < 0 or len(measured) > 3:
         raise TypeError(f"{row!r:.50} is no observation")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lambda_src.shared import pictures
-from lambda_src.shared.pictures import MAX_PIXELS, MAX_SCANS, MAX_SEGMENTS, check
+from lambda_src.shared import picture_format
+from lambda_src.shared.picture_format import MAX_PIXELS, MAX_SCANS, MAX_SEGMENTS, check
 from localcloud.algorithm import features
 from tests import odd_pictures
 from tests.unit.lambda_src.hostile import fuzzed, outcome
@@ -28,7 +28,7 @@ def test_a_whole_picture_has_its_media_type(name: str) -> None:
 def test_anything_else_is_refused_by_name(name: str) -> None:
     content, error, cause = REFUSED[name]
 
-    with pytest.raises(getattr(pictures, error)) as caught:
+    with pytest.raises(getattr(picture_format, error)) as caught:
         check(content, "s3://pictures/odd")
 
     assert str(caught.value).startswith("s3://pictures/odd")
@@ -40,18 +40,18 @@ def test_a_picture_that_ends_anywhere_too_early_is_truncated(name: str) -> None:
     content = ACCEPTED[name].content
 
     for length in range(8, len(content)):
-        with pytest.raises(pictures.ImageTruncated):
+        with pytest.raises(picture_format.ImageTruncated):
             check(content[:length], "it")
 
 
 def test_the_limits_themselves_are_taken() -> None:
     assert check(odd_pictures.png_that_claims(5000, MAX_PIXELS // 5000), "it")
-    with pytest.raises(pictures.TooManyPixels):
+    with pytest.raises(picture_format.TooManyPixels):
         check(odd_pictures.png_that_claims(5000, MAX_PIXELS // 5000 + 1), "it")
 
     scans = odd_pictures.jpeg_of_many_scans(0).count(b"\xff\xda")
     assert check(odd_pictures.jpeg_of_many_scans(MAX_SCANS - scans), "it")
-    with pytest.raises(pictures.TooManyScans):
+    with pytest.raises(picture_format.TooManyScans):
         check(odd_pictures.jpeg_of_many_scans(MAX_SCANS - scans + 1), "it")
 
 
@@ -61,7 +61,7 @@ def test_as_many_segments_as_the_limit_are_taken(name: str, own: int) -> None:
     content = ACCEPTED[name].content
 
     assert check(odd_pictures.with_more_segments(content, MAX_SEGMENTS - own), "it")
-    with pytest.raises(pictures.TooManySegments):
+    with pytest.raises(picture_format.TooManySegments):
         check(odd_pictures.with_more_segments(content, MAX_SEGMENTS - own + 1), "it")
 
 

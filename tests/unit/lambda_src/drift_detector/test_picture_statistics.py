@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lambda_src.drift_detector.pictures import MAX_PIXELS, NotMeasuredError, measure
+from lambda_src.drift_detector.picture_statistics import MAX_PIXELS, NotMeasuredError, measure
 
 COLOUR_TYPES = {"L": 0, "RGB": 2, "P": 3, "LA": 4, "RGBA": 6}
 RNG = np.random.default_rng(7)

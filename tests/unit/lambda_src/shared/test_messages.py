@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambda_src.shared.readable_text import readable
+from lambda_src.shared.messages import readable
 
 
 @pytest.mark.parametrize(

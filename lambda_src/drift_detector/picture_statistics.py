@@ -1,8 +1,8 @@
 """Brightness, contrast and sharpness of a PNG picture, with the standard library alone.
 
-Pillow and numpy would be packages to build, ship and patch for three numbers a picture. Read are
-the PNG files that this workflow stages and that cameras' pictures are converted to: 8 bits a
-channel, not interlaced. Anything else is refused by name, so that the caller can count it.
+Pillow and numpy would be packages to build, ship and patch for three numbers a picture. This reads
+the PNG files that the workflow stages: 8 bits a channel, not interlaced. Anything else is refused
+by name, so that the caller can count it.
 
 Format: https://www.w3.org/TR/png-3/ (chunks: 5, filters: 9, colour types: 6.1).
 """
@@ -29,7 +29,7 @@ Lines = list[list[int]]
 
 
 class NotMeasuredError(ValueError):
-    """The content is no picture that can be measured here; the message says what it is."""
+    """The content is not a picture that can be measured here."""
 
 
 class PictureStatistics(NamedTuple):
@@ -41,8 +41,8 @@ class PictureStatistics(NamedTuple):
     """Standard deviation of the luma."""
     sharpness: float
     """Mean of the absolute Laplacian over 1 + the mean difference of neighbours: how much of the
-    detail is fine. 0 is a plain area. Of the measures tried on CIFAR-100's two-wheelers a blur
-    moves it furthest (a Gaussian of half a pixel 2.3 standard deviations; the Laplacian's
+    detail is fine; 0 for a plain area. Of the measures tried on CIFAR-100's two-wheelers, blur
+    moves it furthest (a Gaussian of half a pixel by 2.3 standard deviations; the Laplacian's
     variance 1.1, its logarithm 1.5, the mean gradient 0.8), and darkness hardly at all."""
 
 
@@ -61,13 +61,13 @@ class _Header(NamedTuple):
 
 
 def measure(content: bytes) -> PictureStatistics:
-    """Statistics of a PNG picture: grey, grey + alpha, RGB, RGBA or palette, 8 bits each.
+    """Measure a PNG picture: grey, grey + alpha, RGB, RGBA or palette, 8 bits each.
 
-    Transparency is dropped, as the model drops it. Luma is ITU-R 601's in integers, as Pillow's.
+    Transparency is dropped, as the model drops it. Luma is ITU-R 601's in integers, like Pillow's.
 
     Raises:
-        NotMeasuredError: it is another format or kind of PNG, is damaged, is larger than
-            `MAX_PIXELS` or narrower than `MIN_SIDE`.
+        NotMeasuredError: it has another format or kind of PNG, is damaged, larger than `MAX_PIXELS`
+            or narrower than `MIN_SIDE`.
     """
     if not content.startswith(SIGNATURE):
         raise NotMeasuredError(f"{_format(content)}; only PNG is measured")
@@ -88,7 +88,7 @@ def _format(content: bytes) -> str:
 
 
 def _parts(content: bytes) -> tuple[_Header, Sequence[int], bytes]:
-    """Header, luma of the palette's colours, and the compressed pixels."""
+    """Return header, luma of the palette's colours, and the compressed pixels."""
     header: _Header | None = None
     palette: Sequence[int] = ()
     packed = []
@@ -109,7 +109,7 @@ def _parts(content: bytes) -> tuple[_Header, Sequence[int], bytes]:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and data of each chunk; checksums are left to zlib's own over the pixels."""
+    """Yield kind and data of each chunk; zlib has its own checksum over the pixels."""
     position = len(SIGNATURE)
     while position < len(content):
         try:
@@ -141,7 +141,7 @@ def _header(data: bytes) -> _Header:
     if header.compression or header.filtering:
         raise NotMeasuredError(
             f"PNG of compression {header.compression}, filtering {header.filtering}; "
-            "the format knows 0 alone"
+            "the format knows only 0"
         )
     if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
         raise NotMeasuredError(
@@ -152,7 +152,7 @@ def _header(data: bytes) -> _Header:
 
 
 def _inflated(packed: bytes, header: _Header) -> bytes:
-    """Filtered lines: each a byte that names its filter, then its pixels."""
+    """Return the filtered lines: each a byte that names its filter, then its pixels."""
     expected = header.height * (1 + header.width * header.channels)
     unpacker = zlib.decompressobj()
     try:
@@ -177,7 +177,7 @@ def _unfiltered(data: bytes, header: _Header) -> Iterator[bytes]:
 
 
 def _restored(kind: int, line: bytes, above: bytes, step: int) -> bytes:
-    """A line as it was before its filter; `step` is the bytes from a pixel to the next."""
+    """Return a line as it was before its filter; a pixel has `step` bytes."""
     match kind:
         case 0:
             return line
@@ -197,7 +197,7 @@ def _restored(kind: int, line: bytes, above: bytes, step: int) -> bytes:
 
 
 def _average(line: bytes, above: bytes, step: int) -> bytes:
-    restored = bytearray(step)  # zeros: what stands left of the first pixel
+    restored = bytearray(step)  # zeros left of the first pixel
     for position, (value, up) in enumerate(zip(line, above, strict=True)):
         restored.append((value + (restored[position] + up >> 1)) & 255)
     return bytes(restored[step:])
@@ -206,7 +206,7 @@ def _average(line: bytes, above: bytes, step: int) -> bytes:
 def _paeth(line: bytes, above: bytes, step: int) -> bytes:
     restored = bytearray(step)
     corners = bytes(step) + above
-    # The iterator of a bytearray sees what is appended on the way: it gives the pixel to the left.
+    # The iterator of a bytearray sees what is appended meanwhile: the pixel to the left.
     for value, left, up, corner in zip(line, restored, above, corners, strict=False):
         to_left, to_up = abs(up - corner), abs(left - corner)
         to_corner = abs(left + up - 2 * corner)
@@ -254,7 +254,7 @@ def _mean_size(values: Sequence[int]) -> float:
 
 
 def _differences(luma: Lines) -> Iterator[Iterator[int]]:
-    """Of all horizontal and all vertical neighbours."""
+    """Yield the differences of all horizontal and all vertical neighbours."""
     for line in luma:
         yield map(sub, line[1:], line)
     for above, below in pairwise(luma):

@@ -1,0 +1,33 @@
+"""A function's environment variables as one typed object."""
+
+import os
+from dataclasses import dataclass, fields
+from typing import Any, Self, get_type_hints
+
+_PARSERS: dict[Any, Any] = {
+    str: str,
+    int: int,
+    float: float,
+    tuple[str, ...]: lambda text: tuple(text.split(",")),
+}
+
+
+@dataclass(frozen=True)
+class EnvironmentVariables:
+    """Base of each handler's `Environment`: its field `data_bucket` is the variable DATA_BUCKET."""
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the variables that the stack sets; the only place that does.
+
+        Raises:
+            KeyError: a variable is not set.
+            ValueError: it is not of the field's type.
+        """
+        types = get_type_hints(cls)
+        return cls(
+            **{
+                field.name: _PARSERS[types[field.name]](os.environ[field.name.upper()])
+                for field in fields(cls)
+            }
+        )

@@ -1,0 +1,58 @@
+"""A dataset in S3 as staging writes it."""
+
+from typing import Any, NamedTuple
+
+from . import json_limits
+from .messages import shown
+from .picture_steps import MISSING
+
+
+class DatasetNotUsable(Exception):
+    """The staged dataset is missing, or not the one that the settings describe."""
+
+
+class StagedDataset(NamedTuple):
+    """Where the dataset is, and what it should be."""
+
+    s3: Any
+    bucket: str
+    prefix: str
+    classes: list[str]
+    remedy: str = "stage the data: scones stage"
+
+    def read(self, path: str) -> bytes:
+        """Return a file of the dataset.
+
+        Raises:
+            DatasetNotUsable: it does not exist.
+        """
+        try:
+            found = self.s3.get_object(Bucket=self.bucket, Key=f"{self.prefix}/{path}")
+        except self.s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in MISSING:
+                raise
+            raise self.fault(path, "does not exist") from error
+        content: bytes = found["Body"].read()
+        return content
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the dataset's manifest.
+
+        Raises:
+            DatasetNotUsable: it does not exist, is damaged, or has other classes.
+        """
+        try:
+            manifest = json_limits.parse(self.read("manifest.json"))
+        except ValueError as error:
+            raise self.fault("manifest.json", f"is damaged: {error}") from error
+        classes = manifest.get("classes") if isinstance(manifest, dict) else None
+        if classes != self.classes:
+            raise self.fault(
+                "manifest.json",
+                f"has the classes {shown(classes)}, expected {shown(self.classes)}",
+            )
+        return dict(manifest)
+
+    def fault(self, path: str, what: str) -> DatasetNotUsable:
+        """Return the error that names a file, its fault and the remedy."""
+        return DatasetNotUsable(f"s3://{self.bucket}/{self.prefix}/{path} {what}; {self.remedy}")

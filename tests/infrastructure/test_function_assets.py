@@ -1,0 +1,140 @@
+"""Every function's asset has all that its handler imports, and nothing of other functions."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aws_cdk.cx_api import CloudAssembly
+
+from settings import load
+from stacks.constructs.common.python_function import LAMBDA_SRC
+from tests.infrastructure.synthesis import application
+
+MODULES = sorted(
+    f"lambda_src.{path.parent.name}.{path.stem}"
+    for path in LAMBDA_SRC.glob("*/*.py")
+    if re.search(r"^def (lambda_handler|on_event)\(", path.read_text(), re.MULTILINE)
+)
+# boto3 and all that it needs, which Lambda's runtime has.
+RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+# Imports the module and prints its functions, and the variables that it reads.
+IMPORT = """
+import importlib, json, sys
+sys.path += sys.argv[2:]
+module = vars(importlib.import_module(sys.argv[1]))
+read = getattr(module.get("Environment"), "__dataclass_fields__", ())
+functions = [name for name in module if callable(module[name])]
+print(json.dumps([functions, sorted(map(str.upper, read))]))
+"""
+
+
+class Function(NamedTuple):
+    """One of our functions in a template."""
+
+    handler: str
+    asset: Path
+    variables: dict[str, Any]
+
+    @property
+    def module(self) -> str:
+        return self.handler.rpartition(".")[0]
+
+
+@pytest.fixture(scope="module")
+def functions() -> list[Function]:
+    """All of them, with the assets as they are uploaded."""
+    assembly = application(load("dev"), validated=False).synth()
+    return list(functions_of(assembly))
+
+
+def functions_of(assembly: CloudAssembly) -> Iterator[Function]:
+    for stack in assembly.stacks:
+        for resource in stack.template["Resources"].values():
+            properties = resource.get("Properties", {})
+            handler = properties.get("Handler", "")
+            if resource["Type"] == "AWS::Lambda::Function" and handler.startswith("lambda_src."):
+                folder = f"asset.{properties['Code']['S3Key'].removesuffix('.zip')}"
+                variables = properties.get("Environment", {}).get("Variables", {})
+                yield Function(handler, Path(assembly.directory) / folder, variables)
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of Lambda's runtime."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in RUNTIME:
+        spec = importlib.util.find_spec(name)
+        assert spec and spec.origin
+        path = Path(spec.origin)
+        source = path.parent if path.name == "__init__.py" else path
+        (folder / source.name).symlink_to(source)
+    return folder
+
+
+def import_alone(
+    module: str, asset: Path, runtime: Path, variables: dict[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """Import the module in a process that has only the asset and the runtime's packages.
+
+    -I and -S keep out this folder and the packages of this environment.
+    """
+    # What CloudFormation fills in is a name or a list of names.
+    filled = {name: each if isinstance(each, str) else "a,b" for name, each in variables.items()}
+    command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT, module, str(asset), str(runtime)]
+    return subprocess.run(
+        command,
+        env={"AWS_DEFAULT_REGION": "us-east-1", "PATH": os.environ["PATH"], **filled},
+        cwd=runtime,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_these_are_all_functions(functions: list[Function]) -> None:
+    assert {function.module for function in functions} == set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_handler_is_imported_from_its_asset_alone_and_reads_what_the_stack_sets(
+    functions: list[Function], runtime: Path, module: str
+) -> None:
+    of_module = [each for each in functions if each.module == module]
+    function = of_module[0]
+    _, folder, _ = module.split(".")
+
+    imported = import_alone(module, function.asset, runtime, function.variables)
+
+    assert imported.returncode == 0, imported.stderr
+    names, variables = json.loads(imported.stdout)
+    assert {each.handler.rpartition(".")[2] for each in of_module} <= set(names)
+    assert variables == sorted(function.variables)
+    files = {path for path in function.asset.rglob("*") if path.is_file()}
+    assert {path.relative_to(function.asset) for path in files} == {
+        path.relative_to(LAMBDA_SRC.parent)
+        for name in (folder, "shared")
+        for path in (LAMBDA_SRC / name).glob("*.py")
+    }
+
+
+@pytest.mark.parametrize("other", ["settings", "numpy", "lambda_src.classify_image.handler"])
+def test_an_import_from_outside_the_asset_fails(
+    functions: list[Function], runtime: Path, tmp_path: Path, other: str
+) -> None:
+    function = next(each for each in functions if ".serialize_image." in each.handler)
+    asset = tmp_path / "asset"
+    shutil.copytree(function.asset, asset)
+    handler = asset / "lambda_src" / "serialize_image" / "handler.py"
+    handler.write_text(f"import {other}\n{handler.read_text()}")
+
+    imported = import_alone(function.module, asset, runtime, function.variables)
+
+    assert f"No module named '{'.'.join(other.split('.')[:2])}'" in imported.stderr
