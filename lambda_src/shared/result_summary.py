@@ -7,7 +7,7 @@ from typing import Any
 
 from .messages import sendable
 
-# Pictures that the message names, of each status: as workflow_expressions.MAX_NAMED, and no more.
+# Pictures that the message names, of each status: as messages.MAX_NAMED, and no more.
 MAX_NAMED = 20
 # Fewer pictures if their keys are long: the state machine carries 262,144 bytes.
 MAX_NAMED_BYTES = 100_000
