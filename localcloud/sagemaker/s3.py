@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PARALLEL_DOWNLOADS: Final = 8
 _client_lock = threading.Lock()
+# One session for all roles: each would load its own copy of S3's model, some 12 MB.
+_session = boto3.session.Session()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ def client(access: Access) -> "S3Client":
 @lru_cache(maxsize=32)
 def _new_client(access: Access) -> "S3Client":
     credentials = session_of(access.role, "SageMaker")
-    return boto3.session.Session().client(
+    return _session.client(
         "s3",
         endpoint_url=endpoint_url(),
         region_name=access.scope.region,
