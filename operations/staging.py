@@ -12,7 +12,6 @@ From Python:
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -33,7 +32,6 @@ class StagedDataset:
     """`datasets/<digest>`, the value of the SSM parameter."""
     counts: dict[str, dict[str, int]]
     """Pictures by split ("train", "validation") and class."""
-    manifest: dict[str, Any]
     uploaded: int
     """Files that the bucket lacked."""
     pointer_moved: bool
@@ -61,7 +59,6 @@ def run(
         bucket=bucket,
         prefix=selected.prefix,
         counts=selected.counts,
-        manifest=selected.manifest(),
         uploaded=upload(selected, bucket, console=console),
         pointer_moved=point(settings, selected),
     )

@@ -1,1 +1,1 @@
-"""Everything about the pictures before deployment: fetch, select, check, write, stage to S3."""
+"""From CIFAR-100 to a dataset in files: fetch, read, select, check, write."""

@@ -1,8 +1,7 @@
-"""Reads an archive that nobody vouches for: nothing is written to disk, and little is kept.
+"""Reads an untrusted archive as streams: nothing is written to disk, and little is kept in memory.
 
-Members are read as streams. Time and memory are bounded by the size of the file, by the bytes that
-it unpacks to, by the number of its members and by their headers. `training.pickles` reads what is
-in a member.
+Time and memory are bounded by the size of the file, the bytes that it unpacks to, the number of its
+members and their headers. `training.pickles` reads the content of a member.
 """
 
 import io
@@ -16,11 +15,11 @@ from typing import IO, TypeVar
 
 from training.errors import ArchiveRefusedError
 
-# The published archive unpacks to 178 MiB; written again by Python 3 in protocol 2, to 250 MiB.
+# The published archive unpacks to 178 MiB; rewritten by Python 3 in protocol 2, to 250 MiB.
 MAX_UNPACKED_BYTES = 320 * 1024**2
 # The published archive has five.
 MAX_MEMBERS = 1000
-# Beside what a plain member has: long names, pax records and sparse maps of all members.
+# Of long names, pax records and sparse maps of all members.
 MAX_HEADER_BYTES = 256 * 1024
 # Of a plain member: its header, a record of its exact time, and padding.
 _PLAIN_HEADER_BYTES = 2 * 1024
@@ -38,10 +37,10 @@ def read_members(
     *,
     max_bytes: int = MAX_UNPACKED_BYTES,
 ) -> dict[str, T]:
-    """Return what each reader makes of the member of its name; readers get a forward-only stream.
+    """Return each reader's result by member name; readers get a forward-only stream.
 
     Raises:
-        ArchiveRefusedError: as `checked_members`, or one is missing.
+        ArchiveRefusedError: as `checked_members`, or a member is missing.
         OSError: the file cannot be read.
     """
     members: dict[str, T] = {}
@@ -59,22 +58,21 @@ def read_members(
 def checked_members(
     path: Path, *, max_bytes: int, instead: str
 ) -> Iterator[tuple[str, IO[bytes] | None]]:
-    """Yield the name and the content of every member of a .tar.gz, None for a folder.
+    """Yield name and content of every member of a .tar.gz; the content of a folder is None.
 
-    A content can be read, forward only, until the next member is asked for. `instead` is the
-    remedy in the refusal of what is too large.
+    Each content is a forward-only stream that ends with the next member. `instead` is the remedy
+    for a file that is too large.
 
     Raises:
-        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, twice), the
-            archive is damaged, has too many members or too long headers, or is or unpacks to more
-            than `max_bytes`. Reading a content raises it, too.
+        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, duplicate), the
+            archive is damaged, has too many members or too long headers, or has or unpacks to more
+            than `max_bytes`. Reading a content can raise it as well.
         OSError: the file cannot be read.
     """
     require_size(path, max_bytes=max_bytes, instead=instead)
     try:
         with path.open("rb") as file:
             stream = _Unpacked(file, max_bytes, instead)
-            # "r|" reads forward only, so every byte that is unpacked passes the bound.
             with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as archive:
                 yield from _checked(archive, stream)
     except (ArchiveRefusedError, OSError):
@@ -87,10 +85,10 @@ def checked_members(
 def require_size(
     path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES, instead: str = _REMEDY
 ) -> None:
-    """Refuse what is no file, such as a pipe, and a file that is too large even to be hashed.
+    """Refuse anything but a file, and a file that is too large even to be hashed.
 
     Raises:
-        ArchiveRefusedError: it is either.
+        ArchiveRefusedError: it is refused.
         OSError: there is no such file.
     """
     status = path.stat()
@@ -103,7 +101,7 @@ def require_size(
 
 
 class _Unpacked(io.RawIOBase):
-    """Unpacks a gzip file forward, but not more than `limit` bytes, nor too many headers."""
+    """Unpacks a gzip file forward, within the limits of bytes and headers."""
 
     def __init__(self, file: IO[bytes], limit: int, instead: str) -> None:
         super().__init__()
@@ -115,7 +113,7 @@ class _Unpacked(io.RawIOBase):
         self._expected = MAX_HEADER_BYTES + 2 * _READ_BYTES
 
     def expect(self, content_bytes: int) -> None:
-        """Let there be one more member, of so many bytes."""
+        """Allow one more member, of so many bytes."""
         self._expected += content_bytes + _PLAIN_HEADER_BYTES
 
     def read(self, size: int = -1, /) -> bytes:
@@ -144,7 +142,7 @@ class _Unpacked(io.RawIOBase):
 def _checked(archive: tarfile.TarFile, stream: _Unpacked) -> Iterator[tuple[str, IO[bytes] | None]]:
     seen: set[str] = set()
     while member := archive.next():
-        # tarfile keeps all of them, each with a copy of the archive's pax records.
+        # tarfile keeps every member, each with a copy of the archive's pax records.
         archive.members.clear()  # type: ignore[attr-defined]
         if len(seen) == MAX_MEMBERS:
             raise ArchiveRefusedError(f"it has more than {MAX_MEMBERS:,} members; {stream.instead}")

@@ -29,17 +29,17 @@ SIDE = 32
 CHANNELS = 3
 ROW_BYTES = CHANNELS * SIDE * SIDE
 MAX_NAME_BYTES = 255
-# As many as the published archive has.
 MAX_ROWS = 50_000
-# Of one class in one split, where the published archive has 500.
+"""In one split; the published archive has as many."""
 MAX_ROWS_OF_CLASS = 2_500
+"""In one split; the published archive has 500."""
 
 _META, _TRAIN, _TEST = (f"cifar-100-python/{name}" for name in ("meta", "train", "test"))
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures of one split; element `i` of every field is of the same picture."""
+    """Pictures of one split; element `i` of every field describes the same picture."""
 
     rows: NDArray[np.uint8]
     """(n, 3072): 1,024 red values of a picture, line by line, then green, then blue."""
@@ -51,13 +51,13 @@ class Split:
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
-        """(n, 32, 32, 3): the rows as RGB pictures (a view, not a copy)."""
+        """Return the rows as RGB pictures, (n, 32, 32, 3); a view, not a copy."""
         return self.rows.reshape(-1, CHANNELS, SIDE, SIDE).transpose(0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
 class Cifar100:
-    """Both splits, with the names of the fine classes."""
+    """Both splits, and the names of the fine classes."""
 
     class_names: tuple[str, ...]
     train: Split
@@ -67,16 +67,12 @@ class Cifar100:
 def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar100:
     """Read `cifar-100-python.tar.gz` (or an archive of the same layout) safely.
 
-    The archive is read twice, so that memory holds the pictures that are wanted and no others.
-
-    Args:
-        path: of the archive.
-        classes: names of the classes whose pictures are wanted; all if not given. Rows with a
-            label that no class has are always among them.
+    The archive is read twice, so that memory holds only the wanted pictures: those of `classes`
+    (default: all), and rows with a label that no class has.
 
     Raises:
         ArchiveRefusedError: the archive is unsafe, damaged, or laid out differently, or has more
-            pictures than `MAX_ROWS` in a split or `MAX_ROWS_OF_CLASS` of a class that is wanted.
+            pictures than `MAX_ROWS` in a split or `MAX_ROWS_OF_CLASS` of a wanted class.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -97,7 +93,7 @@ def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar10
 
 @dataclass(frozen=True)
 class _Part:
-    """A member of the archive without its pixels."""
+    """A member of the archive, without its pixels."""
 
     member: str
     names: tuple[str, ...]
@@ -174,14 +170,14 @@ def _texts(source: _Dictionary, key: bytes) -> tuple[str, ...]:
             raise source.error(
                 key, f"has a name of {len(text):,} bytes, expected {MAX_NAME_BYTES} at most"
             )
-    # A pickle can name one long string many times: each is decoded once. One that is not UTF-8
-    # stays recognisable, and is refused with its row.
+    # A pickle can name one long string many times: each is decoded once. A name that is not UTF-8
+    # stays recognisable, and its row is refused.
     decoded = {text: text.decode("utf-8", errors="backslashreplace") for text in set(texts)}
     return tuple(decoded[text] for text in texts)
 
 
 def _wanted(part: _Part, names: Sequence[str], classes: Collection[str] | None) -> NDArray[np.intp]:
-    """Return the rows that are wanted, ascending."""
+    """Return the wanted rows, ascending."""
     others = {
         label for label, name in enumerate(names) if classes is not None and name not in classes
     }

@@ -1,24 +1,22 @@
-"""From rows to the files of a dataset: select classes by name, check every row, encode, list.
+"""From rows to the files of a dataset: select classes, check every row, encode, list.
 
 Layout below `datasets/<digest>/`:
 
     train/<file>.png  validation/<file>.png  train.lst  validation.lst  manifest.json
 
-The digest is a function of the pictures, their order, the classes and the kind of source alone:
-the same input has the same digest on any machine.
+The digest depends only on the pictures, their order, the classes and the kind of source: the same
+input has the same digest on any machine.
 """
 
 import difflib
 import hashlib
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +24,11 @@ from PIL import Image
 
 from training.cifar100 import Split
 from training.errors import StagingError
+from training.manifest import Manifest, RefusedRow
 from training.paths import writable_path
 from training.source import Source
 
 MANIFEST = "manifest.json"
-FORMAT_VERSION = 1
 DIGEST_CHARACTERS = 20
 
 # Safe as a file name, in an S3 key and in a line of a .lst file; CIFAR-100's own names fit.
@@ -49,19 +47,8 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class RefusedRow:
-    """A row of the source that did not become a picture, and why."""
-
-    split: str
-    row: int
-    """Counted from 0 within the split of the source."""
-    file_name: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Dataset:
-    """Everything that is staged, in memory (some 3 KB a picture)."""
+    """A dataset in memory (some 3 KB a picture)."""
 
     source: Source
     classes: tuple[str, ...]
@@ -71,7 +58,7 @@ class Dataset:
 
     @cached_property
     def digest(self) -> str:
-        """Names the dataset: the first 80 bits of a SHA-256, in hex."""
+        """Return the name of the dataset: the first 80 bits of a SHA-256, in hex."""
         digest = hashlib.sha256()
         for part in (self.source.name, *self.classes):
             digest.update(part.encode() + b"\0")
@@ -81,45 +68,41 @@ class Dataset:
 
     @property
     def prefix(self) -> str:
-        """Key prefix in the data bucket, without a slash at the end: the SSM parameter's value."""
+        """Return the key prefix in the data bucket, the value of the SSM parameter."""
         return f"datasets/{self.digest}"
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Pictures by split and class name."""
+        """Return the number of pictures by split and class name."""
         labels = {name: Counter(p.label for p in split) for name, split in self.splits.items()}
         return {
             name: {label: counter[position] for position, label in enumerate(self.classes)}
             for name, counter in labels.items()
         }
 
-    def manifest(self) -> dict[str, Any]:
-        """What manifest.json says; it is the only source of class names downstream."""
-        return {
-            "format": FORMAT_VERSION,
-            "source": self.source.name,
-            "digest": self.digest,
-            "classes": list(self.classes),
-            "counts": self.counts,
-            "archive_sha256": self.source.archive_sha256,
-            "archive_published": self.source.archive_published,
-            "refused": [asdict(row) for row in self.refused],
-        }
-
     def data_files(self) -> Iterator[tuple[str, bytes]]:
-        """Relative path and content of every file but the manifest."""
+        """Yield path and content of every file but the manifest."""
         for split, pictures in self.splits.items():
             for picture in pictures:
                 yield f"{split}/{picture.file_name}", picture.png
             yield f"{split}.lst", _list_file(pictures)
 
     def manifest_file(self) -> tuple[str, bytes]:
-        """Relative path and content of the manifest: written last, it means complete."""
-        return MANIFEST, (json.dumps(self.manifest(), indent=2) + "\n").encode()
+        """Return path and content of the manifest; written last, it marks a complete dataset."""
+        manifest = Manifest(
+            source=self.source.name,
+            digest=self.digest,
+            classes=self.classes,
+            counts=self.counts,
+            archive_sha256=self.source.archive_sha256,
+            archive_published=self.source.archive_published,
+            refused=self.refused,
+        )
+        return MANIFEST, manifest.content()
 
 
 def build(source: Source, classes: Sequence[str]) -> Dataset:
-    """Select `classes` from `source`, check their rows and encode what is kept.
+    """Select `classes` from `source`, check their rows and encode the pictures.
 
     Training pictures come from the source's train split, validation pictures from its test split.
 
@@ -143,7 +126,7 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
 
 
 def write(dataset: Dataset, folder: Path) -> Path:
-    """Write the files below `<folder>/<digest>/`, and give that path.
+    """Write the files below `<folder>/<digest>/`, and return that path.
 
     Raises:
         FileExistsError: a link would lead out of the folder.
@@ -156,7 +139,7 @@ def write(dataset: Dataset, folder: Path) -> Path:
 
 
 def _positions(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """Label in the source -> label in the dataset."""
+    """Return the label in the dataset by label in the source."""
     for name in classes:
         if name not in known:
             similar = ", ".join(difflib.get_close_matches(name, known)) or "none"
@@ -177,7 +160,7 @@ class _Checked:
 def _check(
     split: str, rows: Split, labels: Mapping[int, int], *, known: int, elsewhere: Set[bytes]
 ) -> _Checked:
-    """Check the rows of one split; `elsewhere` are fingerprints of pictures in another split."""
+    """Check the rows of one split; `elsewhere` are the fingerprints of another split."""
     kept: list[Picture] = []
     refused: list[RefusedRow] = []
     file_names: set[str] = set()
@@ -193,11 +176,12 @@ def _check(
             "file name is not safe": _SAFE_FILE_NAME.fullmatch(file_name) is not None,
             "duplicate file name": file_name not in file_names,
             "duplicate picture": fingerprint not in fingerprints,
-            "picture is in train, too": fingerprint not in elsewhere,
+            "picture is also in train": fingerprint not in elsewhere,
         }
         reason = next((reason for reason, passed in checks.items() if not passed), None)
         if reason:
-            refused.append(RefusedRow(split, rows.numbers[row], file_name, reason))
+            number = rows.numbers[row]
+            refused.append(RefusedRow(split=split, row=number, file_name=file_name, reason=reason))
             continue
         file_names.add(file_name)
         fingerprints.add(fingerprint)
@@ -207,14 +191,14 @@ def _check(
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    # Stored, not compressed: compressed bytes differ between builds of zlib, and thereby the
-    # digest. It is also faster, and a picture grows by less than 1 KB.
+    # Compressed bytes differ between builds of zlib, and so would the digest. Storing is also
+    # faster, and a picture grows by less than 1 KB.
     Image.fromarray(picture).save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
 def _list_file(pictures: Sequence[Picture]) -> bytes:
-    """Lines of index, label and path relative to the split's folder, as the algorithm wants it.
+    """Return lines of index, label and path below the split's folder, as the algorithm reads them.
 
     Source: "Train with Image Format",
     https://docs.aws.amazon.com/sagemaker/latest/dg/image-classification.html

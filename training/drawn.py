@@ -1,13 +1,14 @@
 """Drawn stand-ins in CIFAR-100's form, for machines without network or archive.
 
-Side views of vehicles, varied in shape, place, size, tilt, colours, background, occlusion and
-blur. A part of the two-wheelers is drawn between bicycle and motorcycle on purpose, so that a
-classifier is unsure of some, as it is of real pictures. The same seed gives the same pictures on
-any machine: only uniform random numbers and integer image operations are used.
+Side views of vehicles that vary in shape, place, size, tilt, colours, background, occlusion and
+blur. Some two-wheelers are between bicycle and motorcycle, so that a classifier is unsure of them,
+as it is of real pictures. Pictures are the same on any machine: only uniform random numbers and
+integer image operations are used.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -21,8 +22,9 @@ SEED = 100
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+Range = tuple[float, float]
 
-# Pictures are drawn larger and then reduced, which smooths the edges.
+# Drawing larger and reducing smooths the edges.
 _ZOOM = 4
 _CANVAS = SIDE * _ZOOM
 _AMBIGUOUS_SHARE = 0.12
@@ -34,7 +36,7 @@ def draw(
     train_per_class: int = TRAIN_PER_CLASS,
     validation_per_class: int = VALIDATION_PER_CLASS,
 ) -> Cifar100:
-    """Both splits with as many pictures of every class as asked for (default: as CIFAR-100 has).
+    """Draw both splits, by default with as many pictures of every class as CIFAR-100 has.
 
     Raises:
         StagingError: one of `classes` cannot be drawn.
@@ -107,18 +109,9 @@ def _circle(centre: Point, radius: float, corners: int = 28) -> list[Point]:
     return [(centre[0] + radius * math.cos(t), centre[1] + radius * math.sin(t)) for t in turns]
 
 
-def _bicycle(pen: _Pen, rng: np.random.Generator) -> None:
-    unsure = rng.random() < _AMBIGUOUS_SHARE
-    _two_wheeler(pen, rng, heft=rng.uniform(0.3, 0.54) if unsure else rng.uniform(0.0, 0.28))
-
-
-def _motorcycle(pen: _Pen, rng: np.random.Generator) -> None:
-    unsure = rng.random() < _AMBIGUOUS_SHARE
-    _two_wheeler(pen, rng, heft=rng.uniform(0.44, 0.68) if unsure else rng.uniform(0.7, 1.0))
-
-
-def _two_wheeler(pen: _Pen, rng: np.random.Generator, *, heft: float) -> None:
-    """From the lightest bicycle (heft 0) over a moped to the heaviest motorcycle (heft 1)."""
+def _two_wheeler(pen: _Pen, rng: np.random.Generator, *, typical: Range, ambiguous: Range) -> None:
+    """Draw anything from the lightest bicycle (heft 0) to the heaviest motorcycle (heft 1)."""
+    heft = rng.uniform(*(ambiguous if rng.random() < _AMBIGUOUS_SHARE else typical))
     radius = _between(0.34, 0.27, heft) * rng.uniform(0.94, 1.06)
     rear, front = (0.0, radius), (rng.uniform(0.94, 1.06), radius)
     head = (front[0] - _between(0.17, 0.27, heft), _between(0.82, 0.74, heft))
@@ -149,7 +142,7 @@ def _spokes(pen: _Pen, hub: Point, radius: float, colour: Colour) -> None:
 def _frame(
     pen: _Pen, rear: Point, head: Point, saddle: Point, paint: Colour, *, width: float
 ) -> None:
-    """The bicycle's diamond: two triangles that share the tube below the saddle."""
+    """Draw two triangles that share the tube below the saddle."""
     pedals = (0.42, rear[1] * 0.9)
     pen.line([rear, pedals, saddle, rear], paint, width)
     pen.line([pedals, (head[0] + 0.02, head[1] - 0.08), head], paint, width)
@@ -158,14 +151,9 @@ def _frame(
 
 
 def _engine_and_body(
-    pen: _Pen,
-    rng: np.random.Generator,
-    *,
-    head: Point,
-    paint: Colour,
-    size: float,
+    pen: _Pen, rng: np.random.Generator, *, head: Point, paint: Colour, size: float
 ) -> None:
-    """Engine, tank, rear body and exhaust; `size` from 0 (a moped's) to 1."""
+    """Draw engine, tank, rear body and exhaust; `size` from 0 (a moped's) to 1."""
     half, low, high = _between(0.1, 0.22, size), 0.15, _between(0.36, 0.48, size)
     engine = [(-half, low), (half, low + 0.03), (half, high), (-half, high)]
     pen.shape([(0.48 + x, y) for x, y in engine], _dark(rng))
@@ -184,7 +172,7 @@ def _engine_and_body(
 
 
 def _pickup_truck(pen: _Pen, rng: np.random.Generator) -> None:
-    """A cab in the middle, a bonnet in front, an open bed behind."""
+    """Draw a cab in the middle, a bonnet in front, an open bed behind."""
     paint, rubber, metal = _paint(rng), _dark(rng), _grey(rng)
     deck, roof = rng.uniform(0.42, 0.52), rng.uniform(0.76, 0.86)
     back, front = rng.uniform(0.34, 0.44), rng.uniform(0.66, 0.76)
@@ -199,14 +187,14 @@ def _pickup_truck(pen: _Pen, rng: np.random.Generator) -> None:
 
 
 _VEHICLES: dict[str, Callable[[_Pen, np.random.Generator], None]] = {
-    "bicycle": _bicycle,
-    "motorcycle": _motorcycle,
+    "bicycle": partial(_two_wheeler, typical=(0.0, 0.28), ambiguous=(0.3, 0.54)),
+    "motorcycle": partial(_two_wheeler, typical=(0.7, 1.0), ambiguous=(0.44, 0.68)),
     "pickup_truck": _pickup_truck,
 }
 
 
 def _picture(name: str, split: str, number: int) -> Image.Image:
-    # Seeded by what it is, so that a picture does not depend on which others are drawn.
+    # The seed makes each picture independent of the others that are drawn.
     rng = np.random.default_rng([SEED, list(_VEHICLES).index(name), int(split == "test"), number])
     image = _background(rng)
     _VEHICLES[name](_Pen(image, rng), rng)
@@ -222,7 +210,7 @@ def _picture(name: str, split: str, number: int) -> Image.Image:
 
 
 def _background(rng: np.random.Generator) -> Image.Image:
-    """White, as in many of the real pictures, or a sky above a ground, with some clutter."""
+    """Draw white, as in many real pictures, or sky above ground, with some clutter."""
     if rng.random() < 0.35:
         return Image.new("RGB", (_CANVAS, _CANVAS), (int(rng.integers(225, 256)),) * 3)
     top, bottom = np.array(_muted(rng)), np.array(_muted(rng))
@@ -240,7 +228,7 @@ def _background(rng: np.random.Generator) -> Image.Image:
 
 
 def _occlude(image: Image.Image, rng: np.random.Generator) -> None:
-    """A post or a bush in front of the vehicle."""
+    """Draw a post or a bush in front of the vehicle."""
     draw = ImageDraw.Draw(image)
     left = int(rng.integers(0, _CANVAS))
     if rng.random() < 0.5:
@@ -255,7 +243,7 @@ def _between(light: float, heavy: float, heft: float) -> float:
 
 
 def _colour(rng: np.random.Generator, *, low: int, high: int, tint: int) -> Colour:
-    """A grey between `low` and `high`, each channel moved by up to `tint`."""
+    """Return a grey between `low` and `high`, each channel moved by up to `tint`."""
     grey = int(rng.integers(low, high))
     red, green, blue = (int(value) for value in rng.integers(-tint, tint + 1, size=3))
     return _clipped(grey + red), _clipped(grey + green), _clipped(grey + blue)
@@ -265,17 +253,7 @@ def _clipped(value: int) -> int:
     return min(max(value, 0), 255)
 
 
-def _dark(rng: np.random.Generator) -> Colour:
-    return _colour(rng, low=10, high=60, tint=10)
-
-
-def _grey(rng: np.random.Generator) -> Colour:
-    return _colour(rng, low=110, high=200, tint=0)
-
-
-def _muted(rng: np.random.Generator) -> Colour:
-    return _colour(rng, low=90, high=215, tint=35)
-
-
-def _paint(rng: np.random.Generator) -> Colour:
-    return _colour(rng, low=30, high=170, tint=100)
+_dark = partial(_colour, low=10, high=60, tint=10)
+_grey = partial(_colour, low=110, high=200, tint=0)
+_muted = partial(_colour, low=90, high=215, tint=35)
+_paint = partial(_colour, low=30, high=170, tint=100)

@@ -1,4 +1,4 @@
-"""What can stop staging and training; every message names the thing, the value and the remedy."""
+"""Errors of staging and training."""
 
 
 class StagingError(Exception):

@@ -1,7 +1,7 @@
 """Downloads the published CIFAR-100 archive once, into a per-user cache folder.
 
-The address is that of the dataset's page, https://www.cs.toronto.edu/~kriz/cifar.html, and so
-is the MD5. A broken transfer is resumed where it stopped; what arrives is checked at the end.
+Address and MD5 are those of the dataset's page, https://www.cs.toronto.edu/~kriz/cifar.html. A
+broken transfer is resumed where it stopped; the checksum is verified at the end.
 """
 
 import errno
@@ -30,13 +30,12 @@ from training.errors import ArchiveUnavailableError
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 
-# Short, because a machine without network should learn it soon; a stall is resumed anyway.
+# Short, so that a machine without network fails soon; a stalled transfer is resumed anyway.
 TIMEOUT_SECONDS = 8.0
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 CHUNK_BYTES = 256 * 1024
 
-# Server-side states that pass: request timeout, too many requests, and every 5xx.
-_PASSING_STATUSES = {408, 429, *range(500, 600)}
+_TRANSIENT_STATUSES = {408, 429, *range(500, 600)}
 _BROKEN_TRANSFER = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -46,12 +45,12 @@ _BROKEN_TRANSFER = (
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/scones`, or `~/.cache/scones` where the variable is unset or empty."""
+    """Return `$XDG_CACHE_HOME/scones`, or `~/.cache/scones` if the variable is unset or empty."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scones"
 
 
 def md5_of(path: Path) -> str:
-    """MD5 of a file in hex: the checksum that the dataset's page publishes."""
+    """Return the MD5 of a file in hex, the checksum that the dataset's page publishes."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return digest.hexdigest()
@@ -65,9 +64,9 @@ def fetch(
     console: Console | None = None,
     pauses: Sequence[float] = PAUSES_SECONDS,
 ) -> Path:
-    """Path of the verified archive in `folder` (default `cache_folder()`), downloaded if need be.
+    """Return the path of the verified archive in `folder` (default: `cache_folder()`).
 
-    `pauses` are the seconds between attempts; they start anew whenever bytes arrived.
+    `pauses` are the seconds between attempts; they start anew when bytes arrived.
 
     Raises:
         ArchiveUnavailableError: no network, the server refuses, the checksum is wrong, or the
@@ -79,7 +78,7 @@ def fetch(
         return target
     _make_writable(folder)
     part = target.with_name(f"{target.name}.part")
-    # A resumed file may be half of an older one: it is worth one transfer in one piece.
+    # A resumed file may begin with a part of an older one: then it is downloaded once more.
     for _ in range(2):
         resumed = _download(url, part, console=console, pauses=pauses)
         found = md5_of(part)
@@ -89,7 +88,7 @@ def fetch(
         if not resumed:
             break
     raise ArchiveUnavailableError(
-        f"{url}: what was downloaded has MD5 {found}, the published archive has {md5}; "
+        f"{url}: the download has MD5 {found}, the published archive has {md5}; "
         "a proxy or a login page may have answered in its place"
     )
 
@@ -101,13 +100,13 @@ def _make_writable(folder: Path) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise ArchiveUnavailableError(
-            f"{folder}, where downloads are kept, cannot be written ({error.strerror}); let "
-            "XDG_CACHE_HOME name a folder that can"
+            f"the download folder {folder} cannot be written ({error.strerror}); "
+            "set XDG_CACHE_HOME to a folder that can"
         ) from error
 
 
 def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence[float]) -> bool:
-    """Complete the file `part`; true if its last piece continued an earlier one."""
+    """Complete the file `part`; return whether its last piece continued an earlier one."""
     size_at_start = _size(part)
     waits = iter(pauses)
     with _progress(console) as progress:
@@ -127,7 +126,7 @@ def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence
 
 
 def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool:
-    """Append to `part` what it lacks; true if the server gave the rest only, not all of it."""
+    """Append to `part` what it lacks; return whether the server sent only the rest."""
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -135,7 +134,7 @@ def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool
     except urllib.error.HTTPError as error:
         if not have or error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        return True  # Nothing is left to fetch; the checksum tells whether that is right.
+        return True  # Complete already; the checksum is verified later.
     with response:
         resumed: bool = response.status == http.HTTPStatus.PARTIAL_CONTENT
         have = have if resumed else 0
@@ -145,7 +144,7 @@ def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool
             while chunk := response.read(CHUNK_BYTES):
                 file.write(chunk)
                 progress.advance(task, len(chunk))
-        # http.client ends a body that is too short as if it were complete.
+        # http.client accepts a body that is too short.
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
     return resumed
@@ -153,7 +152,7 @@ def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool
 
 def _is_final(error: Exception, *, started: bool) -> bool:
     if isinstance(error, urllib.error.HTTPError):
-        return error.code not in _PASSING_STATUSES
+        return error.code not in _TRANSIENT_STATUSES
     no_connection = isinstance(error, urllib.error.URLError | TimeoutError)
     return no_connection and not started
 
@@ -161,7 +160,7 @@ def _is_final(error: Exception, *, started: bool) -> bool:
 def _unavailable(url: str, error: Exception) -> ArchiveUnavailableError:
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     return ArchiveUnavailableError(
-        f"{url}: cannot be downloaded: {reason or type(error).__name__}; is there a network?"
+        f"{url}: cannot be downloaded: {reason or type(error).__name__}; check the network"
     )
 
 

@@ -1,5 +1,6 @@
-"""manifest.json of a staged dataset, as everything after staging reads it."""
+"""manifest.json of a staged dataset: staging writes it, and everything later reads it."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -9,17 +10,19 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class RefusedRow(BaseModel, frozen=True):
-    """A row of the source that did not become a picture."""
+    """A row of the source that did not become a picture, and why."""
 
     split: str
     row: int
+    """Counted from 0 within the split of the source."""
     file_name: str
     reason: str
 
 
 class Manifest(BaseModel, frozen=True):
-    """The parts of manifest.json that a reader wants to know."""
+    """The content of manifest.json, the only source of class names downstream."""
 
+    format: int = 1
     source: str
     digest: str
     classes: Annotated[
@@ -27,6 +30,8 @@ class Manifest(BaseModel, frozen=True):
     ]
     counts: Mapping[str, Mapping[str, Count]]
     """Pictures by split and class: every class is in every split."""
+    archive_sha256: str | None = None
+    archive_published: bool | None = None
     refused: tuple[RefusedRow, ...] = ()
 
     @model_validator(mode="after")
@@ -36,12 +41,16 @@ class Manifest(BaseModel, frozen=True):
                 raise ValueError(f"counts.{split} lacks {missing[0]!r}")
         return self
 
+    def content(self) -> bytes:
+        """Return the file's bytes."""
+        return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode()
+
 
 def parse(content: bytes, where: str) -> Manifest:
     """Return a manifest; `where` is named in the refusal.
 
     Raises:
-        ValueError: it is not what staging writes.
+        ValueError: it is not a manifest that staging writes.
     """
     try:
         return Manifest.model_validate_json(content)

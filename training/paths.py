@@ -1,13 +1,13 @@
-"""The one way from a key, or from a name in a file, to a path below a folder."""
+"""Turns keys and names into paths below a folder."""
 
 from pathlib import Path
 
 
 def relative_path(name: str) -> str:
-    """Return `name` if it is a path that stays below any folder that it is joined to.
+    """Return `name` if it is a path that stays below any folder.
 
-    Empty parts are refused like `.` and `..`: a leading slash would replace the folder, and two
-    keys must not become one file.
+    Empty parts are refused as well: a leading slash would replace the folder, and two keys must not
+    become one file.
 
     Raises:
         ValueError: it is not such a path.
@@ -21,13 +21,13 @@ def relative_path(name: str) -> str:
 
 
 def writable_path(folder: Path, name: str) -> Path:
-    """Return the path of `name` below `folder`, to be written or removed.
+    """Return the path of `name` below `folder`, to write or remove.
 
-    The folder itself may be a link, nothing below it: it would lead out of the folder.
+    The folder may be a link.
 
     Raises:
         ValueError: as `relative_path`.
-        FileExistsError: a part of the path is a link.
+        FileExistsError: a part of the path below the folder is a link.
     """
     path = folder
     for part in relative_path(name).split("/"):

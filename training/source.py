@@ -1,4 +1,4 @@
-"""Where the pictures come from: the published archive, one at hand, or the drawing board."""
+"""Sources of pictures: the published archive, another archive, or drawings."""
 
 import hashlib
 import os
@@ -19,25 +19,23 @@ ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures in CIFAR-100's form, and what the manifest says of their origin."""
+    """Pictures in CIFAR-100's form, and their origin."""
 
     name: Literal["cifar-100", "drawn"]
     pictures: cifar100.Cifar100
     archive_sha256: str | None = None
-    """None where there is no archive."""
+    """None without an archive."""
     archive_published: bool | None = None
-    """Whether it is the published archive, by its MD5; None where there is no archive."""
+    """Whether its MD5 is that of the published archive; None without an archive."""
 
 
 def from_archive(path: Path, *, classes: Collection[str] | None = None) -> Source:
-    """The pictures of an archive in CIFAR-100's layout; it need not be the published one.
+    """Read an archive in CIFAR-100's layout, which need not be the published one.
 
-    Args:
-        path: of the archive.
-        classes: whose pictures to read; all if not given.
+    `classes` are those whose pictures to read (default: all).
 
     Raises:
-        StagingError: the file cannot be read; `ArchiveRefusedError` if its contents are refused.
+        StagingError: the file cannot be read; `ArchiveRefusedError` if its content is refused.
     """
     try:
         try:
@@ -62,23 +60,21 @@ def real(
     classes: Collection[str] | None = None,
     console: Console | None = None,
 ) -> Source:
-    """The pictures of `archive`, else of the file in `$CIFAR_ARCHIVE`, else of the download.
+    """Read `archive`, else the file in `$CIFAR_ARCHIVE`, else the download.
 
-    Args:
-        archive: in CIFAR-100's layout.
-        classes: whose pictures to read; all if not given.
-        console: shows the progress of a download.
+    `classes` are those whose pictures to read (default: all); `console` shows the progress of a
+    download.
 
     Raises:
         ArchiveUnavailableError: no file was named and the download failed.
         StagingError: as `from_archive`.
     """
-    at_hand = archive or os.environ.get(ARCHIVE_VARIABLE)
-    return from_archive(Path(at_hand) if at_hand else fetch(console=console), classes=classes)
+    named = archive or os.environ.get(ARCHIVE_VARIABLE)
+    return from_archive(Path(named) if named else fetch(console=console), classes=classes)
 
 
 def drawing(classes: Sequence[str]) -> Source:
-    """Drawn stand-ins for `classes`, as many as CIFAR-100 has.
+    """Draw stand-ins for `classes`, as many as CIFAR-100 has.
 
     Raises:
         StagingError: one of the classes cannot be drawn.

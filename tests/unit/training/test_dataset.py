@@ -133,7 +133,7 @@ def test_picture_of_both_splits_stays_in_train(build_from: Build, content: Conte
     leak = content["train"][b"data"][0]
     content["test"][b"data"] = np.vstack([content["test"][b"data"], leak])
     dataset = build_from(content)
-    assert _refusals(dataset) == [("validation", 3, "leak.png", "picture is in train, too")]
+    assert _refusals(dataset) == [("validation", 3, "leak.png", "picture is also in train")]
     assert dataset.counts["train"]["bicycle"] == 2
     assert dataset.counts["validation"]["bicycle"] == 1
 
