@@ -9,17 +9,19 @@ From Python:
 'datasets/db8442eb73a57505ad05'
 """
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from lambda_src.drift_detector.baseline import MINIMUM
 from operations.upload import data_bucket, point, upload
 from settings import Settings
 from training import dataset, source
-from training.baseline import shortage
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,30 @@ def prepare(
     selected = dataset.build(pictures, settings.dataset.classes)
     _say(console, f"Source: {_origin(pictures)}")
     console.print(summary(selected))
-    if lacking := shortage(selected.counts["validation"], settings):
+    if lacking := baseline_shortage(selected.counts["validation"], settings):
         _say(console, f"Warning: {lacking}")
     if folder:
         _say(console, f"Written to {dataset.write(selected, folder)}")
     return selected
+
+
+def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str | None:
+    """Return which class lacks validation pictures for the drift detector's baseline, and a remedy.
+
+    `validation` is the number of pictures by class. Without a drift detector any number is enough.
+    """
+    if not settings.detects_drift:
+        return None
+    shares = dict(zip(settings.dataset.classes, settings.traffic_shares, strict=True))
+    scarce = min(shares, key=lambda name: validation[name] / shares[name])
+    needed = math.ceil(MINIMUM * shares[scarce])
+    if validation[scarce] >= needed:
+        return None
+    return (
+        f"{validation[scarce]} validation pictures of {scarce!r}: the drift detector's baseline "
+        f"needs at least {MINIMUM}, {needed} of them of this class; stage more of it, or "
+        "set drift.enabled = false, or the monitoring stack will fail"
+    )
 
 
 def summary(selected: dataset.Dataset) -> Table:

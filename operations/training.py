@@ -14,13 +14,16 @@ from operations.aws import announce, errors_in_words, session, stack_output
 from settings import Settings
 from settings.instances import has_local_storage
 from settings.training import VOLUME_SIZE_GB
-from training.errors import TrainingError
 
 TRAINING_STACK = "Training"
 JOB_OUTPUT = "TrainingJobName"
 POLL_SECONDS = 5
 # They follow from the data, which is the stack's.
 FROM_DATA = ("num_classes", "num_training_samples")
+
+
+class TrainingError(Exception):
+    """Training outside the stack cannot start, or ended without a model."""
 
 
 def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:

@@ -25,10 +25,9 @@ def train(
     Exit codes: 0 trained; 1 failed; 2 wrong usage; 130 interrupted.
     """
     from operations import training
-    from training.errors import TrainingError
 
     console = terminal.console()
-    with errors.shown(TrainingError):
+    with errors.shown(training.TrainingError):
         url = training.run(
             load(environment), max_runtime_minutes=max_runtime_minutes, console=console
         )

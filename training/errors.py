@@ -1,4 +1,4 @@
-"""Errors of staging and training."""
+"""Errors of staging."""
 
 
 class StagingError(Exception):
@@ -11,7 +11,3 @@ class ArchiveRefusedError(StagingError):
 
 class ArchiveUnavailableError(StagingError):
     """The published archive could not be downloaded."""
-
-
-class TrainingError(Exception):
-    """Training outside the stack cannot start, or ended without a model."""

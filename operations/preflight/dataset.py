@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
+from operations.staging import baseline_shortage
 from operations.upload import BUCKET_OUTPUT, STORAGE_STACK
 from settings import Settings
-from training.baseline import shortage
 from training.dataset import MANIFEST
 from training.manifest import Manifest, parse
 
@@ -73,7 +73,7 @@ def _judge(prefix: str, manifest: Manifest, settings: Settings, stage: str) -> F
         if lacking := [name for name in classes if not pictures.get(name)]:
             what = f"{prefix} has no {split} picture of: {', '.join(lacking)}"
             return Finding(Verdict.PROBLEM, what, stage)
-    if lacking_for_drift := shortage(counts["validation"], settings):
+    if lacking_for_drift := baseline_shortage(counts["validation"], settings):
         return Finding(Verdict.PROBLEM, f"{prefix}: {lacking_for_drift}", stage)
     totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
     what = f"{prefix}: {totals} pictures of {', '.join(classes)}"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from operations.staging import baseline_shortage
 from settings import Settings
 from settings.loader import validate
-from training.baseline import shortage
 
 
 def settings_with(**drift: object) -> Settings:
@@ -16,7 +16,7 @@ def settings_with(**drift: object) -> Settings:
 @pytest.mark.parametrize(
     ("shares", "motorcycles", "says"),
     [
-        ([], 24, "24 validation pictures of 'motorcycle'.* 50 or more in all, 25 of them"),
+        ([], 24, "24 validation pictures of 'motorcycle'.* needs at least 50, 25 of them"),
         ([0.9, 0.1], 4, "4 validation pictures of 'motorcycle'.* 5 of them"),
         ([0.1, 0.9], 44, "44 validation pictures of 'motorcycle'.* 45 of them"),
     ],
@@ -26,11 +26,11 @@ def test_the_class_that_lacks_pictures_is_named(
 ) -> None:
     settings = settings_with(class_shares=shares)
 
-    lacking = shortage({"bicycle": 100, "motorcycle": motorcycles}, settings)
+    lacking = baseline_shortage({"bicycle": 100, "motorcycle": motorcycles}, settings)
     assert lacking is not None and re.match(says, lacking)
     assert "stage more of it, or set drift.enabled = false" in lacking
-    assert shortage({"bicycle": 100, "motorcycle": motorcycles + 1}, settings) is None
+    assert baseline_shortage({"bicycle": 100, "motorcycle": motorcycles + 1}, settings) is None
 
 
 def test_without_a_drift_detector_any_number_is_enough() -> None:
-    assert shortage({"bicycle": 1, "motorcycle": 1}, settings_with(enabled=False)) is None
+    assert baseline_shortage({"bicycle": 1, "motorcycle": 1}, settings_with(enabled=False)) is None
