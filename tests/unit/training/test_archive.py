@@ -31,7 +31,7 @@ def _member(name: str, data: bytes = b"content", **attributes: Any) -> Member:
 
 @pytest.fixture
 def tar(tmp_path: Path) -> Callable[..., Path]:
-    """Writes an archive of the given members, and gives its path."""
+    """Return a function that writes an archive of members, and returns its path."""
 
     def write(*members: Member) -> Path:
         path = tmp_path / "archive.tar.gz"
@@ -129,16 +129,10 @@ def test_missing_member_is_named(tar: Callable[..., Path]) -> None:
         _contents(tar(_member("folder/train")), ["folder/train", "folder/test"])
 
 
-def test_truncated_archive_is_refused(tar: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("content", [b"<html>Please log in</html>", None], ids=["page", "half"])
+def test_damaged_archive_is_refused(tar: Callable[..., Path], content: bytes | None) -> None:
     path = tar(_member("wanted", os.urandom(100_000)))
-    path.write_bytes(path.read_bytes()[:50_000])
-    with pytest.raises(ArchiveRefusedError, match=r"not a readable \.tar\.gz"):
-        _contents(path, ["wanted"])
-
-
-def test_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "page.html"
-    path.write_text("<html>Please log in</html>")
+    path.write_bytes(content or path.read_bytes()[:50_000])
     with pytest.raises(ArchiveRefusedError, match=r"not a readable \.tar\.gz"):
         _contents(path, ["wanted"])
 

@@ -97,11 +97,13 @@ def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def test_archive_is_downloaded_once(
-    download: Callable[..., Path], server: Server, tmp_path: Path
+def test_archive_is_downloaded_once_with_one_line_of_log(
+    download: Callable[..., Path], server: Server, tmp_path: Path, output: io.StringIO
 ) -> None:
     path = download(pauses=NEVER)
     assert path.read_bytes() == CONTENT
+    assert "archive.tar.gz" in output.getvalue()
+    assert output.getvalue().count("\n") <= 1
     assert download(pauses=NEVER) == path
     assert server.ranges == [None]
     assert _names(tmp_path) == ["archive.tar.gz"]
@@ -114,12 +116,21 @@ def test_damaged_file_in_the_cache_is_replaced(
     assert download().read_bytes() == CONTENT
 
 
-def test_broken_transfer_is_resumed_where_it_stopped(
-    download: Callable[..., Path], server: Server
+@pytest.mark.parametrize(
+    ("knows_ranges", "ranges"),
+    [
+        (True, [None, "bytes=300000-", "bytes=500000-"]),
+        (False, [None, "bytes=300000-", "bytes=200000-"]),
+    ],
+    ids=["resumed", "from the beginning"],
+)
+def test_broken_transfer_is_resumed_if_the_server_knows_ranges(
+    download: Callable[..., Path], server: Server, knows_ranges: bool, ranges: list[str | None]
 ) -> None:
+    server.knows_ranges = knows_ranges
     server.cuts = [300_000, 200_000]
     assert download().read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=300000-", "bytes=500000-"]
+    assert server.ranges == ranges
 
 
 def test_pauses_start_anew_when_bytes_arrived(
@@ -129,37 +140,25 @@ def test_pauses_start_anew_when_bytes_arrived(
     assert download(pauses=(0.0,)).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize(
+    ("part", "ranges"),
+    [
+        (CONTENT[:1000], ["bytes=1000-"]),
+        (CONTENT, [f"bytes={len(CONTENT)}-"]),
+        (b"the beginning of an older archive", ["bytes=33-", None]),
+    ],
+    ids=["a part", "complete", "of another file"],
+)
 def test_transfer_of_an_earlier_run_is_resumed(
-    download: Callable[..., Path], server: Server, tmp_path: Path
+    download: Callable[..., Path],
+    server: Server,
+    tmp_path: Path,
+    part: bytes,
+    ranges: list[str | None],
 ) -> None:
-    (tmp_path / "archive.tar.gz.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "archive.tar.gz.part").write_bytes(part)
     assert download().read_bytes() == CONTENT
-    assert server.ranges == ["bytes=1000-"]
-
-
-def test_complete_part_of_an_earlier_run_is_taken(
-    download: Callable[..., Path], server: Server, tmp_path: Path
-) -> None:
-    (tmp_path / "archive.tar.gz.part").write_bytes(CONTENT)
-    assert download().read_bytes() == CONTENT
-    assert server.ranges == [f"bytes={len(CONTENT)}-"]
-
-
-def test_server_without_ranges_sends_all_again(
-    download: Callable[..., Path], server: Server
-) -> None:
-    server.knows_ranges = False
-    server.cuts = [300_000]
-    assert download().read_bytes() == CONTENT
-    assert server.ranges == [None, "bytes=300000-"]
-
-
-def test_file_that_changed_since_is_fetched_in_one_piece(
-    download: Callable[..., Path], server: Server, tmp_path: Path
-) -> None:
-    (tmp_path / "archive.tar.gz.part").write_bytes(b"the beginning of an older archive")
-    assert download().read_bytes() == CONTENT
-    assert server.ranges == ["bytes=33-", None]
+    assert server.ranges == ranges
 
 
 def test_wrong_checksum_is_an_error_and_leaves_nothing(
@@ -177,27 +176,28 @@ def test_passing_server_error_is_retried(download: Callable[..., Path], server: 
     assert download().read_bytes() == CONTENT
 
 
-def test_missing_file_is_not_retried(download: Callable[..., Path], server: Server) -> None:
-    server.statuses = [404]
-    with pytest.raises(ArchiveUnavailableError, match="Not Found"):
-        download(pauses=NEVER)
-    assert server.ranges == [None]
-
-
-def test_server_that_never_recovers_is_given_up(
-    download: Callable[..., Path], server: Server
+@pytest.mark.parametrize(
+    ("status", "reason", "pauses", "requests"),
+    [(404, "Not Found", NEVER, 1), (500, "Internal Server Error", (0.0, 0.0), 3)],
+)
+def test_server_that_refuses_is_given_up(
+    download: Callable[..., Path],
+    server: Server,
+    status: int,
+    reason: str,
+    pauses: tuple[float, ...],
+    requests: int,
 ) -> None:
-    server.statuses = [500] * 9
-    with pytest.raises(ArchiveUnavailableError, match="Internal Server Error"):
-        download()
-    assert len(server.ranges) == 3
+    server.statuses = [status] * 9
+    with pytest.raises(ArchiveUnavailableError, match=reason):
+        download(pauses=pauses)
+    assert len(server.ranges) == requests
 
 
 def test_what_arrived_is_kept_for_the_next_run(
     download: Callable[..., Path], server: Server, tmp_path: Path
 ) -> None:
     server.cuts = [300_000]
-    server.statuses = []
     with pytest.raises(ArchiveUnavailableError):
         download(pauses=())
     assert (tmp_path / "archive.tar.gz.part").stat().st_size == 300_000
@@ -211,14 +211,6 @@ def test_machine_without_network_learns_it_at_once(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/archive.tar.gz"
     with pytest.raises(ArchiveUnavailableError, match="cannot be downloaded: .*refused"):
         fetch(url=url, md5=MD5, folder=tmp_path, pauses=NEVER)
-
-
-def test_log_file_gets_one_line_and_not_thousands(
-    download: Callable[..., Path], output: io.StringIO
-) -> None:
-    download()
-    assert output.getvalue().count("\n") <= 1
-    assert "archive.tar.gz" in output.getvalue()
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:

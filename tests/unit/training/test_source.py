@@ -1,4 +1,4 @@
-"""Which source is taken, and what is said of its origin."""
+"""The order of the sources, and the record of their origin."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,41 +24,30 @@ def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
 
 
-def test_origin_of_another_archive_is_recorded(archive: Archive, content: Content) -> None:
+@pytest.mark.parametrize("published", [False, True])
+def test_origin_of_an_archive_is_recorded(
+    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch, published: bool
+) -> None:
     path = archive(content)
+    if published:
+        md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        monkeypatch.setattr(source, "ARCHIVE_MD5", md5)
     taken = from_archive(path)
     assert taken.name == "cifar-100"
     assert taken.archive_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert taken.archive_published is False
+    assert taken.archive_published is published
 
 
-def test_published_archive_is_known_by_its_checksum(
-    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = archive(content)
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    monkeypatch.setattr(source, "ARCHIVE_MD5", md5)
-    assert from_archive(path).archive_published is True
-
-
-def test_named_archive_goes_before_the_variable(
+def test_a_named_archive_goes_before_the_variable_and_that_before_the_download(
     archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    path = archive(content)
-    monkeypatch.setenv("CIFAR_ARCHIVE", str(tmp_path / "absent"))
-    assert real(path).pictures.class_names == ("apple", "motorcycle", "bicycle")
-
-
-def test_variable_goes_before_the_download(
-    archive: Archive, content: Content, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CIFAR_ARCHIVE", str(archive(content)))
-    assert real().pictures.class_names == ("apple", "motorcycle", "bicycle")
-
-
-def test_download_is_the_last_resort() -> None:
     with pytest.raises(ArchiveUnavailableError):
         real()
+    path = archive(content)
+    monkeypatch.setenv("CIFAR_ARCHIVE", str(path))
+    assert real().pictures.class_names == ("apple", "motorcycle", "bicycle")
+    monkeypatch.setenv("CIFAR_ARCHIVE", str(tmp_path / "absent"))
+    assert real(path).pictures.class_names == ("apple", "motorcycle", "bicycle")
 
 
 def test_absent_file_is_an_error_and_not_a_download(tmp_path: Path) -> None:
