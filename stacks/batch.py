@@ -35,17 +35,13 @@ class BatchStack(EnvironmentStack):
         description = "state machines that classify thousands of pictures"
         super().__init__(scope, settings, "Batch", description, env)
         publisher = TopicPublisher.of_other_stack(self, settings, storage.key)
-        transform = BatchTransform(
-            self, "BatchTransform", settings=settings, storage=storage, publisher=publisher
-        )
+        transform = BatchTransform(self, settings, storage, publisher)
         state_machines = [transform.state_machine]
         transform_arn = transform.state_machine.state_machine_arn
         cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
         cdk.CfnOutput(self, "BatchTransformStateMachineArn", value=transform_arn)
         if settings.endpoint.enabled:
-            bulk = BulkClassification(
-                self, "BulkClassification", settings=settings, storage=storage, publisher=publisher
-            )
+            bulk = BulkClassification(self, settings, storage, publisher)
             state_machines.append(bulk.state_machine)
             self._publish(settings, bulk)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)

@@ -16,15 +16,7 @@ class InferenceStack(EnvironmentStack):
     def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
         description = "endpoint of the image classifier, with data capture"
         super().__init__(scope, settings, "Inference", description, env)
-        endpoint = ImageEndpoint(
-            self,
-            "ImageEndpoint",
-            settings=settings,
-            model_data_url=ssm.StringParameter.value_for_string_parameter(
-                self, settings.model_data_url_parameter
-            ),
-            storage=storage,
-        )
+        endpoint = ImageEndpoint(self, settings, storage)
         # Not an export: the name changes with every model, and an export in use could not.
         model_name = ssm.StringParameter(
             self,
@@ -33,7 +25,7 @@ class InferenceStack(EnvironmentStack):
             string_value=endpoint.model_name,
         )
         if endpoint.resource:
-            # So that the drift detector knows of another model before that answers.
+            # So that the drift detector knows of another model before that model serves.
             endpoint.resource.node.add_dependency(model_name)
             cdk.CfnOutput(self, "EndpointName", value=settings.endpoint_name)
         if settings.capture.enabled:

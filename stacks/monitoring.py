@@ -43,26 +43,23 @@ class MonitoringStack(EnvironmentStack):
         rows = batch_rows(batch.transform, bulk, batch.manifests)
         alarms: list[OperationalAlarm] = []
         if settings.endpoint.enabled:
-            alarms += ServingAlarms(self, "Endpoint", settings=settings).alarms
+            alarms += ServingAlarms(self, settings).alarms
         for path in paths:
-            construct_id = path.title.title().replace(" ", "")
-            alarms += ExecutionAlarms(self, construct_id, settings=settings, path=path).alarms
-        alarms += DeliveryAlarms(
-            self,
-            "Undelivered",
-            settings=settings,
-            manifests=batch.manifests,
-            notices=[*workflow.notices, batch.notice],
-        ).alarms
+            alarms += ExecutionAlarms(self, settings, path).alarms
+        notices = [*workflow.notices, batch.notice]
+        alarms += DeliveryAlarms(self, settings, batch.manifests, notices).alarms
         if settings.detects_drift:
             metrics = DriftMetrics(settings)
-            alarms += self._detect_drift(settings, storage, metrics)
+            baseline = ModelBaseline(self, settings, storage, metrics.namespace)
+            cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
+            detector = DriftDetector(self, settings, storage, baseline, metrics)
+            alarms += DriftAlarms(self, settings, metrics, detector).alarms
+            alarms.append(baseline.alarm)
             rows.append(drift_row(metrics))
         if settings.monitoring.dashboard:
             OperationsDashboard(
                 self,
-                "Dashboard",
-                settings=settings,
+                settings,
                 workflow=workflow.path,
                 verdicts=workflow.verdicts,
                 captures=storage.captures,
@@ -88,29 +85,3 @@ class MonitoringStack(EnvironmentStack):
             tolerant=frozenset({"batch"}),
             less_at_a_time="Lower bulk.max_concurrency",
         )
-
-    def _detect_drift(
-        self, settings: Settings, storage: Storage, metrics: DriftMetrics
-    ) -> list[OperationalAlarm]:
-        # Read at deployment, so that another model or dataset has another baseline.
-        parameter = ssm.StringParameter.value_for_string_parameter
-        baseline = ModelBaseline(
-            self,
-            "ModelBaseline",
-            settings=settings,
-            model_data_url=parameter(self, settings.model_data_url_parameter),
-            dataset_prefix=parameter(self, settings.dataset_parameter),
-            storage=storage,
-            namespace=metrics.namespace,
-        )
-        cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
-        detector = DriftDetector(
-            self,
-            "DriftDetector",
-            settings=settings,
-            metrics=metrics,
-            baseline=baseline,
-            storage=storage,
-        )
-        drift = DriftAlarms(self, "Drift", settings=settings, metrics=metrics, detector=detector)
-        return [*drift.alarms, baseline.alarm]

@@ -30,7 +30,7 @@ class StorageStack(EnvironmentStack):
         self._settings = settings
         self._key: EncryptionKey | None = None
         if settings.encryption.customer_managed_key:
-            self._key = EncryptionKey(self, "EncryptionKey", settings=settings)
+            self._key = EncryptionKey(self, settings)
         data = self._bucket("DataBucket")
         _send_events(data)
         self.storage = Storage(

@@ -33,9 +33,7 @@ class TrainingStack(EnvironmentStack):
     def _train(self, settings: Settings, storage: Storage) -> TrainingJob:
         # A CloudFormation parameter, read at deployment: synth does not depend on staged data.
         dataset = ssm.StringParameter.value_for_string_parameter(self, settings.dataset_parameter)
-        job = TrainingJob(
-            self, "TrainingJob", settings=settings, dataset_prefix=dataset, storage=storage
-        )
+        job = TrainingJob(self, settings, storage, dataset)
         cdk.CfnOutput(self, "DatasetUri", value=storage.data.s3_url_for_object(dataset))
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)

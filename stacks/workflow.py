@@ -38,7 +38,7 @@ class WorkflowStack(EnvironmentStack):
     def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
         description = "state machine that classifies pictures"
         super().__init__(scope, settings, "Workflow", description, env)
-        topic = NotificationTopic(self, "Notifications", settings, storage.key)
+        topic = NotificationTopic(self, settings, storage.key)
         # For the batch stack (topic_publisher.py).
         ssm.StringParameter(
             self,
@@ -50,12 +50,11 @@ class WorkflowStack(EnvironmentStack):
         filter_confidence = self._filter_confidence(settings)
         classification = ClassificationWorkflow(
             self,
-            "Classification",
-            settings=settings,
+            settings,
+            publisher,
             serialize_image=self._serialize_image(settings, storage),
             classify_image=self._classify_image(settings, storage),
             filter_confidence=filter_confidence,
-            publisher=publisher,
         )
         raises = settings.workflow.rejection_style == "raise"
         state_machine = classification.state_machine
@@ -71,7 +70,7 @@ class WorkflowStack(EnvironmentStack):
             ),
             # In this stack: a log group that another stack imports can never be replaced, because
             # CloudFormation refuses to change an export in use.
-            verdicts=VerdictMetrics(self, "Verdicts", settings=settings, workflow=classification),
+            verdicts=VerdictMetrics(self, settings, classification),
             notices=(
                 notice_of_dead_execution(self, settings, publisher, [state_machine]),
                 notice_of_alarm(self, settings, publisher),

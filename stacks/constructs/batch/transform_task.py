@@ -36,14 +36,12 @@ class TransformTask(sfn.CustomState):
     Not CDK's SageMakerCreateTransformJob, which grants any transform job of the account.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, key: kms.IKey | None
-    ) -> None:
+    def __init__(self, scope: Construct, settings: Settings, key: kms.IKey | None) -> None:
         self._key = key
         self._volume_key = volume_key(key, settings.batch_transform.instance_type)
         super().__init__(
             scope,
-            construct_id,
+            "Transform",
             state_json={
                 "Type": "Task",
                 "Resource": f"arn:{cdk.Aws.PARTITION}:states:::sagemaker:createTransformJob.sync",

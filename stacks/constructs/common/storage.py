@@ -39,10 +39,10 @@ class EncryptionKey(kms.Key):
     with KMS's default policy, the policies of the account's roles say who may use it.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(
             scope,
-            construct_id,
+            "EncryptionKey",
             description=f"Scones {settings.environment}: buckets, topic, captures and volumes",
             enable_key_rotation=True,
             removal_policy=removal_policy(settings),

@@ -1,4 +1,4 @@
-"""What SageMaker measures of an endpoint.
+"""The metrics of SageMaker endpoints.
 
 Names, units and statistics: https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html
 """
@@ -25,20 +25,20 @@ class EndpointMetrics:
         self._dimensions = {**names, **dimensions}
 
     def of_calls(self, name: str, statistic: str, *, label: str | None = None) -> cloudwatch.Metric:
-        """`Invocations`, `Invocation5XXErrors`, `ModelLatency` (microseconds) and the like."""
+        """Return `Invocations`, `Invocation5XXErrors`, `ModelLatency` (microseconds) etc."""
         return self._metric(INVOCATIONS, name, statistic, label)
 
     def of_instances(
         self, name: str, statistic: str, *, label: str | None = None
     ) -> cloudwatch.Metric:
-        """`CPUUtilization` (100 percent for each core) and the like."""
+        """Return `CPUUtilization` (100 percent for each core) etc."""
         return self._metric(INSTANCES, name, statistic, label)
 
     def latency_ms(self, name: str, percentile: float) -> cloudwatch.MathExpression:
-        """Percentile of `ModelLatency` or `OverheadLatency` in milliseconds."""
+        """Return a percentile of `ModelLatency` or `OverheadLatency` in milliseconds."""
         microseconds = self.of_calls(name, f"p{percentile:g}")
         return cloudwatch.MathExpression(
-            # An id of its own: in one widget, two metrics cannot share one.
+            # Two metrics of one widget cannot share an id.
             expression=f"p{percentile:g} / 1000",
             using_metrics={f"p{percentile:g}": microseconds},
             label=f"p{percentile:g}",
@@ -46,7 +46,7 @@ class EndpointMetrics:
         )
 
     def instances(self) -> cloudwatch.MathExpression:
-        """Instances that serve; nothing where there are no calls.
+        """Return the serving instances; without calls there is no value.
 
         Each call counts as 1 in Invocations, and as 1 divided by the number of instances in
         InvocationsPerInstance.

@@ -22,16 +22,11 @@ class EndpointScaling(Construct):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        scaling: Autoscaling,
-        endpoint: sagemaker.CfnEndpoint,
+        self, scope: Construct, scaling: Autoscaling, endpoint: sagemaker.CfnEndpoint
     ) -> None:
-        super().__init__(scope, construct_id)
-        # The reference makes the target wait for the endpoint, and so for the end of every update:
-        # the number of instances cannot be changed while one is under way.
+        super().__init__(scope, "Scaling")
+        # The reference makes the target wait for the endpoint and for the end of every update,
+        # during which the number of instances cannot change.
         target = autoscaling.CfnScalableTarget(
             self,
             "Target",

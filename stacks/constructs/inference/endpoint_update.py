@@ -8,8 +8,8 @@ from constructs import Construct
 
 from settings import Settings
 from settings.endpoint import ALARM_MINUTES, UpdatePolicy
-from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.grants import allow
+from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.endpoint_metrics import MICROSECONDS, EndpointMetrics
 
 FAULTY_MINUTES = 2
@@ -24,39 +24,25 @@ class UpdateAlarms(Construct):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        config_name: str,
-        role: iam.Role,
+        self, scope: Construct, settings: Settings, config_name: str, role: iam.Role
     ) -> None:
         """`role` is the model's, with which SageMaker reads the state of the alarms."""
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "Alarms")
         self._metrics = EndpointMetrics(settings, EndpointConfigName=config_name)
         policy = settings.endpoint.update_policy
         errors = self._alarm(
             "Errors",
-            metric="Invocation5XXErrors",
-            statistic="Average",
-            threshold=policy.max_5xx_percent / 100,
+            self._metrics.of_calls("Invocation5XXErrors", "Average"),
+            above=policy.max_5xx_percent / 100,
             description=f"More than {policy.max_5xx_percent:g}% of the replies are errors",
         )
         latency = self._alarm(
             "Latency",
-            metric="ModelLatency",
-            statistic="p95",
-            threshold=policy.max_latency_ms * MICROSECONDS,
+            self._metrics.of_calls("ModelLatency", "p95"),
+            above=policy.max_latency_ms * MICROSECONDS,
             description=f"One of 20 replies takes more than {policy.max_latency_ms} ms",
         )
         self.names = [errors.alarm_name, latency.alarm_name]
-        acknowledge(
-            self,
-            "NIST.800.53.R5-CloudWatchAlarmAction",
-            reason="The update itself watches them, and a rule of the workflow stack reports every "
-            "alarm of the environment.",
-        )
         allow(
             role,
             "cloudwatch:DescribeAlarms",
@@ -70,18 +56,16 @@ class UpdateAlarms(Construct):
         )
 
     def _alarm(
-        self, construct_id: str, *, metric: str, statistic: str, threshold: float, description: str
-    ) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        self, construct_id: str, metric: cloudwatch.IMetric, *, above: float, description: str
+    ) -> OperationalAlarm:
+        return OperationalAlarm(
             self,
             construct_id,
-            metric=self._metrics.of_calls(metric, statistic),
-            threshold=threshold,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=ALARM_MINUTES,
-            datapoints_to_alarm=FAULTY_MINUTES,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
+            metric=metric,
+            above=above,
+            periods=FAULTY_MINUTES,
+            of_periods=ALARM_MINUTES,
+            description=description,
         )
 
 
@@ -114,12 +98,12 @@ def _routing(policy: UpdatePolicy) -> sagemaker.CfnEndpoint.TrafficRoutingConfig
             linear_step_size=_share(policy.linear_step_percent),
             wait_interval_in_seconds=policy.wait_interval_seconds,
         )
-    # The API wants a wait interval even where there is nothing to wait for.
+    # The API requires a wait interval even without a wait.
     return sagemaker.CfnEndpoint.TrafficRoutingConfigProperty(
         type="ALL_AT_ONCE", wait_interval_in_seconds=0
     )
 
 
 def _share(percent: int) -> sagemaker.CfnEndpoint.CapacitySizeProperty:
-    # A share and not a number of instances: it stays right while autoscaling changes their number.
+    # A share stays right while autoscaling changes the number of instances.
     return sagemaker.CfnEndpoint.CapacitySizeProperty(type="CAPACITY_PERCENT", value=percent)

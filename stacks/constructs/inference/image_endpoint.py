@@ -2,6 +2,7 @@
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
@@ -26,17 +27,8 @@ CAPTURE_MODES = {
 class ImageEndpoint(Construct):
     """Serves one model, which transform jobs may use as well; captures requests and replies."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        model_data_url: str,
-        storage: Storage,
-    ) -> None:
-        """`model_data_url` is the S3 URI of the model.tar.gz, possibly a token."""
-        super().__init__(scope, construct_id)
+    def __init__(self, scope: Construct, settings: Settings, storage: Storage) -> None:
+        super().__init__(scope, "ImageEndpoint")
         self._settings, self._storage = settings, storage
         key_of_volumes = volume_key(storage.key, settings.endpoint.instance_type)
         self.capture_uri = storage.captures.s3_url_for_object(CAPTURES.path)
@@ -49,11 +41,15 @@ class ImageEndpoint(Construct):
             "Model",
             execution_role_arn=role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-                image=image.uri, model_data_url=model_data_url
+                image=image.uri,
+                model_data_url=ssm.StringParameter.value_for_string_parameter(
+                    scope, settings.model_data_url_parameter
+                ),
             ),
             enable_network_isolation=True,
         )
-        # The role *and its policy*; else the first deploy fails with "Could not access model data".
+        # The role *and its policy*: without it, the first deployment fails with "Could not access
+        # model data".
         model.node.add_dependency(role)
         self.model_name = model.attr_model_name
         configuration = sagemaker.CfnEndpointConfig(
@@ -119,9 +115,7 @@ class ImageEndpoint(Construct):
         policy, scaling = settings.endpoint.update_policy, settings.endpoint.autoscaling
         alarms = None
         if policy.rollback_on_alarms:
-            alarms = UpdateAlarms(
-                self, "Alarms", settings=settings, config_name=config_name, role=role
-            )
+            alarms = UpdateAlarms(self, settings, config_name, role)
         self.resource = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -132,7 +126,7 @@ class ImageEndpoint(Construct):
             retain_all_variant_properties=True if scaling.enabled else None,
         )
         if scaling.enabled:
-            EndpointScaling(self, "Scaling", scaling=scaling, endpoint=self.resource)
+            EndpointScaling(self, scaling, self.resource)
 
     def _capture(self) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty:
         capture, key = self._settings.capture, self._storage.key

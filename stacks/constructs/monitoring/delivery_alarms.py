@@ -1,6 +1,6 @@
-"""Alarms on events that did not arrive: no execution began that could tell of it.
+"""Alarms on events that were not delivered, so that no execution started that could report it.
 
-Names of the metrics: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+Metrics: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 """
 
 from collections.abc import Sequence
@@ -16,50 +16,43 @@ from stacks.s3_layout import BATCH_INPUT
 
 
 class DeliveryAlarms(Construct):
-    """Watches the start of batch transforms, and the notices themselves."""
+    """Watches the start of batch transforms, and the notices."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
-        *,
         settings: Settings,
         manifests: events.IRule,
         notices: Sequence[EventNotice],
     ) -> None:
         """`manifests` is the rule that starts a batch transform for each of them."""
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "Undelivered")
         self.alarms = [
             OperationalAlarm(
                 self,
                 "Manifests",
                 metric=undelivered(manifests),
                 above=0,
-                description=(
-                    f"EventBridge gave up starting a batch transform of {settings.environment}: a "
-                    "manifest was put, up to a day ago, and nothing became of it. Look at what "
-                    "the rule's role may start, and at the quotas of Step Functions; then put "
-                    f"again each object below {BATCH_INPUT.path}/ whose key no "
-                    "execution has in its input."
-                ),
+                description=f"EventBridge gave up starting a batch transform of "
+                f"{settings.environment} for a manifest that was put up to a day ago. Check what "
+                "the rule's role may start, and the quotas of Step Functions. Then put every "
+                f"object below {BATCH_INPUT.path}/ again whose key is in no execution's input.",
             ),
             OperationalAlarm(
                 self,
                 "Notices",
                 metric=_failed(notices),
                 above=0,
-                description=(
-                    f"A notice of {settings.environment} was not sent: somebody does not know of "
-                    "an execution that died, or of an alarm. Look at the failed executions of "
-                    "the state machines whose names contain NoticeOf, and at the topic and its "
-                    "key; the input of each says what it was about."
-                ),
+                description=f"A notice of {settings.environment} was not sent, so a dead execution "
+                "or an alarm went unreported. Look at the failed executions of the state machines "
+                "whose names contain NoticeOf, whose input says what they report, and at the topic "
+                "and its key.",
             ),
         ]
 
 
 def undelivered(rule: events.IRule) -> cloudwatch.Metric:
-    """Events that EventBridge gave up delivering; it tries for a day. No data if there are none."""
+    """Return the events that EventBridge gave up delivering after a day; no data means none."""
     return cloudwatch.Metric(
         namespace="AWS/Events",
         metric_name="FailedInvocations",
@@ -72,12 +65,10 @@ def undelivered(rule: events.IRule) -> cloudwatch.Metric:
 def _failed(notices: Sequence[EventNotice]) -> cloudwatch.MathExpression:
     metrics: dict[str, cloudwatch.IMetric] = {}
     for number, notice in enumerate(notices):
-        machine = notice.state_machine
         metrics[f"undelivered{number}"] = undelivered(notice.rule)
-        metrics[f"failed{number}"] = machine.metric_failed(statistic="Sum")
+        metrics[f"failed{number}"] = notice.state_machine.metric_failed(statistic="Sum")
     return cloudwatch.MathExpression(
-        # What has no data in a period counts nothing.
-        expression="SUM(METRICS())",
+        expression="SUM(METRICS())",  # metrics without data count nothing
         using_metrics=metrics,
         period=PERIOD,
         label="Notices that were not sent",

@@ -18,22 +18,20 @@ from stacks.s3_layout import BASELINES, CAPTURES, DRIFT
 
 
 class DriftDetector(Construct):
-    """Function and schedule; the metrics are `DriftMetrics`.
+    """Function and schedule.
 
-    How it reads each capture exactly once: lambda_src/drift_detector/state.py.
+    lambda_src/drift_detector/state.py explains how it reads each capture exactly once.
     """
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
-        *,
         settings: Settings,
-        metrics: DriftMetrics,
-        baseline: ModelBaseline,
         storage: Storage,
+        baseline: ModelBaseline,
+        metrics: DriftMetrics,
     ) -> None:
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "DriftDetector")
         captures = f"{CAPTURES.path}/{settings.endpoint_name}/{VARIANT}/"
         state = f"{DRIFT}/{settings.endpoint_name}.json"
         model = ssm.StringParameter.from_string_parameter_attributes(
@@ -53,21 +51,21 @@ class DriftDetector(Construct):
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
                 "METRIC_NAMESPACE": metrics.namespace,
                 "ENDPOINT_NAME": settings.endpoint_name,
-                # As it is when the baseline is made, and where to see whether it still is.
+                # The model of the baseline, and where to see whether it is still deployed.
                 "MODEL_NAME": model.string_value,
                 "MODEL_NAME_PARAMETER": settings.model_name_parameter,
             },
-            # Less than the shortest interval, so that one run follows the other.
+            # Less than the shortest interval, so that runs do not overlap.
             timeout=cdk.Duration.minutes(10),
             memory_size=512,
         )
-        # The next run finishes what one has left undone.
+        # The next run does what a failed one has left.
         self.function.configure_async_invoke(retry_attempts=0)
         acknowledge(
             self.function,
             "NIST.800.53.R5-LambdaDLQ",
-            reason="An event says no more than that it is time; the next run does what a failed "
-            "one has left, and an alarm tells of the failure.",
+            reason="Its events say only that it is time; the next run does what a failed one has "
+            "left, and an alarm reports the failure.",
         )
         allow(
             self.function,

@@ -1,4 +1,4 @@
-"""The drift detector's metrics; lambda_src/drift_detector says how each is computed."""
+"""The drift detector's metrics, which lambda_src/drift_detector/ computes."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -29,23 +29,23 @@ OF_MODELS = {
 
 
 class DriftMetrics:
-    """Metrics of the environment's endpoint, once in every interval of the detector."""
+    """Metrics of the environment's endpoint, one value in every interval of the detector."""
 
     def __init__(self, settings: Settings) -> None:
         self.namespace = f"Scones/{settings.environment}"
         self.period = cdk.Duration.minutes(settings.drift.interval_minutes)
         self._dimensions = {"EndpointName": settings.endpoint_name}
         self.has_pictures = settings.capture.mode != "output"
-        """Whether there are pictures in the captures."""
+        """Whether captures have the pictures."""
         self.compared = OF_REPLIES | (OF_PICTURES if self.has_pictures else {})
-        """What is compared with the baseline, in words, by metric."""
+        """By metric: what is compared with the baseline, in words."""
 
     def count(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
-        """One of `COUNTS`."""
+        """Return one of `COUNTS`."""
         return self._metric(name, "Sum", label)
 
     def drift(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
-        """Its distance from what is expected, over the limit: above 1, it has moved."""
+        """Return the distance from the baseline over its limit: above 1, it moved."""
         return self._metric(f"{name}{DRIFT}", "Maximum", label)
 
     def _metric(self, name: str, statistic: str, label: str | None) -> cloudwatch.Metric:

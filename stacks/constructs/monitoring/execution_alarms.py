@@ -13,21 +13,21 @@ from stacks.constructs.common.operational_alarm import (
 )
 from stacks.constructs.common.picture_path import PicturePath
 
-# Fewer errors than this in a period are single bad pictures, of which the execution tells.
+# Fewer errors in a period are single bad pictures, which the execution reports.
 MIN_ERRORS = 10
 
 
 class ExecutionAlarms(Construct):
-    """Shows what is wrong with a path, not what is wrong with a picture.
+    """Shows faults of a path, as opposed to faults of single pictures.
 
-    No message: an execution tells of what its functions failed at, and a notice of its death.
+    They send no message: an execution reports what its functions failed at, and a notice its death.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, path: PicturePath
-    ) -> None:
-        super().__init__(scope, construct_id)
-        self._settings, self._path = settings, path
+    def __init__(self, scope: Construct, settings: Settings, path: PicturePath) -> None:
+        super().__init__(scope, path.title.title().replace(" ", ""))
+        self._settings = settings
+        self._path = path
+        self._name = f"{settings.environment}'s {path.title.lower()}"
         functions = path.functions.items()
         self.alarms = [
             *(self._throttles(name, function) for name, function in functions),
@@ -39,20 +39,16 @@ class ExecutionAlarms(Construct):
             *self._ends(),
         ]
 
-    def _function(self, name: str) -> str:
-        return f"the {name} function of {self._settings.environment}'s {self._path.title.lower()}"
-
     def _throttles(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
         return OperationalAlarm(
             self,
             f"{name.title()}Throttles",
             metric=function.metric_throttles(period=PERIOD, statistic="Sum"),
             above=0,
-            description=(
-                f"Lambda throttled {self._function(name)}: more calls at a time than the account "
-                "may make. They are tried again; what was throttled at its last try has failed. "
-                f"{self._path.less_at_a_time}, or ask for a higher quota of concurrent executions."
-            ),
+            description=f"Lambda throttled the {name} function of {self._name}: more concurrent "
+            "calls than the account may make. Calls are retried; those throttled at their last "
+            f"retry failed. {self._path.less_at_a_time}, or ask for a higher quota of concurrent "
+            "executions.",
             shown_only=True,
         )
 
@@ -63,17 +59,14 @@ class ExecutionAlarms(Construct):
             self,
             f"{name.title()}Errors",
             function=function,
-            description=(
-                f"A call of {self._function(name)} failed. The execution that made it says why, "
-                "and the function's log what came before."
-            ),
+            description=f"A call of the {name} function of {self._name} failed. The execution that "
+            "made it has the cause, and the function's log what led to it.",
             shown_only=True,
         )
 
     def _many_errors(self, name: str, function: lambda_.IFunction) -> OperationalAlarm:
         percent = self._settings.monitoring.max_error_percent
         share = cloudwatch.MathExpression(
-            # An error may be a bad picture's: few of them are no alarm, whatever their share.
             expression=f"IF(errors >= {MIN_ERRORS}, 100 * errors / calls, 0)",
             using_metrics={
                 "errors": function.metric_errors(statistic="Sum"),
@@ -87,45 +80,31 @@ class ExecutionAlarms(Construct):
             f"{name.title()}Errors",
             metric=share,
             above=percent,
-            description=(
-                f"{MIN_ERRORS} or more calls of {self._function(name)} failed within "
-                f"{PERIOD_MINUTES} minutes, more than {percent:g}% of all. Look at error "
-                "and cause in the results of the latest executions, then at the function's log: "
-                "either many pictures of one sender are bad, or the endpoint, a bucket or a "
-                "permission is missing."
-            ),
+            description=f"At least {MIN_ERRORS} calls of the {name} function of {self._name}, and "
+            f"more than {percent:g}% of all, failed within {PERIOD_MINUTES} minutes. Look at error "
+            "and cause in the results of the latest executions, then at the function's log: either "
+            "a sender has many bad pictures, or the endpoint, a bucket or a permission is missing.",
             shown_only=True,
         )
 
     def _ends(self) -> list[OperationalAlarm]:
         machine = self._path.state_machine
         ends = {
-            "TimedOut": (
-                machine.metric_timed_out(period=PERIOD, statistic="Sum"),
-                "ran out of time",
-            ),
-            "Aborted": (
-                machine.metric_aborted(period=PERIOD, statistic="Sum"),
-                "were stopped by somebody",
-            ),
+            "TimedOut": (machine.metric_timed_out, "timed out"),
+            "Aborted": (machine.metric_aborted, "were stopped"),
         }
-        # With "fail", an execution with rejected pictures fails by design, and has told of it.
+        # With "fail", executions with rejected pictures fail by design, and have reported it.
         if self._settings.workflow.on_rejection == "report":
-            ends["Failed"] = (
-                machine.metric_failed(period=PERIOD, statistic="Sum"),
-                "failed before they could report on their images",
-            )
+            ends["Failed"] = (machine.metric_failed, "failed before they could report their images")
         return [
             OperationalAlarm(
                 self,
                 f"Executions{end}",
-                metric=metric,
+                metric=metric(period=PERIOD, statistic="Sum"),
                 above=0,
-                description=(
-                    f"Executions of {self._settings.environment}'s {self._path.title.lower()} "
-                    f"{what}. A message of its own named each, with its cause; its history says "
-                    "where it ended. Start it again with the same input when the cause is mended."
-                ),
+                description=f"Executions of {self._name} {what}. A message named each with its "
+                "cause; its history shows where it ended. Start it again with the same input once "
+                "the cause is fixed.",
                 shown_only=True,
             )
             for end, (metric, what) in ends.items()

@@ -1,6 +1,7 @@
-"""What the deployed model does with the validation pictures, as a resource of the stack."""
+"""The replies of the deployed model to the validation pictures, as a resource of the stack."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
@@ -18,25 +19,21 @@ from stacks.s3_layout import BASELINES, DATASETS
 
 
 class ModelBaseline(Construct):
-    """Made anew when the model, the pictures, the classes or their shares change.
+    """Created again when the model, the pictures, the classes or their shares change.
 
-    How: lambda_src/drift_detector/baseline_resource.py. It calls the endpoint, so the stack has to
-    come after that of the endpoint.
+    lambda_src/drift_detector/baseline_resource.py does it by calling the endpoint, so this stack
+    comes after the endpoint's.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        model_data_url: str,
-        dataset_prefix: str,
-        storage: Storage,
-        namespace: str,
+        self, scope: Construct, settings: Settings, storage: Storage, namespace: str
     ) -> None:
-        """`model_data_url` and `dataset_prefix` may be tokens; `namespace` is of the metrics."""
-        super().__init__(scope, construct_id)
+        """`namespace` is that of the metrics."""
+        super().__init__(scope, "ModelBaseline")
+        # Read at deployment, so that another model or dataset changes the resource.
+        parameter = ssm.StringParameter.value_for_string_parameter
+        model_data_url = parameter(cdk.Stack.of(self), settings.model_data_url_parameter)
+        dataset_prefix = parameter(cdk.Stack.of(self), settings.dataset_parameter)
         function = PythonFunction(
             self,
             "OnEvent",
@@ -58,11 +55,9 @@ class ModelBaseline(Construct):
             self,
             "Errors",
             function=function,
-            description=(
-                f"The baseline of the new model of {settings.environment} was not made, so the "
-                "deployment failed; the events of the stack and the log group "
-                f"{function.log_group.log_group_name} say why. Mend that, and deploy again."
-            ),
+            description=f"The baseline of the new model of {settings.environment} could not be "
+            "created, so the deployment failed; the events of the stack and the log group "
+            f"{function.log_group.log_group_name} have the cause. Fix it and deploy again.",
         )
         self._resource = cdk.CustomResource(
             self,
@@ -80,7 +75,7 @@ class ModelBaseline(Construct):
                 "Namespace": namespace,
             },
         )
-        # What the function may do must be there before it is called, and outlive its last call.
+        # The function's policy must exist before its first call and outlive its last.
         self._resource.node.add_dependency(function)
 
         self.key = self._resource.get_att_string("Key")

@@ -1,4 +1,4 @@
-"""The dashboard of an environment: how it does, and where to look further."""
+"""The dashboard of an environment."""
 
 from collections.abc import Sequence
 
@@ -31,22 +31,20 @@ VERDICT_COLOURS = dict(zip(VERDICTS, (GREEN, ORANGE, RED), strict=True))
 
 
 class OperationsDashboard(Construct):
-    """Links and alarms, endpoint, workflow, batch, and the model's drift, from top to bottom."""
+    """From top to bottom: links, alarms, endpoint, workflow, and the `rows` given."""
 
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
-        *,
         settings: Settings,
+        *,
         workflow: PicturePath,
         verdicts: VerdictMetrics,
         captures: s3.IBucket,
         alarms: Sequence[OperationalAlarm],
         rows: Sequence[Row],
     ) -> None:
-        """`rows` are the last ones, each of widgets of 24 columns in all."""
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "Dashboard")
         self._settings = settings
         self._workflow = workflow
         self._metrics = EndpointMetrics(settings)
@@ -58,12 +56,14 @@ class OperationsDashboard(Construct):
                 cloudwatch.AlarmStatusWidget(title=title, alarms=those, width=COLUMNS, height=4)
             )
         if settings.endpoint.enabled:
+            calls = self._metrics.of_calls("Invocations", "Sum", label="Calls")
+            instances = graph("Endpoint: instances", "instances", self._metrics.instances())
             dashboard.add_widgets(
-                self._invocations(),
-                self._latency("Model latency", "ModelLatency"),
-                self._latency("Overhead latency", "OverheadLatency"),
+                graph("Endpoint: calls", "calls", calls),
+                self._latency("Model"),
+                self._latency("Overhead"),
             )
-            dashboard.add_widgets(self._errors(), self._instances(), self._utilisation())
+            dashboard.add_widgets(self._errors(), instances, self._utilisation())
         dashboard.add_widgets(executions(workflow), durations(workflow), self._pictures(verdicts))
         dashboard.add_widgets(*self._functions())
         for row in rows:
@@ -86,21 +86,18 @@ class OperationsDashboard(Construct):
         listed = " | ".join(f"[{title}]({console}/{path})" for title, path in links.items())
         return cloudwatch.TextWidget(
             markdown=f"# Scones {settings.environment}\n{listed}\n\n"
-            "What each alarm means and what to do: its description, and docs/operations.md.",
+            "The description of each alarm, and docs/operations.md, say what it means and what to "
+            "do.",
             width=COLUMNS,
             height=3,
         )
 
-    def _invocations(self) -> cloudwatch.GraphWidget:
-        calls = self._metrics.of_calls("Invocations", "Sum", label="Calls")
-        return graph("Endpoint: calls", "calls", calls)
-
-    def _latency(self, title: str, metric: str) -> cloudwatch.GraphWidget:
+    def _latency(self, part: str) -> cloudwatch.GraphWidget:
         limit = self._settings.monitoring.max_latency_ms
         return graph(
-            f"Endpoint: {title.lower()}",
+            f"Endpoint: {part.lower()} latency",
             "ms",
-            *(self._metrics.latency_ms(metric, percentile) for percentile in PERCENTILES),
+            *(self._metrics.latency_ms(f"{part}Latency", each) for each in PERCENTILES),
             threshold=cloudwatch.HorizontalAnnotation(value=limit, label="alarm: p90 above"),
         )
 
@@ -122,9 +119,6 @@ class OperationsDashboard(Construct):
             *shares,
             threshold=cloudwatch.HorizontalAnnotation(value=limit, label="alarm: above"),
         )
-
-    def _instances(self) -> cloudwatch.GraphWidget:
-        return graph("Endpoint: instances", "instances", self._metrics.instances())
 
     def _utilisation(self) -> cloudwatch.GraphWidget:
         names = {"CPU": "CPUUtilization", "Memory": "MemoryUtilization"}

@@ -8,42 +8,45 @@ from stacks.constructs.inference import MICROSECONDS, EndpointMetrics
 
 # One slow or failed minute is a cold start or a passing fault of the service, and is retried.
 FAULTY_MINUTES, OF_MINUTES = 3, 5
+FOR_MINUTES = f"in {FAULTY_MINUTES} of {OF_MINUTES} minutes"
 
 
 class ServingAlarms(Construct):
-    """Watches all calls of the endpoint; those on a new model during an update are others."""
+    """Watches all calls of the endpoint; UpdateAlarms watch the new instances of an update."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
-        super().__init__(scope, construct_id)
-        self._name = settings.endpoint_name
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, "Endpoint")
+        self._endpoint = f"the endpoint {settings.endpoint_name}"
         self._metrics = EndpointMetrics(settings)
-        monitoring = settings.monitoring
+        percent, limit_ms = (
+            settings.monitoring.max_error_percent,
+            settings.monitoring.max_latency_ms,
+        )
         self.alarms = [
             self._errors(
                 "5XX",
-                monitoring.max_error_percent,
-                f"The model or SageMaker failed. Look at the log group "
-                f"/aws/sagemaker/Endpoints/{self._name}, and at the instances on the dashboard. "
-                "If it began with a deployment, deploy the model before it.",
+                percent,
+                "The model or SageMaker failed. Look at the log group "
+                f"/aws/sagemaker/Endpoints/{settings.endpoint_name} and at the instances on the "
+                "dashboard. If it began with a deployment, deploy the previous model.",
             ),
             self._errors(
                 "4XX",
-                monitoring.max_error_percent,
-                "The model refused what was sent. Look at the reasons in the results of the "
-                "latest executions: pictures that are broken or no PNG or JPEG are their sender's "
-                "to mend.",
+                percent,
+                "The model refused requests. The results of the latest executions have the "
+                "reasons; pictures that are broken or not PNG or JPEG are for the sender to fix.",
             ),
             self._latency(
                 "ModelLatency",
-                monitoring.max_latency_ms,
-                "The model is slow. Look at load and instances on the dashboard; more or larger "
-                "instances, or autoscaling, are settings of [endpoint].",
+                limit_ms,
+                "The model is slow. Look at load and instances on the dashboard; [endpoint] in the "
+                "settings has larger or more instances, and autoscaling.",
             ),
             self._latency(
                 "OverheadLatency",
-                monitoring.max_latency_ms,
-                "SageMaker is slow before and after the model. Look at the AWS Health Dashboard; "
-                "large pictures and bursts after a quiet time cost time, too.",
+                limit_ms,
+                "SageMaker is slow around the model. Look at the AWS Health Dashboard; large "
+                "pictures and bursts after a quiet time also take longer.",
             ),
         ]
 
@@ -56,8 +59,8 @@ class ServingAlarms(Construct):
             above=percent / 100,
             periods=FAULTY_MINUTES,
             of_periods=OF_MINUTES,
-            description=f"More than {percent:g}% of the replies of the endpoint {self._name} were "
-            f"{kind} errors in {FAULTY_MINUTES} of {OF_MINUTES} minutes. {advice}",
+            description=f"More than {percent:g}% of the replies of {self._endpoint} were {kind} "
+            f"errors {FOR_MINUTES}. {advice}",
         )
 
     def _latency(self, metric: str, limit_ms: int, advice: str) -> OperationalAlarm:
@@ -68,6 +71,6 @@ class ServingAlarms(Construct):
             above=limit_ms * MICROSECONDS,
             periods=FAULTY_MINUTES,
             of_periods=OF_MINUTES,
-            description=f"{metric} of one of ten replies of the endpoint {self._name} was above "
-            f"{limit_ms} ms in {FAULTY_MINUTES} of {OF_MINUTES} minutes. {advice}",
+            description=f"{metric} of one in ten replies of {self._endpoint} was above {limit_ms} "
+            f"ms {FOR_MINUTES}. {advice}",
         )

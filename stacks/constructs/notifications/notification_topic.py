@@ -24,13 +24,11 @@ class NotificationTopic(sns.Topic):
     queue's policy; CDK cannot.
     """
 
-    def __init__(
-        self, scope: Construct, construct_id: str, settings: Settings, key: kms.IKey | None
-    ) -> None:
+    def __init__(self, scope: Construct, settings: Settings, key: kms.IKey | None) -> None:
         notifications = settings.notifications
         super().__init__(
             scope,
-            construct_id,
+            "Notifications",
             display_name=f"Scones {settings.environment}",
             enforce_ssl=True,
             # CDK then generates a physical name with the suffix that SNS requires.

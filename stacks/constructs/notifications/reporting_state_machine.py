@@ -20,19 +20,14 @@ from stacks.constructs.notifications.topic_publisher import TopicPublisher
 
 
 class ReportingStateMachine(Construct):
-    """The base of all that classifies pictures."""
+    """Base of the state machines that classify pictures."""
 
     functions: Mapping[str, PythonFunction]
     """The functions that only this state machine calls."""
     state_machine: JsonataStateMachine
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        publisher: TopicPublisher,
+        self, scope: Construct, construct_id: str, settings: Settings, publisher: TopicPublisher
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -50,15 +45,15 @@ class ReportingStateMachine(Construct):
         """Return the end of an execution whose input has a `problem`."""
         return sfn.Fail.jsonata(self, "Invalid input", error="InvalidInput", cause=PROBLEM)
 
-    def _report(self, message: str) -> sfn.Choice:
-        """Return the last states: one message unless all are accepted, then `on_rejection`.
+    def _report(self, where: str) -> sfn.Choice:
+        """Return the last states: a message unless all are accepted, then `on_rejection`.
 
-        They take `counts` and `results` as `picture_results.RESULTS` makes them.
+        They take `counts` and `results` as `picture_results.RESULTS` makes them; `where` is for
+        `messages.of_results`.
         """
         done = sfn.Succeed.jsonata(self, "Done")
-        notify = self._publisher.publish(
-            self, "Notify", of_results(self._settings.environment, message)
-        )
+        message = of_results(self._settings.environment, where)
+        notify = self._publisher.publish(self, "Notify", message)
         if self._settings.workflow.on_rejection == "fail":
             end: sfn.IChainable = sfn.Fail.jsonata(
                 self, "Images rejected", error=NOTIFIED_ERROR, cause=MESSAGE_FOR_CAUSE

@@ -1,8 +1,7 @@
 """A SageMaker training job as a resource of the stack.
 
-CloudFormation's own AWS::SageMaker::TrainingJob is newer than the CDK and the cfn-lint of the
-requirements. Ours also uses the finished job of the same inputs again, and starts the next attempt
-after one that failed.
+AWS::SageMaker::TrainingJob is newer than the CDK and cfn-lint of the requirements. Ours also reuses
+the finished job of the same inputs, and starts a new attempt after one that failed.
 """
 
 from typing import Any
@@ -41,20 +40,14 @@ from stacks.s3_layout import CHECKPOINTS, DATASETS, MODELS
 class TrainingJob(Construct):
     """Runs the built-in image-classification algorithm whenever one of its inputs changes.
 
-    What the resource does on create, update and delete: lambda_src/training_job/handler.py.
+    lambda_src/training_job/handler.py has what it does on create, update and delete.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        dataset_prefix: str,
-        storage: Storage,
+        self, scope: Construct, settings: Settings, storage: Storage, dataset_prefix: str
     ) -> None:
         """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "TrainingJob")
         self._settings, self._storage = settings, storage
         training = settings.training
         self._volume_key = volume_key(storage.key, training.instance_type)
@@ -82,8 +75,8 @@ class TrainingJob(Construct):
                 "Tags": tag_list(settings),
             },
         )
-        # Without the role's *policy* the first job races IAM and cannot read its data; and the
-        # policy must outlive the job on the way down.
+        # Without the role's *policy* the first job races IAM and cannot read its data; on deletion,
+        # the policy must outlive the job.
         self._resource.node.add_dependency(self._role)
 
         self.training_job_name = self._resource.get_att_string("TrainingJobName")
@@ -134,7 +127,7 @@ class TrainingJob(Construct):
                 settings=settings,
                 folder="training_job",
                 handler=handler,
-                # A minute for IAM to settle, IAM_SECONDS of the handler, and one for the calls.
+                # A minute for IAM to propagate, IAM_SECONDS of the handler, and one for the calls.
                 timeout=cdk.Duration.minutes(2),
             )
             for construct_id, handler in (("OnEvent", "on_event"), ("IsComplete", "is_complete"))
@@ -145,16 +138,15 @@ class TrainingJob(Construct):
             resource="training-job",
             resource_name=f"{settings.resource_prefix}-*",
         )
-        any_job = "A job's name ends in the hash of its inputs, known at deployment only."
+        any_job = "A job's name ends in the hash of its inputs, only known at deployment."
         for function in functions:
             any_error(
                 function,
                 "Errors",
                 function=function,
-                description=(
-                    f"Scones {settings.environment}: the training job failed, or what starts and "
-                    "awaits it did; the events of the stack and the function's log say why."
-                ),
+                description=f"Scones {settings.environment}: the training job failed, or the "
+                "function that starts and awaits it; the events of the stack and the function's "
+                "log have the cause.",
             )
             allow(function, "sagemaker:DescribeTrainingJob", on=jobs, why_wildcard=any_job)
             allow_keys(

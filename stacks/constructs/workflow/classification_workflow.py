@@ -18,16 +18,15 @@ from stacks.constructs.notifications import (
     TopicPublisher,
 )
 
-# classify_image raises it for everything transient at the endpoint.
+# classify_image raises it for all transient faults of the endpoint.
 ENDPOINT_ERROR = "EndpointUnavailable"
 
-# Throttling, of Lambda or of the endpoint, passes when other pictures are through: it is worth
-# long waits. How many, and how often other faults are tried again, is bounded by the 25,000 events
-# of an execution's history. A picture takes 2 events for its iteration of the Map, 2 for each state
-# that it enters, and 3 for each call. With 13 calls and the fourth state of a failed picture, these
-# are 2 + 4 * 2 + 13 * 3 = 49, and for 500 pictures 24,500; all other states take fewer than 50.
-# Thirteen calls are three first ones, seven repeated for throttling, and three for other faults.
-# Most of the patience is where a picture waits for its turn, before the first call.
+# Throttling, of Lambda or of the endpoint, passes when other pictures are done, so it is worth long
+# waits. The 25,000 events of an execution's history limit the retries. A picture takes 2 events for
+# its iteration of the Map, 2 for each state that it enters, and 3 for each call. With 13 calls and
+# the fourth state of a failed picture these are 2 + 4 * 2 + 13 * 3 = 49, and for 500 pictures
+# 24,500; all other states take fewer than 50. The 13 calls are three first ones, seven retries of
+# throttling, and three of other faults. Most retries are before a picture's first call.
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (execution history)
 RETRIES_OF_THROTTLED = {"Serialize image": 3, "Classify image": 2, "Filter confidence": 2}
 OTHER_RETRIES = 1
@@ -35,7 +34,7 @@ FIRST_WAIT, WAITS_GROW_BY, LONGEST_WAIT = cdk.Duration.seconds(20), 4, cdk.Durat
 
 REJECTION_ERROR = "ConfidenceThresholdNotMet"
 
-# The state that failed pictures end in; the log of the state machine names it.
+# The last state of failed pictures; the log of the state machine names it.
 FAILED = "Failed"
 
 
@@ -45,15 +44,14 @@ class ClassificationWorkflow(ReportingStateMachine):
     def __init__(
         self,
         scope: Construct,
-        construct_id: str,
-        *,
         settings: Settings,
+        publisher: TopicPublisher,
+        *,
         serialize_image: PythonFunction,
         classify_image: PythonFunction,
         filter_confidence: PythonFunction,
-        publisher: TopicPublisher,
     ) -> None:
-        super().__init__(scope, construct_id, settings=settings, publisher=publisher)
+        super().__init__(scope, "Classification", settings, publisher)
         self.functions = {
             "serialize": serialize_image,
             "classify": classify_image,

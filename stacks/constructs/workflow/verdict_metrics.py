@@ -1,4 +1,4 @@
-"""How many pictures were accepted, rejected and failed, counted in logs."""
+"""Numbers of accepted, rejected and failed pictures, counted in logs."""
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
@@ -16,20 +16,15 @@ VERDICTS = ("Accepted", "Rejected", FAILED)
 class VerdictMetrics(Construct):
     """The metric `Pictures` of the namespace `Scones/<environment>`, by `Verdict`.
 
-    filter_confidence logs a line for each picture that it accepts or rejects; a picture that fails
-    may never get there, but the log of the state machine names the state that it ends in. No call
-    publishes anything. A value of a dimension comes from the log, so that the environment has to
-    be in the namespace.
+    filter_confidence logs a line for each picture that it accepts or rejects. A failed picture may
+    never get there, but the log of the state machine names its last state. The values of dimensions
+    come from the log, so the environment is in the namespace.
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        settings: Settings,
-        workflow: ClassificationWorkflow,
+        self, scope: Construct, settings: Settings, workflow: ClassificationWorkflow
     ) -> None:
-        super().__init__(scope, construct_id)
+        super().__init__(scope, "Verdicts")
         self._namespace = f"Scones/{settings.environment}"
         is_ = logs.FilterPattern.string_value
         self._count(
@@ -70,7 +65,7 @@ class VerdictMetrics(Construct):
         )
 
     def metric(self, verdict: str, *, color: str) -> cloudwatch.Metric:
-        """Number of pictures of one of `VERDICTS`."""
+        """Return the number of pictures with one of `VERDICTS`."""
         return cloudwatch.Metric(
             namespace=self._namespace,
             metric_name=METRIC,
