@@ -15,15 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
 from training.errors import ArchiveUnavailableError
 
@@ -109,7 +101,8 @@ def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence
     """Complete the file `part`; return whether its last piece continued an earlier one."""
     size_at_start = _size(part)
     waits = iter(pauses)
-    with _progress(console) as progress:
+    columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(f"Downloading {url.rsplit('/', 1)[-1]}", total=None)
         while True:
             size_before = _size(part)
@@ -166,14 +159,3 @@ def _unavailable(url: str, error: Exception) -> ArchiveUnavailableError:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _progress(console: Console | None) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,6 @@ from numpy.typing import NDArray
 from training.errors import ArchiveRefusedError
 
 READ_BYTES = 64 * 1024
-
-
-class Stream(Protocol):
-    """Readable bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return so many bytes, fewer at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,7 @@ class LongBytes:
         """Return the number of bytes."""
         return self.length
 
-    def open(self, source: IO[bytes]) -> Stream:
+    def open(self, source: IO[bytes]) -> "Stream":
         """Return a stream that begins with these bytes; `source` is the pickle, at its start."""
         skip(source, self.start)
         return Latin1Reader(source, self.stored) if self.latin1 else source
@@ -49,19 +42,22 @@ class LongBytes:
 class Latin1Reader:
     """Reads text in UTF-8 as Latin-1."""
 
-    def __init__(self, source: Stream, stored: int) -> None:
+    def __init__(self, source: "Stream", stored: int) -> None:
         """Read the next `stored` bytes of `source`."""
         self._parts = _parts(source, stored)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._ready = bytearray()
 
-    def read(self, size: int, /) -> bytes:
+    def read(self, size: int) -> bytes:
         """Return so many bytes, fewer at the end."""
         while len(self._ready) < size and (part := next(self._parts, b"")):
             self._ready += self._decoder.decode(part).encode("latin1")
         taken = bytes(self._ready[:size])
         del self._ready[:size]
         return taken
+
+
+Stream = IO[bytes] | Latin1Reader
 
 
 def _parts(source: Stream, size: int) -> Iterator[bytes]:
