@@ -11,11 +11,11 @@ Layout: https://www.cs.toronto.edu/~kriz/cifar.html, "CIFAR-100", Python version
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ MAX_ROWS = 50_000
 """In one split; the published archive has as many."""
 MAX_ROWS_OF_CLASS = 2_500
 """In one split; the published archive has 500."""
+
+T = TypeVar("T")
 
 _META, _TRAIN, _TEST = (f"cifar-100-python/{name}" for name in ("meta", "train", "test"))
 
@@ -109,11 +111,19 @@ def _part(source: IO[bytes], *, member: str) -> _Part:
         raise ArchiveRefusedError(f"{member}: {error}") from error
     if not isinstance(values, dict):
         raise ArchiveRefusedError(f"{member}: holds a {type(values).__name__}, expected a dict")
-    content = _Dictionary(member, values)
+
+    def value(key: str, read: Callable[[object], T]) -> T:
+        if key.encode() not in values:
+            raise ArchiveRefusedError(f"{member}: {key!r} is missing")
+        try:
+            return read(values[key.encode()])
+        except (ValueError, TypeError) as error:
+            raise ArchiveRefusedError(f"{member}: {key!r} {error}") from error
+
     if member == _META:
-        return _Part(member, _texts(content, b"fine_label_names"))
-    array, count = _array(content)
-    labels, files = _labels(content), _texts(content, b"filenames")
+        return _Part(member, value("fine_label_names", _texts))
+    array, labels = value("data", _array), value("fine_labels", _labels)
+    files, count = value("filenames", _texts), array.checked_shape()[0]
     if not count == len(labels) == len(files):
         raise ArchiveRefusedError(
             f"{member}: {count} pictures, {len(labels)} labels and {len(files)} file names; "
@@ -122,74 +132,50 @@ def _part(source: IO[bytes], *, member: str) -> _Part:
     return _Part(member, files, labels, array)
 
 
-@dataclass(frozen=True)
-class _Dictionary:
-    member: str
-    values: dict[object, object]
-
-    def __getitem__(self, key: bytes) -> object:
-        if key not in self.values:
-            raise self.error(key, "is missing")
-        return self.values[key]
-
-    def error(self, key: bytes, problem: str) -> ArchiveRefusedError:
-        return ArchiveRefusedError(f"{self.member}: {key.decode()!r} {problem}")
-
-
-def _array(source: _Dictionary) -> tuple[PickledArray, int]:
-    """Return the pictures and their number."""
-    array = source[b"data"]
-    if not isinstance(array, PickledArray):
-        raise source.error(b"data", f"is a {type(array).__name__}, expected a numpy array")
-    try:
-        shape = array.checked_shape()
-    except (ValueError, TypeError) as error:
-        raise source.error(b"data", f"is not an array: {error}") from error
+def _array(value: object) -> PickledArray:
+    if not isinstance(value, PickledArray):
+        raise TypeError(f"is a {type(value).__name__}, expected a numpy array")
+    shape = value.checked_shape()
     if len(shape) != 2 or shape[1] != ROW_BYTES:
-        raise source.error(b"data", f"has shape {shape}, expected (n, {ROW_BYTES})")
-    return array, shape[0]
+        raise ValueError(f"has shape {shape}, expected (n, {ROW_BYTES})")
+    return value
 
 
-def _labels(source: _Dictionary) -> tuple[int, ...]:
-    labels = source[b"fine_labels"]
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        raise source.error(b"fine_labels", "is not a list of integers")
-    return tuple(labels)
+def _labels(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(label) is int for label in value):
+        raise TypeError("is not a list of integers")
+    return tuple(value)
 
 
-def _texts(source: _Dictionary, key: bytes) -> tuple[str, ...]:
-    texts = source[key]
-    if not isinstance(texts, list):
-        raise source.error(key, "is not a list of byte strings")
-    if len(texts) > MAX_ROWS:
-        raise source.error(key, f"has {len(texts):,} names, expected {MAX_ROWS:,} at most")
-    for text in texts:
-        if not isinstance(text, (bytes, LongBytes)):
-            raise source.error(key, "is not a list of byte strings")
-        if len(text) > MAX_NAME_BYTES:
-            raise source.error(
-                key, f"has a name of {len(text):,} bytes, expected {MAX_NAME_BYTES} at most"
-            )
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(t, (bytes, LongBytes)) for t in value):
+        raise TypeError("is not a list of byte strings")
+    if len(value) > MAX_ROWS:
+        raise ValueError(f"has {len(value):,} names, expected {MAX_ROWS:,} at most")
+    longest = max(map(len, value), default=0)
+    if longest > MAX_NAME_BYTES:
+        raise ValueError(f"has a name of {longest:,} bytes, expected {MAX_NAME_BYTES} at most")
     # A pickle can name one long string many times: each is decoded once. A name that is not UTF-8
     # stays recognisable, and its row is refused.
-    decoded = {text: text.decode("utf-8", errors="backslashreplace") for text in set(texts)}
-    return tuple(decoded[text] for text in texts)
+    decoded = {text: text.decode("utf-8", errors="backslashreplace") for text in set(value)}
+    return tuple(decoded[text] for text in value)
 
 
 def _wanted(part: _Part, names: Sequence[str], classes: Collection[str] | None) -> NDArray[np.intp]:
     """Return the wanted rows, ascending."""
-    others = {
-        label for label, name in enumerate(names) if classes is not None and name not in classes
-    }
-    counts = Counter(label if label in range(len(names)) else None for label in part.labels)
+    known = range(len(names))
+    unwanted = {label for label in known if classes is not None and names[label] not in classes}
+    counts = Counter(label if label in known else None for label in part.labels)
     for label, count in counts.items():
-        if label not in others and count > MAX_ROWS_OF_CLASS:
+        if label not in unwanted and count > MAX_ROWS_OF_CLASS:
             what = "a label that no class has" if label is None else f"the class {names[label]!r}"
             raise ArchiveRefusedError(
                 f"{part.member}: {count:,} pictures of {what}, "
                 f"expected {MAX_ROWS_OF_CLASS:,} at most"
             )
-    return np.array([row for row, label in enumerate(part.labels) if label not in others], np.intp)
+    return np.array(
+        [row for row, label in enumerate(part.labels) if label not in unwanted], np.intp
+    )
 
 
 def _split(source: IO[bytes], *, part: _Part, wanted: NDArray[np.intp]) -> Split:

@@ -98,14 +98,14 @@ class PickledArray:
         length = len(self._stored())
         shape = tuple(size for size in as_tuple(self.shape) if isinstance(size, int))
         if shape != self.shape or min(shape, default=0) < 0:
-            raise TypeError("its shape is not a tuple of sizes")
+            raise TypeError("has a shape that is not a tuple of sizes")
         if math.prod(shape) != length:
-            raise ValueError(f"its data has {length:,} bytes, its shape is {shape}")
+            raise ValueError(f"has {length:,} bytes, but its shape is {shape}")
         return shape
 
     def _stored(self) -> bytes | LongBytes:
         if not isinstance(self.data, (bytes, LongBytes)):
-            raise TypeError(f"its data is a {type(self.data).__name__}, expected bytes")
+            raise TypeError(f"holds a {type(self.data).__name__}, expected bytes")
         return self.data
 
     def rows(self, source: IO[bytes], wanted: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -154,7 +154,7 @@ class PickledDtype:
 def as_tuple(value: object) -> tuple[object, ...]:
     """Return a value that has to be a tuple."""
     if not isinstance(value, tuple):
-        raise TypeError(f"a {type(value).__name__} where a tuple belongs")
+        raise TypeError(f"has a {type(value).__name__} where a tuple belongs")
     return value
 
 
