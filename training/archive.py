@@ -4,6 +4,7 @@ Time and memory are bounded by the size of the file, the bytes that it unpacks t
 members and their headers. `training.pickles` reads the content of a member.
 """
 
+import gzip
 import io
 import posixpath
 import stat
@@ -24,7 +25,6 @@ MAX_HEADER_BYTES = 256 * 1024
 # Of a plain member: its header, a record of its exact time, and padding.
 _PLAIN_HEADER_BYTES = 2 * 1024
 _READ_BYTES = 64 * 1024
-_GZIP = 31  # wbits of zlib: the largest window, in a gzip header and trailer
 _MAX_SHOWN = 200
 _REMEDY = "use CIFAR-100's Python version"
 
@@ -106,8 +106,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, file: IO[bytes], limit: int, instead: str) -> None:
         super().__init__()
         self.limit, self.instead = limit, instead
-        self._file = file
-        self._zlib = zlib.decompressobj(_GZIP)
+        self._file = gzip.GzipFile(fileobj=file)
         self._position = 0
         # tarfile reads ahead by up to one buffer.
         self._expected = MAX_HEADER_BYTES + 2 * _READ_BYTES
@@ -117,15 +116,12 @@ class _Unpacked(io.RawIOBase):
         self._expected += content_bytes + _PLAIN_HEADER_BYTES
 
     def read(self, size: int = -1, /) -> bytes:
-        data = b""
-        while not data:
-            packed = self._zlib.unconsumed_tail or self._file.read(_READ_BYTES)
-            if self._zlib.eof or not packed:
-                raise _damaged("it ends too early")
-            try:
-                data = self._zlib.decompress(packed, size)
-            except zlib.error as error:
-                raise _damaged(str(error)) from error
+        try:
+            data = self._file.read(size)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise _damaged(str(error)) from error
+        if not data:
+            raise _damaged("it ends too early")
         self._position += len(data)
         if self._position > self.limit:
             raise ArchiveRefusedError(
