@@ -6,6 +6,7 @@ process, as a zombie or by reuse.
 """
 
 import contextlib
+import functools
 import http.client
 import os
 import shutil
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +47,9 @@ GONE_SECONDS = 2.0
 LOG_TAIL_LINES = 20
 
 
+_MAKING_CLIENTS = threading.Lock()  # sessions of boto3 are not for several threads
+
+
 class LocalCloudError(RuntimeError):
     """The local cloud cannot be started or stopped; the message says what to do."""
 
@@ -55,6 +60,21 @@ def free_port() -> int:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@functools.cache  # a session reads the models of services once, which takes 0.1 s for each
+def _session(credentials: Credentials) -> Any:  # boto3's type knows services as literals only
+    nobody = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return boto3.Session(
+        botocore_session=botocore.session.Session(session_vars=nobody),
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret_key,
+        region_name=REGION,
+    )
 
 
 class LocalCloud:
@@ -119,20 +139,11 @@ class LocalCloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client for `service`, e.g. `s3`; the caller's AWS profile is never read."""
-        nobody = {
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-        credentials = self.credentials
-        session: Any = boto3.Session(  # its types know the names of services as literals only
-            botocore_session=botocore.session.Session(session_vars=nobody),
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            region_name=REGION,
-        )
         config = botocore.config.Config(proxies={}, max_pool_connections=50)
-        return session.client(service, endpoint_url=self.endpoint_url, config=config)
+        with _MAKING_CLIENTS:
+            return _session(self.credentials).client(
+                service, endpoint_url=self.endpoint_url, config=config
+            )
 
     def command(self, verb: str) -> str:
         """The command line that does `verb` (up, status, env, down) to this local cloud."""
