@@ -104,9 +104,16 @@ report: $(STAMPS)/report $(STAMPS)/scones ## Report on captures: the demo's, ENV
 	@$(BIN)/scones report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
+# Processes side by side: those on a local cloud mostly wait. The slow tests begin.
+WORKERS ?= 3
+TESTS   ?= tests/local tests/infrastructure tests/unit
 .PHONY: test
-test: setup-dev ## Run every test: unit, infrastructure, then local (TESTS=tests/unit for some)
-	@$(BIN)/python -m pytest $(TESTS)
+test: setup-dev ## Run every test: local, infrastructure and unit (TESTS=tests/unit for some)
+	@$(BIN)/python -m pytest -n $(WORKERS) --durations 10 $(TESTS)
+
+.PHONY: check
+check: lint ## Check style, format, types and the unit tests: the inner loop
+	@$(BIN)/python -m pytest -n $(WORKERS) -q tests/unit
 
 .PHONY: snapshots
 snapshots: setup-dev ## Accept the templates as they are now; read the diff before you commit it

@@ -1,4 +1,4 @@
-"""What all tests share: isolation from AWS, real data, examples and processes.
+"""What all tests share: processes side by side, examples, isolation from AWS, and real data.
 
 `pytest tests/infrastructure/test_properties.py --hypothesis-profile=thorough` tries many examples.
 """
@@ -7,9 +7,13 @@ import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+SHARED_DEPLOYMENT = ("tests/local/deployed/", "tests/local/updates/")
+"""Folders whose modules stay in one process, which deploys the application for them."""
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -36,6 +40,21 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
 settings.load_profile("default")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give processes side by side (`-n 2`) whole modules, as the tests of one share fixtures."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    def scope(nodeid: str) -> str:
+        shared = (folder for folder in SHARED_DEPLOYMENT if nodeid.startswith(folder))
+        return next(shared, nodeid.partition("::")[0])
+
+    config.option.loadscopereorder = False  # in the order of the command line
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = scope
+    return scheduler
 
 
 @pytest.fixture(scope="session", autouse=True)

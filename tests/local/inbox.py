@@ -1,4 +1,4 @@
-"""A queue in which tests find what a topic sent."""
+"""A queue that receives what a topic sends."""
 
 import json
 import time
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 Messages = Callable[[int], list[dict[str, Any]]]
-"""Notices since the last call; takes how many are expected."""
+"""Returns the notices since the last call; takes how many are expected."""
 
-LONGEST_WAIT_SECONDS = 20  # less than the 30 after which SQS gives out a message again
+LONGEST_WAIT_SECONDS = 20  # less than the 30 after which SQS hands out a message again
+MORE_SECONDS = 0.3  # in which a message too many would come
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,30 @@ class Inbox:
 
     @property
     def arn(self) -> str:
-        """ARN of the queue."""
+        """Return the ARN of the queue."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         arn: str = attributes["Attributes"]["QueueArn"]
         return arn
 
     def receive(self, expected: int) -> list[dict[str, Any]]:
-        """The messages of SQS, in their order: as many as expected, and then what else comes.
+        """Return the messages of SQS in their order: as many as expected, and any that follow.
 
-        A notice is sent after its execution has ended, so that none is there at once.
+        A notice is sent after its execution has ended, so none is there at once.
         """
         received: list[dict[str, Any]] = []
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-        while True:
-            batch = self.sqs.receive_message(
-                QueueUrl=self.url,
-                AttributeNames=["All"],
-                MaxNumberOfMessages=10,
-                WaitTimeSeconds=1,
-            ).get("Messages", [])
-            received += batch
-            if not batch and (len(received) >= expected or time.monotonic() > deadline):
-                return received
+        while len(received) < expected and time.monotonic() < deadline:
+            received += self._batch(WaitTimeSeconds=1)
+        time.sleep(MORE_SECONDS)
+        return received + self._batch()
+
+    def _batch(self, **options: int) -> list[dict[str, Any]]:
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url, AttributeNames=["All"], MaxNumberOfMessages=10, **options
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
 
     def notices(self, expected: int) -> list[dict[str, Any]]:
-        """What SNS put into the messages, `Subject` and `Message` among them."""
+        """Return what SNS put into the messages, such as `Subject` and `Message`."""
         return [json.loads(message["Body"]) for message in self.receive(expected)]

@@ -26,7 +26,7 @@ class Transform:
             described: dict[str, Any] = dict(
                 client.describe_execution(executionArn=each["executionArn"])
             )
-            key = json.loads(described["input"])["object"]["key"]
+            key = json.loads(described["input"]).get("object", {}).get("key")
             if key == self.manifest and described["status"] != "RUNNING":
                 return described
         return None

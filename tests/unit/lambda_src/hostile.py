@@ -26,9 +26,9 @@ def _times(number: int) -> hypothesis.settings:
     )
 
 
-# About a second of examples, and thousands with the profile "thorough"; fewer where each one reads
-# and writes several objects.
-fuzzed, fuzzed_with_objects = _times(12), _times(3)
+# Dozens of examples, and thousands with the profile "thorough"; fewer where each one reads and
+# writes several objects.
+fuzzed, fuzzed_with_objects = _times(4), _times(1)
 
 # Far beyond what any of the handlers takes.
 MAX_SECONDS = 10

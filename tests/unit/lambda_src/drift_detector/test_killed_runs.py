@@ -79,8 +79,16 @@ KILLS = [
 ]
 
 
-@pytest.mark.parametrize("again", [None, before_publishing, after_publishing, after_nth_save(1)])
-@pytest.mark.parametrize("kill", KILLS)
+AGAIN = [before_publishing, after_publishing, after_nth_save(1)]
+
+
+@pytest.mark.parametrize(
+    ("kill", "again"),
+    [
+        *((kill, None) for kill in KILLS),
+        *((kill, again) for kill in (before_publishing, after_publishing) for again in AGAIN),
+    ],
+)
 def test_a_killed_run_neither_loses_nor_doubles(
     cloud: Cloud, record: MakeRecord, kill: Kill, again: Kill | None
 ) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of all kinds, and what is none, through the deployed workflow side by side."""
+"""Good and bad files of all kinds through the deployed workflow, side by side."""
 
 from typing import Any
 
@@ -23,9 +23,8 @@ REFUSED = odd_pictures.refused() | {
 
 def classify(deployment: Deployment, files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     """Result of each file, by its name, in the order of the results of one execution."""
-    s3 = deployment.cloud.client("s3")
     for name, content in files.items():
-        s3.put_object(Bucket=deployment.data_bucket, Key=f"odd/{name}", Body=content)
+        deployment.put(f"odd/{name}", content)
     output = deployment.classify(*(f"odd/{name}" for name in files))
     return {result["body"]["s3_key"].removeprefix("odd/"): result for result in output["results"]}
 

@@ -1,6 +1,7 @@
-"""Other environments beside the first; their deployments are interrupted during training."""
+"""Other environments beside the first, deployed, interrupted during training, and destroyed."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,8 +12,20 @@ from scones.sweep import EXIT_LEFT
 from settings import load
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, Deployment
-from tests.local.test_data_updates import sagemaker_resources
 from training.drawn import TRAIN_PER_CLASS
+
+ODD_KEYS = (
+    "bay/\x01.png",
+    "bay/../\x02.png",
+    "\ufffe",
+    "week 28/",
+    "week #1.png",
+    "/lead.png",
+    "bay//double.png",
+    "two\r\nlines.png",
+    "..",
+    "100% <&>.png",
+)
 
 
 class Interrupted(Exception):
@@ -20,7 +33,7 @@ class Interrupted(Exception):
 
 
 def jobs(environment: Deployment, status: str | None = None) -> list[str]:
-    """Names of the environment's training jobs, of one status or of any."""
+    """Return the names of the environment's training jobs, of one status or of any."""
     sagemaker = environment.cloud.client("sagemaker")
     summaries = sagemaker.list_training_jobs(
         NameContains=f"{environment.settings.resource_prefix}-",
@@ -45,7 +58,7 @@ def interrupt_during_training(environment: Deployment) -> None:
 
 
 def the_key_of(environment: Deployment) -> str:
-    """ARN of the KMS key that the storage stack owns."""
+    """Return the ARN of the KMS key that the storage stack owns."""
     pages = environment.cloud.client("cloudformation").get_paginator("list_stack_resources")
     (key,) = pages.paginate(StackName=environment.settings.stack_name("Storage")).search(
         "StackResourceSummaries[?ResourceType == 'AWS::KMS::Key'].PhysicalResourceId"
@@ -55,7 +68,7 @@ def the_key_of(environment: Deployment) -> str:
 
 
 def keys_in_use(environment: Deployment) -> dict[str, str | None]:
-    """ARN of the key of captures and model; the local cloud keeps no other."""
+    """Return the ARN of the key of captures and model; the local cloud keeps no other."""
     sagemaker = environment.cloud.client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName=environment.settings.endpoint_name)
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
@@ -67,11 +80,14 @@ def keys_in_use(environment: Deployment) -> dict[str, str | None]:
     }
 
 
-def test_destroy_during_training_stops_the_job(deployment: Deployment) -> None:
+def test_destroy_during_training_stops_the_job_and_empties_full_buckets(
+    deployment: Deployment,
+) -> None:
     left_before = leftovers()
     early = deployment.variant(validate({}, environment="early", source="a test"))
     early.cdk(*DEPLOY, early.settings.stack_name("Storage"))
     early.stage(train_per_class=20)
+    fill_buckets(early)
     prolong_training(early)
 
     interrupt_during_training(early)
@@ -80,6 +96,23 @@ def test_destroy_during_training_stops_the_job(deployment: Deployment) -> None:
     assert len(jobs(early)) == 1
     assert jobs(early, "Stopped") == jobs(early)
     assert leftovers() == left_before
+
+
+def fill_buckets(environment: Deployment) -> None:
+    """Put in more captures than one page and one request of S3 take, and versions of odd keys."""
+    s3, data = environment.cloud.client("s3"), environment.data_bucket
+    captures = environment.outputs("Storage")["CaptureBucketName"]
+    s3.put_bucket_versioning(Bucket=data, VersioningConfiguration={"Status": "Enabled"})
+
+    def put(key: str) -> None:
+        s3.put_object(Bucket=captures, Key=key, Body=b"{}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, [f"captures/{number:04}.jsonl" for number in range(1100)]))
+    for key in ODD_KEYS:
+        for bucket in (captures, data, data):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+    s3.delete_object(Bucket=data, Key=ODD_KEYS[0])
 
 
 def prolong_training(environment: Deployment) -> None:
@@ -96,7 +129,7 @@ def test_two_environments_do_not_touch_each_other(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = next(iter(deployment.dataset.truth))
-    dev, left_before = sagemaker_resources(deployment), leftovers()
+    dev, left_before = deployment.sagemaker_resources(), leftovers()
     prod = deployment.variant(load("prod"))
     prod.cdk(*DEPLOY, prod.settings.stack_name("Storage"))
     prod.stage(train_per_class=TRAIN_PER_CLASS)
@@ -119,7 +152,7 @@ def test_two_environments_do_not_touch_each_other(
     # What it encrypted is retained, and so is the key.
     kms = prod.cloud.client("kms")
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
-    after = sagemaker_resources(deployment)
+    after = deployment.sagemaker_resources()
     assert {**after, "jobs": dev["jobs"]} == dev
     assert after["jobs"] == [*dev["jobs"], running]
     assert deployment.classify(picture)["counts"]["failed"] == 0
@@ -128,7 +161,7 @@ def test_two_environments_do_not_touch_each_other(
 
 
 def sweep(destroyed: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
-    """Sweep an environment that retains its data, then remove that, too, as docs/deploy.md says."""
+    """Sweep an environment that retains its data, then remove the data as docs/deploy.md says."""
     logs, s3 = destroyed.cloud.client("logs"), destroyed.cloud.client("s3")
     # On AWS SageMaker writes these; the local cloud has no logs of SageMaker's.
     prefix = destroyed.settings.resource_prefix

@@ -3,11 +3,10 @@
 import json
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Any
 
-from analysis import Capture, Skip, read
-from tests.local.deployment import Deployment
+from tests.local.captures import captured_calls
+from tests.local.deployment import VALIDATION_PER_CLASS, Deployment
 from tests.local.inbox import Messages
 from tests.odd_pictures import png_that_claims
 
@@ -16,7 +15,7 @@ ACCESS_POINT = "arn:aws:s3:us-west-2:111122223333:accesspoint/other"
 
 def test_drawn_pictures_are_accepted_and_rejected(verdicts: dict[str, list[str]]) -> None:
     assert set(verdicts) == {"accepted", "rejected"}
-    assert sum(len(keys) for keys in verdicts.values()) == 200
+    assert sum(len(keys) for keys in verdicts.values()) == 2 * VALIDATION_PER_CLASS
 
 
 def test_accepted_pictures_are_right_and_nobody_is_notified(
@@ -39,13 +38,12 @@ def test_accepted_pictures_are_right_and_nobody_is_notified(
 def test_bad_pictures_do_not_hurt_the_good_ones(
     deployment: Deployment, verdicts: dict[str, list[str]], messages: Messages
 ) -> None:
-    s3 = deployment.cloud.client("s3")
-    s3.put_object(Bucket=deployment.data_bucket, Key="odd/note.txt", Body=b"hello")
-    s3.put_object(Bucket=deployment.data_bucket, Key="odd/hollow.png", Body=png_that_claims(32, 32))
+    deployment.put("bad/note.txt", b"hello")
+    deployment.put("bad/hollow.png", png_that_claims(32, 32))
     accepted, rejected = verdicts["accepted"][0], verdicts["rejected"][0]
 
     output = deployment.classify(
-        accepted, "odd/gone.png", "odd/note.txt", "odd/hollow.png", rejected, accepted
+        accepted, "bad/gone.png", "bad/note.txt", "bad/hollow.png", rejected, accepted
     )
 
     assert output["counts"] == {"images": 6, "accepted": 2, "rejected": 1, "failed": 3}
@@ -65,9 +63,9 @@ def test_bad_pictures_do_not_hurt_the_good_ones(
     for named in (
         f"s3://{bucket}/{rejected}\n    best class ",
         "below the threshold 0.93",
-        f"s3://{bucket}/odd/gone.png\n    ImageNotFound: ",
-        f"s3://{bucket}/odd/note.txt\n    NotAnImage: ",
-        f"s3://{bucket}/odd/hollow.png\n    ImageRefused: ",
+        f"s3://{bucket}/bad/gone.png\n    ImageNotFound: ",
+        f"s3://{bucket}/bad/note.txt\n    NotAnImage: ",
+        f"s3://{bucket}/bad/hollow.png\n    ImageRefused: ",
         ":execution:",
     ):
         assert named in text
@@ -81,7 +79,7 @@ def test_only_a_picture_that_fails_enters_more_states_than_the_three_tasks(
     ways = {
         verdicts["accepted"][0]: tasks,
         verdicts["rejected"][0]: tasks,
-        "odd/gone.png": [tasks[0], "Failed"],
+        "bad/gone.png": [tasks[0], "Failed"],
     }
 
     for key, states in ways.items():
@@ -145,7 +143,7 @@ def test_verdicts_are_in_the_logs_that_metrics_are_made_of(
     )
     start = int(time.time() * 1000)
 
-    deployment.classify(verdicts["accepted"][0], verdicts["rejected"][0], "odd/gone.png")
+    deployment.classify(verdicts["accepted"][0], verdicts["rejected"][0], "bad/gone.png")
 
     lines = [
         json.loads(event["message"])
@@ -175,26 +173,7 @@ def test_the_students_single_event_is_taken(
 def test_every_call_is_captured_once(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
-    time.sleep(1 - time.time() % 1)  # captures tell whole seconds
-    start = datetime.now(UTC).replace(microsecond=0)
+    with captured_calls(deployment, 7) as captures:
+        deployment.classify(*verdicts["accepted"][:7])
 
-    deployment.classify(*verdicts["accepted"][:7])
-
-    deadline = time.monotonic() + 30
-    while len(captured := captures_since(start, deployment)) < 7:
-        assert time.monotonic() < deadline, f"{len(captured)} of 7 captures after 30 s"
-        time.sleep(0.2)
-    assert len({capture.event_id for capture in captured}) == len(captured) == 7
-    assert all(len(capture.probabilities or ()) == 2 for capture in captured)
-
-
-def captures_since(start: datetime, deployment: Deployment) -> list[Capture]:
-    skipped: list[Skip] = []
-    captures = read(
-        deployment.outputs("Inference")["CaptureUri"],
-        on_skip=skipped.append,
-        s3_client=deployment.cloud.client("s3"),
-    )
-    found = [capture for capture in captures if capture.time >= start]
-    assert skipped == []
-    return found
+    assert all(len(capture.probabilities or ()) == 2 for capture in captures)

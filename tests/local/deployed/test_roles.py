@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.environment import REGION
 from tests.infrastructure.synthesis import ACCOUNT
-from tests.local.deployment import Deployment
+from tests.local.deployment import Deployment, Resources
 from tests.local.localcloud.roles import client_as, denial
 
 
@@ -154,13 +154,13 @@ FORBIDDEN = {
 """A call of each role, named by its stack and its logical id without the hash."""
 
 
-def test_each_deployed_role_has_a_row(resources: dict[str, dict[str, str]]) -> None:
+def test_each_deployed_role_has_a_row(resources: Resources) -> None:
     assert set(resources["AWS::IAM::Role"]) == set(FORBIDDEN)
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_forbidden_call_is_denied(
-    deployment: Deployment, resources: dict[str, dict[str, str]], name: str
+    deployment: Deployment, resources: Resources, name: str
 ) -> None:
     physical = {key: each for of_type in resources.values() for key, each in of_type.items()}
     call = FORBIDDEN[name]

@@ -1,14 +1,13 @@
-"""Keys that S3 takes and hardly anybody writes: each picture has its own line, by every path."""
+"""Odd keys that S3 accepts: every path has one line for each picture."""
 
 import json
 from typing import Any
 
 import pytest
 
+from tests.local.batch import classify, lines, transform
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
-from tests.local.test_batch_transform import output_of, put_manifest, read
-from tests.local.test_bulk import classify, lines
 
 ODD = (
     "bay/\x01.png",
@@ -27,14 +26,12 @@ FOLDER = "week 28/"
 
 @pytest.fixture(scope="module")
 def keys(deployment: Deployment, verdicts: dict[str, list[str]]) -> list[str]:
-    """Keys of pictures that are accepted; beside them is an empty folder of the console."""
-    s3 = deployment.cloud.client("s3")
-    source = {"Bucket": deployment.data_bucket, "Key": verdicts["accepted"][0]}
-    picture = s3.get_object(**source)["Body"].read()
+    """Return keys of pictures that are accepted, beside which the console made a folder."""
+    picture = deployment.read(f"s3://{deployment.data_bucket}/{verdicts['accepted'][0]}")
     made = [*(f"keys/{key}" for key in ODD), "=1+1.png", "keys.png", "/keys.png"]
     for key in (*made, "keys 2/other.png"):
-        s3.put_object(Bucket=deployment.data_bucket, Key=key, Body=picture)
-    s3.put_object(Bucket=deployment.data_bucket, Key=f"keys/{FOLDER}", Body=b"")
+        deployment.put(key, picture)
+    deployment.put(f"keys/{FOLDER}", b"")
     return made
 
 
@@ -44,7 +41,7 @@ def statuses(results: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def test_an_execution_has_one_result_of_each_and_says_what_failed(
+def test_an_execution_has_a_result_for_each_and_reports_failures(
     deployment: Deployment, keys: list[str], messages: Messages
 ) -> None:
     output = deployment.classify(*keys, IMPOSSIBLE, "gone/\x01.png")
@@ -64,31 +61,28 @@ def test_a_bulk_run_takes_the_folder_and_counts_empty_folders(
 ) -> None:
     below = [key for key in keys if key.startswith("keys/")]
 
-    _, summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/keys")
+    summary = classify(deployment, prefix=f"s3://{deployment.data_bucket}/keys")
 
     assert statuses(lines(deployment, summary)) == dict.fromkeys(below, "accepted")
     assert (summary.counts["images"], summary.counts["folders"]) == (len(below), 1)
     assert messages(0) == []
 
 
-def test_a_transform_has_one_line_of_each_and_its_table_is_a_manifest(
+def test_a_transform_has_a_line_for_each_and_its_table_is_a_manifest(
     deployment: Deployment, keys: list[str], messages: Messages
 ) -> None:
-    bucket = deployment.data_bucket
-    manifest = [{"prefix": f"s3://{bucket}/"}, *keys, f"keys/{FOLDER}", IMPOSSIBLE]
+    output = transform(deployment, "keys", *keys, f"keys/{FOLDER}", IMPOSSIBLE)
 
-    output = output_of(deployment, put_manifest(deployment, "keys", manifest))
-
-    text = read(deployment, output["location"].replace(".csv", ".jsonl"))
+    text = deployment.read(output["location"].replace(".csv", ".jsonl"))
     results = [json.loads(line) for line in text.splitlines()]
     assert statuses(results) == dict.fromkeys(keys, "accepted") | {IMPOSSIBLE: "failed"}
     counts = {"images": len(results), "accepted": len(keys), "rejected": 0, "failed": 1}
     assert output["counts"] == {**counts, "folders": 1}
     (message,) = messages(1)
     assert "images; 1 empty folders skipped." in message["Message"]
-    assert rf"- s3://{bucket}/bay/\ud800.png" in message["Message"]
+    assert rf"- s3://{deployment.data_bucket}/bay/\ud800.png" in message["Message"]
 
-    _, summary = classify(deployment, manifest=output["location"])
+    summary = classify(deployment, manifest=output["location"])
 
     again = statuses(lines(deployment, summary))
     assert again == dict.fromkeys(keys, "accepted") | {r"bay/\ud800.png": "failed"}

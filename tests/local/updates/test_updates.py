@@ -1,4 +1,4 @@
-"""Changed settings and changed data, deployed while the endpoint serves."""
+"""The same application again: unchanged, with other settings, with other and with broken data."""
 
 import re
 import threading
@@ -8,42 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localcloud.cdk import CdkError
 from operations.deployed import deployed_threshold
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 
 
-def sagemaker_resources(deployment: Deployment) -> dict[str, Any]:
-    """Training jobs, models and configurations there are, and what the endpoint serves."""
-    sagemaker = deployment.cloud.client("sagemaker")
-    endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
-    return {
-        "jobs": deployment.training_jobs(),
-        "baselines": baselines(deployment),
-        "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
-        "configurations": [
-            configuration["EndpointConfigName"]
-            for configuration in sagemaker.list_endpoint_configs()["EndpointConfigs"]
-        ],
-        "endpoint": {
-            key: endpoint[key]
-            for key in ("EndpointConfigName", "EndpointStatus", "CreationTime", "LastModifiedTime")
-        },
-    }
-
-
-def baselines(deployment: Deployment) -> list[str]:
-    """Keys of the baselines that there are."""
-    listed = deployment.cloud.client("s3").list_objects_v2(
-        Bucket=deployment.outputs("Storage")["ArtifactBucketName"], Prefix="baselines/"
-    )
-    return [item["Key"] for item in listed.get("Contents", [])]
-
-
 @dataclass
 class Client:
-    """Classifies one picture over and over in two threads."""
+    """Classifies one picture again and again in two threads."""
 
     deployment: Deployment
     replies: int = 0
@@ -65,8 +40,7 @@ class Client:
     def _classify(self) -> None:
         runtime = self.deployment.cloud.client("sagemaker-runtime")
         key = next(iter(self.deployment.dataset.truth))
-        s3 = self.deployment.cloud.client("s3")
-        picture = s3.get_object(Bucket=self.deployment.data_bucket, Key=key)["Body"].read()
+        picture = self.deployment.read(f"s3://{self.deployment.data_bucket}/{key}")
         while not self._stopped.is_set():
             try:
                 runtime.invoke_endpoint(
@@ -80,17 +54,27 @@ class Client:
             time.sleep(0.02)
 
 
+def test_job_and_endpoint_have_the_tags(deployment: Deployment) -> None:
+    sagemaker = deployment.cloud.client("sagemaker")
+    (job, *_) = sagemaker.list_training_jobs()["TrainingJobSummaries"]
+    endpoint = sagemaker.describe_endpoint(EndpointName=deployment.settings.endpoint_name)
+
+    for arn in (job["TrainingJobArn"], endpoint["EndpointArn"]):
+        tags = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == deployment.settings.tags_by_key
+
+
 def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
     settings = deployment.settings
     workflow = settings.workflow.model_copy(update={"confidence_threshold": 0.5})
     variant = deployment.variant(settings.model_copy(update={"workflow": workflow}))
-    before = sagemaker_resources(deployment)
+    before = deployment.sagemaker_resources()
 
     diff = variant.cdk("diff", "--all")
     deployed = variant.cdk(*DEPLOY, "--all")
     of_report = deployed_threshold(settings)
     threshold = deployment.classify(next(iter(deployment.dataset.truth)))["results"][0]["body"]
-    after = sagemaker_resources(deployment)
+    after = deployment.sagemaker_resources()
     deployment.cdk(*DEPLOY, "--all")
 
     changes = re.findall(r"\[[~+-]\] .*", diff)
@@ -111,19 +95,19 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
 
 
 def test_changed_data_replaces_the_model_without_a_failed_request(deployment: Deployment) -> None:
-    before = sagemaker_resources(deployment)
+    before = deployment.sagemaker_resources()
     artifact = deployment.outputs("Training")["ModelDataUrl"]
     client = Client(deployment)
 
     with client.classifying():
         deployment.stage(train_per_class=TRAIN_PER_CLASS // 2)
         deployment.cdk(*DEPLOY, "--all")
-        changed = sagemaker_resources(deployment)
+        changed = deployment.sagemaker_resources()
         replies = client.replies
         changed_artifact = deployment.outputs("Training")["ModelDataUrl"]
         deployment.stage(train_per_class=TRAIN_PER_CLASS)
         deployment.cdk(*DEPLOY, "--all")
-    back = sagemaker_resources(deployment)
+    back = deployment.sagemaker_resources()
 
     assert client.failures == []
     assert 0 < replies < client.replies
@@ -137,10 +121,52 @@ def test_changed_data_replaces_the_model_without_a_failed_request(deployment: De
 
 
 def assert_replaced_in_place(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """One model, configuration and baseline replaced what was; the endpoint is the same one."""
+    """Assert that one model, configuration and baseline replaced the old, at the same endpoint."""
     for kind in ("models", "configurations", "baselines"):
         assert len(new[kind]) == len(old[kind]) == 1
         assert new[kind] != old[kind]
     assert new["endpoint"]["EndpointConfigName"] == new["configurations"][0]
     assert new["endpoint"]["EndpointStatus"] == "InService"
     assert new["endpoint"]["CreationTime"] == old["endpoint"]["CreationTime"]
+
+
+def test_a_failed_training_is_the_stacks_error_and_the_endpoint_goes_on(
+    deployment: Deployment, verdicts: dict[str, list[str]]
+) -> None:
+    good = point_at_a_dataset_with_a_missing_picture(deployment)
+    try:
+        with pytest.raises(CdkError, match=r"(?s)training job scones-dev-\w+ is Failed.*gone\.png"):
+            deployment.cdk(*DEPLOY, "--all")
+    finally:
+        deployment.point_at(good)
+
+    (stack,) = deployment.cloud.client("cloudformation").describe_stacks(
+        StackName=deployment.settings.stack_name("Training")
+    )["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert deployment.classify(verdicts["accepted"][0])["counts"]["accepted"] == 1
+    # The first dataset again: nothing changes, and nothing is trained.
+    jobs = deployment.training_jobs()
+    assert deployment.cdk(*DEPLOY, "--all").count("(no changes)") == 6
+    assert deployment.training_jobs() == jobs
+
+
+def point_at_a_dataset_with_a_missing_picture(deployment: Deployment) -> str:
+    """Return the prefix that the pointer held before."""
+    s3, bucket = deployment.cloud.client("s3"), deployment.data_bucket
+    prefix = deployment.staged_prefix()
+    keys = [
+        entry["Key"].removeprefix(prefix)
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for entry in page["Contents"]
+    ]
+    for key in keys:
+        s3.copy_object(
+            Bucket=bucket, Key=f"datasets/broken{key}", CopySource=f"{bucket}/{prefix}{key}"
+        )
+    lines = s3.get_object(Bucket=bucket, Key=f"{prefix}/train.lst")["Body"].read()
+    s3.put_object(
+        Bucket=bucket, Key="datasets/broken/train.lst", Body=lines + b"1000\t0\tgone.png\n"
+    )
+    deployment.point_at("datasets/broken")
+    return prefix

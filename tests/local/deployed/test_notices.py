@@ -1,4 +1,4 @@
-"""One readable notice for every execution that needs attention, and for every alarm."""
+"""One readable notice for every execution in need and for every alarm; the dashboard."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -154,6 +154,24 @@ def test_an_alarm_on_what_executions_tell_of_is_shown_only(
 
     (message,) = messages(1)
     assert message["Message"].startswith(names[1])
+
+
+def test_the_dashboard_shows_what_is_deployed(deployment: Deployment) -> None:
+    cloudwatch = deployment.cloud.client("cloudwatch")
+    (entry,) = cloudwatch.list_dashboards()["DashboardEntries"]
+    body = cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+
+    widgets = json.loads(body)["widgets"]
+    shown = [
+        arn for each in widgets if each["type"] == "alarm" for arn in each["properties"]["alarms"]
+    ]
+    prefix = deployment.settings.stack_name("Monitoring")
+    alarms = cloudwatch.describe_alarms(AlarmNamePrefix=prefix)["MetricAlarms"]
+    assert sorted(shown) == sorted(alarm["AlarmArn"] for alarm in alarms)
+    assert deployment.outputs("Workflow")["StateMachineArn"] in body
+    assert deployment.outputs("Batch")["BulkStateMachineArn"] in body
+    assert deployment.outputs("Storage")["CaptureBucketName"] in body
+    assert "${" not in body
 
 
 def notify_of(

@@ -4,7 +4,6 @@ They are those that `python -m benchmarks` measures ours beside; see `benchmarks
 """
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,24 +26,16 @@ def chained(threshold: float) -> Iterator[str]:
         yield arn
 
 
-def run(deployment: Deployment, arn: str, key: str) -> dict[str, Any]:
-    machines = deployment.cloud.client("stepfunctions")
-    event = {"image_data": "", "inferences": [], **deployment.image(key)}
-    execution = machines.start_execution(stateMachineArn=arn, input=json.dumps(event))
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        state: dict[str, Any] = machines.describe_execution(executionArn=execution["executionArn"])
-        if state["status"] != "RUNNING":
-            return state
-        time.sleep(0.1)
-    raise AssertionError("the execution did not end within 60 s")
+def run(deployment: Deployment, machine: str) -> dict[str, Any]:
+    image = deployment.image(next(iter(deployment.dataset.truth)))
+    return deployment.execute({"image_data": "", "inferences": [], **image}, machine=machine)
 
 
 def test_a_picture_passes_the_three_steps(
     deployment: Deployment,
 ) -> None:
     with chained(threshold=0.0) as arn:
-        state = run(deployment, arn, next(iter(deployment.dataset.truth)))
+        state = run(deployment, arn)
 
     assert state["status"] == "SUCCEEDED", state
     inferences = json.loads(json.loads(state["output"])["body"])["inferences"]
@@ -56,7 +47,7 @@ def test_a_low_confidence_fails_by_the_name_of_the_exception(
     deployment: Deployment,
 ) -> None:
     with chained(threshold=1.1) as arn:
-        state = run(deployment, arn, next(iter(deployment.dataset.truth)))
+        state = run(deployment, arn)
 
     assert (state["status"], state["error"]) == ("FAILED", "THRESHOLD_CONFIDENCE_NOT_MET")
     assert "confidence is too low" in state["cause"]

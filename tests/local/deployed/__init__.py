@@ -1,0 +1,1 @@
+"""The deployed application in use; no test here changes its stacks."""

@@ -1,0 +1,1 @@
+"""The deployed application and its stacks, updated; each test restores them."""
