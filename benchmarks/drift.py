@@ -75,17 +75,13 @@ def _with_together(names: set[str]) -> set[str]:
     return names | {TOGETHER} if names else names
 
 
-def simulate(
-    pictures: Pictures, *, seeds: Sequence[int], runs: int, show_progress: bool = True
-) -> Results:
+def simulate(pictures: Pictures, *, seeds: Sequence[int], runs: int) -> Results:
     """Train, simulate `runs` runs of each seed, and count."""
-    variants = {
-        name: pictures.variant(name)
-        for name in track(VARIANTS, "Describing the pictures", disable=not show_progress)
-    }
+    described = track(VARIANTS, "Describing the pictures")
+    variants = {name: pictures.variant(name) for name in described}
     unseen = Described.of(pictures.unseen)
     results = Results()
-    for seed in track(seeds, "Training and simulating", disable=not show_progress):
+    for seed in track(seeds, "Training and simulating"):
         predictions = Predictions.train(pictures.labels, variants, unseen, seed)
         run(results, predictions, runs=runs, rng=np.random.default_rng([seed, 1]))
     return results
