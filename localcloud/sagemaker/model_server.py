@@ -19,8 +19,8 @@ START_SECONDS: Final = 120
 """How long a model server may take to become healthy."""
 INVOCATION_SECONDS: Final = 60
 """How long it may take to answer, as on real endpoints."""
-LIVED_SECONDS: Final = 5
-"""A server that ends sooner than this after its start is restarted only after a wait."""
+LIVED_SECONDS: Final = 1
+"""A server that ends sooner than this after its start is restarted only after as long a wait."""
 NOTICED_SECONDS: Final = 0.5
 """How long it may take to notice that a server ended."""
 BACK_SECONDS: Final = 30

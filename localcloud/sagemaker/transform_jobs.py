@@ -88,6 +88,8 @@ def _check(request: dict[str, Any]) -> None:
             raise not_implemented(f"{member} {source[member]}: an object is one record")
     s3.split_uri(data["S3Uri"])
     s3.split_uri(request["TransformOutput"]["S3OutputPath"])
+    if request["TransformOutput"].get("AssembleWith", "None") != "None":
+        raise not_implemented("AssembleWith Line")
     megabytes = request.get("MaxPayloadInMB", DEFAULT_MEGABYTES)
     if megabytes == 0:
         raise not_implemented("MaxPayloadInMB 0: the built-in algorithms take no chunked encoding")
@@ -179,9 +181,8 @@ def _transform(job: TransformJob, server: ModelServer, one: _Input) -> str | Non
         return refused.fault
     output = job.request["TransformOutput"]
     bucket, prefix = s3.split_uri(output["S3OutputPath"])
-    end = b"\n" if output.get("AssembleWith") == "Line" and not answer.endswith(b"\n") else b""
     key = "/".join(part for part in (prefix.rstrip("/"), f"{one.name}.out") if part)
-    s3.client(job.model.access).put_object(Bucket=bucket, Key=key, Body=answer + end)
+    s3.client(job.model.access).put_object(Bucket=bucket, Key=key, Body=answer)
     return None
 
 

@@ -78,10 +78,9 @@ class SageMaker:
 
     def training_request(self, name: str, **changes: Any) -> dict[str, Any]:
         channels = {
-            "train": "data/train/",
-            "validation": "data/validation/",
-            "train_lst": "data/train.lst",
-            "validation_lst": "data/validation.lst",
+            f"{split}{kind}": f"data/{split}{end}"
+            for split in ("train", "validation")
+            for kind, end in (("", "/"), ("_lst", ".lst"))
         } | changes.pop("channels", {})
         request = {
             "TrainingJobName": name,
@@ -116,13 +115,12 @@ class SageMaker:
         self.api.create_training_job(**self.training_request(name, **changes))
 
     def ended(self, job: str) -> dict[str, Any]:
-        def described() -> dict[str, Any] | None:
-            answer: dict[str, Any] = self.api.describe_training_job(TrainingJobName=job)
-            done = answer["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
-            return answer if done else None
+        def described() -> Any:
+            answer = self.api.describe_training_job(TrainingJobName=job)
+            ended = answer["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
+            return answer if ended else None
 
-        result: dict[str, Any] = wait(described)
-        return result
+        return dict(wait(described))
 
     def model(self, model_data: str | None = None) -> str:
         name = new_name()
@@ -160,12 +158,11 @@ class SageMaker:
         return name
 
     def settled(self, endpoint: str) -> dict[str, Any]:
-        def described() -> dict[str, Any] | None:
-            answer: dict[str, Any] = self.api.describe_endpoint(EndpointName=endpoint)
+        def described() -> Any:
+            answer = self.api.describe_endpoint(EndpointName=endpoint)
             return answer if answer["EndpointStatus"] in ("InService", "Failed") else None
 
-        result: dict[str, Any] = wait(described)
-        return result
+        return dict(wait(described))
 
     def endpoint(self, config: str) -> str:
         name = new_name()

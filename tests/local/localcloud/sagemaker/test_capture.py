@@ -2,17 +2,12 @@
 
 import base64
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.sagemaker.support import (
-    SageMaker,
-    picture,
-    wait,
-)
+from tests.local.localcloud.sagemaker.support import SageMaker, picture
 
 
 def test_every_invocation_is_captured(sagemaker: SageMaker) -> None:
@@ -26,10 +21,6 @@ def test_every_invocation_is_captured(sagemaker: SageMaker) -> None:
     sagemaker.api.delete_endpoint(EndpointName=name)
 
     files = sagemaker.captures(f"captures/{name}/")
-    layout = (
-        rf"captures/{name}/Variant0/\d{{4}}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{{3}}-[0-9a-f-]{{36}}\.jsonl"
-    )
-    assert all(re.fullmatch(layout, key) for key in files)
     records = [record for lines in files.values() for record in lines]
     assert len(records) == 61
     assert len(files) < len(records)
@@ -41,18 +32,3 @@ def test_every_invocation_is_captured(sagemaker: SageMaker) -> None:
         assert len(json.loads(output["data"])) == 2
     (last,) = [r["eventMetadata"] for r in records if "inferenceId" in r["eventMetadata"]]
     assert last["inferenceId"] == "last"
-
-
-def test_captures_appear_while_the_endpoint_serves(sagemaker: SageMaker) -> None:
-    config = sagemaker.config(sagemaker.model(), capture=sagemaker.capture())
-    name = sagemaker.endpoint(config)
-    sagemaker.classify(name, 0)
-    wait(lambda: sagemaker.captures(f"captures/{name}/"), seconds=3)
-    sagemaker.api.delete_endpoint(EndpointName=name)
-
-
-def test_a_destination_that_is_missing_fails_no_invocation(sagemaker: SageMaker) -> None:
-    capture = sagemaker.capture(DestinationS3Uri="s3://no-such-bucket-here/captures")
-    name = sagemaker.endpoint(sagemaker.config(sagemaker.model(), capture=capture))
-    assert sagemaker.classify(name, 0)
-    sagemaker.api.delete_endpoint(EndpointName=name)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,6 +10,8 @@ from botocore.exceptions import ClientError
 from localcloud.launcher import LocalCloud
 from tests.local.localcloud.roles import ROLE
 from tests.local.localcloud.sagemaker.support import IMAGE, SageMaker, new_name, wait
+
+TAGS = [{"Key": "project", "Value": "scones"}]
 
 
 class Stack:
@@ -23,12 +24,11 @@ class Stack:
         self.endpoint = new_name()
 
     def template(self, model_data: str) -> str:
-        tags = [{"Key": "project", "Value": "scones"}]
         resources = {
             "Model": {
                 "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": model_data},
                 "ExecutionRoleArn": ROLE,
-                "Tags": tags,
+                "Tags": TAGS,
             },
             "EndpointConfig": {
                 "ProductionVariants": [
@@ -40,29 +40,20 @@ class Stack:
                         "InitialVariantWeight": 1,
                     }
                 ],
-                "DataCaptureConfig": self.sagemaker.capture(),
+                "DataCaptureConfig": self.sagemaker.capture(EnableCapture="true"),
             },
             "Endpoint": {
                 "EndpointName": self.endpoint,
                 "EndpointConfigName": {"Fn::GetAtt": ["EndpointConfig", "EndpointConfigName"]},
-                "Tags": tags,
+                "Tags": TAGS,
             },
-        }
-        outputs = {
-            f"{kind}{what}": {"Value": value}
-            for kind in resources
-            for what, value in {
-                "Ref": {"Ref": kind},
-                "Name": {"Fn::GetAtt": [kind, f"{kind}Name"]},
-            }.items()
         }
         return json.dumps(
             {
                 "Resources": {
                     kind: {"Type": f"AWS::SageMaker::{kind}", "Properties": properties}
                     for kind, properties in resources.items()
-                },
-                "Outputs": outputs,
+                }
             }
         )
 
@@ -74,31 +65,30 @@ class Stack:
         self.api.update_stack(StackName=self.name, TemplateBody=self.template(model_data))
         return self.status()
 
+    def delete(self) -> None:
+        self.api.delete_stack(StackName=self.name)
+        self.api.get_waiter("stack_delete_complete").wait(
+            StackName=self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 600}
+        )
+
     def status(self) -> str:
         def final() -> str | None:
-            status = str(self.described()["StackStatus"])
+            (stack,) = self.api.describe_stacks(StackName=self.name)["Stacks"]
+            status: str = stack["StackStatus"]
             return None if status.endswith("_IN_PROGRESS") else status
 
         result: str = wait(final)
         return result
 
-    def described(self) -> dict[str, Any]:
-        stack: dict[str, Any] = self.api.describe_stacks(StackName=self.name)["Stacks"][0]
-        return stack
+    def arns(self) -> dict[str, str]:
+        """What Ref returns for each resource."""
+        found = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
+        return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 
-    def outputs(self) -> dict[str, str]:
-        return {item["OutputKey"]: item["OutputValue"] for item in self.described()["Outputs"]}
-
-    def delete(self) -> None:
-        self.api.delete_stack(StackName=self.name)
-
-        def gone() -> bool:
-            try:
-                return bool(self.described()["StackStatus"] == "DELETE_COMPLETE")
-            except ClientError:
-                return True
-
-        wait(gone)
+    def deployed_config(self) -> str:
+        """The configuration of the serving endpoint."""
+        described = self.sagemaker.api.describe_endpoint(EndpointName=self.endpoint)
+        return str(described["EndpointConfigName"])
 
     def failures(self) -> str:
         events = self.api.describe_stack_events(StackName=self.name)["StackEvents"]
@@ -116,31 +106,30 @@ def stack(cloud: LocalCloud, sagemaker: SageMaker) -> Iterator[Stack]:
     made.delete()
 
 
+def name_in(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
 def test_a_stack_is_complete_when_its_endpoint_serves(sagemaker: SageMaker, stack: Stack) -> None:
     assert stack.create(sagemaker.model_data) == "CREATE_COMPLETE"
 
     assert sagemaker.classify(stack.endpoint, 0)
-    outputs = stack.outputs()
-    for kind, part in (
-        ("Model", "model"),
-        ("EndpointConfig", "endpoint-config"),
-        ("Endpoint", "endpoint"),
-    ):
-        name = outputs[f"{kind}Name"]
-        arn = f"arn:aws:sagemaker:us-east-1:000000000000:{part}/{name}"
-        assert outputs[f"{kind}Ref"] == arn
-    assert outputs["EndpointName"] == stack.endpoint
-    assert re.fullmatch(r"EndpointConfig-\w+", outputs["EndpointConfigName"])
-    tags = sagemaker.api.list_tags(ResourceArn=outputs["EndpointRef"])["Tags"]
-    assert tags == [{"Key": "project", "Value": "scones"}]
+    arns = stack.arns()
+    prefix = "arn:aws:sagemaker:us-east-1:000000000000:"
+    assert re.fullmatch(rf"{prefix}model/Model-\w+", arns["Model"])
+    assert re.fullmatch(rf"{prefix}endpoint-config/EndpointConfig-\w+", arns["EndpointConfig"])
+    assert arns["Endpoint"] == f"{prefix}endpoint/{stack.endpoint}"
+    assert sagemaker.api.list_tags(ResourceArn=arns["Endpoint"])["Tags"] == TAGS
 
     stack.delete()
-    with pytest.raises(ClientError, match="Could not find endpoint"):
-        sagemaker.api.describe_endpoint(EndpointName=stack.endpoint)
-    with pytest.raises(ClientError, match="Could not find model"):
-        sagemaker.api.describe_model(ModelName=outputs["ModelName"])
-    with pytest.raises(ClientError, match="Could not find endpoint configuration"):
-        sagemaker.api.describe_endpoint_config(EndpointConfigName=outputs["EndpointConfigName"])
+    api = sagemaker.api
+    for describe, kind in (
+        (api.describe_endpoint, "Endpoint"),
+        (api.describe_model, "Model"),
+        (api.describe_endpoint_config, "EndpointConfig"),
+    ):
+        with pytest.raises(ClientError, match="Could not find"):
+            describe(**{f"{kind}Name": name_in(arns[kind])})
     # Nobody waited for the capture, and the stack deleted the endpoint at once.
     (records,) = sagemaker.captures(f"captures/{stack.endpoint}/AllTraffic/").values()
     assert len(records) == 1
@@ -150,19 +139,17 @@ def test_an_updated_stack_replaces_the_model_under_the_endpoint(
     sagemaker: SageMaker, stack: Stack
 ) -> None:
     stack.create(sagemaker.model_data)
-    before = stack.outputs()
-    copy = sagemaker.put("models/copy.tar.gz", _read(sagemaker, sagemaker.model_data))
+    before = stack.arns()
+    key = sagemaker.model_data.removeprefix(sagemaker.uri(""))
+    content = sagemaker.s3.get_object(Bucket=sagemaker.bucket, Key=key)["Body"].read()
 
-    assert stack.update(copy) == "UPDATE_COMPLETE"
+    assert stack.update(sagemaker.put("models/copy.tar.gz", content)) == "UPDATE_COMPLETE"
 
-    after = stack.outputs()
-    assert after["EndpointRef"] == before["EndpointRef"]
-    for kind in ("Model", "EndpointConfig"):
-        assert after[f"{kind}Name"] != before[f"{kind}Name"]
+    after = stack.arns()
+    assert [kind for kind in before if after[kind] == before[kind]] == ["Endpoint"]
     with pytest.raises(ClientError, match="Could not find model"):
-        sagemaker.api.describe_model(ModelName=before["ModelName"])
-    described = sagemaker.api.describe_endpoint(EndpointName=stack.endpoint)
-    assert described["EndpointConfigName"] == after["EndpointConfigName"]
+        sagemaker.api.describe_model(ModelName=name_in(before["Model"]))
+    assert stack.deployed_config() == name_in(after["EndpointConfig"])
     assert sagemaker.classify(stack.endpoint, 1)
 
 
@@ -170,14 +157,13 @@ def test_a_failed_update_rolls_back_to_the_serving_endpoint(
     sagemaker: SageMaker, stack: Stack
 ) -> None:
     stack.create(sagemaker.model_data)
-    before = stack.outputs()
+    before = stack.arns()
 
     assert stack.update(sagemaker.broken_model_data()) == "UPDATE_ROLLBACK_COMPLETE"
 
     assert "did not pass the ping health check" in stack.failures()
-    assert stack.outputs() == before
-    described = sagemaker.api.describe_endpoint(EndpointName=stack.endpoint)
-    assert described["EndpointConfigName"] == before["EndpointConfigName"]
+    assert stack.arns() == before
+    assert stack.deployed_config() == name_in(before["EndpointConfig"])
     assert sagemaker.classify(stack.endpoint, 1)
 
 
@@ -194,9 +180,3 @@ def test_a_property_that_aws_would_refuse_fails_the_stack(
     stack.endpoint = "no_underscores"
     assert stack.create(sagemaker.model_data) == "ROLLBACK_COMPLETE"
     assert "Value 'no_underscores' at 'endpointName' failed to satisfy" in stack.failures()
-
-
-def _read(sagemaker: SageMaker, uri: str) -> bytes:
-    key = uri.removeprefix(sagemaker.uri(""))
-    content: bytes = sagemaker.s3.get_object(Bucket=sagemaker.bucket, Key=key)["Body"].read()
-    return content

@@ -7,10 +7,12 @@ from tests.local.localcloud.roles import ROLE
 from tests.local.localcloud.sagemaker.support import SageMaker, code_of
 
 
-def test_a_model_needs_its_artifact(sagemaker: SageMaker) -> None:
+def test_a_model_needs_its_artifact_and_a_configuration_its_model(sagemaker: SageMaker) -> None:
     with pytest.raises(ClientError, match="Could not find model data at s3://") as refusal:
         sagemaker.model(sagemaker.uri("nothing.tar.gz"))
     assert code_of(refusal) == "ValidationException"
+    with pytest.raises(ClientError, match=r'Could not find model "arn:aws:sagemaker:.*/nothing"'):
+        sagemaker.config("nothing")
 
 
 def test_models_and_configurations_come_and_go(sagemaker: SageMaker) -> None:
@@ -39,11 +41,6 @@ def test_names_must_be_free(sagemaker: SageMaker) -> None:
             ExecutionRoleArn=ROLE,
             PrimaryContainer=described["PrimaryContainer"],
         )
-
-
-def test_a_configuration_needs_its_model(sagemaker: SageMaker) -> None:
-    with pytest.raises(ClientError, match=r'Could not find model "arn:aws:sagemaker:.*/nothing"'):
-        sagemaker.config("nothing")
 
 
 def test_tags_can_be_added_and_removed(sagemaker: SageMaker) -> None:

@@ -79,19 +79,16 @@ def test_policies_are_kept_until_they_or_their_target_go(scaling: Any, key: dict
         ({}, {"MinCapacity": 3, "MaxCapacity": 2}, "cannot be less than minimum"),
         ({}, {"MinCapacity": 1}, "MinCapacity and MaxCapacity are required"),
         ({"ResourceId": "table/rides"}, {"MinCapacity": 1, "MaxCapacity": 2}, "endpoint/NAME"),
-        (key_of("nobody"), {"MinCapacity": 1, "MaxCapacity": 2}, "Could not find endpoint"),
+        (key_of("none"), {"MinCapacity": 1, "MaxCapacity": 2}, "Could not find endpoint"),
+        ({"variant": "Other"}, {"MinCapacity": 1, "MaxCapacity": 2}, "has no variant Other"),
     ],
 )
-def test_what_cannot_scale_is_refused(
+def test_an_invalid_target_is_refused(
     scaling: Any, endpoint: str, changes: dict[str, str], bounds: dict[str, int], says: str
 ) -> None:
+    key = key_of(endpoint, changes.pop("variant", "Variant0")) | changes
     with pytest.raises(ClientError, match=says):
-        scaling.register_scalable_target(**{**key_of(endpoint), **changes}, **bounds)
-
-
-def test_a_variant_that_is_not_there_is_refused(scaling: Any, endpoint: str) -> None:
-    with pytest.raises(ClientError, match="has no variant Other"):
-        scaling.register_scalable_target(**key_of(endpoint, "Other"), MinCapacity=1, MaxCapacity=2)
+        scaling.register_scalable_target(**key, **bounds)
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,8 @@ LONG = {"channels": {"train_lst": "data/long.lst"}}
 def test_stop_ends_a_job_in_training(sagemaker: SageMaker) -> None:
     name = new_name()
     sagemaker.train(name, **LONG)
-    wait(
-        lambda: (
-            sagemaker.api.describe_training_job(TrainingJobName=name)["SecondaryStatus"]
-            == "Training"
-        )
-    )
+    described = sagemaker.api.describe_training_job
+    wait(lambda: described(TrainingJobName=name)["SecondaryStatus"] == "Training")
     sagemaker.api.stop_training_job(TrainingJobName=name)
     job = sagemaker.ended(name)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
@@ -93,13 +89,10 @@ def test_a_job_that_runs_too_long_is_stopped(sagemaker: SageMaker) -> None:
     assert job["SecondaryStatus"] == "MaxRuntimeExceeded"
 
 
-def test_a_name_can_be_used_once(sagemaker: SageMaker) -> None:
+def test_a_name_can_be_used_once_and_must_be_known(sagemaker: SageMaker) -> None:
     with pytest.raises(ClientError, match="job with this name already exists") as refusal:
         sagemaker.train(sagemaker.job)
     assert code_of(refusal) == "ResourceInUse"
-
-
-def test_an_unknown_job_is_not_found(sagemaker: SageMaker) -> None:
     with pytest.raises(ClientError, match=r"Requested resource not found\.") as refusal:
         sagemaker.api.describe_training_job(TrainingJobName="nothing")
     assert code_of(refusal) == "ValidationException"
@@ -125,7 +118,7 @@ def test_an_unknown_job_is_not_found(sagemaker: SageMaker) -> None:
         ({"ResourceConfig": {"InstanceType": "ml.g4dn.xlarge"}}, "InstanceCount"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused(
+def test_an_invalid_job_is_refused(
     sagemaker: SageMaker, changes: dict[str, Any], reason: str
 ) -> None:
     name = new_name()
@@ -136,9 +129,7 @@ def test_a_job_that_cannot_be_is_refused(
 
 
 def test_jobs_are_listed(sagemaker: SageMaker) -> None:
-    found = sagemaker.api.list_training_jobs(NameContains=sagemaker.job, StatusEquals="Completed")
-    (summary,) = found["TrainingJobSummaries"]
-    assert summary["TrainingJobName"] == sagemaker.job
-    assert not sagemaker.api.list_training_jobs(
-        NameContains=sagemaker.job, StatusEquals="InProgress"
-    )["TrainingJobSummaries"]
+    listed = sagemaker.api.list_training_jobs
+    for status, count in (("Completed", 1), ("InProgress", 0)):
+        found = listed(NameContains=sagemaker.job, StatusEquals=status)["TrainingJobSummaries"]
+        assert [each["TrainingJobName"] for each in found] == [sagemaker.job] * count

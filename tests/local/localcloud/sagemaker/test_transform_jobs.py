@@ -15,28 +15,30 @@ from tests.local.localcloud.sagemaker.support import SageMaker, code_of, new_nam
 
 ENDED = ("Completed", "Failed", "Stopped")
 TASK = "arn:aws:states:::sagemaker:createTransformJob"
+SDK = "arn:aws:states:::aws-sdk:sagemaker:"
 
 
 class Transform:
-    """Transform jobs of one model, each with its input and output in folders of its own."""
+    """Transform jobs of one model, each with its own input and output folders."""
 
     def __init__(self, sagemaker: SageMaker) -> None:
         self.sagemaker = sagemaker
         self.model = sagemaker.model()
         self.name = new_name()
         self.folder = f"transform/{self.name}"
+        self.input = sagemaker.uri(f"{self.folder}/in/")
 
-    def put(self, **objects: bytes) -> None:
+    def put(self, objects: dict[str, bytes]) -> None:
         for name, body in objects.items():
-            self.sagemaker.put(f"{self.folder}/in/{name.replace('__', '/')}.png", body)
+            self.sagemaker.put(f"{self.folder}/in/{name}", body)
 
     def manifest(self, *content: Any) -> str:
         return self.sagemaker.put(f"{self.folder}/manifest.json", json.dumps(content).encode())
 
-    def request(self, uri: str | None = None, **changes: Any) -> dict[str, Any]:
-        data = {"S3DataType": "S3Prefix", "S3Uri": self.sagemaker.uri(f"{self.folder}/in/")}
-        if uri is not None:
-            data = {"S3DataType": "ManifestFile", "S3Uri": uri}
+    def request(self, manifest: str | None = None, **changes: Any) -> dict[str, Any]:
+        data = {"S3DataType": "S3Prefix", "S3Uri": self.input}
+        if manifest is not None:
+            data = {"S3DataType": "ManifestFile", "S3Uri": manifest}
         request = {
             "TransformJobName": self.name,
             "ModelName": self.model,
@@ -52,8 +54,13 @@ class Transform:
         }
         return request | changes
 
-    def create(self, uri: str | None = None, **changes: Any) -> None:
-        self.sagemaker.api.create_transform_job(**self.request(uri, **changes))
+    def long_request(self) -> dict[str, Any]:
+        """A request that takes minutes."""
+        self.put({"one.png": picture(0)})
+        return self.request(self.manifest({"prefix": self.input}, *(["one.png"] * 20_000)))
+
+    def create(self, manifest: str | None = None, **changes: Any) -> None:
+        self.sagemaker.api.create_transform_job(**self.request(manifest, **changes))
 
     def described(self) -> dict[str, Any]:
         answer: dict[str, Any] = self.sagemaker.api.describe_transform_job(
@@ -76,6 +83,10 @@ class Transform:
             for item in found
         }
 
+    def labels(self) -> dict[str, int]:
+        """The class of each output."""
+        return {name: label_in(body) for name, body in self.outputs().items()}
+
 
 @pytest.fixture
 def job(sagemaker: SageMaker) -> Transform:
@@ -90,7 +101,7 @@ def label_in(output: bytes) -> int:
 
 
 def test_every_object_below_a_prefix_gets_an_output(job: Transform) -> None:
-    job.put(one=picture(0, 7), deeper__two=picture(1, 8))
+    job.put({"one.png": picture(0, 7), "deeper/two.png": picture(1, 8)})
     job.create()
     described = job.ended()
     assert described["TransformJobStatus"] == "Completed"
@@ -99,49 +110,15 @@ def test_every_object_below_a_prefix_gets_an_output(job: Transform) -> None:
     assert described["TransformStartTime"] < described["TransformEndTime"]
     assert described["TransformJobArn"].endswith(f":000000000000:transform-job/{job.name}")
     assert described["TransformInput"] == job.request()["TransformInput"]
-    outputs = job.outputs()
-    assert {name: label_in(body) for name, body in outputs.items()} == {
-        "one.png.out": 0,
-        "deeper/two.png.out": 1,
-    }
+    assert job.labels() == {"one.png.out": 0, "deeper/two.png.out": 1}
 
 
 def test_a_manifest_chooses_the_objects(job: Transform) -> None:
-    job.put(a__one=picture(0, 7), a__two=picture(0, 8), b__three=picture(1, 9))
-    prefix = job.sagemaker.uri(f"{job.folder}/in/")
-    uri = job.manifest({"prefix": prefix}, "b/three.png", "a/one.png")
-    job.create(uri)
+    job.put({"one.png": picture(0, 7), "/one.png": picture(1, 9), "a/two.png": picture(1, 8)})
+    # Keys that differ by a slash keep their own outputs.
+    job.create(job.manifest({"prefix": job.input}, "one.png", "/one.png"))
     assert job.ended()["TransformJobStatus"] == "Completed"
-    assert {name: label_in(body) for name, body in job.outputs().items()} == {
-        "a/one.png.out": 0,
-        "b/three.png.out": 1,
-    }
-
-
-def test_keys_that_differ_by_a_slash_have_outputs_of_their_own(job: Transform) -> None:
-    job.sagemaker.put(f"{job.folder}/in/one.png", picture(0, 7))
-    job.sagemaker.put(f"{job.folder}/in//one.png", picture(1, 9))
-    prefix = job.sagemaker.uri(f"{job.folder}/in/")
-    job.create(job.manifest({"prefix": prefix}, "one.png", "/one.png"))
-    assert job.ended()["TransformJobStatus"] == "Completed"
-    assert {name: label_in(body) for name, body in job.outputs().items()} == {
-        "one.png.out": 0,
-        "/one.png.out": 1,
-    }
-
-
-def test_accept_and_assembly_shape_the_output(job: Transform) -> None:
-    job.put(one=picture(0, 7))
-    output = {
-        "S3OutputPath": job.sagemaker.uri(f"{job.folder}/out/"),
-        "Accept": "application/json",
-        "AssembleWith": "Line",
-    }
-    job.create(TransformOutput=output)
-    assert job.ended()["TransformJobStatus"] == "Completed"
-    (body,) = job.outputs().values()
-    assert body.endswith(b"]\n")
-    assert len(json.loads(body)) == 2
+    assert job.labels() == {"one.png.out": 0, "/one.png.out": 1}
 
 
 @pytest.mark.parametrize(
@@ -149,44 +126,29 @@ def test_accept_and_assembly_shape_the_output(job: Transform) -> None:
     [
         pytest.param(b"no picture", id="refused by the model"),
         pytest.param(picture(0) + b"." * (1 << 20), id="larger than MaxPayloadInMB"),
+        pytest.param(None, id="missing"),
     ],
 )
-def test_a_bad_object_fails_the_job_but_not_the_others(job: Transform, bad: bytes) -> None:
-    job.put(bad=bad, good=picture(1, 7))
-    job.create(MaxPayloadInMB=1)
+def test_a_bad_object_fails_the_job_but_not_the_others(job: Transform, bad: bytes | None) -> None:
+    job.put({"good.png": picture(1, 7)} | ({} if bad is None else {"bad.png": bad}))
+    job.create(job.manifest({"prefix": job.input}, "bad.png", "good.png"), MaxPayloadInMB=1)
     described = job.ended()
     assert described["TransformJobStatus"] == "Failed"
     assert described["FailureReason"] == "ClientError: See job logs for more information"
     assert job.outputs().keys() == {"good.png.out"}
 
 
-def test_a_server_that_dies_during_a_job_is_started_again_and_loses_no_object(
-    job: Transform,
-) -> None:
-    some = picture(0, 7)
-    job.put(**{f"n{number}": some for number in range(150)})
+def test_a_server_that_dies_during_a_job_is_restarted_and_loses_no_object(job: Transform) -> None:
+    job.put({f"{number}.png": picture(0, 7) for number in range(50)})
     job.create(MaxConcurrentTransforms=1)
     wait(lambda: bool(job.outputs()))
 
-    (server,) = re.findall(
-        rf"^ *(\d+) .*transform-{job.name}",
-        subprocess.run(
-            ["ps", "-A", "-ww", "-o", "pid=,args="], capture_output=True, text=True, check=True
-        ).stdout,
-        re.MULTILINE,
-    )
+    processes = subprocess.check_output(["ps", "-A", "-ww", "-o", "pid=,args="], text=True)
+    (server,) = re.findall(rf"^ *(\d+) .*transform-{job.name}", processes, re.MULTILINE)
     os.kill(int(server), signal.SIGKILL)
 
     assert job.ended()["TransformJobStatus"] == "Completed"
-    assert len(job.outputs()) == 150
-
-
-def test_an_object_of_the_manifest_that_is_not_there_fails_the_job_too(job: Transform) -> None:
-    job.put(good=picture(1, 7))
-    prefix = job.sagemaker.uri(f"{job.folder}/in/")
-    job.create(job.manifest({"prefix": prefix}, "gone.png", "good.png"))
-    assert job.ended()["FailureReason"].startswith("ClientError: ")
-    assert job.outputs().keys() == {"good.png.out"}
+    assert len(job.outputs()) == 50
 
 
 @pytest.mark.parametrize(
@@ -197,7 +159,7 @@ def test_an_object_of_the_manifest_that_is_not_there_fails_the_job_too(job: Tran
         ([{"prefix": "s3://t/"}], "No S3 objects found"),
     ],
 )
-def test_an_input_of_nothing_fails_the_job(
+def test_an_input_without_objects_fails_the_job(
     job: Transform, manifest: list[Any], reason: str
 ) -> None:
     job.create(job.manifest(*manifest))
@@ -208,33 +170,22 @@ def test_an_input_of_nothing_fails_the_job(
 
 def test_a_model_that_does_not_start_fails_the_job(job: Transform) -> None:
     job.model = job.sagemaker.model(job.sagemaker.broken_model_data())
-    job.put(one=picture(0))
+    job.put({"one.png": picture(0)})
     job.create()
     assert "failed to respond to ping" in job.ended()["FailureReason"]
     assert job.outputs() == {}
 
 
-def test_stop_ends_a_job(job: Transform) -> None:
-    job.put(one=picture(0))
-    prefix = job.sagemaker.uri(f"{job.folder}/in/")
-    job.create(job.manifest({"prefix": prefix}, *(["one.png"] * 20_000)))
-    wait(job.outputs)
-    job.sagemaker.api.stop_transform_job(TransformJobName=job.name)
-    described = job.ended()
-    assert described["TransformJobStatus"] == "Stopped"
-    assert "FailureReason" not in described
-    with pytest.raises(ClientError, match="transform job is in status Stopped"):
-        job.sagemaker.api.stop_transform_job(TransformJobName=job.name)
-
-
-def test_a_name_can_be_used_once_and_must_be_known(job: Transform) -> None:
+def test_a_name_can_be_used_once_and_must_be_known(job: Transform, execute: Any) -> None:
     with pytest.raises(ClientError, match=f"Could not find requested job with name: {job.name}"):
         job.described()
-    job.put(one=picture(0))
+    job.put({"one.png": picture(0)})
     job.create(Tags=[{"Key": "project", "Value": "scones"}])
     with pytest.raises(ClientError, match="a job with this name already exists") as refusal:
         job.create()
     assert code_of(refusal) == "ResourceInUse"
+    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
+    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.ResourceInUseException")
     arn = job.ended()["TransformJobArn"]
     tags = job.sagemaker.api.list_tags(ResourceArn=arn)["Tags"]
     assert tags == [{"Key": "project", "Value": "scones"}]
@@ -253,44 +204,33 @@ def test_a_name_can_be_used_once_and_must_be_known(job: Transform) -> None:
         ),
         ({"MaxPayloadInMB": 50, "MaxConcurrentTransforms": 4}, r"must not exceed 100 MB"),
         ({"DataProcessing": {"JoinSource": "Input"}}, "does not implement .* DataProcessing"),
+        ({"input": {"SplitType": "Line"}}, "does not implement SplitType Line"),
+        ({"input": {"CompressionType": "Gzip"}}, "does not implement CompressionType Gzip"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused(
-    job: Transform, changes: dict[str, Any], reason: str
-) -> None:
+def test_an_invalid_job_is_refused(job: Transform, changes: dict[str, Any], reason: str) -> None:
+    source = job.request()["TransformInput"] | changes.get("input", {})
+    others = {name: value for name, value in changes.items() if name != "input"}
     with pytest.raises(ClientError, match=reason) as refusal:
-        job.create(**changes)
+        job.create(TransformInput=source, **others)
     assert code_of(refusal) == "ValidationException"
-
-
-@pytest.mark.parametrize(("member", "value"), [("SplitType", "Line"), ("CompressionType", "Gzip")])
-def test_an_object_is_one_record(job: Transform, member: str, value: str) -> None:
-    source = job.request()["TransformInput"] | {member: value}
-    with pytest.raises(ClientError, match=f"does not implement {member} {value}"):
-        job.create(TransformInput=source)
 
 
 # --- as a task of Step Functions -----------------------------------------------------------------
 
 
-def task(job: Transform, resource: str = f"{TASK}.sync", **changes: Any) -> dict[str, Any]:
-    return {
-        "QueryLanguage": "JSONata",
-        "StartAt": "Transform",
-        "States": {
-            "Transform": {
-                "Type": "Task",
-                "Resource": resource,
-                "Arguments": job.request(**changes),
-                "End": True,
-            }
-        },
-    }
+def task(resource: str, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    more = more or {"End": True}
+    return {"Type": "Task", "Resource": resource, "Arguments": arguments, **more}
+
+
+def machine(**states: dict[str, Any]) -> dict[str, Any]:
+    return {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
 
 
 def test_a_state_waits_for_the_end_of_its_job(job: Transform, execute: Any) -> None:
-    job.put(one=picture(1))
-    state = execute(task(job), {})
+    job.put({"one.png": picture(1)})
+    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
     assert state["status"] == "SUCCEEDED"
     output = json.loads(state["output"])
     assert (output["TransformJobName"], output["TransformJobStatus"]) == (job.name, "Completed")
@@ -298,57 +238,39 @@ def test_a_state_waits_for_the_end_of_its_job(job: Transform, execute: Any) -> N
 
 
 def test_without_sync_a_state_goes_on_at_once(job: Transform, execute: Any) -> None:
-    job.put(one=picture(1))
-    state = execute(task(job, TASK), {})
+    job.put({"one.png": picture(1)})
+    state = execute(machine(Transform=task(TASK, job.request())), {})
     assert json.loads(state["output"]) == {"TransformJobArn": job.described()["TransformJobArn"]}
     job.ended()
 
 
 def test_a_failed_job_fails_its_state_with_the_description(job: Transform, execute: Any) -> None:
-    job.put(bad=b"no picture")
-    state = execute(task(job), {})
+    job.put({"bad.png": b"no picture"})
+    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
     assert (state["status"], state["error"]) == ("FAILED", "States.TaskFailed")
     cause = json.loads(state["cause"])
     assert cause["TransformJobStatus"] == "Failed"
     assert cause["FailureReason"] == "ClientError: See job logs for more information"
 
 
-def test_a_request_that_is_refused_fails_its_state(job: Transform, execute: Any) -> None:
-    state = execute(task(job, ModelName="nothing"), {})
-    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.AmazonSageMakerException")
-    assert "Could not find model" in state["cause"]
-
-
-def sdk_task(job: Transform, action: str, **more: Any) -> dict[str, Any]:
-    return {
-        "Type": "Task",
-        "Resource": f"arn:aws:states:::aws-sdk:sagemaker:{action}",
-        "Arguments": {"TransformJobName": job.name},
-        **more,
-    }
-
-
-def machine(**states: dict[str, Any]) -> dict[str, Any]:
-    return {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
-
-
 def test_a_state_that_times_out_leaves_its_job_for_others_to_stop(
     job: Transform, execute: Any
 ) -> None:
-    job.put(one=picture(0))
-    prefix = job.sagemaker.uri(f"{job.folder}/in/")
-    manifest = job.manifest({"prefix": prefix}, *(["one.png"] * 20_000))
-    source = job.request(manifest)["TransformInput"]
-    transform = task(job, TransformInput=source)["States"]["Transform"]
+    named = {"TransformJobName": job.name}
     catch = {"ErrorEquals": ["States.Timeout"], "Next": "Describe"}
     states = machine(
-        Transform=transform | {"TimeoutSeconds": 1, "Catch": [catch]},
-        Describe=sdk_task(
-            job, "describeTransformJob", Next="Stop", Assign={"before": "{% $states.result %}"}
+        Transform=task(
+            f"{TASK}.sync", job.long_request(), TimeoutSeconds=1, Catch=[catch], End=True
         ),
-        Stop=sdk_task(
-            job,
-            "stopTransformJob",
+        Describe=task(
+            f"{SDK}describeTransformJob",
+            named,
+            Next="Stop",
+            Assign={"before": "{% $states.result %}"},
+        ),
+        Stop=task(
+            f"{SDK}stopTransformJob",
+            named,
             End=True,
             Output={"before": "{% $before %}", "stop": "{% $states.result %}"},
         ),
@@ -360,31 +282,27 @@ def test_a_state_that_times_out_leaves_its_job_for_others_to_stop(
     assert (before["TransformJobName"], before["TransformJobStatus"]) == (job.name, "InProgress")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z", before["CreationTime"])
     assert output["stop"] == {}
-    assert job.ended()["TransformJobStatus"] == "Stopped"
+    described = job.ended()
+    assert described["TransformJobStatus"] == "Stopped"
+    assert "FailureReason" not in described
+    with pytest.raises(ClientError, match="transform job is in status Stopped"):
+        job.sagemaker.api.stop_transform_job(**named)
 
 
 @pytest.mark.parametrize(
-    ("action", "cause"),
+    ("resource", "changes", "error", "cause"),
     [
-        ("describeTransformJob", "Could not find requested job with name"),
-        ("inventTransformJob", "does not implement the sagemaker operation InventTransformJob"),
+        (TASK, {"ModelName": "no"}, "AmazonSageMakerException", "Could not find model"),
+        (TASK, {"ModelName": 7}, "AmazonSageMakerException", "Invalid type for parameter"),
+        (f"{SDK}describeTransformJob", {}, "SageMakerException", "Could not find requested job"),
+        (f"{SDK}inventTransformJob", {}, "SageMakerException", "does not implement the sagemaker"),
     ],
 )
-def test_what_the_sdk_is_refused_fails_its_state(
-    job: Transform, execute: Any, action: str, cause: str
+def test_a_refused_request_fails_its_state(
+    job: Transform, execute: Any, resource: str, changes: dict[str, Any], error: str, cause: str
 ) -> None:
-    state = execute(machine(Call=sdk_task(job, action, End=True)), {})
+    arguments = {"TransformJobName": job.name} if resource.startswith(SDK) else job.request()
+    state = execute(machine(Call=task(resource, arguments | changes)), {})
 
-    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.SageMakerException")
+    assert (state["status"], state["error"]) == ("FAILED", f"SageMaker.{error}")
     assert cause in state["cause"]
-
-
-def test_a_name_that_is_taken_fails_its_state(job: Transform, execute: Any) -> None:
-    job.put(one=picture(0))
-    job.create()
-
-    state = execute(task(job), {})
-
-    assert (state["status"], state["error"]) == ("FAILED", "SageMaker.ResourceInUseException")
-    assert "a job with this name already exists" in state["cause"]
-    job.ended()

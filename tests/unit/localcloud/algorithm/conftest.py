@@ -1,6 +1,5 @@
 """A small training job and a model learned from it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from localcloud.algorithm.features import describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model
-from tests.unit.localcloud.algorithm.small_job import PER_CLASS, Job, encode, stripes
+from tests.unit.localcloud.algorithm.small_job import PER_CLASS, Job, stripes
 
 
 @pytest.fixture
@@ -19,16 +18,6 @@ def job(tmp_path: Path) -> Job:
     job.write_pictures("validation", per_class=4, seed=100)
     job.write_configuration()
     return job
-
-
-@pytest.fixture
-def picture() -> Callable[..., bytes]:
-    """`picture(label, seed=0, image_format="PNG")`: a file's bytes."""
-
-    def make(label: int, seed: int = 1000, image_format: str = "PNG") -> bytes:
-        return encode(stripes(label, seed), image_format)
-
-    return make
 
 
 @pytest.fixture(scope="session")

@@ -16,21 +16,10 @@ def test_png_of_32_pixels_is_decoded_exactly() -> None:
     assert np.array_equal(decode(encoded(Image.fromarray(NOISE))), NOISE)
 
 
-def test_transparency_is_dropped() -> None:
-    picture = Image.fromarray(NOISE).convert("RGBA")
-    picture.putalpha(Image.fromarray(NOISE[..., 0]))
-    assert np.array_equal(decode(encoded(picture)), NOISE)
-
-
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_picture_of_any_kind_is_what_pillow_shows(name: str) -> None:
     content, rgb = ACCEPTED[name]
     assert np.array_equal(decode(content), np.asarray(rgb))
-
-
-def test_of_16_bits_of_grey_the_upper_8_are_seen() -> None:
-    pixels = decode(ACCEPTED["16 bits grey.png"].content)
-    assert np.array_equal(pixels[..., 0], np.asarray(odd_pictures.photo())[..., 0])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (640, 480)])

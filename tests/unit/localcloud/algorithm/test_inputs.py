@@ -7,40 +7,20 @@ from localcloud.algorithm.inputs import ClientError, parse_hyperparameters
 REQUIRED = {"num_classes": "2", "num_training_samples": "1000"}
 
 
+DOCUMENTED = """
+augmentation_type=crop_color_transform beta_1=0.9 beta_2=0.999 checkpoint_frequency=5
+early_stopping=True early_stopping_min_epochs=10 early_stopping_patience=5
+early_stopping_tolerance=0.0 epochs=30 eps=1e-8 gamma=0.9 image_shape=3,32,48 kv_store=dist_sync
+learning_rate=0.1 lr_scheduler_factor=0.1 lr_scheduler_step=10,20 mini_batch_size=32 momentum=0.9
+multi_label=0 num_layers=110 optimizer=nag precision_dtype=float16 resize=256 top_k=2
+use_pretrained_model=0 use_weighted_loss=1 weight_decay=0.0001
+"""
+
+
 def test_every_documented_hyperparameter_is_accepted_as_a_string() -> None:
-    parsed = parse_hyperparameters(
-        {
-            **REQUIRED,
-            "augmentation_type": "crop_color_transform",
-            "beta_1": "0.9",
-            "beta_2": "0.999",
-            "checkpoint_frequency": "5",
-            "early_stopping": "True",
-            "early_stopping_min_epochs": "10",
-            "early_stopping_patience": "5",
-            "early_stopping_tolerance": "0.0",
-            "epochs": "30",
-            "eps": "1e-8",
-            "gamma": "0.9",
-            "image_shape": "3, 32, 48",
-            "kv_store": "dist_sync",
-            "learning_rate": "0.1",
-            "lr_scheduler_factor": "0.1",
-            "lr_scheduler_step": "10, 20",
-            "mini_batch_size": "32",
-            "momentum": "0.9",
-            "multi_label": "0",
-            "num_layers": "110",
-            "optimizer": "nag",
-            "precision_dtype": "float16",
-            "resize": "256",
-            "top_k": "2",
-            "use_pretrained_model": "0",
-            "use_weighted_loss": "1",
-            "weight_decay": "0.0001",
-        }
-    )
+    parsed = parse_hyperparameters(REQUIRED | dict(pair.split("=") for pair in DOCUMENTED.split()))
     assert parsed.num_training_samples == 1000
+    assert parse_hyperparameters(REQUIRED | {"image_shape": "3, 32, 48"})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,11 +13,12 @@ import pytest
 
 from localcloud.algorithm.model import Model
 from localcloud.algorithm.serve import MAX_BODY_BYTES, ModelServer
+from tests.unit.localcloud.algorithm.small_job import encode, stripes
 
 Client = http.client.HTTPConnection
-MakePicture = Callable[..., bytes]
 
 COMMAND = [sys.executable, "-m", "localcloud.algorithm", "serve"]
+PICTURE = encode(stripes(0, seed=1000))
 
 
 @pytest.fixture(scope="module")
@@ -62,26 +63,18 @@ def test_web_pages_are_refused(client: Client, page: dict[str, str]) -> None:
         assert (response.status, b"web pages" in response.read()) == (403, True)
 
 
-def test_json_lines_are_sent_to_who_accepts_them(client: Client, picture: MakePicture) -> None:
-    headers = {"Content-Type": "application/x-image", "Accept": "application/jsonlines"}
-    client.request("POST", "/invocations", picture(0), headers)
-    response = client.getresponse()
-
-    assert response.getheader("Content-Type") == "application/jsonlines"
-    (line,) = response.read().decode().splitlines()
-    ((name, probabilities),) = json.loads(line).items()
-    assert name == "prediction"
-    assert probabilities[0] > probabilities[1]
-
-
 @pytest.mark.parametrize("label", [0, 1])
-def test_picture_gets_a_json_list_of_probabilities_in_class_order(
-    client: Client, picture: MakePicture, label: int
+@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines"])
+def test_the_reply_lists_probabilities_in_class_order(
+    client: Client, label: int, accept: str
 ) -> None:
-    client.request("POST", "/invocations", picture(label), {"Content-Type": "image/png"})
+    headers = {"Content-Type": "image/png", "Accept": accept}
+    client.request("POST", "/invocations", encode(stripes(label, seed=1000)), headers)
     response = client.getresponse()
-    probabilities = json.loads(response.read())
-    assert response.headers["Content-Type"] == "application/json"
+    reply = json.loads(response.read())
+    probabilities = reply["prediction"] if accept.endswith("lines") else reply
+
+    assert response.headers["Content-Type"] == accept
     assert len(probabilities) == 2
     assert sum(probabilities) == pytest.approx(1)
     assert probabilities[label] > 0.8
@@ -92,31 +85,27 @@ def test_picture_gets_a_json_list_of_probabilities_in_class_order(
     "content_type", ["image/png", "image/jpeg", "application/x-image", "image/png; q=1"]
 )
 def test_every_picture_type_may_hold_png_or_jpeg(
-    client: Client, picture: MakePicture, content_type: str, image_format: str
+    client: Client, content_type: str, image_format: str
 ) -> None:
-    status, _ = invoke(client, picture(0, image_format=image_format), content_type)
-    assert status == 200
+    assert invoke(client, encode(stripes(0, seed=1000), image_format), content_type)[0] == 200
 
 
-@pytest.mark.parametrize("body", [b"", b"no picture"])
-def test_bad_picture_is_refused_and_the_connection_goes_on(
-    client: Client, picture: MakePicture, body: bytes
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "reason"),
+    [
+        (b"", "image/png", 400, "not a readable PNG or JPEG picture"),
+        (b"no picture", "image/png", 400, "not a readable PNG or JPEG picture"),
+        (PICTURE[:200], "image/png", 400, "not a readable PNG or JPEG picture"),
+        (PICTURE, "text/csv", 415, "text/csv"),
+        (PICTURE, "image/gif", 415, "image/gif"),
+    ],
+)
+def test_a_bad_request_is_refused_and_the_connection_goes_on(
+    client: Client, body: bytes, content_type: str, status: int, reason: str
 ) -> None:
-    status, message = invoke(client, body)
-    assert status == 400
-    assert "not a readable PNG or JPEG picture" in message
-    assert invoke(client, picture(0)[:200])[0] == 400
-    assert invoke(client, picture(0))[0] == 200
-
-
-@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "image/gif"])
-def test_other_content_type_is_refused(
-    client: Client, picture: MakePicture, content_type: str
-) -> None:
-    status, message = invoke(client, picture(0), content_type)
-    assert status == 415
-    assert content_type in message
-    assert invoke(client, picture(0))[0] == 200
+    refused, message = invoke(client, body, content_type)
+    assert (refused, reason in message) == (status, True)
+    assert invoke(client, PICTURE)[0] == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/ping")])
@@ -140,16 +129,14 @@ def test_body_that_is_not_read_closes_the_connection(
     assert response.headers["Connection"] == "close"
 
 
-def test_forty_clients_at_once_get_their_own_answers(
-    server: ModelServer, picture: MakePicture
-) -> None:
+def test_forty_clients_at_once_get_their_own_answers(server: ModelServer) -> None:
     start = threading.Barrier(40)
 
     def ask(number: int) -> bool:
         label = number % 2
         client = connect(server.server_port)
         start.wait(timeout=10)
-        answers = [invoke(client, picture(label, seed=number)) for _ in range(3)]
+        answers = [invoke(client, encode(stripes(label, number))) for _ in range(3)]
         client.close()
         assert {status for status, _ in answers} == {200}
         return all(json.loads(body)[label] > 0.5 for _, body in answers)
@@ -158,15 +145,13 @@ def test_forty_clients_at_once_get_their_own_answers(
         assert all(pool.map(ask, range(40)))
 
 
-def test_command_prints_its_port_and_nothing_else(
-    model: Model, tmp_path: Path, picture: MakePicture
-) -> None:
+def test_command_prints_its_port_and_nothing_else(model: Model, tmp_path: Path) -> None:
     model.save(tmp_path)
     pipe = subprocess.PIPE
     with subprocess.Popen([*COMMAND, tmp_path], stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         client = connect(json.loads(process.stdout.readline())["port"])
-        assert invoke(client, picture(1))[0] == 200
+        assert invoke(client, PICTURE)[0] == 200
         assert invoke(client, b"")[0] == 400
         process.terminate()
         assert process.communicate(timeout=5) == ("", "")

@@ -141,24 +141,21 @@ def test_every_pattern_of_the_model_can_be_checked() -> None:
         assert r"\p" not in contract.python_pattern(pattern).pattern
 
 
-@pytest.mark.parametrize(("tag", "good"), [("Größe 1:/=+-@_", True), ("a*b", False)])
-def test_tags_take_letters_of_any_alphabet(tag: str, good: bool) -> None:
-    key = contract.input_shape("AddTags").members["Tags"].member.members["Key"]  # type: ignore[attr-defined]  # a list of structures
-    assert bool(contract.python_pattern(key.metadata["pattern"]).fullmatch(tag)) is good
-
-
 @pytest.mark.parametrize(
-    ("member", "value", "good"),
+    ("operation", "service", "path", "value", "good"),
     [
-        ("PolicyName", "requests per instance", True),
-        ("PolicyName", "a\nb", False),
-        ("ResourceId", "endpoint/x/variant/y", True),
-        ("ResourceId", "endpoint/\U0001f6b2", True),
-        ("ResourceId", "endpoint/\0", False),
+        ("AddTags", "sagemaker", ("Tags", "Key"), "Größe 1:/=+-@_", True),
+        ("AddTags", "sagemaker", ("Tags", "Key"), "a*b", False),
+        ("PutScalingPolicy", "application-autoscaling", ("PolicyName",), "by requests", True),
+        ("PutScalingPolicy", "application-autoscaling", ("PolicyName",), "a\nb", False),
+        ("PutScalingPolicy", "application-autoscaling", ("ResourceId",), "\U0001f6b2", True),
+        ("PutScalingPolicy", "application-autoscaling", ("ResourceId",), "\0", False),
     ],
 )
-def test_printable_texts_and_pairs_of_surrogates_are_understood(
-    member: str, value: str, good: bool
+def test_classes_of_javas_patterns_are_understood(
+    operation: str, service: contract.Service, path: tuple[str, ...], value: str, good: bool
 ) -> None:
-    shape = contract.input_shape("PutScalingPolicy", "application-autoscaling").members[member]
+    shape: Any = contract.input_shape(operation, service)
+    for member in path:
+        shape = getattr(shape, "member", shape).members[member]
     assert bool(contract.python_pattern(shape.metadata["pattern"]).fullmatch(value)) is good
