@@ -6,6 +6,8 @@ so a name that another version renamed stops the start with a message instead of
 
 import pkgutil
 import re
+from collections.abc import Callable, MutableMapping
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = Path("requirements/local.txt")
 
+Function = Callable[..., Any]
+
 
 class PrivateNameError(RuntimeError):
     """The installed ministack lacks a private name that the local cloud depends on."""
 
     def __init__(self, name: str) -> None:
-        """Tell of `name`, which is `<module>:<attribute>`."""
+        """Report `name`, which is `<module>:<attribute>`."""
         super().__init__(
             f"ministack {version('ministack')} has no {name}, which the local cloud extends; "
             f"{REQUIREMENTS} pins ministack {pinned_version()}: "
@@ -34,7 +38,7 @@ def pinned_version() -> str:
 
 
 def private(name: str) -> Any:
-    """The object called `name`, e.g. `ministack.app:SERVICE_HANDLERS`.
+    """Return the object called `name`, such as `ministack.app:SERVICE_HANDLERS`.
 
     Raises:
         PrivateNameError: the installed ministack has no such name.
@@ -55,3 +59,34 @@ def replace(name: str, replacement: object) -> None:
     path = name.replace(":", ".")
     owner, _, attribute = path.rpartition(".")
     setattr(pkgutil.resolve_name(owner), attribute, replacement)
+
+
+def around(*names: str) -> Callable[[Function], None]:
+    """Replace the functions of these names by the decorated one, which gets the original first.
+
+    Raises:
+        PrivateNameError: there is nothing of such a name to replace.
+    """
+
+    def decorate(function: Function) -> None:
+        for name in names:
+            replace(name, _with_original(function, private(name)))
+
+    return decorate
+
+
+def around_item(functions: MutableMapping[str, Any], key: str) -> Callable[[Function], None]:
+    """Replace a function in a mapping by the decorated one, which gets the original first."""
+
+    def decorate(function: Function) -> None:
+        functions[key] = _with_original(function, functions[key])
+
+    return decorate
+
+
+def _with_original(function: Function, original: Function) -> Function:
+    @wraps(original)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return function(original, *arguments, **options)
+
+    return call

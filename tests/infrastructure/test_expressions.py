@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from localcloud.emulator.names import private
-from localcloud.emulator.repairs import jsonata_parsing, jsonata_text
+from localcloud.emulator.repairs import jsonata as repair
 from tests.infrastructure.state_machines.definitions import expressions, state_machines
 from tests.infrastructure.state_machines.engines import (
     Engine,
@@ -56,13 +56,12 @@ def evaluations(jsonata: Engine) -> Evaluations:
 def local_cloud() -> Iterator[Engine]:
     """The emulator's engine, repaired as it serves; its second is one of this thread."""
     with pytest.MonkeyPatch.context() as patch:
-        for repaired in (jsonata_parsing.GET_PARSER, jsonata_text.ENCODER):
+        for repaired in (repair.GET_PARSER, repair.ENCODER):
             owner, _, attribute = repaired.replace(":", ".").rpartition(".")
             patch.setattr(pkgutil.resolve_name(owner), attribute, private(repaired))
         clock = private("jsonata.timebox:Timebox")
         patch.setattr(clock, "current_milli_time", lambda: round(time.thread_time() * 1000))
-        jsonata_parsing.repair()
-        jsonata_text.repair()
+        repair.repair()
         yield emulator
 
 

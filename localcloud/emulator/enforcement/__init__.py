@@ -5,28 +5,16 @@ package adds what it lacks:
 
 - `requests.py`: requests that it does not understand, such as those of SageMaker, and its wording
   of a denial;
-- `additional.py`: iam:PassRole for requests that hand a role to a service, and the like;
-- `missing_objects.py`: s3:ListBucket, without which a missing object is a denial;
-- `tasks.py`: the tasks of a state machine, as the state machine's role;
-- `wildcards.py`: `*` and `?` for every character of an ARN;
-- `targets.py`: executions that EventBridge starts, as the target's role;
-- `judge.py` and `sessions.py`: what services ask for when they act as a role;
+- `additional.py`: actions that a request needs beside its own, such as iam:PassRole;
+- `tasks.py`: what Step Functions and EventBridge do, as the role of a state machine or a target;
+- `judge.py`: what services ask when they act as a role, and the credentials of a role;
 - `calls.py`: a record of every call that was judged.
 
 The credentials of `localcloud.environment` are the administrator's: nothing is denied to them, and
 what CloudFormation does is done by them.
 """
 
-from localcloud.emulator.enforcement import (
-    additional,
-    calls,
-    judge,
-    missing_objects,
-    requests,
-    targets,
-    tasks,
-    wildcards,
-)
+from localcloud.emulator.enforcement import additional, calls, judge, requests, tasks
 
 
 def enforce() -> None:
@@ -40,7 +28,4 @@ def enforce() -> None:
     calls.record()
     requests.extend()
     additional.judge()
-    missing_objects.judge()
     tasks.judge()
-    targets.judge()
-    wildcards.extend()

@@ -1,16 +1,19 @@
-"""Actions that a request needs beside its own: iam:PassRole for a role, sagemaker:AddTags for tags.
+"""Actions that a request needs beside its own.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+- iam:PassRole for a role: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+- sagemaker:AddTags for tags.
+- s3:ListBucket to be told that an object is missing; without it, it is denied:
+  https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator, MutableMapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from localcloud.emulator.enforcement.judge import AccessDeniedError, authorize
 from localcloud.emulator.enforcement.requests import document
-from localcloud.emulator.extension import current_account, current_region
-from localcloud.emulator.names import private
+from localcloud.emulator.extension import Response, current_account, current_region
+from localcloud.emulator.names import Function, around_item, private
 
 ROLES_OF: Final = {
     "events:PutTargets": "RoleArn",
@@ -23,14 +26,16 @@ ROLES_OF: Final = {
 }
 """Action -> member of its request that names a role for the service to use."""
 
-Handler = Callable[..., Awaitable[Any]]
+ACTIONS: Final = "ministack.core.iam_actions"
+LIST: Final = "s3:ListBucket"
 
 
 def judge() -> None:
-    """Judge what else a request needs before its service sees it."""
+    """Judge what else a request needs before its service sees it, or its answer is sent."""
     handlers = private("ministack.app:SERVICE_HANDLERS")
     for service in {action.partition(":")[0] for action in ROLES_OF}:
-        handlers[service] = _judged(service, handlers[service])
+        _judge_implied_calls(service, handlers)
+    _conceal_missing_objects(handlers)
 
 
 def needed(
@@ -46,16 +51,20 @@ def needed(
         yield "sagemaker:AddTags", resource, {"sagemaker:TaggingAction": operation}
 
 
-def _judged(service: str, handler: Handler) -> Handler:
-    actions = "ministack.core.iam_actions"
-    action_of: Callable[..., str | None] = private(f"{actions}:extract_iam_action")
-    resource_of: Callable[..., str] = private(f"{actions}:extract_resource_arn")
-    respond: Callable[..., Any] = private(f"{actions}:access_denied_response")
-    access_key_of: Callable[..., str] = private("ministack.core.router:extract_access_key_id")
+def _judge_implied_calls(service: str, handlers: MutableMapping[str, Function]) -> None:
+    action_of: Function = private(f"{ACTIONS}:extract_iam_action")
+    resource_of: Function = private(f"{ACTIONS}:extract_resource_arn")
+    respond: Function = private(f"{ACTIONS}:access_denied_response")
+    access_key_of: Function = private("ministack.core.router:extract_access_key_id")
 
-    @wraps(handler)
-    async def handle(
-        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    @around_item(handlers, service)
+    async def handle_judged(
+        handle: Function,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
     ) -> Any:
         request = (method, path, headers, body, query)
         action = action_of(service, *request)
@@ -66,6 +75,31 @@ def _judged(service: str, handler: Handler) -> Handler:
                     authorize(access_key_of(headers, query), other, target, context)
                 except AccessDeniedError as error:
                     return respond(service, other, "", "", headers=headers, message=str(error))
-        return await handler(*request)
+        return await handle(*request)
 
-    return handle
+
+def _conceal_missing_objects(handlers: MutableMapping[str, Function]) -> None:
+    buckets = private("ministack.services.s3:_buckets")
+    access_key_of: Function = private("ministack.core.router:extract_access_key_id")
+    respond: Function = private(f"{ACTIONS}:access_denied_response")
+
+    @around_item(handlers, "s3")
+    async def handle_and_conceal(
+        handle: Function,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+    ) -> Response:
+        answer: Response = await handle(method, path, headers, body, query)
+        bucket, _, key = path.lstrip("/").partition("/")
+        missing = answer[0] == HTTPStatus.NOT_FOUND and method in ("GET", "HEAD")
+        if not (missing and key and buckets.get(bucket)):
+            return answer
+        try:
+            authorize(access_key_of(headers, query), LIST, f"arn:aws:s3:::{bucket}")
+        except AccessDeniedError as error:
+            status, denied, content = respond("s3", LIST, "", "", message=str(error))
+            return status, denied, b"" if method == "HEAD" else content
+        return answer

@@ -4,18 +4,14 @@ import contextvars
 import json
 import os
 import threading
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from localcloud.emulator.enforcement.judge import ENFORCE
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private
 from localcloud.environment import CALLS_FILE
 
-EVALUATE = "ministack.core.iam_evaluator:evaluate"
-RESOLVE = "ministack.core.iam_evaluator:_resolve_condition_key"
-ROLES = "ministack.services.iam:_roles"
+EVALUATOR = "ministack.core.iam_evaluator"
 
 GLOBAL_KEYS = (
     "aws:PrincipalAccount",
@@ -33,7 +29,7 @@ class Record:
     """A file of calls, each written once."""
 
     def __init__(self, file: Path) -> None:
-        """Begin an empty file."""
+        """Empty the file."""
         self._file = file.open("w", encoding="utf-8", buffering=1)
         self._written: set[str] = set()
         self._lock = threading.Lock()
@@ -50,20 +46,18 @@ class Record:
 def record() -> None:
     """Write what ministack judges to the file that the launcher names."""
     calls = Record(Path(os.environ[CALLS_FILE]))
-    enforce: Callable[..., Any] = private(ENFORCE)
-    evaluate: Callable[..., Any] = private(EVALUATE)
-    resolve: Callable[[str, Any], Any] = private(RESOLVE)
-    roles = private(ROLES)
+    resolve: Function = private(f"{EVALUATOR}:_resolve_condition_key")
+    roles = private("ministack.services.iam:_roles")
 
-    @wraps(evaluate)
-    def evaluate_and_keep(context: Any, *policies: Any) -> Any:
+    @around(f"{EVALUATOR}:evaluate")
+    def evaluate_and_keep(evaluate: Function, context: Any, *policies: Any) -> Any:
         judged = _judged.get()
         if judged is not None:
             judged.append(context)
         return evaluate(context, *policies)
 
-    @wraps(enforce)
-    def enforce_and_record(*arguments: Any, **options: Any) -> Any:
+    @around(ENFORCE)
+    def enforce_and_record(enforce: Function, *arguments: Any, **options: Any) -> Any:
         judged: list[Any] = []
         token = _judged.set(judged)
         try:
@@ -84,9 +78,6 @@ def record() -> None:
                 }
             )
         return refusal
-
-    replace(EVALUATE, evaluate_and_keep)
-    replace(ENFORCE, enforce_and_record)
 
 
 def _role_arn(roles: Any, call: Any) -> str:

@@ -1,13 +1,61 @@
 """Judges the calls that services make as a role without a request over HTTP."""
 
+import hashlib
+import hmac
+import secrets
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from localcloud.emulator.enforcement.sessions import session_of
 from localcloud.emulator.extension import current_region
 from localcloud.emulator.names import private
 
 ENFORCE = "ministack.core.iam_evaluator:enforce"
+STS = "ministack.services.sts"
+
+SESSION_NAME_LENGTH = 64
+
+_SECRET: Final = secrets.token_bytes(32)
+"""Random for each process, so that the keys of a session cannot be computed elsewhere."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Temporary credentials of a role."""
+
+    arn: str
+    access_key: str
+    secret_key: str
+    token: str
+
+
+def session_of(role_arn: str, name: str) -> Session:
+    """Return the credentials of the session `name` of a role; the same ones at every call.
+
+    Whether the role exists is seen by the first call that is made with them: one that does not
+    may do nothing.
+    """
+    account = role_arn.split(":")[4]
+    role = role_arn.rpartition("/")[2]
+    name = name[:SESSION_NAME_LENGTH]
+    digest = hmac.digest(_SECRET, f"{role_arn} {name}".encode(), hashlib.sha256).hex()
+    session = Session(
+        arn=f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+        access_key=f"ASIA{digest[:16].upper()}",
+        secret_key=f"secret-{digest}",
+        token=f"token-{digest}",
+    )
+    if session.access_key not in private(f"{STS}:_sessions"):
+        private(f"{STS}:register_session")(
+            session.access_key,
+            {
+                "Arn": session.arn,
+                "UserId": f"{role}:{name}",
+                "SecretAccessKey": session.secret_key,
+                "SessionToken": session.token,
+            },
+        )
+    return session
 
 
 class AccessDeniedError(Exception):

@@ -4,12 +4,12 @@ import contextvars
 import json
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
 from localcloud.emulator.enforcement.judge import ENFORCE, denial
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private, replace
 
 ACTIONS = "ministack.core.iam_actions"
 EVALUATOR = "ministack.core.iam_evaluator"
@@ -37,59 +37,40 @@ def extend() -> None:
     _know_actions()
     _know_resources()
     _know_namespace_of_metrics()
+    _match_every_character()
     _word_denials()
 
 
 def _count_loopback_as_tls() -> None:
-    """Nothing leaves the machine, so that `aws:SecureTransport` is true here."""
-    pin: Callable[[str, bool], None] = private("ministack.app:pin_request_origin")
+    """Let `aws:SecureTransport` be true: nothing leaves the machine."""
     origin = contextvars.ContextVar("request_origin", default=("127.0.0.1", True))
     replace(f"{EVALUATOR}:_request_origin", origin)
 
-    @wraps(pin)
-    def pin_as_tls(source_ip: str, _secure: bool) -> None:
+    @around("ministack.app:pin_request_origin")
+    def pin_as_tls(pin: Function, source_ip: str, _secure: bool) -> None:
         pin(source_ip, True)
-
-    replace("ministack.app:pin_request_origin", pin_as_tls)
 
 
 def _know_actions() -> None:
     namespaces: dict[str, str] = private(f"{ACTIONS}:SERVICE_TO_IAM_NAMESPACE")
     namespaces.update({service: service for service in SERVICES})
-    path = f"{ACTIONS}:extract_iam_action"
-    extract: Callable[..., str | None] = private(path)
 
-    @wraps(extract)
-    def extract_known(service: str, method: str, url: str, *rest: Any) -> str | None:
+    @around(f"{ACTIONS}:extract_iam_action")
+    def extract_known(extract: Function, service: str, method: str, url: str, *rest: Any) -> Any:
         if service == "sagemaker" and INVOCATION.fullmatch(url):
             return "sagemaker:InvokeEndpoint"
         return extract(service, method, url, *rest)
 
-    replace(path, extract_known)
-
 
 def _know_resources() -> None:
-    path = f"{ACTIONS}:extract_resource_arn"
-    extract: Callable[..., str] = private(path)
-
-    @wraps(extract)
-    def extract_known(
-        service: str,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: Any,
-        region: str,
-        account: str,
-    ) -> str:
+    @around(f"{ACTIONS}:extract_resource_arn")
+    def extract_known(extract: Function, service: str, *request: Any) -> str:
+        _method, url, _headers, body, _query, region, account = request
         if service == "sagemaker":
             return sagemaker_resource(url, document(body), f"arn:aws:sagemaker:{region}:{account}")
-        if service == "states" and "mapRunArn" in (request := document(body)):
-            return str(request["mapRunArn"])
-        return extract(service, method, url, headers, body, query, region, account)
-
-    replace(path, extract_known)
+        if service == "states" and "mapRunArn" in (members := document(body)):
+            return str(members["mapRunArn"])
+        return str(extract(service, *request))
 
 
 def sagemaker_resource(url: str, request: dict[str, Any], prefix: str) -> str:
@@ -114,45 +95,50 @@ def document(body: bytes) -> dict[str, Any]:
 
 
 def _know_namespace_of_metrics() -> None:
-    path = f"{ACTIONS}:request_tag_context"
-    context_of: Callable[..., dict[str, Any]] = private(path)
-
-    @wraps(context_of)
-    def with_namespace(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
-        context = context_of(service, action, body, query)
+    @around(f"{ACTIONS}:request_tag_context")
+    def with_namespace(
+        context_of: Function, service: str, action: str, body: bytes, query: Any
+    ) -> dict[str, Any]:
+        context: dict[str, Any] = context_of(service, action, body, query)
         if action != "cloudwatch:PutMetricData":
             return context
         namespace = document(body).get("Namespace") or query.get("Namespace")
         namespace = namespace[0] if isinstance(namespace, list) else namespace
         return {**context, "cloudwatch:namespace": namespace}
 
-    replace(path, with_namespace)
+
+def _match_every_character() -> None:
+    """Let `*` and `?` of a policy match the end of a line, too; else a key with one is denied."""
+    path = f"{EVALUATOR}:_fnmatch_compile"
+    compile_pattern: Callable[[str, bool], re.Pattern[str]] = private(path)
+
+    @cache
+    def compile_for_all_characters(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        found = compile_pattern(pattern, ignore_case)
+        return re.compile(found.pattern.removesuffix("$") + r"\Z", found.flags | re.DOTALL)
+
+    replace(path, compile_for_all_characters)
 
 
 def _word_denials() -> None:
     """Name the resource of each denial; ministack does so for a few services only."""
     denied: contextvars.ContextVar[tuple[str, Any] | None]
     denied = contextvars.ContextVar("denied", default=None)
-    enforce: Callable[..., Any] = private(ENFORCE)
-    respond_path = f"{ACTIONS}:access_denied_response"
-    respond: Callable[..., Any] = private(respond_path)
 
-    @wraps(enforce)
-    def enforce_and_keep(*arguments: Any, resource_arn: str = "*", **options: Any) -> Any:
+    @around(ENFORCE)
+    def enforce_and_keep(
+        enforce: Function, *arguments: Any, resource_arn: str = "*", **options: Any
+    ) -> Any:
         result = enforce(*arguments, resource_arn=resource_arn, **options)
         if result is not None:
             denied.set((resource_arn, result))
         return result
 
-    @wraps(respond)
-    def respond_with_resource(
-        service: str, action: str, principal: str, request_id: str, **options: Any
-    ) -> Any:
+    @around(f"{ACTIONS}:access_denied_response")
+    def respond_with_resource(respond: Function, *arguments: Any, **options: Any) -> Any:
         judged = denied.get()
         if judged and not options.get("error_code") and not options.get("message"):
+            _service, action, *_ = arguments
             resource, result = judged
             options |= {"message": denial(action, resource, result), "resource_arn": resource}
-        return respond(service, action, principal, request_id, **options)
-
-    replace(ENFORCE, enforce_and_keep)
-    replace(respond_path, respond_with_resource)
+        return respond(*arguments, **options)

@@ -1,12 +1,13 @@
-"""The tasks of a state machine, judged as calls of the state machine's role.
+"""What Step Functions and EventBridge do, judged as calls of a role.
 
-Step Functions makes each call with the role, and the state fails with the denial as its cause.
+A task of a state machine is a call of the state machine's role; the state fails with the denial as
+its cause. An execution that EventBridge starts is a call of the target's role.
 """
 
 import contextvars
 import json
-from collections.abc import Callable, Mapping
-from functools import wraps
+import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from localcloud.emulator.enforcement.additional import needed
@@ -14,12 +15,13 @@ from localcloud.emulator.enforcement.judge import (
     AccessDeniedError,
     authorize_role,
     is_enforced,
+    session_of,
 )
-from localcloud.emulator.enforcement.sessions import session_of
 from localcloud.emulator.extension import current_account, current_region
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private
 
 MODULE = "ministack.services.stepfunctions"
+EVENTS = "ministack.services.eventbridge"
 ACTIONS = "ministack.core.iam_actions"
 
 ERRORS: Final = {
@@ -37,49 +39,69 @@ _role: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 """Role of the state machine whose state runs."""
 
+_target_role: contextvars.ContextVar[str] = contextvars.ContextVar("target_role", default="")
+_logger = logging.getLogger(__name__)
+
 
 def judge() -> None:
-    """Judge each task before it runs."""
-    error: Callable[[str, str], Exception] = private(f"{MODULE}:_ExecutionError")
+    """Judge each task before it runs, and each execution before EventBridge starts it."""
+    _judge_tasks()
+    _judge_targets()
+
+
+def _judge_tasks() -> None:
+    error: Function = private(f"{MODULE}:_ExecutionError")
     machines = private(f"{MODULE}:_state_machines")
     pin_caller: Any = private("ministack.core.iam_evaluator:_request_caller_arn")
 
-    def as_role(state: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(state)
-        def run(definition: Any, data: Any, execution: dict[str, Any], context: Any) -> Any:
-            # A child of a Distributed Map has the state machine's ARN, with a label behind it.
-            machine = machines.get(execution.get("stateMachineArn", "").partition("/")[0])
-            if machine is None:  # deleted meanwhile, or TestState, which has none
-                return state(definition, data, execution, context)
-            role = machine["roleArn"]
-            token = _role.set(role)
-            caller = pin_caller.set(session_of(role, SESSION).arn)
+    @around(f"{MODULE}:_execute_task", f"{MODULE}:_execute_map")
+    def run_as_role(
+        state: Function, definition: Any, data: Any, execution: dict[str, Any], context: Any
+    ) -> Any:
+        # A child of a Distributed Map has the state machine's ARN, with a label behind it.
+        machine = machines.get(execution.get("stateMachineArn", "").partition("/")[0])
+        if machine is None:  # deleted meanwhile, or TestState, which has none
+            return state(definition, data, execution, context)
+        role = machine["roleArn"]
+        token = _role.set(role)
+        caller = pin_caller.set(session_of(role, SESSION).arn)
+        try:
+            return state(definition, data, execution, context)
+        finally:
+            pin_caller.reset(caller)
+            _role.reset(token)
+
+    @around(f"{MODULE}:_invoke_resource", f"{MODULE}:_invoke_with_callback")
+    def invoke_if_allowed(invoke: Function, resource: str, arguments: Any, *rest: Any) -> Any:
+        if ":activity:" not in resource:  # waits for a worker, and makes no call
+            name, action, target = call_of(resource, arguments)
             try:
-                return state(definition, data, execution, context)
-            finally:
-                pin_caller.reset(caller)
-                _role.reset(token)
+                for call in ((action, target, {}), *needed(action, target, arguments)):
+                    authorize_task(*call)
+            except AccessDeniedError as denial:
+                raise error(name, str(denial)) from denial
+        return invoke(resource, arguments, *rest)
 
-        return run
 
-    def if_allowed(invoke: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(invoke)
-        def run(resource: str, arguments: Any, *rest: Any) -> Any:
-            if ":activity:" not in resource:  # waits for a worker, and makes no call
-                name, action, target = call_of(resource, arguments)
-                try:
-                    for call in ((action, target, {}), *needed(action, target, arguments)):
-                        authorize_task(*call)
-                except AccessDeniedError as denial:
-                    raise error(name, str(denial)) from denial
-            return invoke(resource, arguments, *rest)
+def _judge_targets() -> None:
+    """Start no execution that the target's role may not start; the event is lost, as on AWS."""
 
-        return run
+    @around(f"{EVENTS}:_invoke_target")
+    def invoke_as_role(invoke: Function, target: dict[str, Any], *rest: Any) -> None:
+        token = _target_role.set(target.get("RoleArn", ""))
+        try:
+            invoke(target, *rest)
+        finally:
+            _target_role.reset(token)
 
-    for name in ("_execute_task", "_execute_map"):
-        replace(f"{MODULE}:{name}", as_role(private(f"{MODULE}:{name}")))
-    for name in ("_invoke_resource", "_invoke_with_callback"):
-        replace(f"{MODULE}:{name}", if_allowed(private(f"{MODULE}:{name}")))
+    @around(f"{EVENTS}:_dispatch_to_stepfunctions")
+    def start_if_allowed(start: Function, machine: str, event: str) -> None:
+        try:
+            authorize_role(_target_role.get(), "EventBridge", "states:StartExecution", machine)
+        except AccessDeniedError as denial:
+            _logger.warning("EventBridge does not start %s: %s", machine, denial)
+        else:
+            start(machine, event)
 
 
 def authorize_task(action: str, resource: str, context: Mapping[str, Any] | None = None) -> None:

@@ -10,26 +10,24 @@ exception such as `AttributeError`. Lambda starts a process that died while it s
 the same call, once ("suppressed init").
 
 The log of a Python function's call ends with a line that its wrapper writes. ministack waits for
-5 ms of silence, for which every call holds its worker, and 50 ms if nothing came.
+5 ms of silence, for which every call holds its worker, and 50 ms if nothing came. A call that
+outlives its function writes no log.
 """
 
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from localcloud.emulator.functions.python_worker import END_OF_LOG, HANDLER_ERROR
-from localcloud.emulator.names import PrivateNameError, private, replace
+from localcloud.emulator.names import Function, PrivateNameError, around, private, replace
 
 RUNTIME = "ministack.core.lambda_runtime"
 PYTHON_SCRIPT = f"{RUNTIME}:_PYTHON_WORKER_SCRIPT"
 NODE_SCRIPT = f"{RUNTIME}:_NODEJS_WORKER_SCRIPT"
-INVOKE = f"{RUNTIME}:Worker.invoke"
-DRAIN = f"{RUNTIME}:Worker._drain_stderr_bounded"
-EXECUTE = "ministack.services.lambda_svc:_execute_function_warm"
+SERVICE = "ministack.services.lambda_svc"
 
 # What ministack reports of a worker whose output ends in the middle of a call, or of its start.
 DIED = "Worker process died"
@@ -42,7 +40,6 @@ LONGEST_LOG_WAIT_SECONDS = 1.0
 
 Worker = Any
 Outcome = dict[str, Any]
-Execute = Callable[[Any, Any, str], Outcome]
 
 
 def repair() -> None:
@@ -50,13 +47,7 @@ def repair() -> None:
     _extend_scripts()
     _report_crashes()
     _report_errors()
-    drain: Callable[[Worker], str] = private(DRAIN)
-
-    def drain_to_the_end(worker: Worker) -> str:
-        is_python = worker.config.get("Runtime", "python").startswith("python")
-        return read_log(worker._stderr_queue) if is_python else drain(worker)
-
-    replace(DRAIN, drain_to_the_end)
+    _write_logs()
 
 
 def read_log(lines: "queue.Queue[str]") -> str:
@@ -104,25 +95,22 @@ def _edit(script: str, edits: Mapping[str, str]) -> None:
 
 
 def _report_crashes() -> None:
-    invoke: Callable[..., Outcome] = private(INVOKE)
-
-    def invoke_once(worker: Worker, *arguments: Any, **options: Any) -> Outcome:
+    def invoke_once(invoke: Function, worker: Worker, *arguments: Any, **options: Any) -> Outcome:
         try:
-            return invoke(worker, *arguments, **options)
+            outcome: Outcome = invoke(worker, *arguments, **options)
         except Exception as error:  # of a start; the rest is in the outcome
             _end_process(worker)
             if isinstance(error, BrokenPipeError) or str(error).startswith(DIED_AT_START):
                 return {"status": "error", "error": DIED_AT_START}
             return {"status": "error", "error": str(error), "trace": str(error)}
+        return outcome
 
-    @wraps(invoke)
-    def invoke_alone(worker: Worker, *arguments: Any, **options: Any) -> Outcome:
-        outcome = invoke_once(worker, *arguments, **options)
+    @around(f"{RUNTIME}:Worker.invoke")
+    def invoke_alone(*arguments: Any, **options: Any) -> Outcome:
+        outcome = invoke_once(*arguments, **options)
         if outcome.get("error") == DIED_AT_START:
-            outcome = invoke_once(worker, *arguments, **options)
+            outcome = invoke_once(*arguments, **options)
         return {**outcome, "error": DIED} if _is_crash(outcome) else outcome
-
-    replace(INVOKE, invoke_alone)
 
 
 def _is_crash(outcome: Outcome) -> bool:
@@ -143,11 +131,9 @@ def _end_process(worker: Worker) -> None:
 
 
 def _report_errors() -> None:
-    execute: Execute = private(EXECUTE)
-
-    @wraps(execute)
-    def execute_as_on_aws(function: Any, event: Any, request_id: str) -> Outcome:
-        outcome = execute(function, event, request_id)
+    @around(f"{SERVICE}:_execute_function_warm")
+    def execute_as_on_aws(execute: Function, function: Any, event: Any, request_id: str) -> Outcome:
+        outcome: Outcome = execute(function, event, request_id)
         body = outcome.get("body")
         if isinstance(body, dict) and HANDLER_ERROR in body:
             return {**outcome, "body": body[HANDLER_ERROR], "error": True}
@@ -157,4 +143,21 @@ def _report_errors() -> None:
             return {**outcome, "body": report}
         return outcome
 
-    replace(EXECUTE, execute_as_on_aws)
+
+def _write_logs() -> None:
+    functions = private(f"{SERVICE}:_functions")
+
+    @around(f"{RUNTIME}:Worker._drain_stderr_bounded")
+    def drain_to_the_end(drain: Function, worker: Worker) -> str:
+        is_python = worker.config.get("Runtime", "python").startswith("python")
+        return read_log(worker._stderr_queue) if is_python else str(drain(worker))
+
+    # CDK's provider framework answers CloudFormation before its function returns, so in every
+    # other `cdk destroy` a call outlives its function. ministack makes the log group anew.
+    @around(f"{SERVICE}:_emit_lambda_logs")
+    def emit_unless_deleted(
+        emit: Function, function: dict[str, Any], *arguments: Any, **options: Any
+    ) -> None:
+        name = (function.get("config") or function).get("FunctionName")
+        if name in functions:
+            emit(function, *arguments, **options)

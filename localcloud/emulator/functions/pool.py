@@ -12,17 +12,14 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import cache, partial
 from typing import Any
 
 from localcloud.emulator.extension import Properties, current_account, current_region
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, around_item, private, replace
 
 RUNTIME = "ministack.core.lambda_runtime"
 SERVICE = "ministack.services.lambda_svc"
-ACQUIRE = f"{SERVICE}:acquire_worker"
-RELEASE = f"{SERVICE}:release_worker"
 HANDLERS = "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS"
 
 WORKERS_PER_FUNCTION = int(os.environ.get("LOCALCLOUD_WORKERS_PER_FUNCTION", "8"))
@@ -32,7 +29,6 @@ IDLE_SECONDS = 5
 LOOK_AGAIN_SECONDS = 0.5
 
 Worker = Any
-Config = dict[str, Any]
 
 
 def repair() -> None:
@@ -44,18 +40,16 @@ def repair() -> None:
 
 
 def _limit() -> None:
-    acquire: Callable[..., tuple[Worker | None, str]] = private(ACQUIRE)
-    release: Callable[[Worker | None], None] = private(RELEASE)
     depth = private(f"{SERVICE}:_invoke_depth")
     lock = threading.Lock()
     released: defaultdict[str, threading.Condition] = defaultdict(
         partial(threading.Condition, lock)
     )
 
-    @wraps(acquire)
+    @around(f"{SERVICE}:acquire_worker")
     def acquire_in_turn(
-        name: str, config: Config, *arguments: Any, **options: Any
-    ) -> tuple[Worker | None, str]:
+        acquire: Function, name: str, config: dict[str, Any], *arguments: Any, **options: Any
+    ) -> Any:
         # Called over the API a function is at depth 1; a state machine's task is at depth 0.
         if depth.get() > 1:
             return acquire(name, config, *arguments, **options)
@@ -67,8 +61,8 @@ def _limit() -> None:
                     return worker, how
                 released[config["FunctionArn"]].wait(LOOK_AGAIN_SECONDS)
 
-    @wraps(release)
-    def release_and_notify(worker: Worker | None) -> None:
+    @around(f"{SERVICE}:release_worker")
+    def release_and_notify(release: Function, worker: Worker | None) -> None:
         if worker is not None:
             worker.last_used = time.time()
         release(worker)
@@ -76,27 +70,21 @@ def _limit() -> None:
             with lock:
                 released[worker.config["FunctionArn"]].notify()
 
-    replace(ACQUIRE, acquire_in_turn)
-    replace(RELEASE, release_and_notify)
-
 
 def _end_with_stack() -> None:
     function = private(HANDLERS)["AWS::Lambda::Function"]
-    delete: Callable[[str, Properties], None] = function["delete"]
-    invalidate: Callable[..., None] = private(f"{SERVICE}:invalidate_worker")
+    invalidate: Function = private(f"{SERVICE}:invalidate_worker")
 
-    @wraps(delete)
-    def delete_with_workers(name: str, properties: Properties) -> None:
+    @around_item(function, "delete")
+    def delete_with_workers(delete: Function, name: str, properties: Properties) -> None:
         delete(name, properties)
         invalidate(name, account=current_account(), region=current_region())
-
-    function["delete"] = delete_with_workers
 
 
 def _end_idle_workers() -> None:
     workers: dict[str, list[Worker]] = private(f"{RUNTIME}:_workers")
     lock: threading.Lock = private(f"{RUNTIME}:_lock")
-    kill: Callable[[list[Worker]], None] = private(f"{RUNTIME}:kill_workers")
+    kill: Function = private(f"{RUNTIME}:kill_workers")
 
     def end_idle() -> None:
         while True:

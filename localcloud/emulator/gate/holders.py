@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from localcloud.credentials import Credentials
-from localcloud.emulator.enforcement.sessions import session_of
+from localcloud.emulator.enforcement.judge import session_of
 from localcloud.emulator.names import private, replace
 from localcloud.environment import REGION
 

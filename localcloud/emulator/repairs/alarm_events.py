@@ -7,10 +7,9 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private
 
 # What ministack calls at every change, just after it wrote the alarm's history.
 DISPATCH = "ministack.services.cloudwatch:_dispatch_alarm_actions"
@@ -20,12 +19,13 @@ Alarm = dict[str, Any]
 
 def repair() -> None:
     """Send the event after the alarm's own actions."""
-    dispatch: Callable[[Alarm, str, str, str], None] = private(DISPATCH)
     put_events: Callable[..., Any] = private("ministack.services.eventbridge:_put_events")
     history: Callable[[], list[Any]] = private("ministack.services.cloudwatch:_history_entries")
 
-    @wraps(dispatch)
-    def dispatch_and_send(alarm: Alarm, old_state: str, new_state: str, reason: str) -> None:
+    @around(DISPATCH)
+    def dispatch_and_send(
+        dispatch: Function, alarm: Alarm, old_state: str, new_state: str, reason: str
+    ) -> None:
         dispatch(alarm, old_state, new_state, reason)
         latest, *earlier = (
             each for each in reversed(history()) if each["AlarmName"] == alarm["AlarmName"]
@@ -44,8 +44,6 @@ def repair() -> None:
             "Detail": json.dumps(detail),
         }
         put_events({"Entries": [event]}, allow_aws_source=True)
-
-    replace(DISPATCH, dispatch_and_send)
 
 
 def _state(entry: dict[str, str]) -> dict[str, str]:

@@ -43,3 +43,19 @@ def test_replace_reaches_functions_and_methods(monkeypatch: pytest.MonkeyPatch) 
 def test_replace_refuses_a_name_that_is_not_there() -> None:
     with pytest.raises(names.PrivateNameError):
         names.replace("ministack.core.arn:_renamed", None)
+
+
+def test_the_function_around_another_gets_it_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("replaceable")
+    module.__dict__.update(Class=type("Class", (), {"method": lambda self, one: (one,)}))
+    monkeypatch.setitem(sys.modules, "replaceable", module)
+    items = {"key": lambda one: (one,)}
+
+    def twice(original: names.Function, *arguments: object) -> object:
+        return original(*arguments) * 2
+
+    names.around("replaceable:Class.method")(twice)
+    names.around_item(items, "key")(twice)
+
+    assert module.__dict__["Class"]().method(1) == (1, 1)
+    assert items["key"](2) == (2, 2)

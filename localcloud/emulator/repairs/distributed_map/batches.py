@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.emulator.repairs.state_size import size_bytes
+from localcloud.emulator.repairs.executions import size_bytes
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from localcloud.emulator.repairs.distributed_map.batches import Batch
 from localcloud.emulator.repairs.distributed_map.interpreter import Document
 from localcloud.emulator.repairs.distributed_map.map_state import MapState
 from localcloud.emulator.repairs.distributed_map.results import results_of
-from localcloud.emulator.repairs.state_size import check_size
-from localcloud.emulator.repairs.stopped_execution import PARENT, has_ended
+from localcloud.emulator.repairs.executions import PARENT, check_size, has_ended
 
 CHILD_DENIED = "Sfn.SfnException"
 THRESHOLD_EXCEEDED = "States.ExceedToleratedFailureThreshold"

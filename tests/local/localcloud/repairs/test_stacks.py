@@ -1,7 +1,6 @@
 """Contract tests of the repairs of CloudFormation; each fails without its repair."""
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,189 +12,74 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.roles import ROLE
-
-
-def test_a_bucket_of_a_stack_has_its_tags(cloud: LocalCloud) -> None:
-    cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
-    name = f"tags-{uuid.uuid4().hex[:12]}"
-
-    def template(**tags: str) -> str:
-        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name, "Tags": listed}}
-        return json.dumps({"Resources": {"Bucket": bucket}})
-
-    def tags() -> dict[str, str]:
-        found = s3.get_bucket_tagging(Bucket=name)["TagSet"]
-        return {tag["Key"]: tag["Value"] for tag in found}
-
-    cloudformation.create_stack(StackName=name, TemplateBody=template(first="1"))
-    _wait(cloudformation, name, "stack_create_complete")
-    assert tags() == {"first": "1"}
-
-    cloudformation.update_stack(StackName=name, TemplateBody=template(first="2", second="3"))
-    _wait(cloudformation, name, "stack_update_complete")
-    assert tags() == {"first": "2", "second": "3"}
-
-    cloudformation.delete_stack(StackName=name)
+from tests.local.localcloud.repairs.stacks import Stack, Template, resource, tags, template
 
 
 def test_a_log_group_without_a_name_is_named_after_its_stack(cloud: LocalCloud) -> None:
-    cloudformation = cloud.client("cloudformation")
-    name = f"logs-{uuid.uuid4().hex[:12]}"
-
-    def template(**properties: Any) -> str:
-        group = {"Type": "AWS::Logs::LogGroup", "Properties": properties}
-        return json.dumps({"Resources": {"Logs": group}})
+    def logs(**properties: Any) -> Template:
+        return template(Logs=resource("AWS::Logs::LogGroup", **properties))
 
     def groups() -> list[str]:
         found = cloud.client("logs").describe_log_groups()["logGroups"]
-        return [group["logGroupName"] for group in found if name in group["logGroupName"]]
+        return [group["logGroupName"] for group in found if stack.name in group["logGroupName"]]
 
-    cloudformation.create_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
-    _wait(cloudformation, name, "stack_create_complete")
+    stack = Stack.new(cloud, logs(RetentionInDays=1)).wait()
     created = groups()
-    assert len(created) == 1 and created[0].startswith(f"{name}-Logs-")
+    assert len(created) == 1 and created[0].startswith(f"{stack.name}-Logs-")
 
-    for properties, wanted in (
-        ({"RetentionInDays": 3}, created),
-        ({"LogGroupName": f"its-own-{name}"}, [f"its-own-{name}"]),
-    ):
-        cloudformation.update_stack(StackName=name, TemplateBody=template(**properties))
-        _wait(cloudformation, name, "stack_update_complete")
-        assert groups() == wanted
+    stack.update(logs(RetentionInDays=3))
+    assert groups() == created
+    stack.update(logs(LogGroupName=f"its-own-{stack.name}"))
+    assert groups() == [f"its-own-{stack.name}"]
 
-    cloudformation.update_stack(StackName=name, TemplateBody=template(RetentionInDays=1))
-    _wait(cloudformation, name, "stack_update_complete")
+    stack.update(logs(RetentionInDays=1))
     (group,) = groups()
-    assert group.startswith(f"{name}-Logs-") and group not in created
+    assert group.startswith(f"{stack.name}-Logs-") and group not in created
 
-    cloudformation.delete_stack(StackName=name)
-    _wait(cloudformation, name, "stack_delete_complete")
+    stack.delete()
     assert groups() == []
 
 
 def test_a_log_group_that_is_named_after_a_role_is_a_new_one_for_each_stack(
     cloud: LocalCloud,
 ) -> None:
-    cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
-    name = f"roles-{uuid.uuid4().hex[:12]}"
+    logs, prefix = cloud.client("logs"), f"/aws/{uuid.uuid4().hex}"
+    group = resource("AWS::Logs::LogGroup", LogGroupName={"Fn::Sub": prefix + "/${Role}"})
     trust = {"Version": "2012-10-17", "Statement": []}
-    properties = {"AssumeRolePolicyDocument": trust}
-    group = {
-        "Type": "AWS::Logs::LogGroup",
-        "Properties": {"LogGroupName": {"Fn::Sub": "/aws/" + name + "/${Role}"}},
-        "DeletionPolicy": "Retain",
-    }
 
-    def template(**tags: str) -> str:
-        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-        role = {"Type": "AWS::IAM::Role", "Properties": {**properties, "Tags": listed}}
-        return json.dumps({"Resources": {"Role": role, "Logs": group}})
+    def roles(**values: str) -> Template:
+        role = resource("AWS::IAM::Role", AssumeRolePolicyDocument=trust, Tags=tags(**values))
+        return template(Role=role, Logs={**group, "DeletionPolicy": "Retain"})
 
     def groups() -> list[str]:
-        found = logs.describe_log_groups(logGroupNamePrefix=f"/aws/{name}/")["logGroups"]
+        found = logs.describe_log_groups(logGroupNamePrefix=f"{prefix}/")["logGroups"]
         return [each["logGroupName"] for each in found]
 
-    stack = {"StackName": name, "Capabilities": ["CAPABILITY_IAM"]}
+    stack = Stack.new(cloud, roles())
     for retained in (0, 1):
-        cloudformation.create_stack(**stack, TemplateBody=template())
-        _wait(cloudformation, name, "stack_create_complete")
-        cloudformation.update_stack(**stack, TemplateBody=template(first="1"))
-        _wait(cloudformation, name, "stack_update_complete")
+        if retained:
+            stack.create(roles())
+        stack.wait()
+        stack.update(roles(first="1"))
         assert len(groups()) == retained + 1
-        cloudformation.delete_stack(StackName=name)
-        _wait(cloudformation, name, "stack_delete_complete")
+        stack.delete()
 
     for each in groups():
-        assert each.startswith(f"/aws/{name}/{name}-Role-")
+        assert each.startswith(f"{prefix}/{stack.name}-Role-")
         logs.delete_log_group(logGroupName=each)
 
 
 def test_a_log_group_that_exists_is_not_created_again(cloud: LocalCloud) -> None:
-    cloudformation, logs = cloud.client("cloudformation"), cloud.client("logs")
-    name = f"taken-{uuid.uuid4().hex[:12]}"
+    logs, name = cloud.client("logs"), f"taken-{uuid.uuid4().hex[:12]}"
     logs.create_log_group(logGroupName=name)
-    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}
 
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": {"Logs": group}})
-    )
+    stack = Stack.new(cloud, template(Logs=resource("AWS::Logs::LogGroup", LogGroupName=name)))
     with pytest.raises(WaiterError, match="ROLLBACK"):
-        _wait(cloudformation, name, "stack_create_complete")
+        stack.wait()
 
-    reasons = [
-        event.get("ResourceStatusReason", "")
-        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    ]
-    assert any(f"'{name}' already exists" in reason for reason in reasons)
-    cloudformation.delete_stack(StackName=name)
+    assert any(f"'{name}' already exists" in reason for reason in stack.reasons())
+    stack.delete()
     logs.delete_log_group(logGroupName=name)
-
-
-def test_a_bucket_that_holds_objects_is_not_deleted(cloud: LocalCloud) -> None:
-    cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
-    name = f"full-{uuid.uuid4().hex[:12]}"
-    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": {"Bucket": bucket}})
-    )
-    _wait(cloudformation, name, "stack_create_complete")
-    s3.put_object(Bucket=name, Key="picture", Body=b"")
-
-    cloudformation.delete_stack(StackName=name)
-    with pytest.raises(WaiterError, match="DELETE_FAILED"):
-        _wait(cloudformation, name, "stack_delete_complete")
-    reasons = [
-        event.get("ResourceStatusReason", "")
-        for event in cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    ]
-    assert any("not empty: it holds 1 objects" in reason for reason in reasons)
-
-    s3.delete_object(Bucket=name, Key="picture")
-    cloudformation.delete_stack(StackName=name)
-    _wait(cloudformation, name, "stack_delete_complete")
-
-
-def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, functions: Any) -> None:
-    cloudformation = cloud.client("cloudformation")
-    name = f"function-{uuid.uuid4().hex[:12]}"
-    function = {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "FunctionName": name,
-            "Role": ROLE,
-            "Runtime": "python3.13",
-            "Handler": "index.handler",
-            "Code": {"ZipFile": "import os\ndef handler(event, context): return os.getpid()"},
-        },
-    }
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": {"Function": function}})
-    )
-    _wait(cloudformation, name, "stack_create_complete")
-    process = functions.invoke(name)["payload"]
-
-    cloudformation.delete_stack(StackName=name)
-    _wait(cloudformation, name, "stack_delete_complete")
-
-    assert not _alive(process)
-
-
-def test_a_call_that_outlives_its_function_makes_no_log_group(
-    cloud: LocalCloud, functions: Any
-) -> None:
-    source = """
-import boto3
-def handler(event, context):
-    print("gone")
-    boto3.client("lambda").delete_function(FunctionName=context.function_name)
-"""
-    functions.invoke(functions.python(source))
-
-    name = functions.names.pop()
-    found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
-    assert found["logGroups"] == []
 
 
 @pytest.mark.parametrize(
@@ -208,68 +92,51 @@ def handler(event, context):
 def test_an_export_in_use_stays_as_it_is(
     cloud: LocalCloud, export: dict[str, str] | None, refusal: str
 ) -> None:
-    cloudformation = cloud.client("cloudformation")
-    exporter, importer = (f"{kind}-{uuid.uuid4().hex[:12]}" for kind in ("exporter", "importer"))
+    name = f"export-{uuid.uuid4().hex[:12]}"
 
-    def template(exported: dict[str, str] | None) -> str:
+    def parameter(value: Any) -> Template:
+        return template(Parameter=resource("AWS::SSM::Parameter", Type="String", Value=value))
+
+    def exporting(exported: dict[str, str] | None) -> Template:
         # The parameter changes as the export does, so that each template is an update.
-        outputs = {"Out": {**exported, "Export": {"Name": exporter}}} if exported else {}
-        value = json.dumps(exported)
-        resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
-        return json.dumps({"Resources": {"Parameter": resource}, "Outputs": outputs})
+        outputs = {"Out": {**exported, "Export": {"Name": name}}} if exported else {}
+        return {**parameter(json.dumps(exported)), "Outputs": outputs}
 
-    def reasons() -> list[str]:
-        events = cloudformation.describe_stack_events(StackName=exporter)["StackEvents"]
-        return [event.get("ResourceStatusReason", "") for event in events]
+    exporter = Stack.new(cloud, exporting({"Value": "one"})).wait()
+    importer = Stack.new(cloud, parameter({"Fn::ImportValue": name})).wait()
 
-    value = {"Fn::ImportValue": exporter}
-    imported = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
-    cloudformation.create_stack(StackName=exporter, TemplateBody=template({"Value": "one"}))
-    _wait(cloudformation, exporter, "stack_create_complete")
-    cloudformation.create_stack(
-        StackName=importer, TemplateBody=json.dumps({"Resources": {"Imported": imported}})
-    )
-    _wait(cloudformation, importer, "stack_create_complete")
+    exporter.update(exporting(export), "stack_rollback_complete")
+    assert refusal.format(name, importer.name) in exporter.reasons()
 
-    cloudformation.update_stack(StackName=exporter, TemplateBody=template(export))
-    _wait(cloudformation, exporter, "stack_rollback_complete")
-    assert refusal.format(exporter, importer) in reasons()
-
-    cloudformation.delete_stack(StackName=importer)
-    _wait(cloudformation, importer, "stack_delete_complete")
-    cloudformation.update_stack(StackName=exporter, TemplateBody=template(export))
-    _wait(cloudformation, exporter, "stack_update_complete")
-    cloudformation.delete_stack(StackName=exporter)
+    importer.delete()
+    exporter.update(exporting(export))
+    exporter.delete()
 
 
 @dataclass(frozen=True)
 class CustomResource:
-    """A custom resource whose requests go to a queue; nobody but `answer` answers them."""
+    """A custom resource whose requests go to a queue; only `answer` answers them."""
 
     sqs: Any
     queue: str
     function: str
 
-    def template(self, **properties: str) -> str:
-        """The custom resource, and a bucket that is created after it."""
-        resources = {
-            "Custom": {
-                "Type": "Custom::Slow",
-                "Properties": {"ServiceToken": self.function, **properties},
-            },
-            "After": {"Type": "AWS::S3::Bucket", "DependsOn": "Custom"},
-        }
-        return json.dumps({"Resources": resources})
+    def template(self, **properties: str) -> Template:
+        """Return the custom resource, and a bucket that is created after it."""
+        return template(
+            Custom=resource("Custom::Slow", ServiceToken=self.function, **properties),
+            After={"Type": "AWS::S3::Bucket", "DependsOn": "Custom"},
+        )
 
     def request(self) -> dict[str, Any]:
-        """The next request it gets."""
+        """Return the next request."""
         (message,) = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=20)["Messages"]
         self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
         request: dict[str, Any] = json.loads(message["Body"])
         return request
 
     def answer(self, request: dict[str, Any]) -> None:
-        """Tell CloudFormation that it is done."""
+        """Report success to CloudFormation."""
         copied = {key: request[key] for key in ("RequestId", "StackId", "LogicalResourceId")}
         physical_id = request.get("PhysicalResourceId", "named-by-its-create")
         body = {**copied, "Status": "SUCCESS", "PhysicalResourceId": physical_id}
@@ -297,41 +164,33 @@ def handler(event, context):
 def test_a_custom_resource_whose_process_dies_is_asked_again(
     cloud: LocalCloud, custom_resource: CustomResource, tmp_path: Path
 ) -> None:
-    cloudformation = cloud.client("cloudformation")
-    name = f"died-{uuid.uuid4().hex[:12]}"
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=custom_resource.template(DieOnce=str(tmp_path / "died"))
-    )
+    stack = Stack.new(cloud, custom_resource.template(DieOnce=str(tmp_path / "died")))
 
     custom_resource.answer(custom_resource.request())
 
-    _wait(cloudformation, name, "stack_create_complete")
+    stack.wait()
     assert (tmp_path / "died").exists()
-    cloudformation.delete_stack(StackName=name)
+    stack.cloudformation.delete_stack(StackName=stack.name)
     custom_resource.answer(custom_resource.request())
-    _wait(cloudformation, name, "stack_delete_complete")
+    stack.wait("stack_delete_complete")
 
 
 def test_a_stack_that_is_deleted_while_it_is_created_deletes_what_is_in_flight(
     cloud: LocalCloud, custom_resource: CustomResource
 ) -> None:
-    cloudformation = cloud.client("cloudformation")
-    name = f"deleted-early-{uuid.uuid4().hex[:12]}"
-    stack = cloudformation.create_stack(
-        StackName=name, TemplateBody=custom_resource.template(Told="this")
-    )["StackId"]
+    stack = Stack.new(cloud, custom_resource.template(Told="this"))
     created = custom_resource.request()
 
-    cloudformation.delete_stack(StackName=name)
+    stack.cloudformation.delete_stack(StackName=stack.name)
     deleted = custom_resource.request()
     custom_resource.answer(deleted)
-    _wait(cloudformation, stack, "stack_delete_complete")
+    stack.wait("stack_delete_complete", name=created["StackId"])
 
     assert (created["RequestType"], deleted["RequestType"]) == ("Create", "Delete")
     assert deleted["ResourceProperties"] == created["ResourceProperties"]
     assert deleted["ResourceProperties"]["Told"] == "this"
-    assert deleted["PhysicalResourceId"].startswith(f"{name}-Custom-")
-    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    assert deleted["PhysicalResourceId"].startswith(f"{stack.name}-Custom-")
+    events = stack.cloudformation.describe_stack_events(StackName=created["StackId"])["StackEvents"]
     assert [
         (event["ResourceStatus"], event["ResourceStatusReason"])
         for event in reversed(events)
@@ -348,35 +207,17 @@ def test_a_stack_that_is_deleted_while_it_is_created_deletes_what_is_in_flight(
 def test_a_stack_is_not_deleted_while_it_is_updated(
     cloud: LocalCloud, custom_resource: CustomResource
 ) -> None:
-    cloudformation = cloud.client("cloudformation")
-    name = f"updated-{uuid.uuid4().hex[:12]}"
-    cloudformation.create_stack(StackName=name, TemplateBody=custom_resource.template())
+    stack = Stack.new(cloud, custom_resource.template())
     custom_resource.answer(custom_resource.request())
-    _wait(cloudformation, name, "stack_create_complete")
-    cloudformation.update_stack(
-        StackName=name, TemplateBody=custom_resource.template(Told="another")
-    )
+    stack.wait()
+    stack.update(custom_resource.template(Told="another"), state="")
     update = custom_resource.request()
 
     with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
-        cloudformation.delete_stack(StackName=name)
+        stack.cloudformation.delete_stack(StackName=stack.name)
 
     custom_resource.answer(update)
-    _wait(cloudformation, name, "stack_update_complete")
-    cloudformation.delete_stack(StackName=name)
+    stack.wait("stack_update_complete")
+    stack.cloudformation.delete_stack(StackName=stack.name)
     custom_resource.answer(custom_resource.request())
-    _wait(cloudformation, name, "stack_delete_complete")
-
-
-def _wait(cloudformation: Any, stack: str, state: str) -> None:
-    cloudformation.get_waiter(state).wait(
-        StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # signal 0 only asks
-    except ProcessLookupError:
-        return False
-    return True
+    stack.wait("stack_delete_complete")

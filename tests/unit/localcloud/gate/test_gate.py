@@ -12,7 +12,7 @@ from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4A
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from localcloud.emulator.enforcement.sessions import Session, session_of
+from localcloud.emulator.enforcement.judge import Session, session_of
 from tests.unit.localcloud.gate.requests import PORT, URL, Sent, send
 
 

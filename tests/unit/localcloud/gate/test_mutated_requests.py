@@ -8,7 +8,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import strategies as st
 
-from localcloud.emulator.enforcement.sessions import Session, session_of
+from localcloud.emulator.enforcement.judge import Session, session_of
 from tests.unit.localcloud.gate.requests import PORT, URL, send
 
 # A hundred examples in a second, and thousands with the profile "thorough".

@@ -5,7 +5,7 @@ Cases: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and
 
 import pytest
 
-from localcloud.emulator.repairs.alarm_evaluation import next_state
+from localcloud.emulator.repairs.alarms import next_state
 
 
 def state(treat: str, values: list[float | None], *, needed: int = 3, before: str = "OK") -> str:

@@ -1,4 +1,4 @@
-"""Contract tests of the repairs of Lambda; each fails without its repair."""
+"""Lambda functions and their workers; most tests fail with ministack alone."""
 
 import base64
 import json
@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from localcloud.emulator.functions.pool import IDLE_SECONDS
 from localcloud.emulator.functions.processes import SHARED
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.repairs.stacks import Stack, resource, template
+from tests.local.localcloud.roles import ROLE
+from tests.local.processes import running, within
 
 RAISES = """
 class NotSureEnough(Exception):
@@ -326,3 +330,47 @@ def test_other_requests_are_served_while_calls_wait(cloud: LocalCloud, functions
         calls = [callers.submit(functions.invoke, function) for _ in range(16)]
         sns.list_topics()
         assert not any(call.done() for call in calls), "the other request waited for a call"
+
+
+def test_an_idle_worker_ends(functions: Any) -> None:
+    function = functions.python(REPORTS_PROCESS)
+
+    process = functions.invoke(function)["payload"]
+
+    assert within(IDLE_SECONDS + 10, lambda: not running([process]))
+    assert functions.invoke(function)["error"] is None
+
+
+def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, functions: Any) -> None:
+    function = resource(
+        "AWS::Lambda::Function",
+        Role=ROLE,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Code={"ZipFile": REPORTS_PROCESS},
+    )
+    stack = Stack.new(cloud, template(Function=function)).wait()
+    (name,) = stack.cloudformation.list_stack_resources(StackName=stack.name)[
+        "StackResourceSummaries"
+    ]
+    process = functions.invoke(name["PhysicalResourceId"])["payload"]
+
+    stack.delete()
+
+    assert not running([process])
+
+
+def test_a_call_that_outlives_its_function_makes_no_log_group(
+    cloud: LocalCloud, functions: Any
+) -> None:
+    source = """
+import boto3
+def handler(event, context):
+    print("gone")
+    boto3.client("lambda").delete_function(FunctionName=context.function_name)
+"""
+    functions.invoke(functions.python(source))
+
+    name = functions.names.pop()
+    found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
+    assert found["logGroups"] == []

@@ -7,12 +7,18 @@ feed; `.` is any character but the four that end a line, which for Python is one
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from localcloud.emulator.names import private, replace
 
 ENCODER = "jsonata.functions:Functions.Encoder"
 MAKE_PATTERN = "jsonata.regex_engine:default_regex_engine"
+PARSER = "jsonata.parser:Parser"
+GET_PARSER = "jsonata.jsonata:Jsonata.get_parser"
+
+EXPRESSIONS = 4096
+"""Most parsed ones that are kept; a state machine has some dozens."""
 
 # An escaped character or a class stays as it is.
 _SYNTAX = re.compile(r"(?P<literal>\\.|\[(?:\\.|[^\]\\])*\])|[$.]", re.DOTALL)
@@ -23,8 +29,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def repair() -> None:
-    """Write text as JavaScript does."""
+    """Write text and compile patterns as JavaScript does."""
     python_encoder: type[Any] = private(ENCODER)
+    make_parser = private(PARSER)
 
     class Encoder(python_encoder):  # type: ignore[misc]  # a class of a package without types
         """Makes JSON text of what is not a text."""
@@ -43,6 +50,20 @@ def repair() -> None:
 
             return _TOKEN.sub(rewrite, encode(value))
 
+    class Parser:
+        """Parses an expression once; the library keeps one parser a thread, which forgets."""
+
+        dbg = False  # read by the evaluation
+
+        @staticmethod
+        @lru_cache(EXPRESSIONS)
+        def parse(expression: str, _regex_engine: object) -> Any:
+            # A new one, because a parser has state, and two threads may come at once. What it
+            # returns is read only.
+            return make_parser().parse(expression, compile_pattern)
+
+    parser = Parser()
+    replace(GET_PARSER, staticmethod(lambda: parser))
     replace(ENCODER, Encoder)
 
 

@@ -2,7 +2,8 @@
 
 ministack looks at every metric of that name, whatever its dimensions, takes all periods together,
 and keeps the last state when data is missing. Here alarms are evaluated whenever data arrives or
-somebody looks, not every minute, and a period is so many seconds back from then.
+somebody looks, not every minute, and a period is so many seconds back from then. CloudFormation
+also takes alarms on metric math, whose property Metrics ministack refuses; nothing evaluates them.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -11,26 +12,29 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missin
 import operator
 import time
 from collections.abc import Callable
-from functools import wraps
 from threading import RLock
 from typing import Any
 
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private, replace
 
 MODULE = "ministack.services.cloudwatch"
+RECORD = "ministack.services.cloudformation.provisioners:_cw_metric_alarm_record"
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+OF_ONE_METRIC = (
+    *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit"),
+)
 
 Alarm = dict[str, Any]
 Point = dict[str, Any]
 
 
 def repair() -> None:
-    """Replace the evaluation, and evaluate also for Lambda's own metrics and before a look."""
+    """Replace the evaluation, and evaluate also for metrics of services and before a look."""
     set_state: Callable[[Any, dict[str, str], bool], Any] = private(f"{MODULE}:_set_alarm_state")
     datapoints = _datapoints()
     alarms = private(f"{MODULE}:_alarms")
@@ -51,12 +55,35 @@ def repair() -> None:
                 set_state({}, change, True)
 
     replace(f"{MODULE}:_evaluate_alarm", evaluate)
-    _evaluate_at_metrics_of_services(alarms, evaluate)
-    _evaluate_before_a_look(alarms, evaluate)
+
+    @around(f"{MODULE}:record_metric")
+    def record_and_evaluate(
+        record: Function, namespace: str, name: str, *rest: Any, **options: Any
+    ) -> None:
+        record(namespace, name, *rest, **options)
+        for alarm in list(alarms.values()):
+            if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, name):
+                evaluate(alarm)
+
+    @around(f"{MODULE}:_describe_alarms")
+    def evaluate_and_describe(describe: Function, *request: Any) -> Any:
+        for alarm in list(alarms.values()):
+            evaluate(alarm)
+        return describe(*request)
+
+    @around(RECORD)
+    def record_queries(record: Function, name: str, properties: dict[str, Any]) -> dict[str, Any]:
+        queries = properties.get("Metrics")
+        if not queries:
+            return dict(record(name, properties))
+        one = {"Metrics": None, "MetricName": "any", "Namespace": "any"}
+        alarm = record(name, {**properties, **one})
+        kept = {key: value for key, value in alarm.items() if key not in OF_ONE_METRIC}
+        return {**kept, "Metrics": queries}
 
 
 def next_state(alarm: Alarm, values: list[float | None]) -> str:
-    """State after these values, one a period, None where there is no data."""
+    """Return the state after these values, one a period, None where there is no data."""
     breaches = COMPARISONS[alarm["ComparisonOperator"]]
     breaching = [breaches(value, alarm["Threshold"]) for value in values if value is not None]
     missing = len(values) - len(breaching)
@@ -94,33 +121,6 @@ def _datapoints() -> Callable[[Alarm], list[float | None]]:
         ]
 
     return values
-
-
-def _evaluate_at_metrics_of_services(alarms: Any, evaluate: Callable[[Alarm], None]) -> None:
-    record_path = f"{MODULE}:record_metric"
-    record: Callable[..., None] = private(record_path)
-
-    @wraps(record)
-    def record_and_evaluate(namespace: str, name: str, *rest: Any, **options: Any) -> None:
-        record(namespace, name, *rest, **options)
-        for alarm in list(alarms.values()):
-            if (alarm.get("Namespace"), alarm.get("MetricName")) == (namespace, name):
-                evaluate(alarm)
-
-    replace(record_path, record_and_evaluate)
-
-
-def _evaluate_before_a_look(alarms: Any, evaluate: Callable[[Alarm], None]) -> None:
-    describe_path = f"{MODULE}:_describe_alarms"
-    describe: Callable[..., Any] = private(describe_path)
-
-    @wraps(describe)
-    def evaluate_and_describe(*request: Any) -> Any:
-        for alarm in list(alarms.values()):
-            evaluate(alarm)
-        return describe(*request)
-
-    replace(describe_path, evaluate_and_describe)
 
 
 def _reason(alarm: Alarm, values: list[float | None]) -> str:
