@@ -3,8 +3,9 @@
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from .chance import RANDOMLY_DRAWN, DesignEffect
@@ -26,7 +27,7 @@ class BaselineDamaged(Exception):
 
 
 class Observation(NamedTuple):
-    """One picture and the model's answer; JSON makes a list of it, `Observation(*row)` reads it."""
+    """One picture and the model's answer."""
 
     confidence: float
     """Probability of the best class."""
@@ -41,6 +42,19 @@ class Observation(NamedTuple):
         """Return the observation of a picture with these probabilities and measurements."""
         confidence = max(probabilities)
         return cls(confidence, probabilities.index(confidence), *measured)
+
+    @classmethod
+    def from_json(cls, row: Any) -> Self:
+        """Read the list that JSON makes of an observation.
+
+        Raises:
+            TypeError, ValueError: it is something else.
+        """
+        confidence, best_class, *measured = row
+        if not isinstance(best_class, int) or number(best_class) < 0:
+            raise TypeError(f"{row!r:.50} is no observation")
+        numbers = (value if value is None else number(value) for value in measured)
+        return cls(number(confidence), best_class, *numbers)
 
 
 @dataclass(frozen=True)
@@ -87,16 +101,16 @@ class Baseline:
             ValueError: there are fewer than `MINIMUM` observations, fewer than two classes, a best
                 class outside them, or not as many labels as observations.
         """
-        if len(observations) < MINIMUM:
+        count = len(observations)
+        if count < MINIMUM:
             raise ValueError(
-                f"a baseline of {len(observations)} pictures; at least {MINIMUM} are needed: "
+                f"a baseline of {count} pictures; at least {MINIMUM} are needed: "
                 "stage more validation pictures"
             )
         if class_count < 2:
             raise ValueError(f"class_count = {class_count}: a model has two classes or more")
-        best_classes = [observation.best_class for observation in observations]
-        return cls(
-            count=len(observations),
+        made = cls(
+            count=count,
             confidences=sorted(observation.confidence for observation in observations),
             class_counts=count_classes(observations, class_count),
             quantities={
@@ -104,11 +118,12 @@ class Baseline:
                 for name in METRICS
                 if len(values := known(observations, name)) >= MINIMUM
             },
-            accuracy=None if labels is None else _accuracy(best_classes, labels),
-            class_design=(
-                RANDOMLY_DRAWN if labels is None else DesignEffect.of(best_classes, labels)
-            ),
         )
+        if labels is None:
+            return made
+        best = [observation.best_class for observation in observations]
+        right = sum(found == label for found, label in zip(best, labels, strict=True))
+        return replace(made, accuracy=right / count, class_design=DesignEffect.of(best, labels))
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -128,14 +143,10 @@ class Baseline:
 
     def _check(self) -> None:
         """Raise an error if a comparison with these numbers could fail or mean nothing."""
-        references = self.quantities.values()
-        design = (self.class_design.mean, self.class_design.mean_square)
+        references, design = self.quantities.values(), astuple(self.class_design)
         numbers = [self.count, *self.confidences, *self.class_counts, *design, self.accuracy or 0]
-        numbers += [number for each in references for number in astuple(each)]
-        for number in numbers:
-            # JSON's true is an int to Python, and no comparison with NaN is true.
-            if type(number) not in (int, float) or not -1e100 < number < 1e100:
-                raise TypeError(f"{number!r:.50} is not a number")
+        for each in (*numbers, *chain.from_iterable(map(astuple, references))):
+            number(each)
         if not self.count == len(self.confidences) == sum(self.class_counts) > 0:
             raise ValueError(f"{self.count} pictures, of the classes {self.class_counts}")
         if not {"confidence"} <= self.quantities.keys() <= METRICS.keys():
@@ -202,6 +213,18 @@ class StoredBaseline:
         )
 
 
+def number(value: Any) -> float:
+    """Return a number of a JSON text.
+
+    Raises:
+        TypeError: it is something else, huge or NaN.
+    """
+    # JSON's true is an int to Python, and no comparison with NaN is true.
+    if type(value) not in (int, float) or not -1e100 < value < 1e100:
+        raise TypeError(f"{value!r:.50} is not a number")
+    return value  # type: ignore[no-any-return]  # mypy does not narrow by type()
+
+
 def known(observations: Sequence[Observation], quantity: str) -> list[float]:
     """Return the values of a quantity where it was measured."""
     values = (getattr(observation, quantity) for observation in observations)
@@ -223,8 +246,3 @@ def count_classes(observations: Sequence[Observation], class_count: int) -> list
             )
         counts[observation.best_class] += 1
     return counts
-
-
-def _accuracy(best_classes: Sequence[int], labels: Sequence[int]) -> float:
-    right = sum(best == label for best, label in zip(best_classes, labels, strict=True))
-    return right / len(labels)

@@ -17,11 +17,11 @@ from botocore.config import Config
 
 from lambda_src.shared.environment import EnvironmentVariables
 
-from .baseline import Observation, StoredBaseline
+from .baseline import StoredBaseline
 from .captures import Batch
 from .drift import WINDOW, compare, window_of
 from .metrics import Metrics, drift_of
-from .state import CaptureFile, Cursor, OvertakenError, Pending, State, StateStore
+from .state import CaptureFile, OvertakenError, Pending, State, StateStore
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,11 @@ def _run(baseline: StoredBaseline, state: State, has_time: Callable[..., bool]) 
         s3, bucket=environment.capture_bucket, prefix=environment.capture_prefix, now=_now()
     )
     model_is_served = _model_is_served()  # after the listing: when its files were answered
+    may_read = partial(has_time, LAST_MILLISECONDS)
     files, records = deque(new), 0
     while True:
         # The first batch may be empty: the metrics say so if nothing was captured.
-        batch = Batch(
-            baseline,
-            model_is_served,
-            may_measure=has_time,
-            may_read=partial(has_time, LAST_MILLISECONDS),
-        )
+        batch = Batch(baseline, model_is_served, may_measure=has_time, may_read=may_read)
         done = _read(batch, files, has_time)
         state = _send(state, batch, done)
         records += batch.records
@@ -149,30 +145,29 @@ def _read(
 
 
 def _send(state: State, batch: Batch, done: list[CaptureFile]) -> State:
-    observations = batch.observations
-    earlier = _window(state.cursor)
+    observations, comparisons = batch.observations, []
+    # The window of an earlier model's baseline has that model's answers.
+    earlier = state.cursor.window if state.cursor.baseline == environment.baseline_key else ()
     window = window_of([*earlier, *observations], latest_run=len(observations))
-    baseline = batch.baseline.baseline
-    comparisons = (
-        compare(baseline, window, threshold=environment.confidence_threshold)
-        if observations
-        else []
-    )
+    if observations:
+        threshold = environment.confidence_threshold
+        comparisons = compare(batch.baseline.baseline, window, threshold=threshold)
     for each in comparisons:
         logger.log(logging.WARNING if each.ratio > 1 else logging.INFO, "%s", each)
     begun = _now()
-    cursor = replace(
-        state.cursor.after(done), baseline=environment.baseline_key, window=tuple(window[-WINDOW:])
-    )
     pending = Pending(
         begun=begun,
         minutes=(state.free_minute(begun),),
         metrics={**batch.counts, **drift_of(comparisons)},
-        then=cursor,
+        then=replace(
+            state.cursor.after(done),
+            baseline=environment.baseline_key,
+            window=tuple(window[-WINDOW:]),
+        ),
     )
     state = store.save(replace(state, pending=pending))
     _publish(pending)
-    return _commit(state, pending)
+    return store.save(state.committed(pending))
 
 
 def _settled(state: State) -> State:
@@ -185,13 +180,12 @@ def _settled(state: State) -> State:
             continue
         logger.warning("an earlier run left a batch of %s", pending.begun)
         begun = _now()
-        renewed = replace(
-            pending, begun=begun, minutes=(*pending.minutes, state.free_minute(begun))
-        )
+        minutes = (*pending.minutes, state.free_minute(begun))
+        renewed = replace(pending, begun=begun, minutes=minutes)
         state = store.save(replace(state, pending=renewed))
         if not any(map(metrics.is_published, pending.minutes)):
             _publish(renewed)
-        state = _commit(state, renewed)
+        state = store.save(state.committed(renewed))
     return state
 
 
@@ -201,16 +195,6 @@ def _publish(pending: Pending) -> None:
             f"writing down the batch of {pending.begun} took {age}; the next run sends it"
         )
     metrics.publish(pending.metrics, pending.minutes[-1])
-
-
-def _commit(state: State, pending: Pending) -> State:
-    return store.save(state.committed(pending))
-
-
-def _window(cursor: Cursor) -> list[Observation]:
-    if cursor.baseline != environment.baseline_key:
-        return []  # another model's answers
-    return [Observation(*row) for row in cursor.window]
 
 
 def _now() -> datetime:

@@ -8,14 +8,15 @@ Format: https://www.w3.org/TR/png-3/ (chunks: 5, filters: 9, colour types: 6.1).
 """
 
 import math
+import statistics
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import chain, pairwise
 from operator import mul, sub
 from typing import NamedTuple
 
-MAX_PIXELS = 256 * 256  # 0.1 s of a whole core; a function of 256 MB has a seventh of one
+MAX_PIXELS = 256 * 256  # 0.1 s of a whole core; a function of 512 MB has a third of one
 MAX_PALETTE = 3 * 256  # bytes
 MIN_SIDE = 3  # the Laplacian needs a pixel with four neighbours
 
@@ -24,8 +25,6 @@ PALETTE = 3
 CHANNELS = {0: 1, 2: 3, PALETTE: 1, 4: 2, 6: 4}  # by colour type: grey, RGB, palette, with alpha
 
 _OTHER_FORMATS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
-
-Lines = list[list[int]]
 
 
 class NotMeasuredError(ValueError):
@@ -55,10 +54,6 @@ class _Header(NamedTuple):
     filtering: int
     interlace: int
 
-    @property
-    def channels(self) -> int:
-        return CHANNELS[self.colour_type]
-
 
 def measure(content: bytes) -> PictureStatistics:
     """Measure a PNG picture: grey, grey + alpha, RGB, RGBA or palette, 8 bits each.
@@ -71,13 +66,28 @@ def measure(content: bytes) -> PictureStatistics:
     """
     if not content.startswith(SIGNATURE):
         raise NotMeasuredError(f"{_format(content)}; only PNG is measured")
-    header, palette, packed = _parts(content)
+    chunks = list(_chunks(content))
+    by_kind = dict(chunks)
+    header, colours = _header(by_kind.get(b"IHDR", b"")), by_kind.get(b"PLTE", b"")
+    if len(colours) > MAX_PALETTE:
+        raise NotMeasuredError(
+            f"PNG: its palette has {len(colours):,} bytes, at most {MAX_PALETTE}"
+        )
+    packed = b"".join(data for kind, data in chunks if kind == b"IDAT")
     try:
-        lines = _unfiltered(_inflated(packed, header), header)
-        luma = list(_luma(lines, header, palette))
+        luma = list(_luma(_lines(packed, header), header, colours))
     except IndexError as error:
         raise NotMeasuredError("PNG: a pixel names a colour that the palette lacks") from error
-    return _statistics(luma)
+    values = list(chain.from_iterable(luma))
+    differences = chain(
+        *(map(sub, line[1:], line) for line in luma),
+        *(map(sub, below, above) for above, below in pairwise(luma)),
+    )
+    return PictureStatistics(
+        brightness=statistics.fmean(values),
+        contrast=_deviation(values),
+        sharpness=_mean_size(_laplacian(luma)) / (1 + _mean_size(differences)),
+    )
 
 
 def _format(content: bytes) -> str:
@@ -85,27 +95,6 @@ def _format(content: bytes) -> str:
         if content.startswith(magic):
             return name
     return f"unknown format, begins with {content[:8].hex(' ')}" if content else "empty"
-
-
-def _parts(content: bytes) -> tuple[_Header, Sequence[int], bytes]:
-    """Return header, luma of the palette's colours, and the compressed pixels."""
-    header: _Header | None = None
-    palette: Sequence[int] = ()
-    packed = []
-    for kind, data in _chunks(content):
-        if kind == b"IHDR":
-            header = _header(data)
-        elif kind == b"PLTE":
-            if len(data) > MAX_PALETTE:
-                raise NotMeasuredError(
-                    f"PNG: its palette has {len(data):,} bytes, the format allows {MAX_PALETTE}"
-                )
-            palette = _rgb_luma(data[0::3], data[1::3], data[2::3])
-        elif kind == b"IDAT":
-            packed.append(data)
-    if header is None or not packed:
-        raise NotMeasuredError("PNG: it has no header or no pixels")
-    return header, palette, b"".join(packed)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -130,18 +119,11 @@ def _header(data: bytes) -> _Header:
         header = _Header(*struct.unpack(">IIBBBBB", data))
     except struct.error as error:
         raise NotMeasuredError(f"PNG: its header has {len(data)} bytes, expected 13") from error
-    width, height = header.width, header.height
-    if header.bits != 8 or header.colour_type not in CHANNELS:
+    width, height, bits, colour_type, *others = header
+    if bits != 8 or colour_type not in CHANNELS or any(others):
         raise NotMeasuredError(
-            f"PNG of {header.bits} bits a channel, colour type {header.colour_type}; "
-            "measured are 8 bits, colour types 0, 2, 3, 4, 6"
-        )
-    if header.interlace:
-        raise NotMeasuredError("interlaced PNG")
-    if header.compression or header.filtering:
-        raise NotMeasuredError(
-            f"PNG of compression {header.compression}, filtering {header.filtering}; "
-            "the format knows only 0"
+            f"PNG of {bits} bits a channel, colour type {colour_type}, compression, filtering and "
+            f"interlace {others}; measured are 8 bits, colour types 0, 2, 3, 4, 6, and [0, 0, 0]"
         )
     if min(width, height) < MIN_SIDE or width * height > MAX_PIXELS:
         raise NotMeasuredError(
@@ -151,121 +133,83 @@ def _header(data: bytes) -> _Header:
     return header
 
 
-def _inflated(packed: bytes, header: _Header) -> bytes:
-    """Return the filtered lines: each a byte that names its filter, then its pixels."""
-    expected = header.height * (1 + header.width * header.channels)
-    unpacker = zlib.decompressobj()
+def _lines(packed: bytes, header: _Header) -> Iterator[bytes]:
+    """Yield the lines of pixels; each is stored behind a byte that names its filter."""
+    step = CHANNELS[header.colour_type]
+    length = 1 + header.width * step
+    expected = header.height * length
     try:
         # A byte more than expected is enough to know, so a bomb never unpacks.
-        data = unpacker.decompress(packed, expected + 1)
+        data = zlib.decompressobj().decompress(packed, expected + 1)
     except zlib.error as error:
         raise NotMeasuredError(f"PNG: damaged pixels: {error}") from error
     if len(data) != expected:
         found = "more" if len(data) > expected else f"{len(data):,}"
         raise NotMeasuredError(f"PNG: {found} bytes of pixels, its header says {expected:,}")
-    return data
-
-
-def _unfiltered(data: bytes, header: _Header) -> Iterator[bytes]:
-    step = header.channels
-    length = header.width * step
-    above = bytes(length)
-    for start in range(0, len(data), length + 1):
-        line = data[start + 1 : start + 1 + length]
-        above = _restored(data[start], line, above, step)
+    above = bytes(length - 1)
+    for start in range(0, expected, length):
+        above = _restored(data[start], data[start + 1 : start + length], above, step)
         yield above
 
 
 def _restored(kind: int, line: bytes, above: bytes, step: int) -> bytes:
     """Return a line as it was before its filter; a pixel has `step` bytes."""
-    match kind:
-        case 0:
-            return line
-        case 1:
-            restored = bytearray(len(line))
-            for channel in range(step):
-                sums = accumulate(line[channel::step])
-                restored[channel::step] = bytes(value & 255 for value in sums)
-            return bytes(restored)
-        case 2:
-            return bytes((value + up) & 255 for value, up in zip(line, above, strict=True))
-        case 3:
-            return _average(line, above, step)
-        case 4:
-            return _paeth(line, above, step)
-    raise NotMeasuredError(f"PNG: a line has filter {kind}; the format knows 0 to 4")
-
-
-def _average(line: bytes, above: bytes, step: int) -> bytes:
+    if kind == 0:
+        return line
+    if kind > 4:
+        raise NotMeasuredError(f"PNG: a line has filter {kind}; the format knows 0 to 4")
     restored = bytearray(step)  # zeros left of the first pixel
-    for position, (value, up) in enumerate(zip(line, above, strict=True)):
-        restored.append((value + (restored[position] + up >> 1)) & 255)
-    return bytes(restored[step:])
-
-
-def _paeth(line: bytes, above: bytes, step: int) -> bytes:
-    restored = bytearray(step)
     corners = bytes(step) + above
     # The iterator of a bytearray sees what is appended meanwhile: the pixel to the left.
     for value, left, up, corner in zip(line, restored, above, corners, strict=False):
-        to_left, to_up = abs(up - corner), abs(left - corner)
-        to_corner = abs(left + up - 2 * corner)
-        if to_left <= to_up and to_left <= to_corner:
-            nearest = left
-        else:
-            nearest = up if to_up <= to_corner else corner
-        restored.append((value + nearest) & 255)
+        if kind == 1:
+            predicted = left
+        elif kind == 2:
+            predicted = up
+        elif kind == 3:
+            predicted = left + up >> 1
+        else:  # Paeth's: the neighbour that is nearest to left + up - corner
+            to_left, to_up = abs(up - corner), abs(left - corner)
+            to_corner = abs(left + up - 2 * corner)
+            if to_left <= to_up and to_left <= to_corner:
+                predicted = left
+            else:
+                predicted = up if to_up <= to_corner else corner
+        restored.append((value + predicted) & 255)
     return bytes(restored[step:])
 
 
-def _luma(lines: Iterable[bytes], header: _Header, palette: Sequence[int]) -> Iterator[list[int]]:
-    step = header.channels
+def _luma(lines: Iterable[bytes], header: _Header, colours: bytes) -> Iterator[list[int]]:
+    step = CHANNELS[header.colour_type]
+    palette = _rgb_luma(colours, 3)
     for line in lines:
         if header.colour_type == PALETTE:
             yield [palette[index] for index in line]
-        elif step < 3:
-            yield list(line[::step])
         else:
-            yield _rgb_luma(line[0::step], line[1::step], line[2::step])
+            yield list(line[::step]) if step < 3 else _rgb_luma(line, step)
 
 
-def _rgb_luma(red: bytes, green: bytes, blue: bytes) -> list[int]:
+def _rgb_luma(pixels: bytes, step: int) -> list[int]:
     return [
-        19595 * r + 38470 * g + 7471 * b + 32768 >> 16
-        for r, g, b in zip(red, green, blue, strict=False)
+        19595 * red + 38470 * green + 7471 * blue + 32768 >> 16
+        for red, green, blue in zip(pixels[0::step], pixels[1::step], pixels[2::step], strict=False)
     ]
 
 
-def _statistics(luma: Lines) -> PictureStatistics:
-    values = list(chain.from_iterable(luma))
-    mean = sum(values) / len(values)
-    variance = sum(map(mul, values, values)) / len(values) - mean**2
-    laplacian = list(chain.from_iterable(_laplacian(luma)))
-    differences = list(chain.from_iterable(_differences(luma)))
-    return PictureStatistics(
-        brightness=mean,
-        contrast=math.sqrt(max(variance, 0.0)),
-        sharpness=_mean_size(laplacian) / (1 + _mean_size(differences)),
-    )
+def _deviation(values: Sequence[int]) -> float:
+    variance = statistics.fmean(map(mul, values, values)) - statistics.fmean(values) ** 2
+    return math.sqrt(max(0.0, variance))
 
 
-def _mean_size(values: Sequence[int]) -> float:
-    return sum(map(abs, values)) / len(values)
+def _mean_size(values: Iterable[int]) -> float:
+    return statistics.fmean(list(map(abs, values)))
 
 
-def _differences(luma: Lines) -> Iterator[Iterator[int]]:
-    """Yield the differences of all horizontal and all vertical neighbours."""
-    for line in luma:
-        yield map(sub, line[1:], line)
-    for above, below in pairwise(luma):
-        yield map(sub, below, above)
-
-
-def _laplacian(luma: Lines) -> Iterator[list[int]]:
-    for above, line, below in zip(luma, luma[1:], luma[2:], strict=False):
-        yield [
-            up + down + left + right - 4 * centre
-            for up, down, left, centre, right in zip(
-                above[1:], below[1:], line, line[1:], line[2:], strict=False
-            )
-        ]
+def _laplacian(luma: Sequence[Sequence[int]]) -> list[int]:
+    return [
+        up + down + left + right - 4 * centre
+        for above, line, below in zip(luma, luma[1:], luma[2:], strict=False)
+        for up, down, left, centre, right in zip(
+            above[1:], below[1:], line, line[1:], line[2:], strict=False
+        )
+    ]

@@ -19,9 +19,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
+from .baseline import Observation, number
+
 OVERLAP = timedelta(minutes=15)
-"""Files that were uploaded within this time before the latest one are looked at again: S3 dates an
-object by the beginning of its upload, and shows it at the end. Captures take seconds."""
+"""Files uploaded within this time before the latest one are looked at again: S3 dates an object by
+the beginning of its upload, and shows it at the end. Captures take seconds."""
 LOOKBACK = timedelta(days=30)
 """A listing begins at the folder of this time before the latest upload: SageMaker puts a file into
 the folder of its records' hour and uploads it soon after, but others may copy captures there. At
@@ -40,10 +42,9 @@ class StateDamagedError(Exception):
 
 
 class CaptureFile(NamedTuple):
-    """One capture file in S3."""
+    """One capture file in S3; files sort by the time of their upload."""
 
     uploaded: datetime
-    """To the second; the first field, so that files sort by it."""
     key: str
 
 
@@ -57,7 +58,7 @@ class Cursor:
     """Done files of the last `OVERLAP`."""
     baseline: str = ""
     """The baseline that `window` belongs to."""
-    window: tuple[tuple[Any, ...], ...] = ()
+    window: tuple[Observation, ...] = ()
     """The latest observations, oldest first."""
 
     def after(self, files: Iterable[CaptureFile]) -> Self:
@@ -65,7 +66,7 @@ class Cursor:
         done = {*self.done, *files}
         if not done:
             return self
-        latest = max(file.uploaded for file in done)
+        latest = max(done).uploaded
         recent = sorted(file for file in done if file.uploaded >= latest - OVERLAP)
         return replace(self, uploaded=latest, done=tuple(recent))
 
@@ -78,8 +79,7 @@ class Cursor:
     def new_files(self, s3: Any, *, bucket: str, prefix: str, now: datetime) -> list[CaptureFile]:
         """List the files below `prefix` that are not done, in the order of their upload.
 
-        `prefix` ends in a slash, and the folders of hours, yyyy/mm/dd/hh/, are below it. The first
-        run of all begins `LOOKBACK` ago.
+        `prefix` ends in a slash, and the folders of hours, yyyy/mm/dd/hh/, are below it.
         """
         oldest = min(now, self.uploaded or now) - LOOKBACK
         pages = s3.get_paginator("list_objects_v2").paginate(
@@ -92,17 +92,6 @@ class Cursor:
         )
         return sorted(filter(self.is_new, listed))
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read a cursor of a stored state."""
-        uploaded = value["uploaded"]
-        return cls(
-            uploaded=_time(uploaded) if uploaded else None,
-            done=tuple(CaptureFile(_time(time), _text(key)) for time, key in value["done"]),
-            baseline=_text(value["baseline"]),
-            window=tuple(map(_observed, value["window"])),
-        )
-
 
 @dataclass(frozen=True)
 class Pending:
@@ -113,20 +102,8 @@ class Pending:
     minutes: tuple[datetime, ...]
     """Under which they were or will be sent: one for each attempt, the latest last."""
     metrics: dict[str, float]
-    """By name of the metric."""
     then: Cursor
     """The cursor once they are sent."""
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read a pending batch of a stored state."""
-        metrics = value["metrics"] if "metrics" in value else value["figures"]  # its former name
-        return cls(
-            begun=_time(value["begun"]),
-            minutes=(_time(value["minutes"][0]), *map(_time, value["minutes"][1:])),
-            metrics={name: _number(each) for name, each in metrics.items()},
-            then=Cursor.from_json(value["then"]),
-        )
 
 
 @dataclass(frozen=True)
@@ -153,21 +130,15 @@ class State:
 
     def committed(self, pending: Pending) -> "State":
         """Return the state once the pending batch is sent."""
-        minutes = (*self.minutes, *pending.minutes)
         oldest = pending.begun - MINUTES_KEPT
-        return replace(
-            self,
-            cursor=pending.then,
-            minutes=tuple(minute for minute in minutes if minute >= oldest),
-            pending=None,
-        )
+        minutes = tuple(each for each in (*self.minutes, *pending.minutes) if each >= oldest)
+        return replace(self, cursor=pending.then, minutes=minutes, pending=None)
 
 
 class StateStore:
     """The object in S3."""
 
     def __init__(self, s3: Any, *, bucket: str, key: str) -> None:
-        """Name the object; nothing is read yet."""
         self._s3, self._bucket, self._key = s3, bucket, key
 
     def load(self) -> State:
@@ -180,13 +151,12 @@ class StateStore:
             found = self._s3.get_object(Bucket=self._bucket, Key=self._key)
         except self._s3.exceptions.NoSuchKey:
             return State()
-        body = found["Body"].read()
         try:
-            value = json.loads(body)
+            value = json.loads(found["Body"].read())
             return State(
-                cursor=Cursor.from_json(value["cursor"]),
+                cursor=_cursor(value["cursor"]),
                 minutes=tuple(map(_time, value["minutes"])),
-                pending=Pending.from_json(value["pending"]) if value["pending"] else None,
+                pending=_pending(value["pending"]) if value["pending"] else None,
                 version=found["ETag"],
             )
         except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -209,7 +179,7 @@ class StateStore:
             written = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=self._key,
-                Body=json.dumps(value, default=_plain).encode(),
+                Body=json.dumps(value, default=datetime.isoformat).encode(),
                 ContentType="application/json",
                 **condition,
             )
@@ -220,6 +190,25 @@ class StateStore:
                 ) from error
             raise
         return replace(state, version=written["ETag"])
+
+
+def _cursor(value: dict[str, Any]) -> Cursor:
+    return Cursor(
+        uploaded=_time(value["uploaded"]) if value["uploaded"] else None,
+        done=tuple(CaptureFile(_time(time), _text(key)) for time, key in value["done"]),
+        baseline=_text(value["baseline"]),
+        window=tuple(Observation.from_json(row) for row in value["window"]),
+    )
+
+
+def _pending(value: dict[str, Any]) -> Pending:
+    metrics = value["metrics"] if "metrics" in value else value["figures"]  # its former name
+    return Pending(
+        begun=_time(value["begun"]),
+        minutes=(_time(value["minutes"][0]), *map(_time, value["minutes"][1:])),
+        metrics={name: number(each) for name, each in metrics.items()},
+        then=_cursor(value["then"]),
+    )
 
 
 def _time(value: Any) -> datetime:
@@ -234,26 +223,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.50} is not a text")
     return value
-
-
-def _number(value: Any) -> float:
-    # JSON's true is an int to Python, and no comparison with NaN is true.
-    if type(value) not in (int, float) or not -1e100 < value < 1e100:
-        raise TypeError(f"{value!r:.50} is not a number")
-    number: float = value
-    return number
-
-
-def _observed(row: Any) -> tuple[Any, ...]:
-    """Return a row of the window, in the order of `Observation`."""
-    confidence, best_class, *measured = row
-    if not isinstance(best_class, int) or best_class < 0 or len(measured) > 3:
-        raise TypeError(f"{row!r:.50} is no observation")
-    numbers = (value if value is None else _number(value) for value in measured)
-    return (_number(confidence), int(_number(best_class)), *numbers)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{value!r} is not JSON")

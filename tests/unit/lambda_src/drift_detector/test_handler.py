@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lambda_src.drift_detector.baseline import BaselineDamaged
-from lambda_src.drift_detector.state import StateDamagedError
+from lambda_src.drift_detector.state import Cursor, StateDamagedError
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
 from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud
 
@@ -110,7 +110,7 @@ def test_the_state_keeps_only_the_files_of_the_overlap(
     earlier = file(NOW - timedelta(minutes=uploaded_minutes_ago), "earlier")
     later = file(NOW, "later")
 
-    cursor = cloud.handler.Cursor().after([earlier]).after([later])
+    cursor = Cursor().after([earlier]).after([later])
 
     assert not cursor.is_new(earlier) and not cursor.is_new(later)
     assert (earlier in cursor.done) == (uploaded_minutes_ago <= 15)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambda_src.drift_detector.state import Cursor
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
 from tests.unit.lambda_src.drift_detector.detector import CREATED, NOW, PREFIX, Cloud
 
@@ -25,14 +26,14 @@ def test_a_file_that_expired_meanwhile_is_counted_and_passed(
     cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = cloud.put(record())
-    new_files = cloud.handler.Cursor.new_files
+    new_files = Cursor.new_files
 
     def list_and_expire(*arguments: Any, **request: Any) -> Any:
         files = new_files(*arguments, **request)
         cloud.s3.delete_object(Bucket="captures", Key=key)
         return files
 
-    monkeypatch.setattr(cloud.handler.Cursor, "new_files", list_and_expire)
+    monkeypatch.setattr(Cursor, "new_files", list_and_expire)
     cloud.run()
 
     assert cloud.figures("RecordsUnreadable") == [1]

@@ -143,6 +143,7 @@ def jpeg() -> bytes:
     return file.getvalue()
 
 
+END = chunk(b"IEND", b"")
 PIXELS = filtered(RNG.integers(0, 256, (4, 4, 3), dtype=np.uint8), [0, 1, 2, 4])
 
 
@@ -154,8 +155,8 @@ PIXELS = filtered(RNG.integers(0, 256, (4, 4, 3), dtype=np.uint8), [0, 1, 2, 4])
         (jpeg(), "^JPEG; only PNG"),
         (by_hand(PIXELS, bits=16), "PNG of 16 bits a channel, colour type 2"),
         (by_hand(PIXELS, kind=5), "colour type 5"),
-        (by_hand(PIXELS, interlace=1), "^interlaced PNG"),
-        (by_hand(PIXELS, compression=1), "compression 1, filtering 0"),
+        (by_hand(PIXELS, interlace=1), r"interlace \[0, 0, 1\]"),
+        (by_hand(PIXELS, compression=1), r"compression, filtering and interlace \[1, 0, 0\]"),
         (by_hand(PIXELS, side=(2, 4)), "PNG of 2 x 4 pixels"),
         (by_hand(PIXELS, side=(2**31 - 1, 2**31 - 1)), f"to {MAX_PIXELS:,} pixels"),
         (by_hand(PIXELS[:-1]), "51 bytes of pixels, its header says 52"),
@@ -165,8 +166,11 @@ PIXELS = filtered(RNG.integers(0, 256, (4, 4, 3), dtype=np.uint8), [0, 1, 2, 4])
         (by_hand(PIXELS)[:10], "it ends within a chunk$"),
         (by_hand(PIXELS).replace(b"\x78\x9c", b"\x00\x00"), "damaged pixels"),
         (by_hand(PIXELS[:13] * 4, side=(12, 4), kind=3), "a colour that the palette lacks"),
-        (b"\x89PNG\r\n\x1a\n" + chunk(b"PLTE", bytes(771)), "palette has 771 bytes, .* allows 768"),
-        (b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b""), "no header or no pixels"),
+        (
+            by_hand(PIXELS).replace(END, chunk(b"PLTE", bytes(771)) + END),
+            "palette has 771 bytes, at most 768",
+        ),
+        (b"\x89PNG\r\n\x1a\n" + chunk(b"IEND", b""), "its header has 0 bytes, expected 13"),
         (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", b"1"), "its header has 1 bytes, expected 13"),
     ],
 )
