@@ -5,9 +5,9 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_TransformS3DataSou
 """
 
 import json
+import os
 import re
 from collections import Counter
-from itertools import takewhile
 from typing import Any
 
 import boto3
@@ -39,8 +39,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     Lists the pictures without reading any: one that is missing, empty or too large fails here, and
     does not fail the transform job. Writes below `event["output"]` `manifest.json`, with the whole
     keys of the usable ones, so that their outputs do not collide, and `failed.jsonl`. Returns how
-    many there are: `usable`, `failed`, and `folders`, the empty objects that the console makes for
-    folders, which are no pictures.
+    many there are: `usable`, `failed`, and `folders`, the console's empty objects for folders.
 
     S3 delivers events at least once. Only the first execution for an event does all this; any other
     gets the ARN of the first, `duplicate_of`.
@@ -50,37 +49,26 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         InvalidEvent: a member of the event is missing, or of another type.
     """
     bucket, key = bucket_name(event, "bucket"), object_key(event, "key")
-    output = object_key(event, "output")
-    execution, etag = text(event, "execution"), _etag(event)
+    output, execution = object_key(event, "output"), text(event, "execution")
+    etag = None if event.get("etag") is None else text(event, "etag")
+    if etag and not re.fullmatch(r"[\w-]+", etag, re.ASCII):
+        raise invalid("etag", etag, "an ETag without quotation marks")
     first = _first_execution(bucket, output, execution)
     if first != execution:
         return {"duplicate_of": first}
-    keys = _keys(bucket, key, etag)
-    sizes = _sizes(bucket, {name for name in keys if _is_possible(name)})
+    keys = _keys(bucket, _content(bucket, key, etag), f"s3://{bucket}/{key}")
+    sizes = _sizes(bucket, set(filter(_is_possible, keys)))
     pictures = [name for name in keys if not (name.endswith("/") and sizes.get(name) == 0)]
     if not pictures:
         raise InvalidManifest(f"s3://{bucket}/{key} names empty folders only; expected {FORM}")
-    faults = [_fault(name, sizes.get(name)) for name in pictures]
-    usable = [name for name, fault in zip(pictures, faults, strict=True) if fault is None]
-    failed = [fault for fault in faults if fault is not None]
+    faults = {name: fault for name in pictures if (fault := _fault(name, sizes.get(name)))}
+    usable = [name for name in pictures if name not in faults]
     manifest = json.dumps([{"prefix": f"s3://{bucket}/"}, *usable])
-    _put(bucket, f"{output}/manifest.json", manifest)
-    _put(bucket, f"{output}/failed.jsonl", "".join(f"{json.dumps(each)}\n" for each in failed))
-    return {
-        "usable": len(usable),
-        "failed": len(failed),
-        "folders": len(keys) - len(pictures),
-    }
-
-
-def _etag(event: dict[str, Any]) -> str | None:
-    """Return the ETag of the event's manifest, if the event has it."""
-    if event.get("etag") is None:
-        return None
-    etag = text(event, "etag")
-    if not re.fullmatch(r"[\w-]+", etag, re.ASCII):
-        raise invalid("etag", etag, "an ETag without quotation marks")
-    return etag
+    failed = "".join(f"{json.dumps(fault)}\n" for fault in faults.values())
+    for file, content in (("manifest.json", manifest), ("failed.jsonl", failed)):
+        s3.put_object(Bucket=bucket, Key=f"{output}/{file}", Body=content.encode())
+    folders = len(keys) - len(pictures)
+    return {"usable": len(usable), "failed": len(faults), "folders": folders}
 
 
 def _first_execution(bucket: str, output: str, execution: str) -> str:
@@ -95,14 +83,40 @@ def _first_execution(bucket: str, output: str, execution: str) -> str:
     return execution
 
 
-def _put(bucket: str, key: str, text: str) -> None:
-    s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
-
-
-def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
-    """Return the whole keys of the pictures, in the order of the manifest."""
+def _content(bucket: str, key: str, etag: str | None) -> Any:
     where = f"s3://{bucket}/{key}"
-    match _content(bucket, key, etag):
+    condition: dict[str, Any] = {"IfMatch": f'"{etag}"'} if etag else {}
+    try:
+        found = s3.get_object(Bucket=bucket, Key=key, **condition)
+    except ClientError as error:
+        reasons = {
+            "NoSuchKey": "the object does not exist",
+            "PreconditionFailed": "another manifest replaced it before it was read; another "
+            "execution transforms that one",
+        }
+        if (code := error.response["Error"]["Code"]) not in reasons:
+            raise
+        raise InvalidManifest(f"{where}: {reasons[code]}") from error
+    if found["ContentLength"] > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(
+            f"{where} has {found['ContentLength']:,} bytes; a manifest has at most "
+            f"{MAX_MANIFEST_BYTES:,}: split it"
+        )
+    content = found["Body"].read()
+    if sum(map(content.count, (b"[", b"{", b","))) > MAX_SEPARATORS:
+        raise InvalidManifest(
+            f"{where} has more than {MAX_SEPARATORS:,} commas and brackets; a manifest takes at "
+            f"most {MAX_PICTURES:,} pictures: split it"
+        )
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:  # the latter of deep nesting
+        raise InvalidManifest(f"{where} is not JSON: {error}; expected {FORM}") from error
+
+
+def _keys(bucket: str, content: Any, where: str) -> list[str]:
+    """Return the whole keys of the pictures, in the order of the manifest."""
+    match content:
         case [{"prefix": str(prefix), **more}, *names] if not more:
             pass
         case _:
@@ -116,50 +130,17 @@ def _keys(bucket: str, key: str, etag: str | None) -> list[str]:
             f"{where} names {len(names):,} pictures; a manifest takes at most {MAX_PICTURES:,}: "
             "split it"
         )
-    base = f"s3://{bucket}/"
-    for name in names:
-        if not f"{prefix}{name}".startswith(base):
+    base, uris = f"s3://{bucket}/", [f"{prefix}{name}" for name in names]
+    for uri in uris:
+        if not uri.startswith(base):
             raise InvalidManifest(
-                f"{where} names {shown(prefix + name)}; pictures have to be in the data bucket, "
-                f"{base}"
+                f"{where} names {shown(uri)}; pictures have to be in the data bucket, {base}"
             )
-    keys = [f"{prefix}{name}".removeprefix(base) for name in names]
+    keys = [uri.removeprefix(base) for uri in uris]
     ((name, times),) = Counter(keys).most_common(1)
     if times > 1:
         raise InvalidManifest(f"{where} names {shown(name)} {times} times; name each once")
     return keys
-
-
-def _content(bucket: str, key: str, etag: str | None) -> Any:
-    condition: dict[str, Any] = {"IfMatch": f'"{etag}"'} if etag else {}
-    try:
-        found = s3.get_object(Bucket=bucket, Key=key, **condition)
-    except ClientError as error:
-        reasons = {
-            "NoSuchKey": "the object does not exist",
-            "PreconditionFailed": "another manifest replaced it before it was read; another "
-            "execution transforms that one",
-        }
-        if (code := error.response["Error"]["Code"]) not in reasons:
-            raise
-        raise InvalidManifest(f"s3://{bucket}/{key}: {reasons[code]}") from error
-    if found["ContentLength"] > MAX_MANIFEST_BYTES:
-        raise InvalidManifest(
-            f"s3://{bucket}/{key} has {found['ContentLength']:,} bytes; a manifest has at most "
-            f"{MAX_MANIFEST_BYTES:,}: split it"
-        )
-    content = found["Body"].read()
-    if sum(map(content.count, (b"[", b"{", b","))) > MAX_SEPARATORS:
-        raise InvalidManifest(
-            f"s3://{bucket}/{key} has more than {MAX_SEPARATORS:,} commas and brackets; a manifest "
-            f"takes at most {MAX_PICTURES:,} pictures: split it"
-        )
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:  # the latter of deep nesting
-        raise InvalidManifest(
-            f"s3://{bucket}/{key} is not JSON: {error}; expected {FORM}"
-        ) from error
 
 
 def _is_possible(key: str) -> bool:
@@ -174,9 +155,7 @@ def _sizes(bucket: str, wanted: set[str]) -> dict[str, int]:
     """Return the sizes of existing objects, by a request for each 1,000 keys of their prefix."""
     if not wanted:
         return {}
-    first, last = min(wanted), max(wanted)
-    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    prefix = "".join(letter for letter, _ in alike)
+    last, prefix = max(wanted), os.path.commonprefix(list(wanted))  # noqa: RUF071 - by characters
     sizes: dict[str, int] = {}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for found in page.get("Contents", []):

@@ -36,6 +36,26 @@ MAX_MORE_BYTES = 200 * 1024 * 1024
 MAX_MESSAGE = 2000
 
 
+ODD_KEYS = (
+    "bay/\x01.png",
+    "bay/\ufffe.png",
+    "\x00",
+    "week 28/",
+    "week #1.png",
+    "why?.png",
+    "/lead.png",
+    "../up.png",
+    "bay//double.png",
+    "a b+c.png",
+    "ü.png",
+    "🚲<&>.png",
+    "100%.png",
+    "=1+1.png",
+    "'=1.png",
+    'a, "b";\r\n=c\t.png',
+)
+"""Keys that S3 can have."""
+
 DAMAGED_LINES = {
     "cut off": b'{"index": 0, "key": "0.png", "sta',
     "gzip": b"\x1f\x8b\x08\x00\xff\xfe\xfd" * 9,

@@ -11,22 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from botocore.exceptions import ClientError
 
-ODD_KEYS = (
-    "bay/\x01.png",
-    "bay/\ufffe.png",
-    "\x00",
-    "week 28/",
-    "week #1.png",
-    "why?.png",
-    "/lead.png",
-    "bay//double.png",
-    "a b+c.png",
-    "ü.png",
-    "100%.png",
-    "two\r\nlines\t.png",
-    "🚲<&>.png",
-    "../up.png",
-)
+from tests.unit.lambda_src.conftest import ImportHandler
+from tests.unit.lambda_src.hostile import ODD_KEYS
+
 TAG = {"Key": "aws-cdk:auto-delete-objects", "Value": "true"}
 ENOUGH = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
 
@@ -121,9 +108,9 @@ def answers() -> Answers:
 
 @pytest.fixture
 def handler(
-    import_handler: Any, monkeypatch: pytest.MonkeyPatch, bucket: Bucket, answers: Answers
+    import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, bucket: Bucket, answers: Answers
 ) -> ModuleType:
-    imported: ModuleType = import_handler("empty_bucket", AWS_DEFAULT_REGION="us-east-1")
+    imported = import_handler("empty_bucket")
     monkeypatch.setattr(imported, "s3", bucket)
     monkeypatch.setattr(imported, "urlopen", answers)
     return imported
@@ -234,35 +221,26 @@ def test_only_another_bucket_makes_another_resource(
     assert len(bucket.versions) == len(ODD_KEYS)
 
 
-def test_a_bucket_that_is_gone_is_no_error(
+@pytest.mark.parametrize(
+    ("operation", "code", "status"),
+    [("get_bucket_tagging", "NoSuchBucket", "SUCCESS"), ("get_bucket_policy", "Denied", "FAILED")],
+)
+def test_a_gone_bucket_is_no_error_and_any_other_error_reaches_cloudformation(
     handler: ModuleType,
     bucket: Bucket,
     answers: Answers,
     monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    code: str,
+    status: str,
 ) -> None:
-    def gone(**_: Any) -> Any:
-        raise error("NoSuchBucket")
+    def refuse(**_: Any) -> Any:
+        raise error(code)
 
-    monkeypatch.setattr(bucket, "get_bucket_tagging", gone)
+    monkeypatch.setattr(bucket, operation, refuse)
 
     handler.lambda_handler(event("Delete"), ENOUGH)
 
-    assert answers[0]["Status"] == "SUCCESS"
-
-
-def test_any_other_error_reaches_cloudformation(
-    handler: ModuleType,
-    bucket: Bucket,
-    answers: Answers,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def denied(**_: Any) -> Any:
-        raise error("AccessDenied")
-
-    monkeypatch.setattr(bucket, "get_bucket_policy", denied)
-
-    handler.lambda_handler(event("Delete"), ENOUGH)
-
-    assert answers[0]["Status"] == "FAILED"
-    assert "AccessDenied" in answers[0]["Reason"]
+    assert answers[0]["Status"] == status
+    assert ("Denied" in answers[0].get("Reason", "")) == (status == "FAILED")
     assert len(bucket.versions) == len(ODD_KEYS)

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 from hypothesis import given
@@ -13,8 +12,10 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from lambda_src.shared.bulk_parts import json_lines, part_key
-from lambda_src.shared.events import InvalidEvent
 from stacks.constructs.notifications.messages import MAX_NAMED
+from tests.unit.lambda_src import objects
+from tests.unit.lambda_src.conftest import ImportHandler
+from tests.unit.lambda_src.events import EVENTS
 from tests.unit.lambda_src.hostile import (
     DAMAGED_LINES,
     Mutated,
@@ -24,37 +25,24 @@ from tests.unit.lambda_src.hostile import (
     mutated,
 )
 
-MAP_RUN = "arn:aws:states:us-east-1:111122223333:mapRun:bulk/Prefix:run"
-EVENT = {
-    "source": "s3://pictures/all/",
-    "results": "bulk/run",
-    "execution": "arn:execution",
-    "map": {
-        "MapRunArn": MAP_RUN,
-        "ResultWriterDetails": {"Bucket": "artifacts", "Key": "bulk/run/map/x/manifest.json"},
-    },
-}
+EVENT = EVENTS["summarize_bulk"]
+RUN = EVENT["results"]
 
 
 @pytest.fixture
-def handler(import_handler: Any) -> Iterator[ModuleType]:
+def handler(import_handler: ImportHandler) -> Iterator[ModuleType]:
     with mock_aws():
-        s3().create_bucket(Bucket="artifacts")
-        yield import_handler("summarize_bulk", DATA_BUCKET="pictures", RESULTS_BUCKET="artifacts")
-
-
-def s3() -> Any:
-    return boto3.client("s3", region_name="us-east-1")
+        objects.s3().create_bucket(Bucket="artifacts")
+        yield import_handler("summarize_bulk")
 
 
 def put(key: str, body: bytes) -> dict[str, Any]:
-    s3().put_object(Bucket="artifacts", Key=key, Body=body)
+    objects.put("artifacts", key, body)
     return {"Key": key, "Size": len(body)}
 
 
-def get(key: str) -> bytes:
-    body: bytes = s3().get_object(Bucket="artifacts", Key=key)["Body"].read()
-    return body
+def results() -> list[dict[str, Any]]:
+    return objects.lines("artifacts", f"{RUN}/results.jsonl")
 
 
 def accepted(index: int) -> dict[str, Any]:
@@ -95,13 +83,13 @@ def write_map_run(
     """The ResultWriter's files: one for each list of outputs."""
     files = {
         "SUCCEEDED": [
-            put(f"bulk/run/map/x/SUCCEEDED_{number}.jsonl", json_lines(outputs))
+            put(f"{RUN}/map/x/SUCCEEDED_{number}.jsonl", json_lines(outputs))
             for number, outputs in enumerate(succeeded)
         ],
-        "FAILED": [put("bulk/run/map/x/FAILED_0.jsonl", json_lines(failed))] if failed else [],
+        "FAILED": [put(f"{RUN}/map/x/FAILED_0.jsonl", json_lines(failed))] if failed else [],
         "PENDING": [],
     }
-    put("bulk/run/map/x/manifest.json", json.dumps({"ResultFiles": files}).encode())
+    put(f"{RUN}/map/x/manifest.json", json.dumps({"ResultFiles": files}).encode())
 
 
 @contextmanager
@@ -112,7 +100,7 @@ def map_run_of(handler: ModuleType, *, items: int) -> Iterator[None]:
             0,
         )
         described = {
-            "mapRunArn": MAP_RUN,
+            "mapRunArn": "arn:map",
             "executionArn": "arn:execution",
             "status": "SUCCEEDED",
             "startDate": 0,
@@ -137,7 +125,7 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
 
     answer = summarize(handler, items=5)
 
-    assert get("bulk/run/results.jsonl") == json_lines(lines)
+    assert results() == lines
     assert answer["counts"] == {
         "images": 5,
         "accepted": 4,
@@ -152,7 +140,7 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
             "body": {"s3_bucket": "pictures", "s3_key": "1.png", "reason": "best class ..."},
         }
     ]
-    summary = json.loads(get("bulk/run/summary.json"))
+    summary = json.loads(objects.get("artifacts", f"{RUN}/summary.json"))
     assert summary["counts"] == answer["counts"]
     assert (summary["source"], summary["execution"]) == ("s3://pictures/all/", "arn:execution")
 
@@ -166,11 +154,10 @@ def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
 
     answer = summarize(handler, items=4)
 
-    lines = [json.loads(line) for line in get("bulk/run/results.jsonl").splitlines()]
-    assert lines == [rejected(1), accepted(3)]
+    assert results() == [rejected(1), accepted(3)]
     counts = {"images": 2, "accepted": 1, "rejected": 1, "failed": 0, "folders": 2}
     assert answer["counts"] == counts
-    assert json.loads(get("bulk/run/summary.json"))["counts"] == counts
+    assert json.loads(objects.get("artifacts", f"{RUN}/summary.json"))["counts"] == counts
     assert [each["verdict"] for each in answer["results"]] == ["rejected"]
 
 
@@ -190,9 +177,8 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
 
     answer = summarize(handler, items=4)
 
-    lines = [json.loads(line) for line in get("bulk/run/results.jsonl").splitlines()]
     fault = {"status": "failed", "error": "ClientError", "reason": "Endpoint not found"}
-    assert lines == [
+    assert results() == [
         accepted(0),
         {"index": 1, "key": "1.png", **fault},
         accepted(2),
@@ -257,7 +243,7 @@ def test_more_parts_than_are_read_at_a_time(handler: ModuleType) -> None:
     write_map_run([[batch(accepted(index)) for index in range(pictures)]])
 
     assert summarize(handler, items=pictures)["counts"]["accepted"] == pictures
-    assert get("bulk/run/results.jsonl").count(b"\n") == pictures
+    assert len(results()) == pictures
 
 
 @pytest.mark.parametrize(
@@ -276,8 +262,7 @@ def test_every_picture_has_exactly_one_line(
     with pytest.raises(handler.ResultsIncomplete, match=said):
         summarize(handler, items=items)
 
-    written = [each["Key"] for each in s3().list_objects_v2(Bucket="artifacts")["Contents"]]
-    assert "bulk/run/summary.json" not in written
+    assert f"{RUN}/summary.json" not in objects.keys("artifacts")
 
 
 def test_no_picture_at_all_is_said(handler: ModuleType) -> None:
@@ -358,7 +343,7 @@ def test_a_damaged_file_of_the_result_writer_is_named(
     handler: ModuleType, name: str, content: bytes
 ) -> None:
     write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
-    put(f"bulk/run/map/x/{name}", content)
+    put(f"{RUN}/map/x/{name}", content)
 
     with pytest.raises(
         handler.ResultsIncomplete, match=r"^s3://artifacts/bulk/run/map/x/manifest.json, or a file"
@@ -369,7 +354,7 @@ def test_a_damaged_file_of_the_result_writer_is_named(
 @pytest.mark.parametrize("name", ["manifest.json", "SUCCEEDED_0.jsonl", "FAILED_0.jsonl"])
 def test_a_file_of_the_result_writer_that_is_gone_is_said(handler: ModuleType, name: str) -> None:
     write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
-    boto3.client("s3").delete_object(Bucket="artifacts", Key=f"bulk/run/map/x/{name}")
+    objects.s3().delete_object(Bucket="artifacts", Key=f"{RUN}/map/x/{name}")
 
     with pytest.raises(handler.ResultsIncomplete, match=r"is gone or damaged: .* --resume run$"):
         summarize(handler, items=2)
@@ -382,22 +367,6 @@ def test_a_key_that_lambda_cannot_send_is_escaped_in_the_answer(handler: ModuleT
     answer = answered(lambda event, _: summarize(handler, items=1), Mutated(EVENT))
 
     assert answer["results"][0]["body"]["s3_key"] == "\\ud800.png"
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"results": None}, "results is None; expected a text"),
-        ({"map": "arn"}, "map is 'arn'; expected an object"),
-        ({"map": {"MapRunArn": MAP_RUN}}, "ResultWriterDetails is None; expected an object"),
-        ({"source": 7}, "source is 7; expected a text"),
-    ],
-)
-def test_an_event_of_other_types_is_named(
-    handler: ModuleType, changed: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(InvalidEvent, match=f"^{message}"):
-        handler.lambda_handler({**EVENT, **changed}, None)
 
 
 PART = [
@@ -420,7 +389,7 @@ def test_any_event_and_files_are_summed_up_or_have_a_named_error(
     each = lines.value if isinstance(lines.value, list) else [lines.value]
     put(key, b"\n".join(as_json(Mutated(line)) for line in each))
     write_map_run([[{"part": key, "first": 0}]], [{}])
-    put("bulk/run/map/x/FAILED_0.jsonl", as_json(failed))
+    put(f"{RUN}/map/x/FAILED_0.jsonl", as_json(failed))
 
     with map_run_of(handler, items=4):
         answer = answered(

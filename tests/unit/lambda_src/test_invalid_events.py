@@ -1,0 +1,69 @@
+"""Every handler names the member of its event that is missing or of another type."""
+
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lambda_src.shared.events import InvalidEvent
+from tests.unit.lambda_src.conftest import ImportHandler
+from tests.unit.lambda_src.events import EVENTS
+
+TABLE: dict[str, list[tuple[dict[str, Any], str]]] = {
+    "check_manifest": [
+        ({"bucket": None}, "bucket is None; expected a text"),
+        ({"key": ["k"]}, "key is ['k']; expected a text"),
+        ({"output": ""}, "output is ''; expected a text"),
+        ({"execution": 7}, "execution is 7; expected a text"),
+        ({"etag": 7}, "etag is 7; expected a text"),
+        ({"etag": "a\nb"}, r"etag is 'a\nb'; expected an ETag"),
+    ],
+    "classify_batch": [
+        ({"Items": None}, "Items is None; expected a list"),
+        ({"Items": []}, "Items is []; expected a list of one item or more"),
+        ({"Items": ["0.png"]}, "found '0.png'; expected an object with index"),
+        ({"Items": [{"index": "0"}]}, "index is '0'; expected a whole number"),
+        ({"BatchInput": None}, "BatchInput is None; expected an object"),
+        ({"BatchInput": {}}, "results is None; expected a text"),
+    ],
+    "classify_image": [
+        ({"image_data": None}, "image_data is None; expected a text"),
+        ({"image_data": "!!!!"}, "image_data is '!!!!'; expected base64 text"),
+        ({"image_data": "\u00fc"}, "image_data is '\u00fc'; expected base64 text"),
+        ({"s3_key": 5}, "s3_key is 5; expected a text"),
+        ({"s3_bucket": "other-s3alias"}, "s3_bucket is 'other-s3alias'; expected the name of"),
+    ],
+    "filter_confidence": [
+        ({"inferences": None}, "inferences is None; expected a list"),
+        ({"inferences": ["0.9", 0.1]}, "inferences is ['0.9', 0.1]; expected numbers from 0 to 1"),
+        ({"inferences": [True, False]}, "inferences is [True, False]; expected numbers"),
+        ({"inferences": [float("nan"), 0.1]}, "inferences is [nan, 0.1]; expected numbers"),
+        ({"inferences": [10**400, 0.1]}, "inferences is [1000"),
+        ({"s3_key": None}, "s3_key is None; expected a text"),
+    ],
+    "summarize_bulk": [
+        ({"results": None}, "results is None; expected a text"),
+        ({"map": "arn"}, "map is 'arn'; expected an object"),
+        ({"map": {"MapRunArn": "arn"}}, "ResultWriterDetails is None; expected an object"),
+        ({"source": 7}, "source is 7; expected a text"),
+    ],
+    "write_predictions": [
+        ({"bucket": None}, "bucket is None; expected a text"),
+        ({"output": 1}, "output is 1; expected a text"),
+        ({"job": ["a"]}, "job is ['a']; expected a text"),
+        ({"usable": "2"}, "usable is '2'; expected a whole number"),
+        ({"failed": True}, "failed is True; expected a whole number"),
+        ({"folders": None}, "folders is None; expected a whole number"),
+        ({"failure": {"a": 1}}, "failure is {'a': 1}; expected a text"),
+    ],
+}
+
+
+@pytest.mark.parametrize("folder", TABLE)
+def test_a_member_of_another_type_is_named(import_handler: ImportHandler, folder: str) -> None:
+    handler: ModuleType = import_handler(folder)
+
+    for changed, message in TABLE[folder]:
+        with pytest.raises(InvalidEvent, match=f"^{re.escape(message)}"):
+            handler.lambda_handler({**EVENTS[folder], **changed}, None)
