@@ -6,9 +6,10 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Where npm cannot write its cache at home, it goes where jsii's goes then (stacks/package_cache.py).
+# Where the home folder cannot be written, the caches of npm and of jsii (CDK) go here.
 ifneq ($(shell test -w "$$HOME" || echo no),)
 export npm_config_cache ?= $(CURDIR)/.cache/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
 endif
 
 ENVIRONMENT ?= dev

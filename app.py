@@ -3,10 +3,6 @@
 import os
 import sys
 
-from stacks.package_cache import choose_package_cache
-
-choose_package_cache()  # before aws_cdk starts jsii
-
 import aws_cdk as cdk
 
 from settings import SettingsError, load

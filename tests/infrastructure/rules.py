@@ -5,8 +5,6 @@ from typing import NamedTuple
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
-from stacks.constructs.common.acknowledge import write_acknowledgments
-
 PACKS = (AwsSolutionsChecks, NIST80053R5Checks)
 
 
@@ -16,16 +14,9 @@ class Finding(NamedTuple):
 
 
 def findings(app: cdk.App) -> set[Finding]:
-    """What the packs find and nobody acknowledged, before and after synthesis."""
-    write_acknowledgments(app)
-    return all_findings(app)
+    """Return what the packs find and the app does not acknowledge, before and after synthesis.
 
-
-def all_findings(app: cdk.App) -> set[Finding]:
-    """What they find without the acknowledgments, if these are not written yet.
-
-    Before and after synthesis: in between, CDK replaces references to other stacks, and with them
-    the names of findings.
+    During it, CDK replaces references to other stacks, and with them the names of findings.
     """
     found = _found(app)
     app.synth(skip_validation=True)

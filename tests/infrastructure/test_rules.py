@@ -12,23 +12,20 @@ from typing import Any, NamedTuple
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
-from aws_cdk.assertions import Template
-from cdk_nag import AwsSolutionsChecks
 from cfnlint.config import ConfigMixIn
 from cfnlint.decode import decode_str
 from cfnlint.runner import Runner
 
 from settings import Settings, load
 from settings.loader import validate
-from stacks.constructs.common.acknowledge import acknowledge, write_acknowledgments
+from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.grants import allow
-from tests.infrastructure.rules import Finding, all_findings, findings
+from tests.infrastructure.rules import Finding, findings
 from tests.infrastructure.synthesis import (
     STACKS,
     Templates,
     application,
     configuration,
-    find_stack,
 )
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
@@ -52,11 +49,6 @@ class Acknowledged(NamedTuple):
 
 
 def acknowledgments(app: cdk.App) -> list[Acknowledged]:
-    write_acknowledgments(app)
-    return written(app)
-
-
-def written(app: cdk.App) -> list[Acknowledged]:
     return [
         Acknowledged(rule.removeprefix("Annotation::"), construct.node.path, reason)
         for construct in app.node.find_all()
@@ -89,10 +81,13 @@ def test_every_finding_is_mended_or_acknowledged(app: cdk.App) -> None:
 
 def test_every_acknowledgment_has_a_reason_and_a_finding(app: cdk.App, settings: Settings) -> None:
     acknowledged = acknowledgments(app)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cdk.Validations, "acknowledge", lambda *_: None)
+        bare = application(settings, validated=False)
 
     assert acknowledged
     assert [one for one in acknowledged if len(one.reason.split()) < MIN_WORDS] == []
-    assert stale(acknowledged, all_findings(application(settings, validated=False))) == []
+    assert stale(acknowledged, findings(bare)) == []
 
 
 def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
@@ -103,39 +98,7 @@ def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
     noticed = {one.rule for one in stale(acknowledgments(app), {bucket_rule})}
 
     assert "AwsSolutions-SQS3" in noticed
-    assert Acknowledged("AwsSolutions-S1", "Scones-dev-Storage/Data", "").covers(bucket_rule) is (
-        False
-    )
-
-
-def test_acknowledgments_are_of_one_app_only() -> None:
-    one, other = application(load("dev")), application(load("dev"))
-    write_acknowledgments(one)
-
-    assert written(one)
-    assert written(other) == []
-    assert acknowledgments(other) == acknowledgments(one)
-
-
-def test_a_pack_may_be_added_once_the_acknowledgments_are_written() -> None:
-    written_to, bare = application(load("dev")), application(load("dev"))
-    for app in (written_to, bare):
-        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-
-    write_acknowledgments(written_to)
-
-    written_to.synth()
-    with pytest.raises(RuntimeError, match="AwsSolutions-S1"):
-        bare.synth()
-
-
-def test_acknowledgments_do_not_show_in_the_templates(templates: Templates) -> None:
-    app = application(load("dev"))
-    write_acknowledgments(app)
-
-    assert {
-        name: Template.from_stack(find_stack(app, load("dev"), name)).to_json() for name in STACKS
-    } == {name: template.to_json() for name, template in templates("dev").items()}
+    assert not Acknowledged("AwsSolutions-S1", "Scones-dev-Storage/Data", "").covers(bucket_rule)
 
 
 def test_logs_may_be_kept_for_ever() -> None:

@@ -1,4 +1,4 @@
-"""The state machine of the batch transform: a manifest in S3 -> transform job -> predictions."""
+"""The state machine of the batch transform: manifest in S3 -> transform job -> predictions."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -167,7 +167,7 @@ class BatchTransform(ReportingStateMachine):
                 ),
             },
             timeout=cdk.Duration.minutes(FUNCTION_MINUTES),
-            memory_size=1769,  # one processor; with less the reading takes longer
+            memory_size=1769,  # one processor; reading takes longer with less
         )
         # A multipart upload is aborted if a part fails.
         self._allow_output(function, "s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")

@@ -1,6 +1,6 @@
 """The state machine for thousands of pictures: a Distributed Map of batches, then a Choice to SNS.
 
-What a Distributed Map's role needs:
+The grants of a Distributed Map's role:
 https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
 """
 
@@ -23,14 +23,14 @@ from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
 from stacks.s3_layout import BULK_RESULTS
 
-# What classify_batch raises for everything transient.
+# classify_batch raises BatchUnfinished for all transient faults.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
 FIRST_RETRY, LONGEST_RETRY = cdk.Duration.seconds(5), cdk.Duration.minutes(1)
-# Each call goes on where the one that died had saved its results; a batch that fails for good takes
-# a hundred pictures along.
+# Each call continues after the results that a crashed one saved; a batch that fails for good costs
+# a hundred pictures.
 RETRIES_AFTER_CRASH = 5
 
-# Room for the rest of a child's input below 256 KiB.
+# Leaves room for the rest of a child's input of at most 256 KiB.
 MAX_BATCH_BYTES = 200_000
 
 LABELS = {"prefix": "Prefix", "csv": "Csv", "jsonl": "JsonLines"}
@@ -42,7 +42,7 @@ ITEMS = {
 
 
 class BulkClassification(ReportingStateMachine):
-    """Classifies all pictures below a prefix, or of a manifest; each gets one line of results."""
+    """Classifies all pictures below a prefix or of a manifest; each gets one line of results."""
 
     def __init__(
         self, scope: Construct, settings: Settings, storage: Storage, publisher: TopicPublisher
@@ -88,7 +88,7 @@ class BulkClassification(ReportingStateMachine):
         )
 
     def _readers(self) -> dict[str, sfn.IItemReader]:
-        # The type of a reader is no JSONata: one Map for each.
+        # The type of a reader cannot be JSONata, so each has its Map.
         bucket, key = self._data_bucket, expressions.KEY
         return {
             "prefix": sfn.S3ObjectsItemReader(bucket=bucket, prefix=key),
@@ -110,15 +110,15 @@ class BulkClassification(ReportingStateMachine):
                 max_input_bytes_per_batch=MAX_BATCH_BYTES,
                 batch_input={"results": "{% $states.input.results %}"},
             ),
-            # Express would be a little cheaper, and end after five minutes: an endpoint that is
-            # throttled until it has scaled out takes longer.
+            # Express would be a little cheaper, but ends after five minutes, and an endpoint that
+            # throttles until it has scaled out takes longer.
             map_execution_type=sfn.StateMachineType.STANDARD,
             max_concurrency=bulk.max_concurrency,
             tolerated_failure_percentage=bulk.tolerated_failure_percentage,
             result_writer_v2=ResultsBelow(
                 bucket=self._results_bucket,
                 prefix=expressions.MAP_RESULTS,
-                # Without the inputs of what succeeded, and to be read line by line.
+                # Without the inputs of batches that succeeded, and readable line by line.
                 writer_config=sfn.WriterConfig(
                     transformation=sfn.Transformation.COMPACT, output_type=sfn.OutputType.JSONL
                 ),
@@ -133,7 +133,7 @@ class BulkClassification(ReportingStateMachine):
     def _invoke(
         self, name: str, function: PythonFunction, *, errors: Sequence[str] = LAMBDA_ERRORS
     ) -> LambdaTask:
-        # Some ten minutes of waiting, beside what the function itself waits for.
+        # Some ten minutes of waiting, in addition to the function's.
         return LambdaTask(
             self,
             name,
@@ -148,8 +148,8 @@ class BulkClassification(ReportingStateMachine):
     # --- grants ----------------------------------------------------------------------------------
 
     def _allow_reading_map_runs(self) -> None:
-        # Not in the role's own policy: the function waits for that, and the state machine for the
-        # function.
+        # Not in the role's default policy: the function depends on that, and the state machine on
+        # the function.
         map_runs = cdk.Stack.of(self).format_arn(
             service="states",
             resource="mapRun",
@@ -167,7 +167,7 @@ class BulkClassification(ReportingStateMachine):
         policy.attach_to_role(self._summarize.role)
         acknowledge_inline_policy(policy)
         acknowledge_wildcard(
-            policy, map_runs, reason="A Map Run has a name that Step Functions makes up."
+            policy, map_runs, reason="Step Functions generates the names of Map Runs."
         )
 
     def _acknowledge_grants(self) -> None:
@@ -192,16 +192,16 @@ class BulkClassification(ReportingStateMachine):
             acknowledge_wildcard(
                 machine,
                 f"{executions}{name}",
-                reason="CDK's grants on the state machine's own children, whose names Step "
-                "Functions makes up.",
+                reason="CDK's grants on the state machine's children, whose names Step Functions "
+                "generates.",
             )
 
 
 class ResultsBelow(sfn.ResultWriterV2):
-    """A result writer that may write below the folder of the results only."""
+    """A result writer that may only write below the folder of the results."""
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
-        """As CDK's, but for the resource."""
+        """Return CDK's statements, but for the folder instead of the bucket."""
         assert self.bucket
         return [
             iam.PolicyStatement(

@@ -1,22 +1,22 @@
-"""JSONata of the bulk state machine: how its input is read, and refused."""
+"""JSONata of the bulk state machine: how its input is read and refused."""
 
 from stacks.constructs.common.jsonata import MAX_CAUSE, SHOWN_TEXT, expression, readable
 from stacks.s3_layout import BULK_RESULTS
 
-# How the pictures are listed, by the suffix of the manifest; without a manifest, by prefix.
+# The suffixes of manifests; without a manifest, pictures are listed by prefix.
 MANIFESTS = ("csv", "jsonl")
 PREFIX = "prefix"
 
-# Characters of the input that a refusal repeats: a key has no more.
+# Characters of the input that a refusal repeats, as many as a key may have.
 MAX_QUOTE = 1024
 
 
 def read_input(data_bucket: str, results_bucket: str) -> str:
-    """Makes `{"listing", "key", "source", "results"}` of the execution's input, or `{"problem"}`.
+    """Return `{"listing", "key", "source", "results"}` for the execution's input, or `{"problem"}`.
 
-    `listing` is "prefix", "csv" or "jsonl"; `key` is the manifest's key in the data bucket, or the
-    prefix: empty, or a folder with its slash, so that `week 2` does not list `week 28/`; `source`
-    is it as it was given; `results` is the prefix of the run's results.
+    `listing` is "prefix", "csv" or "jsonl". `key` is the manifest's key in the data bucket, or the
+    prefix: empty, or a folder with its slash, so that `week 2` does not list `week 28/`. `source`
+    is the manifest or prefix as given; `results` is the prefix of the run's results.
     """
     return expression(
         f"""
@@ -68,7 +68,7 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
     )
 
 
-# Of what a reader cannot read, before any picture was classified.
+# For a source that a reader cannot read, before any picture was classified.
 UNREADABLE = expression(
     f"""
     (
@@ -87,9 +87,9 @@ UNREADABLE = expression(
 KEY = "{% $states.input.key %}"
 MAP_RESULTS = "{% $states.input.results & '/map' %}"
 
-# The key that a row of a manifest names, or the row: what is wrong with it is said in its line of
-# the results. Neither is longer than what is said of it: a row of 256 KiB would end the run.
-# Excel begins a CSV file, and with it the name of the first column, with a byte order mark.
+# The key in a row of a manifest, or the row, whose line of the results says what is wrong with it.
+# Neither is longer than that line shows: a row of 256 KiB would end the run. Excel begins a CSV
+# file, and with it the name of the first column, with a byte order mark.
 ITEM = {
     "index": "{% $states.context.Map.Item.Index %}",
     "item": expression(
@@ -105,11 +105,11 @@ ITEM = {
         """
     ),
 }
-# In a cell, as in predictions.csv, a quote before a formula is not the key's own.
+# In a cell, as in predictions.csv, a quote before a formula is not part of the key.
 CSV_ITEM = {**ITEM, "quoted": "{% true %}"}
 LISTED_ITEM = {**ITEM, "item": "{% $states.context.Map.Item.Value.Key %}"}
 
-# What summarize_bulk takes.
+# The input of summarize_bulk.
 WITH_MAP = expression(
     """
     $merge([
@@ -122,5 +122,5 @@ LOCATION = "$states.input.location"
 
 
 def is_listed_by(listing: str) -> str:
-    """Whether the pictures are listed so."""
+    """Return a condition: the pictures are listed that way."""
     return f'{{% $states.input.listing = "{listing}" %}}'

@@ -1,4 +1,4 @@
-"""The functions of bulk classification, and what each may do."""
+"""The functions of bulk classification."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_ssm as ssm
@@ -13,7 +13,7 @@ from stacks.s3_layout import BULK_RESULTS, PICTURES
 
 
 def classify_batch(scope: Construct, settings: Settings, storage: Storage) -> PythonFunction:
-    """Classifies the pictures of one batch."""
+    """Return the function that classifies the pictures of one batch."""
     function = PythonFunction(
         scope,
         "ClassifyBatch",
@@ -43,7 +43,7 @@ def classify_batch(scope: Construct, settings: Settings, storage: Storage) -> Py
 
 
 def summarize_bulk(scope: Construct, settings: Settings, storage: Storage) -> PythonFunction:
-    """Makes one file of the results of all batches."""
+    """Return the function that writes the results of all batches to one file."""
     function = PythonFunction(
         scope,
         "SummarizeBulk",

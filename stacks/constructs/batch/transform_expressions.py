@@ -1,4 +1,4 @@
-"""JSONata of the batch transform: its event, its job, and what SageMaker said of it."""
+"""JSONata of the batch transform: its event, and the state of its job."""
 
 from stacks.constructs.batch.bulk_expressions import MAX_QUOTE
 from stacks.constructs.common.jsonata import SHOWN_TEXT, expression, readable
@@ -8,10 +8,10 @@ INPUT, OUTPUT = BATCH_INPUT.path, BATCH_OUTPUT.path
 
 
 def read_event(name_prefix: str, data_bucket: str) -> str:
-    """Make the input of check_manifest of S3's event, or `{"problem"}`.
+    """Return the input of check_manifest for S3's event, or `{"problem"}`.
 
-    The job's name comes from what was written, and when: an event that is delivered twice has the
-    same one. An execution that is started by hand may leave `sequencer` and `etag` out.
+    The job's name follows from the object and its sequencer: an event that is delivered twice has
+    the same one. An execution that is started by hand may leave `sequencer` and `etag` out.
     """
     return expression(
         f"""
@@ -53,7 +53,7 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
 
 HAS_PROBLEM = "{% $exists($states.input.problem) %}"
 
-# The console makes objects like these for folders.
+# The console creates such objects for folders.
 IS_FOLDER = expression('$substring("" & $states.input.key, -1) = "/"')
 
 WITH_CHECKED = expression("$merge([$states.input, $states.result.Payload])")
@@ -74,19 +74,19 @@ RAW_OUTPUT = expression('"s3://" & $states.input.bucket & "/" & $states.input.ou
 AS_BEFORE = "{% $states.input %}"
 
 
-# --- a job whose state ended otherwise than with a completed job ---------------------------------
+# --- a job whose state did not end with a completed job ------------------------------------------
 
-# Errors of the state that leave no doubt that there is a job.
+# Errors of the state after which the job certainly exists.
 _THERE_IS_A_JOB = ("States.TaskFailed", "States.Timeout", "SageMaker.ResourceInUseException")
 
 _NOW = "$toMillis($states.context.State.EnteredTime)"
 
 
 def caught(longest_minutes: int) -> dict[str, str]:
-    """Variables of the error: what it was, whether there is a job, and when to stop that.
+    """Return the variables of the error: what it was, whether a job exists, when to stop it.
 
-    A job that the state did not see start, because the answer got lost, ends `longest_minutes`
-    after the state was entered at the latest.
+    A job whose start the state missed, because the response was lost, ends at the latest
+    `longest_minutes` after the state was entered.
     """
     return {
         "errorName": "{% $states.errorOutput.Error %}",
@@ -107,7 +107,7 @@ ERROR_OF_STATE, CAUSE_OF_STATE = "{% $errorName %}", "{% $errorCause %}"
 
 
 def described(max_runtime_minutes: int) -> str:
-    """Return JSONata for the run with `status`, and `failure` if the job ended so."""
+    """Return JSONata for the run with `status`, and with `failure` if the job failed."""
     return expression(
         f"""
         (

@@ -1,8 +1,8 @@
-"""The states that follow a transform job which the state that started it lost sight of.
+"""The states that wait for a transform job whose starting state timed out or failed.
 
-A state that times out is not documented to stop its job, and an answer to CreateTransformJob may
-get lost. In both cases the job is found by its name, stopped if it is overdue, and waited for:
-its results are complete, and cost nothing more, only once it has ended.
+A state that times out is not documented to stop its job, and the response of CreateTransformJob may
+be lost. In both cases these states find the job by its name, stop it if it is overdue, and wait for
+it: only once it has ended are its results complete and its costs final.
 """
 
 import aws_cdk as cdk
@@ -16,7 +16,7 @@ from stacks.constructs.common.state_machine import retry_any_error
 # Time for a job to end once it is stopped.
 STOP_MINUTES = 30
 
-# Each look makes nine events in a history that takes 25,000.
+# Each poll adds nine events to a history of at most 25,000.
 POLL_SECONDS = 30
 MOST_POLLS = 1000
 
@@ -24,9 +24,9 @@ MOST_POLLS = 1000
 def follow_job(
     scope: Construct, *, max_runtime_minutes: int, jobs_arn: str, ended: sfn.IChainable
 ) -> sfn.IChainable:
-    """Return the state to go to with the variables `run` and those of `expressions.caught`.
+    """Return the first state, for the variables `run` and those of `expressions.caught`.
 
-    It leads to `ended`, or to a failure with the error that was caught if there is no job.
+    The states lead to `ended`, or to a failure with the caught error if there is no job.
     """
     describe = _call(
         scope,
@@ -40,7 +40,7 @@ def follow_job(
     wait = sfn.Wait.jsonata(
         scope, "Wait for the job", time=sfn.WaitTime.duration(_poll_interval(max_runtime_minutes))
     )
-    # It may have ended just before, which the next look shows.
+    # The job may have ended just before, which the next poll shows.
     stop.add_catch(wait, errors=["States.ALL"])
     no_job = sfn.Fail.jsonata(
         scope, "No job", error=expressions.ERROR_OF_STATE, cause=expressions.CAUSE_OF_STATE

@@ -1,4 +1,4 @@
-"""The state that runs a SageMaker transform job and waits for its end."""
+"""The state that runs a SageMaker transform job and waits until it ends."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from stacks.constructs.common.conventions import tag_list
 from stacks.constructs.common.grants import allow
 from stacks.constructs.common.storage import allow_volumes, volume_key
 
-# Another job may have all instances of the quota; so long it is waited for.
+# Another job may use all instances of the quota.
 QUOTA_RETRY_MINUTES = 5
 QUOTA_RETRIES = 12
 QUOTA_WAIT_MINUTES = QUOTA_RETRIES * QUOTA_RETRY_MINUTES
 
-# The request may not have reached SageMaker, or its answer not Step Functions. Most errors have
+# The request may not have reached SageMaker, or its response not Step Functions. Most errors have
 # the first name.
 REQUEST_FAILED = [
     "SageMaker.AmazonSageMakerException",
@@ -56,8 +56,8 @@ class TransformTask(sfn.CustomState):
             max_attempts=QUOTA_RETRIES,
             backoff_rate=1,
         )
-        # Safe, whether or not the request got through: a second job of the name is refused, and
-        # the first one is then found by it. A job that failed or timed out is not tried again.
+        # Safe even if the request got through: SageMaker refuses a second job of the name, and the
+        # first is then found by it. A job that failed or timed out is not retried.
         self.add_retry(
             errors=REQUEST_FAILED,
             interval=cdk.Duration.seconds(5),
@@ -72,7 +72,7 @@ class TransformTask(sfn.CustomState):
         )
 
     def allow_jobs(self, state_machine: sfn.StateMachine) -> None:
-        """Lets the state machine run the environment's jobs, and await their end.
+        """Allow the state machine to run the environment's jobs and wait for them.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/sagemaker-iam.html
         """
@@ -86,14 +86,14 @@ class TransformTask(sfn.CustomState):
             on=self.jobs_arn,
             why_wildcard="A job's name ends in the hash of its event.",
         )
-        # By this rule Step Functions learns of the job's end.
+        # Step Functions learns from this rule that the job has ended.
         rule = cdk.Stack.of(self).format_arn(
             service="events",
             resource="rule",
             resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",
         )
         allow(state_machine, "events:DescribeRule", "events:PutRule", "events:PutTargets", on=rule)
-        # SageMaker makes the volumes with the rights of who starts the job.
+        # SageMaker creates the volumes with the permissions of the caller.
         allow_volumes(state_machine, self._volume_key)
 
     def _request(self, settings: Settings) -> dict[str, Any]:

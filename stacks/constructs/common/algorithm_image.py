@@ -1,11 +1,7 @@
 """The container image of SageMaker's built-in image-classification algorithm.
 
 Its registry account differs by region. `algorithm_registries.json` is the table of the SageMaker
-SDK, generated (with sagemaker-core of requirements/dev.txt) by
-
-    python -m stacks.constructs.common.algorithm_image
-
-because the SDK itself is too heavy to import at every synth.
+SDK, which is too heavy to import at every synth; a test compares them.
 """
 
 import json
@@ -26,7 +22,11 @@ class AlgorithmImage(Construct):
     """URI of the image in the region of the stack, and the grant to pull it."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
-        """Raises ValueError if the stack's region is known and has no such algorithm."""
+        """Find the registry.
+
+        Raises:
+            ValueError: the stack's region is known and does not offer the algorithm.
+        """
         super().__init__(scope, construct_id)
         self._stack = cdk.Stack.of(self)
         registries: dict[str, str] = json.loads(TABLE.read_text(encoding="utf-8"))
@@ -36,7 +36,7 @@ class AlgorithmImage(Construct):
                 f"region {region!r} does not offer the built-in image-classification algorithm; "
                 f"deploy to one of: {', '.join(registries)}"
             )
-        # Lazy: a known region becomes its account at synth, else CloudFormation looks it up.
+        # Lazy: a known region becomes its account at synth; otherwise CloudFormation looks it up.
         table = cdk.CfnMapping(
             self,
             "Registries",
@@ -48,7 +48,7 @@ class AlgorithmImage(Construct):
         self.uri = f"{domain}/{REPOSITORY}:{TAG}"
 
     def grant_pull(self, role: iam.Role) -> None:
-        """Lets SageMaker pull the image with this role."""
+        """Allow SageMaker to pull the image with this role."""
         repository = self._stack.format_arn(
             service="ecr", account=self._account, resource="repository", resource_name=REPOSITORY
         )
@@ -65,15 +65,3 @@ class AlgorithmImage(Construct):
             on="*",
             why_wildcard="ecr:GetAuthorizationToken knows no resources.",
         )
-
-
-def _regenerate() -> None:
-    from sagemaker.core import image_uris
-
-    config = image_uris.config_for_framework(REPOSITORY)
-    registries = config["versions"][TAG]["registries"]
-    TABLE.write_text(json.dumps(registries, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _regenerate()

@@ -1,4 +1,4 @@
-"""The provider framework of a custom resource, logged and named as everything else here."""
+"""The provider framework of a custom resource, with our log groups and roles."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def provider(
     query_interval: cdk.Duration | None = None,
     total_timeout: cdk.Duration | None = None,
 ) -> custom_resources.Provider:
-    """A provider in `scope`; with `is_complete`, what it starts is asked for until it ended."""
+    """Return a provider in `scope`; `is_complete` polls until the resource is complete."""
     provider_logs = log_group(scope, "ProviderLogs", settings)
     polling: dict[str, Any] = {}
     if is_complete:
@@ -59,8 +59,8 @@ def provider(
 
 
 def _framework_role(scope: Construct, construct_id: str, log_group: logs.ILogGroup) -> iam.Role:
-    # CDK's own role may create log groups: a call that outlives the log group during `cdk destroy`
-    # (the framework answers CloudFormation before it returns) makes it anew.
+    # CDK's role may create log groups: a call that outlives the log group during `cdk destroy`
+    # (the framework answers CloudFormation before it returns) would create it again.
     role = iam.Role(scope, construct_id, assumed_by=LAMBDA)
     log_group.grant_write(role)
     acknowledge_inline_policy(role)
@@ -80,24 +80,21 @@ def _acknowledge_what_the_framework_is(
         acknowledge(
             made,
             "AwsSolutions-SF1",
-            reason="Each poll is in the functions' logs already, and Step Functions keeps the "
-            "history for 90 days; logs of its own would need grants on every log group.",
+            reason="The functions log each poll, and Step Functions keeps the history for 90 "
+            "days; its own logs would need grants on every log group.",
         )
-        acknowledge(
-            made, "AwsSolutions-SF2", reason="The provider framework cannot switch X-Ray on."
-        )
+        acknowledge(made, "AwsSolutions-SF2", reason="The provider framework cannot enable X-Ray.")
     for function in called:
         assert isinstance(function, lambda_.Function)
         acknowledge_wildcard(
             scope,
             f"{function.function_arn}:*",
-            reason="The provider framework may call every version of its functions; CDK has no "
-            "property for less.",
+            reason="CDK allows the provider framework to call every version of its functions.",
         )
     acknowledge_shared_network_and_concurrency(made)
     acknowledge(
         scope,
         "NIST.800.53.R5-LambdaDLQ",
-        reason="Nothing gets lost: the framework waits for its functions and tells "
-        "CloudFormation of every failure, and CloudFormation waits for the framework.",
+        reason="Nothing is lost: the framework waits for its functions and reports every failure "
+        "to CloudFormation, which waits for the framework.",
     )

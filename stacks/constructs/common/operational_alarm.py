@@ -1,4 +1,4 @@
-"""An alarm on something in operation."""
+"""The alarms of an environment in operation."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -7,18 +7,18 @@ from constructs import Construct
 
 from stacks.constructs.common.acknowledge import acknowledge
 
-SHOWN_ONLY = "Shown only, as executions tell of it themselves. "
-"""The description of an alarm that sends no message begins so; the rule knows it by that."""
+SHOWN_ONLY = "Shown only: executions report it. "
+"""How the description of an alarm without a message begins, which the rule recognizes."""
 
 PERIOD_MINUTES = 5
 PERIOD = cdk.Duration.minutes(PERIOD_MINUTES)
 
 
 class OperationalAlarm(cloudwatch.Alarm):
-    """Rises above a threshold; time without data, as a quiet night, is in order.
+    """Fires above a threshold; time without data, such as a quiet night, is normal.
 
-    It has no action: a rule of the workflow stack tells of every alarm of the environment, with
-    this description. One on what executions tell of themselves is for the dashboard only.
+    It has no action: a rule of the workflow stack reports every alarm of the environment, with its
+    description. An alarm on a fault that executions report is for the dashboard only.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class OperationalAlarm(cloudwatch.Alarm):
         description: str,
         shown_only: bool = False,
     ) -> None:
-        """Rises when `periods` of the last `of_periods` (default: all of them) are above `above`.
+        """Fire when `periods` of the last `of_periods` (default: all of them) are above `above`.
 
-        `description` says what happened, where to look and what to do: it is the message.
+        `description` is the message: what happened, where to look and what to do.
         """
         super().__init__(
             scope,
@@ -52,9 +52,9 @@ class OperationalAlarm(cloudwatch.Alarm):
         acknowledge(
             self,
             "NIST.800.53.R5-CloudWatchAlarmAction",
-            reason="Executions tell of it themselves; it is for the dashboard."
+            reason="Executions report the fault; the alarm is for the dashboard."
             if shown_only
-            else "A rule of the workflow stack tells of it.",
+            else "A rule of the workflow stack reports it.",
         )
 
 
@@ -66,7 +66,7 @@ def any_error(
     description: str,
     shown_only: bool = False,
 ) -> OperationalAlarm:
-    """Rises when a call of the function failed within five minutes."""
+    """Fire when a call of the function failed within five minutes."""
     return OperationalAlarm(
         scope,
         construct_id,

@@ -1,10 +1,10 @@
-"""JSONata of the result that each picture returns to the Map, and how long the results can be.
+"""The result that each picture returns to the Map, in JSONata, and its maximum length.
 
-The results of all pictures have to fit into one state of the execution. So every text of a result
-is bounded, and an input whose results might not fit is refused before any picture is paid for.
+The results of all pictures must fit into one state of the execution. So every text of a result has
+a limit, and an input whose results might not fit is refused before any picture costs anything.
 
-An expression is one object constructor on purpose: a key whose value is undefined is then left
-out, where Step Functions would fail a template with one expression per key.
+An expression is one object constructor on purpose: it drops a key whose value is undefined, where
+Step Functions would fail a template with one expression per key.
 """
 
 import json
@@ -16,11 +16,11 @@ MAX_IMAGES = 500
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (payload size)
 MAX_STATE_BYTES = 262_144
-# The counts, and what stands around the results.
+# The counts, and everything around the results.
 ENVELOPE_BYTES = 200
 
-# With more probabilities a result could be longer than a failed picture's, and 500 pictures with
-# ordinary keys would no longer fit. The captures have them all.
+# With more probabilities a result could be longer than that of a failed picture, and 500 pictures
+# with ordinary keys would no longer fit. The captures have all probabilities.
 MAX_INFERENCES = 3
 
 # Bytes of the texts in a result. A label is at most as long as a class name in the settings.
@@ -30,8 +30,8 @@ MAX_ERROR = 50
 MAX_CAUSE = 240
 NUMBER_BYTES = 25
 
-# Status of a picture's result by the error that ended it: the exceptions of lambda_src/ for which
-# the picture is at fault. Any other error is ours, 500.
+# Status of a picture by the exception of lambda_src/ that ended it, if the picture is at fault. Any
+# other error is ours: 500.
 STATUS_OF_ERROR = {
     "InvalidEvent": 400,
     "InvalidImageReference": 400,
@@ -49,8 +49,8 @@ STATUS_OF_ERROR = {
     "ImageTruncated": 422,
 }
 
-# The most bytes that a text takes in JSON: two for a character that is escaped by a backslash or
-# has two in UTF-8, six for any other that is not printable ASCII.
+# The most bytes of a text in JSON: two for a character with a backslash escape or two bytes in
+# UTF-8, six for any other that is not printable ASCII.
 _BYTES = r"""
     $bytes := function($text) {(
       $without := function($some) { $length($replace($text, $some, "")) };
@@ -58,7 +58,7 @@ _BYTES = r"""
         + 5 * $without(/[ -~\n\r\t\u0080-\u07ff]/)
     )};
 """
-# Cuts a text off where it would take more bytes.
+# Cuts a text off at a number of bytes.
 _BOUNDED = f"""
     {_BYTES}
     $fit := function($text, $most) {{
@@ -111,7 +111,7 @@ def read_input(classes: int) -> str:
 
 
 def judged(classes: int) -> str:
-    """Return the result of a picture that filter_confidence answered for."""
+    """Return the result of a picture that filter_confidence accepted or rejected."""
     return expression(
         f"""
         (

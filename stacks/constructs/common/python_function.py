@@ -20,7 +20,7 @@ LAMBDA = iam.ServicePrincipal("lambda.amazonaws.com")
 
 
 class PythonFunction(lambda_.Function):
-    """Function with a log group and a role of its own; the role may write these logs only."""
+    """Function with its own log group and role; the role may write these logs only."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class PythonFunction(lambda_.Function):
 
 def package(folder: str) -> lambda_.AssetCode:
     """Return the folder of lambda_src/ and lambda_src/shared/ as the code of a function."""
-    # The project without all the rest, so that modules have the same names as everywhere else.
+    # The project without the rest, so that modules have the same names as everywhere else.
     return lambda_.Code.from_asset(
         str(LAMBDA_SRC.parent),
         exclude=[
@@ -78,17 +78,17 @@ def package(folder: str) -> lambda_.AssetCode:
 
 
 def acknowledge_shared_network_and_concurrency(construct: Construct) -> None:
-    """Acknowledges that functions in the construct have no VPC and no reserved concurrency."""
+    """Acknowledge that functions in the construct have no VPC and no reserved concurrency."""
     acknowledge(
         construct,
         "NIST.800.53.R5-LambdaInsideVPC",
-        reason="Calls AWS only, by TLS and with its role. A VPC would need NAT or an interface "
-        "endpoint for each service, billed by the hour, and protect nothing more.",
+        reason="It calls AWS only, over TLS and with its role. A VPC would need NAT or an "
+        "interface endpoint for each service, billed by the hour, and add no protection.",
     )
     acknowledge(
         construct,
         "NIST.800.53.R5-LambdaConcurrency",
-        reason="Its callers bound it: the Map by workflow.max_concurrency, CloudFormation and a "
-        "schedule by one call at a time. A reservation would be taken from the account's other "
-        "functions, and a new account has too few to reserve any.",
+        reason="Its callers limit it: the Map by workflow.max_concurrency, CloudFormation and a "
+        "schedule to one call at a time. A reservation would be taken from the account's other "
+        "functions, and a new account cannot reserve any.",
     )

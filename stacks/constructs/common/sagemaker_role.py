@@ -1,4 +1,4 @@
-"""Role that SageMaker assumes to run the algorithm's container."""
+"""The role that SageMaker assumes to run the algorithm's container."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from stacks.constructs.common.grants import allow, allow_metrics
 
 
 class SageMakerRole(iam.Role):
-    """Pulls the algorithm's image, writes logs and metrics; S3 is granted by the user.
+    """Pulls the algorithm's image and writes logs and metrics; its users grant S3.
 
     The actions are those of "SageMaker roles":
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
@@ -26,7 +26,7 @@ class SageMakerRole(iam.Role):
         image: AlgorithmImage,
         log_group_names: Sequence[str],
     ) -> None:
-        """`log_group_names` are SageMaker's own, as /aws/sagemaker/TrainingJobs."""
+        """`log_group_names` are SageMaker's, such as /aws/sagemaker/TrainingJobs."""
         super().__init__(
             scope, construct_id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")
         )
@@ -45,8 +45,7 @@ class SageMakerRole(iam.Role):
             resource_name=log_group_name,
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        # The reference has these two actions on the group; denials have them on what looks like a
-        # stream without a name.
+        # The reference has these actions on the group; denials of AWS name a stream without a name.
         for group in (log_group_arn, f"{log_group_arn}:log-stream:"):
             allow(self, "logs:CreateLogGroup", "logs:DescribeLogStreams", on=group)
         allow(

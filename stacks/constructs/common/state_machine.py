@@ -21,7 +21,7 @@ LOG_GROUP_PREFIX = "/aws/vendedlogs/states"
 
 THROTTLED = "Lambda.TooManyRequestsException"
 
-# Faults of Lambda, not of what the function was given.
+# Faults of Lambda, not of the function's input.
 LAMBDA_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -30,8 +30,8 @@ LAMBDA_ERRORS = [
     THROTTLED,
 ]
 
-# The function timed out, or its process died. The next call may fare better, but each is paid for
-# and takes as long as the function may, so it gets only a few.
+# The function timed out, or its process died. A retry may succeed, but costs as much and takes as
+# long as the function's timeout, so there are few.
 CRASHES = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout"]
 AFTER_CRASH = cdk.Duration.seconds(2)
 
@@ -39,7 +39,7 @@ INPUT = sfn.TaskInput.from_text("{% $states.input %}")
 
 
 class JsonataStateMachine(sfn.StateMachine):
-    """State machine with a log group of its own beside it."""
+    """State machine with its own log group."""
 
     def __init__(
         self,
@@ -70,15 +70,15 @@ class JsonataStateMachine(sfn.StateMachine):
         acknowledge_wildcard(
             self,
             "*",
-            reason="Actions of X-Ray and of CloudWatch's log delivery that know no resources.",
+            reason="Actions of X-Ray and of CloudWatch's log delivery that take no resources.",
         )
 
     def _name_below_vendedlogs(self, logs: aws_logs.LogGroup) -> None:
         # Step Functions adds a group of any other name to one resource policy of the account, which
-        # takes 5,120 characters and keeps the groups that are gone:
+        # takes 5,120 characters and keeps deleted groups:
         # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-cwl
-        # The end of the name is the role's, which CloudFormation generates anew for every state
-        # machine it creates: it never meets a group that an earlier one left behind.
+        # The name ends in the role's, which CloudFormation generates for every new state machine:
+        # it never collides with a retained group.
         resource = logs.node.default_child
         assert isinstance(resource, aws_logs.CfnLogGroup)
         resource.log_group_name = (
@@ -101,7 +101,7 @@ def retry_any_error(task: sfn.TaskStateBase) -> None:
 
 
 class LambdaTask(tasks.LambdaInvoke):
-    """Calls the function with the state's input; tries again with backoff and full jitter."""
+    """Calls the function with the state's input; retries with backoff and full jitter."""
 
     def __init__(
         self,
@@ -117,10 +117,9 @@ class LambdaTask(tasks.LambdaInvoke):
         max_delay: cdk.Duration | None = None,
         other_attempts: int = 2,
     ) -> None:
-        """`outputs` is JSONata; `interval` to `max_delay` say how `errors` are tried again.
+        """`outputs` is JSONata; `interval` to `max_delay` define the retries of `errors`.
 
-        Crashes, and those of LAMBDA_ERRORS that are not in `errors`, are tried again
-        `other_attempts` times.
+        Crashes, and LAMBDA_ERRORS that are not in `errors`, are retried `other_attempts` times.
         """
         super().__init__(
             scope,
@@ -151,16 +150,16 @@ class LambdaTask(tasks.LambdaInvoke):
 def acknowledge_calls(
     state_machine: sfn.IStateMachine, functions: Iterable[lambda_.IFunction]
 ) -> None:
-    """Acknowledges what a state machine that calls these is granted, and that they have no DLQ."""
+    """Acknowledge the grants of a state machine that calls these, and that they have no DLQ."""
     for function in functions:
         acknowledge_wildcard(
             state_machine,
             f"{function.function_arn}:*",
-            reason="CDK grants the versions of a function along with it; there is one.",
+            reason="CDK grants the versions of a function with it; there is one.",
         )
         acknowledge(
             function,
             "NIST.800.53.R5-LambdaDLQ",
-            reason="The state machine waits for it, and tries again; a dead-letter queue is for "
-            "calls that nobody waits for.",
+            reason="The state machine waits for it and retries; a dead-letter queue is for "
+            "asynchronous calls.",
         )
