@@ -116,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log no requests."""
+        """Log nothing."""
 
 
 def main(model_dir: Path) -> int:

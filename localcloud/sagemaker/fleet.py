@@ -13,7 +13,7 @@ from localcloud.sagemaker.capture import CaptureConfig, CaptureWriter, is_enable
 from localcloud.sagemaker.contract import ApiError
 from localcloud.sagemaker.endpoint_configs import ENDPOINT_CONFIGS, EndpointConfig, weight
 from localcloud.sagemaker.model_server import INVOCATION_SECONDS, ModelServer
-from localcloud.sagemaker.models import MODELS, Model, algorithm_of
+from localcloud.sagemaker.models import ALGORITHM, MODELS, Model
 from localcloud.sagemaker.records import Scope
 
 _DRAIN_SECONDS: Final = INVOCATION_SECONDS + 5
@@ -103,7 +103,7 @@ def start_server(
     model.fetch(unpacked)
     return ModelServer(
         name=name,
-        module=algorithm_of(model.container["Image"]).module,
+        module=ALGORITHM,
         model=unpacked,
         environment={**model.container.get("Environment", {}), **(environment or {})},
         log=folder / f"{name}.log",

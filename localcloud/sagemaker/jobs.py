@@ -1,13 +1,12 @@
 """The life of a job, which training and transform jobs share."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from localcloud.sagemaker.contract import invalid
-from localcloud.sagemaker.records import Record, Scope, Table, now
+from localcloud.sagemaker.records import Operation, Record, Scope, Table, now
 
 _ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
 
@@ -67,7 +66,7 @@ class Job(Record):
         }
 
 
-def stop(jobs: Table[Any], noun: str) -> Callable[[Scope, dict[str, Any]], None]:
+def stop(jobs: Table[Any], noun: str) -> Operation:
     """Return the Stop operation of a type of jobs."""
 
     def stop_job(scope: Scope, request: dict[str, Any]) -> None:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,43 +19,29 @@ MAX_MODEL_BYTES: Final = 1024**3
 """Unpacked. A model of the local algorithm has a few megabytes, one of 200 layers some 250."""
 
 
-@dataclass(frozen=True)
-class Algorithm:
-    """A local stand-in for a container image."""
-
-    module: str
-    """Python module with the commands `train` and `serve`."""
-    metrics: dict[str, str]
-    """Metric name -> regular expression over lines of its training log, the value as group 1."""
-
+ALGORITHM: Final = "localcloud.algorithm"
+"""The Python module that stands for every container, with the commands `train` and `serve`."""
 
 # validation:accuracy is documented, https://docs.aws.amazon.com/sagemaker/latest/dg/IC-tuning.html;
 # the lines have the form of MXNet's training log, which the real algorithm writes.
-ALGORITHMS: Final = {
-    "image-classification": Algorithm(
-        module="localcloud.algorithm",
-        metrics={
-            "train:accuracy": r"Epoch\[\d+\] Train-accuracy=(\S+)",
-            "validation:accuracy": r"Epoch\[\d+\] Validation-accuracy=(\S+)",
-        },
-    ),
+METRICS: Final = {
+    "train:accuracy": r"Epoch\[\d+\] Train-accuracy=(\S+)",
+    "validation:accuracy": r"Epoch\[\d+\] Validation-accuracy=(\S+)",
 }
+"""Metric name -> regular expression over lines of the training log, the value as group 1."""
 
 _IMAGE: Final = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)([:@].+)?"
+    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/image-classification([:@].+)?"
 )
 
 
-def algorithm_of(image: str) -> Algorithm:
-    """Return the local algorithm for an image URI, whatever its account, region and tag."""
-    match = _IMAGE.fullmatch(image)
-    algorithm = ALGORITHMS.get(match["repository"]) if match else None
-    if algorithm is None:
+def check_image(image: str) -> None:
+    """Refuse images other than the built-in algorithm's, of any account, region and tag."""
+    if not _IMAGE.fullmatch(image):
         raise invalid(
-            f"Requested image {image} not found. The local cloud runs no containers; it has "
-            f"algorithms for the repositories: {', '.join(sorted(ALGORITHMS))}"
+            f"Requested image {image} not found. The local cloud runs no containers; it has an "
+            "algorithm for the repository image-classification."
         )
-    return algorithm
 
 
 class Model(Record):
@@ -132,7 +117,7 @@ def _check(request: dict[str, Any]) -> None:
     for member in ("Image", "ModelDataUrl"):
         if member not in container:
             raise not_implemented(f"containers without {member}")
-    algorithm_of(container["Image"])
+    check_image(container["Image"])
 
 
 def pack(folder: Path, archive: Path) -> None:

@@ -1,7 +1,7 @@
 """The operations of the control planes: their requests, and their calls by Step Functions."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from localcloud.emulator import TaskError, sdk_result
@@ -18,7 +18,7 @@ from localcloud.sagemaker.contract import ApiError, invalid
 from localcloud.sagemaker.endpoint_configs import ENDPOINT_CONFIGS
 from localcloud.sagemaker.endpoints import ENDPOINTS
 from localcloud.sagemaker.models import MODELS
-from localcloud.sagemaker.records import Record, Scope, Table, arn_of, kind_of
+from localcloud.sagemaker.records import Operation, Record, Scope, Table, arn_of, kind_of
 from localcloud.sagemaker.training_jobs import TRAINING_JOBS
 from localcloud.sagemaker.transform_jobs import TRANSFORM_JOBS
 
@@ -59,8 +59,6 @@ def _tagged(scope: Scope, request: dict[str, Any]) -> Record:
     record: Record = _TABLES[kind].get(scope, name)
     return record
 
-
-Operation = Callable[[Scope, dict[str, Any]], dict[str, Any] | None]
 
 OPERATIONS: Final[dict[str, Operation]] = {
     "AddTags": add_tags,

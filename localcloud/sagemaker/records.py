@@ -76,6 +76,7 @@ def arn_of(record: type[Record], scope: Scope, name: str) -> str:
 
 
 R = TypeVar("R", bound=Record)
+Operation = Callable[[Scope, dict[str, Any]], dict[str, Any] | None]
 
 
 class Table(Generic[R]):

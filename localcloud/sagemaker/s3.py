@@ -77,20 +77,22 @@ def download_prefix(access: Access, uri: str, folder: Path) -> int:
         botocore.exceptions.ClientError: the bucket does not exist or may not be read.
     """
     bucket, prefix = split_uri(uri)
-    targets = [(key, _target(key, prefix, folder)) for key in keys(access, bucket, prefix)]
+    targets: list[tuple[str, Path]] = []
+    for key in keys(access, bucket, prefix):
+        try:
+            targets.append((key, folder / relative_path(relative_key(key, prefix))))
+        except ValueError as error:
+            raise Failure(f"ClientError: Data download failed: key {key!r}: {error}.") from error
     for parent in {target.parent for _, target in targets}:
         parent.mkdir(parents=True, exist_ok=True)
     s3 = client(access)
 
     def fetch(key: str, target: Path) -> None:
         # download_file would ask for the size first: twice the requests for small files.
-        with target.open("wb") as file:
-            for block in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(1 << 20):
-                file.write(block)
+        target.write_bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     with ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool:
-        for _ in pool.map(lambda pair: fetch(*pair), targets):
-            pass
+        list(pool.map(lambda pair: fetch(*pair), targets))
     return len(targets)
 
 
@@ -110,10 +112,3 @@ def relative_key(key: str, prefix: str) -> str:
     """
     within = prefix if key.startswith(f"{prefix.rstrip('/')}/") else prefix.rpartition("/")[0]
     return key.removeprefix(f"{within.rstrip('/')}/") if within else key
-
-
-def _target(key: str, prefix: str, folder: Path) -> Path:
-    try:
-        return folder / relative_path(relative_key(key, prefix))
-    except ValueError as error:
-        raise Failure(f"ClientError: Data download failed: key {key!r}: {error}.") from error

@@ -7,13 +7,12 @@ https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html
 import re
 import threading
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from localcloud.sagemaker.contract import ApiError, invalid, not_implemented
 from localcloud.sagemaker.endpoints import ENDPOINTS
-from localcloud.sagemaker.records import Scope, now
+from localcloud.sagemaker.records import Operation, Scope, now
 
 NAMESPACE: Final = "sagemaker"
 DIMENSION: Final = "sagemaker:variant:DesiredInstanceCount"
@@ -107,7 +106,7 @@ def describe_policies(scope: Scope, request: dict[str, Any]) -> dict[str, Any]:
     return {"ScalingPolicies": found}
 
 
-OPERATIONS: Final[dict[str, Callable[[Scope, dict[str, Any]], dict[str, Any] | None]]] = {
+OPERATIONS: Final[dict[str, Operation]] = {
     "DeleteScalingPolicy": delete_policy,
     "DeregisterScalableTarget": deregister,
     "DescribeScalableTargets": describe_targets,
@@ -128,9 +127,6 @@ def _new_target(scope: Scope) -> dict[str, Any]:
     return {
         "ScalableTargetARN": f"arn:aws:application-autoscaling:{scope.region}:{scope.account}:"
         f"scalable-target/{uuid.uuid4().hex}",
-        "RoleARN": f"arn:aws:iam::{scope.account}:role/aws-service-role/"
-        "sagemaker.application-autoscaling.amazonaws.com/"
-        "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
         "CreationTime": now(),
     }
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.sagemaker import jobs, processes, s3
 from localcloud.sagemaker.contract import Failure, invalid, not_implemented
-from localcloud.sagemaker.models import Algorithm, algorithm_of, pack
+from localcloud.sagemaker.models import ALGORITHM, METRICS, check_image, pack
 from localcloud.sagemaker.records import Scope, Table, now
 
 
@@ -35,11 +35,6 @@ class TrainingJob(jobs.Job):
     artifacts: str | None = None
     stop_cause: Literal["Stopped", "MaxRuntimeExceeded"] = "Stopped"
     process: subprocess.Popen[str] | None = None
-
-    @property
-    def algorithm(self) -> Algorithm:
-        """The local algorithm that the job runs."""
-        return algorithm_of(self.request["AlgorithmSpecification"]["TrainingImage"])
 
     @property
     def channels(self) -> list[dict[str, Any]]:
@@ -90,9 +85,7 @@ class TrainingJob(jobs.Job):
 
     def description(self) -> dict[str, Any]:
         """Return the members of DescribeTrainingJob and of its summary."""
-        definitions = [
-            {"Name": name, "Regex": regex} for name, regex in self.algorithm.metrics.items()
-        ]
+        definitions = [{"Name": name, "Regex": regex} for name, regex in METRICS.items()]
         with self.changed:
             seconds = None
             if self.started and self.ended:
@@ -140,7 +133,7 @@ def _check(request: dict[str, Any]) -> None:
     specification = request["AlgorithmSpecification"]
     if "TrainingImage" not in specification:
         raise not_implemented("AlgorithmSpecification without TrainingImage")
-    algorithm_of(specification["TrainingImage"])
+    check_image(specification["TrainingImage"])
     if specification["TrainingInputMode"] != "File":
         raise not_implemented(f"TrainingInputMode {specification['TrainingInputMode']}")
     if "MetricDefinitions" in specification:
@@ -241,7 +234,7 @@ def _train(job: TrainingJob, root: Path, log: Path) -> None:
         if job.stopping:
             return
         job.process = processes.start(
-            job.algorithm.module,
+            ALGORITHM,
             ["train", str(root)],
             environment=job.request.get("Environment", {}),
             stderr=subprocess.STDOUT,
@@ -256,12 +249,11 @@ def _train(job: TrainingJob, root: Path, log: Path) -> None:
 
 
 def _follow(job: TrainingJob, process: subprocess.Popen[str], log: Path) -> None:
-    patterns = {name: re.compile(regex) for name, regex in job.algorithm.metrics.items()}
     with log.open("w", encoding="utf-8") as file:
         for line in process.stdout or ():
             file.write(line)
-            for name, pattern in patterns.items():
-                if match := pattern.search(line):
+            for name, regex in METRICS.items():
+                if match := re.search(regex, line):
                     value = float(match[1])
                     metric = {"MetricName": name, "Value": value, "Timestamp": now()}
                     with job.changed:

@@ -10,7 +10,7 @@ from tests.local.localcloud.sagemaker.support import SageMaker
 
 @pytest.fixture(scope="session")
 def sagemaker(cloud: LocalCloud) -> SageMaker:
-    """SageMaker with training data in a bucket of its own and one trained model."""
+    """SageMaker with training data in its own bucket and one trained model."""
     return SageMaker(cloud)
 
 

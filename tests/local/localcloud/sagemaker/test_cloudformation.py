@@ -130,7 +130,7 @@ def test_a_stack_is_complete_when_its_endpoint_serves(sagemaker: SageMaker, stac
     ):
         with pytest.raises(ClientError, match="Could not find"):
             describe(**{f"{kind}Name": name_in(arns[kind])})
-    # Nobody waited for the capture, and the stack deleted the endpoint at once.
+    # The capture is written although the stack deleted the endpoint at once.
     (records,) = sagemaker.captures(f"captures/{stack.endpoint}/AllTraffic/").values()
     assert len(records) == 1
 

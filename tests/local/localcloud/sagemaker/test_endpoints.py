@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.local.localcloud.sagemaker.support import SageMaker, code_of, new_name, picture
 
 
-def test_an_endpoint_tells_what_it_serves(sagemaker: SageMaker, endpoint: str) -> None:
+def test_an_endpoint_describes_its_variants(sagemaker: SageMaker, endpoint: str) -> None:
     described = sagemaker.api.describe_endpoint(EndpointName=endpoint)
     (variant,) = described["ProductionVariants"]
     assert variant["VariantName"] == "Variant0"

@@ -3,7 +3,6 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.roles import ROLE
 from tests.local.localcloud.sagemaker.support import SageMaker, code_of
 
 
@@ -16,31 +15,22 @@ def test_a_model_needs_its_artifact_and_a_configuration_its_model(sagemaker: Sag
 
 
 def test_models_and_configurations_come_and_go(sagemaker: SageMaker) -> None:
-    model = sagemaker.model()
-    config = sagemaker.config(model)
-    api = sagemaker.api
-    for kind, name in (("Model", model), ("EndpointConfig", config)):
-        snake = "model" if kind == "Model" else "endpoint_config"
+    api, model = sagemaker.api, sagemaker.model()
+    for kind, snake, name, members in (
+        ("EndpointConfig", "endpoint_config", sagemaker.config(model), ("ProductionVariants",)),
+        ("Model", "model", model, ("ExecutionRoleArn", "PrimaryContainer")),
+    ):
         key = {f"{kind}Name": name}
         described = getattr(api, f"describe_{snake}")(**key)
         assert described[f"{kind}Arn"].endswith(f"/{name}")
+        with pytest.raises(ClientError, match="Cannot create already existing"):
+            getattr(api, f"create_{snake}")(**key, **{each: described[each] for each in members})
         pages = api.get_paginator(f"list_{snake}s").paginate(PaginationConfig={"PageSize": 1})
         listed = [item[f"{kind}Name"] for page in pages for item in page[f"{kind}s"]]
         assert listed.count(name) == 1
         getattr(api, f"delete_{snake}")(**key)
         with pytest.raises(ClientError, match=rf'Could not find .* "arn:aws:.*/{name}"\.'):
             getattr(api, f"describe_{snake}")(**key)
-
-
-def test_names_must_be_free(sagemaker: SageMaker) -> None:
-    model = sagemaker.model()
-    described = sagemaker.api.describe_model(ModelName=model)
-    with pytest.raises(ClientError, match="Cannot create already existing model"):
-        sagemaker.api.create_model(
-            ModelName=model,
-            ExecutionRoleArn=ROLE,
-            PrimaryContainer=described["PrimaryContainer"],
-        )
 
 
 def test_tags_can_be_added_and_removed(sagemaker: SageMaker) -> None:

@@ -1,4 +1,4 @@
-"""Application Auto Scaling of variants: what is kept, and what is refused."""
+"""Application Auto Scaling of variants: what it stores and refuses."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -21,7 +21,7 @@ def start(folder: Path) -> ModelServer:
 
 
 def is_running(pid: int) -> bool:
-    # A process that ended and that nobody waited for is a zombie: state Z.
+    # State Z: a zombie, which has ended.
     status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return status.stdout.strip()[:1] not in ("", "Z")
 

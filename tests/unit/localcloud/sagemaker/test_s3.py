@@ -1,4 +1,4 @@
-"""Channels hold the objects below a prefix, under the names SageMaker gives them."""
+"""Channels hold the objects below a prefix, under the names of SageMaker."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     [
         ("s3://bucket/d/train/", {"1.png", "x/2.png"}),
         ("s3://bucket/d/train.lst", {"train.lst"}),
-        # S3Prefix is a prefix of text: without a slash at the end it takes the list, too.
+        # S3Prefix is a prefix of text: without a slash at the end it includes the list.
         ("s3://bucket/d/train", {"1.png", "x/2.png", "train.lst"}),
         ("s3://bucket", {"d/train/1.png", "d/train/x/2.png", "d/train.lst", "d/other.png"}),
         ("s3://bucket/nothing", set()),
@@ -55,7 +55,7 @@ def test_objects_below_a_prefix(
 
 
 @pytest.mark.parametrize("key", ["e/../../evil", "e//1.png", "e/./1.png", "e/a//1.png"])
-def test_a_key_that_is_no_path_of_its_own_in_the_channel_is_refused(
+def test_a_key_outside_the_channel_or_with_another_keys_path_is_refused(
     bucket: S3Client, tmp_path: Path, key: str
 ) -> None:
     bucket.put_object(Bucket="bucket", Key="e/1.png", Body=b"x")
