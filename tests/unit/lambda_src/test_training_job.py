@@ -1,7 +1,6 @@
 import json
 import re
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -13,17 +12,20 @@ from moto import mock_aws
 
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.staged_dataset import DatasetNotUsable
+from tests.unit.lambda_src import objects
+from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 
 ROLE = "arn:aws:iam::111122223333:role/job"
 MODEL_KEY = "models/job/output/model.tar.gz"
+CLASSES = ["bicycle", "motorcycle"]
 PROPERTIES = {
     "JobNamePrefix": "scones-dev",
     "TrainingImage": "111122223333.dkr.ecr.us-east-1.amazonaws.com/image-classification:1",
     "RoleArn": ROLE,
     "DataBucket": "data",
     "DatasetPrefix": "datasets/abc",
-    "Classes": ["bicycle", "motorcycle"],
+    "Classes": CLASSES,
     "OutputPath": "s3://artifacts/models",
     "InstanceType": "ml.g4dn.xlarge",
     "InstanceCount": "1",
@@ -36,6 +38,9 @@ SPOT = {"MaxWaitInSeconds": "3000", "CheckpointPath": "s3://artifacts/checkpoint
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 KEYS = {"OutputKmsKeyId": KEY, "VolumeKmsKeyId": KEY}
 INITIAL_MODEL = "s3://artifacts/models/earlier/output/model.tar.gz"
+# What CloudFormation calls a resource whose creation it cancelled.
+MADE_UP = "Scones-dev-Training-TrainingJobResource-1A2B3C"
+WAITING, DONE = {"IsComplete": False}, {"IsComplete": True}
 
 
 class SageMaker:
@@ -77,14 +82,10 @@ class SageMaker:
         self.jobs[TrainingJobName]["TrainingJobStatus"] = "Stopping"
 
     def end(self, name: str, status: str, **more: Any) -> None:
-        self.jobs[name].update(
-            {"TrainingJobStatus": status, "SecondaryStatus": status} | more,
-        )
+        self.jobs[name].update({"TrainingJobStatus": status, "SecondaryStatus": status} | more)
 
     def complete(self, name: str) -> None:
-        boto3.client("s3", region_name="us-east-1").put_object(
-            Bucket="artifacts", Key=MODEL_KEY, Body=b"model"
-        )
+        objects.put("artifacts", MODEL_KEY)
         self.end(
             name,
             "Completed",
@@ -109,61 +110,70 @@ class Clock:
         self.now += seconds
 
 
+class Resource:
+    """The custom resource, as CloudFormation and its framework call it."""
+
+    def __init__(self, handler: Any, sagemaker: SageMaker, clock: Clock) -> None:
+        self.handler, self.sagemaker, self.clock = handler, sagemaker, clock
+
+    def ask_for_job(self, **changes: Any) -> dict[str, Any]:
+        """What the framework hands to is_complete: the request and what on_event returned."""
+        request = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
+        event: dict[str, Any] = request | self.handler.on_event(request, None)
+        return event
+
+    def create(self, **changes: Any) -> str:
+        name: str = self.ask_for_job(**changes)["PhysicalResourceId"]
+        return name
+
+    def request(self, name: str) -> dict[str, Any]:
+        request: dict[str, Any] = self.sagemaker.jobs[name]["request"]
+        return request
+
+    def ask(self, name: str, request_type: str = "Create") -> dict[str, Any]:
+        event = {
+            "RequestType": request_type,
+            "PhysicalResourceId": name,
+            "ResourceProperties": PROPERTIES,
+        }
+        if request_type == "Delete":
+            assert self.handler.on_event(event, None) == {"PhysicalResourceId": name}
+        answer: dict[str, Any] = self.handler.is_complete(event, None)
+        return answer
+
+
 @pytest.fixture
-def handler(import_handler: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def resource(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resource]:
     with mock_aws():
-        module = import_handler("training_job")
-        module.s3.create_bucket(Bucket="data")
-        module.s3.create_bucket(Bucket="artifacts")
-        stage(module, "datasets/abc")
-        monkeypatch.setattr(module, "sagemaker", SageMaker(module.sagemaker))
-        monkeypatch.setattr(module, "time", Clock())
-        yield module
+        handler = import_handler("training_job")
+        for bucket in ("data", "artifacts"):
+            objects.s3().create_bucket(Bucket=bucket)
+        stage("datasets/abc")
+        made = Resource(handler, SageMaker(handler.sagemaker), Clock())
+        monkeypatch.setattr(handler, "sagemaker", made.sagemaker)
+        monkeypatch.setattr(handler, "time", made.clock)
+        yield made
 
 
-def stage(
-    handler: ModuleType, prefix: str, classes: tuple[str, ...] = ("bicycle", "motorcycle")
-) -> None:
-    manifest = {
-        "classes": classes,
-        "counts": {"train": dict.fromkeys(classes, 500), "validation": dict.fromkeys(classes, 100)},
-    }
-    handler.s3.put_object(Bucket="data", Key=f"{prefix}/manifest.json", Body=json.dumps(manifest))
+@pytest.fixture
+def sagemaker(resource: Resource) -> SageMaker:
+    return resource.sagemaker
 
 
-def ask_for_job(handler: ModuleType, **changes: Any) -> dict[str, Any]:
-    """What the framework hands to is_complete: the request and what on_event returned."""
-    request = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
-    event: dict[str, Any] = request | handler.on_event(request, None)
-    return event
+def stage(prefix: str, classes: list[str] = CLASSES) -> None:
+    counts = {"train": dict.fromkeys(classes, 500), "validation": dict.fromkeys(classes, 100)}
+    objects.put(
+        "data", f"{prefix}/manifest.json", json.dumps({"classes": classes, "counts": counts})
+    )
 
 
-def create(handler: ModuleType, **changes: Any) -> str:
-    name: str = ask_for_job(handler, **changes)["PhysicalResourceId"]
-    return name
+# --- the request ---------------------------------------------------------------------------------
 
 
-def request_of(handler: ModuleType, name: str) -> dict[str, Any]:
-    request: dict[str, Any] = handler.sagemaker.jobs[name]["request"]
-    return request
+def test_a_job_has_four_channels_and_the_manifests_counts(resource: Resource) -> None:
+    name = resource.create()
 
-
-def ask(handler: ModuleType, name: str, request_type: str = "Create") -> dict[str, Any]:
-    event = {
-        "RequestType": request_type,
-        "PhysicalResourceId": name,
-        "ResourceProperties": PROPERTIES,
-    }
-    answer: dict[str, Any] = handler.is_complete(event, None)
-    return answer
-
-
-def test_create_starts_a_job_with_the_four_channels_and_the_manifests_counts(
-    handler: ModuleType,
-) -> None:
-    name = create(handler)
-
-    request = request_of(handler, name)
+    request = resource.request(name)
     assert name.startswith("scones-dev-")
     assert request["HyperParameters"] == {
         "num_layers": "18",
@@ -180,57 +190,37 @@ def test_create_starts_a_job_with_the_four_channels_and_the_manifests_counts(
         "train_lst": "s3://data/datasets/abc/train.lst",
         "validation_lst": "s3://data/datasets/abc/validation.lst",
     }
-
-
-def test_without_options_there_is_neither_spot_nor_a_model_channel(handler: ModuleType) -> None:
-    request = request_of(handler, create(handler))
-
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
-    assert len(request["InputDataConfig"]) == 4
     assert request.keys().isdisjoint({"EnableManagedSpotTraining", "CheckpointConfig"})
 
 
-def test_spot_training_waits_as_long_as_is_set_and_has_checkpoints_of_its_own(
-    handler: ModuleType,
+def test_spot_training_waits_as_long_as_is_set_and_later_attempts_share_its_checkpoints(
+    resource: Resource,
 ) -> None:
-    name = create(handler, Spot=SPOT)
+    name = resource.create(Spot=SPOT)
 
-    request = request_of(handler, name)
+    request = resource.request(name)
     assert request["EnableManagedSpotTraining"] is True
-    assert request["StoppingCondition"] == {
-        "MaxRuntimeInSeconds": 2700,
-        "MaxWaitTimeInSeconds": 3000,
-    }
+    stopping = {"MaxRuntimeInSeconds": 2700, "MaxWaitTimeInSeconds": 3000}
+    assert request["StoppingCondition"] == stopping
     assert request["CheckpointConfig"] == {"S3Uri": f"s3://artifacts/checkpoints/{name}"}
+    resource.sagemaker.end(name, "Stopped")
+    second = resource.create(Spot=SPOT)
+    assert second == f"{name}-2"
+    assert resource.request(second)["CheckpointConfig"] == request["CheckpointConfig"]
 
 
-def test_another_attempt_resumes_from_the_checkpoints_of_the_first(handler: ModuleType) -> None:
-    first = create(handler, Spot=SPOT)
-    handler.sagemaker.end(first, "Stopped")
+def test_an_earlier_model_is_a_channel_with_another_type(resource: Resource) -> None:
+    *others, model = resource.request(resource.create(InitialModelDataUrl=INITIAL_MODEL))[
+        "InputDataConfig"
+    ]
 
-    second = create(handler, Spot=SPOT)
-
-    assert second == f"{first}-2"
-    assert (
-        request_of(handler, second)["CheckpointConfig"]
-        == request_of(handler, first)["CheckpointConfig"]
+    assert {each["ContentType"] for each in others} == {"application/x-image"}
+    assert (model["ChannelName"], model["ContentType"]) == (
+        "model",
+        "application/x-sagemaker-model",
     )
-
-
-def test_an_earlier_model_is_a_channel_of_its_own_type(handler: ModuleType) -> None:
-    request = request_of(handler, create(handler, InitialModelDataUrl=INITIAL_MODEL))
-
-    types = {
-        channel["ChannelName"]: channel["ContentType"] for channel in request["InputDataConfig"]
-    }
-    assert types == {
-        "train": "application/x-image",
-        "validation": "application/x-image",
-        "train_lst": "application/x-image",
-        "validation_lst": "application/x-image",
-        "model": "application/x-sagemaker-model",
-    }
-    assert request["InputDataConfig"][-1]["DataSource"]["S3DataSource"]["S3Uri"] == INITIAL_MODEL
+    assert model["DataSource"]["S3DataSource"]["S3Uri"] == INITIAL_MODEL
 
 
 @pytest.mark.parametrize(
@@ -238,9 +228,9 @@ def test_an_earlier_model_is_a_channel_of_its_own_type(handler: ModuleType) -> N
     [({}, None, None), ({"OutputKmsKeyId": KEY}, KEY, None), (KEYS, KEY, KEY)],
 )
 def test_output_and_volumes_have_the_keys_that_are_given(
-    handler: ModuleType, keys: dict[str, str], output: str | None, volume: str | None
+    resource: Resource, keys: dict[str, str], output: str | None, volume: str | None
 ) -> None:
-    request = request_of(handler, create(handler, **keys))
+    request = resource.request(resource.create(**keys))
 
     assert request["OutputDataConfig"].get("KmsKeyId") == output
     assert request["ResourceConfig"].get("VolumeKmsKeyId") == volume
@@ -250,24 +240,26 @@ def test_output_and_volumes_have_the_keys_that_are_given(
     "options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL, **KEYS}]
 )
 def test_the_request_is_one_that_botocore_accepts(
-    handler: ModuleType, options: dict[str, Any]
+    resource: Resource, options: dict[str, Any]
 ) -> None:
-    name = create(handler, **options)
+    name = resource.create(**options)
 
     client = boto3.client("sagemaker", region_name="us-east-1")
-    client.create_training_job(TrainingJobName=name, **request_of(handler, name))
+    client.create_training_job(TrainingJobName=name, **resource.request(name))
 
 
-def test_a_running_job_of_the_same_inputs_is_awaited(handler: ModuleType) -> None:
-    assert create(handler) == create(handler)
-    assert len(handler.sagemaker.jobs) == 1
+# --- which job -----------------------------------------------------------------------------------
 
 
-def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> None:
-    name = create(handler)
-    handler.sagemaker.complete(name)
+def test_a_running_or_completed_job_of_the_same_inputs_is_reused(resource: Resource) -> None:
+    name = resource.create()
+    assert resource.create() == name
+    assert resource.create(Tags=[{"Key": "owner", "Value": "somebody"}]) == name
+    resource.sagemaker.complete(name)
 
-    assert create(handler) == name
+    assert resource.create() == name
+    assert list(resource.sagemaker.jobs) == [name]
+    assert resource.request(name)["Tags"] == PROPERTIES["Tags"]
 
 
 @pytest.mark.parametrize(
@@ -283,61 +275,84 @@ def test_a_completed_job_of_the_same_inputs_is_reused(handler: ModuleType) -> No
         {"OutputKmsKeyId": KEY},
     ],
 )
-def test_other_inputs_are_another_job(handler: ModuleType, changes: dict[str, Any]) -> None:
-    stage(handler, "datasets/def")
+def test_other_inputs_are_another_job(resource: Resource, changes: dict[str, Any]) -> None:
+    stage("datasets/def")
 
-    assert create(handler) != create(handler, **changes)
-
-
-def test_other_tags_are_no_other_job(handler: ModuleType) -> None:
-    name = create(handler)
-
-    assert create(handler, Tags=[{"Key": "owner", "Value": "somebody"}]) == name
-    assert handler.sagemaker.jobs[name]["request"]["Tags"] == PROPERTIES["Tags"]
+    assert resource.create() != resource.create(**changes)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_job_that_ended_badly_is_followed_by_another_attempt(
-    handler: ModuleType, status: str
+    resource: Resource, status: str
 ) -> None:
-    name = create(handler)
-    handler.sagemaker.end(name, status)
+    name = resource.create()
+    resource.sagemaker.end(name, status)
 
-    second = create(handler)
-    handler.sagemaker.end(second, "Failed")
+    second = resource.create()
+    resource.sagemaker.end(second, "Failed")
 
-    assert (second, create(handler)) == (f"{name}-2", f"{name}-3")
+    assert (second, resource.create()) == (f"{name}-2", f"{name}-3")
 
 
-def test_the_attempt_after_a_stopping_job_starts_when_that_has_ended(handler: ModuleType) -> None:
-    first = create(handler, Spot=SPOT)
-    handler.sagemaker.end(first, "Stopping")
+def test_a_job_whose_model_is_gone_is_run_again(resource: Resource) -> None:
+    name = resource.create()
+    resource.sagemaker.complete(name)
+    objects.s3().delete_object(Bucket="artifacts", Key=MODEL_KEY)
 
-    event = ask_for_job(handler, Spot=SPOT)
+    assert resource.create() == f"{name}-2"
+
+
+def test_the_attempt_after_a_stopping_job_starts_when_that_has_ended(
+    resource: Resource, sagemaker: SageMaker
+) -> None:
+    first = resource.create(Spot=SPOT)
+    sagemaker.end(first, "Stopping")
+
+    event = resource.ask_for_job(Spot=SPOT)
 
     second = event["PhysicalResourceId"]
+    is_complete = resource.handler.is_complete
     assert second == f"{first}-2"
-    assert handler.is_complete(event, None) == {"IsComplete": False}
-    assert list(handler.sagemaker.jobs) == [first]
-    handler.sagemaker.end(first, "Stopped")
-    assert handler.is_complete(event, None) == {"IsComplete": False}
-    assert request_of(handler, second) == request_of(handler, first)
-    assert handler.is_complete(event, None) == {"IsComplete": False}
-    handler.sagemaker.complete(second)
-    assert handler.is_complete(event, None)["Data"]["TrainingJobName"] == second
-    assert handler.sagemaker.stopped == []
+    assert is_complete(event, None) == WAITING
+    assert list(sagemaker.jobs) == [first]
+    sagemaker.end(first, "Stopped")
+    assert is_complete(event, None) == WAITING
+    assert resource.request(second) == resource.request(first)
+    assert is_complete(event, None) == WAITING
+    sagemaker.complete(second)
+    assert is_complete(event, None)["Data"]["TrainingJobName"] == second
+    assert sagemaker.stopped == []
 
 
 def test_a_running_attempt_is_awaited_although_an_earlier_one_is_stopping(
-    handler: ModuleType,
+    resource: Resource,
 ) -> None:
-    first = create(handler)
-    handler.sagemaker.end(first, "Failed")
-    second = create(handler)
-    handler.sagemaker.end(first, "Stopping")
+    first = resource.create()
+    resource.sagemaker.end(first, "Failed")
+    second = resource.create()
+    resource.sagemaker.end(first, "Stopping")
 
-    assert create(handler) == second
+    assert resource.create() == second
 
+
+def test_a_job_that_was_started_by_a_call_without_an_answer_is_awaited(
+    resource: Resource, sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = sagemaker.create_training_job
+
+    def start_and_refuse(**request: Any) -> None:
+        start(**request)
+        raise sagemaker.exceptions.ResourceInUse(
+            {"Error": {"Code": "ResourceInUse", "Message": "Training job names must be unique"}},
+            "CreateTrainingJob",
+        )
+
+    monkeypatch.setattr(sagemaker, "create_training_job", start_and_refuse)
+
+    assert resource.ask(resource.create()) == WAITING
+
+
+# --- IAM -----------------------------------------------------------------------------------------
 
 # As AWS words them; that of the role's policy hides behind the objects it cannot list.
 NO_ROLE = (
@@ -360,40 +375,31 @@ UNSETTLED = [
 
 
 @pytest.mark.parametrize("refusal", UNSETTLED)
-def test_what_iam_refuses_at_first_is_asked_for_again(
-    handler: ModuleType, refusal: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+def test_what_iam_refuses_at_first_is_asked_for_again_for_a_minute(
+    resource: Resource, refusal: tuple[str, str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    handler.sagemaker.refusals = [refusal] * 3
+    resource.sagemaker.refusals = [refusal] * 3
 
-    name = create(handler)
+    name = resource.create()
 
-    assert handler.sagemaker.jobs[name]["TrainingJobStatus"] == "InProgress"
-    assert (
-        caplog.messages.count(
-            "IAM may not have settled, retrying in 5 s: An error occurred "
-            f"({refusal[1]}) when calling the {refusal[0]} operation: {refusal[2]}"
-        )
-        == 3
+    assert resource.sagemaker.jobs[name]["TrainingJobStatus"] == "InProgress"
+    warning = (
+        "IAM may not have settled, retrying in 5 s: An error occurred "
+        f"({refusal[1]}) when calling the {refusal[0]} operation: {refusal[2]}"
     )
-
-
-def test_is_complete_waits_for_its_own_role(handler: ModuleType) -> None:
-    name = create(handler)
-    handler.sagemaker.refusals = [UNSETTLED[-1]] * 3
-
-    assert ask(handler, name) == {"IsComplete": False}
-
-
-@pytest.mark.parametrize("refusal", UNSETTLED)
-def test_what_iam_still_refuses_after_a_minute_fails(
-    handler: ModuleType, refusal: tuple[str, str, str]
-) -> None:
-    handler.sagemaker.refusals = [refusal] * 99
-
+    assert caplog.messages.count(warning) == 3
+    begun = resource.clock.now
+    resource.sagemaker.refusals = [(refusal[0], *refusal[1:])] * 99
     with pytest.raises(ClientError, match=re.escape(refusal[2])):
-        create(handler)
+        resource.create(InstanceType="ml.g5.xlarge")
+    assert 60 <= resource.clock.now - begun <= 65
 
-    assert 60 <= handler.time.now <= 65
+
+def test_is_complete_waits_for_its_own_role(resource: Resource) -> None:
+    name = resource.create()
+    resource.sagemaker.refusals = [UNSETTLED[-1]] * 3
+
+    assert resource.ask(name) == WAITING
 
 
 @pytest.mark.parametrize(
@@ -406,162 +412,101 @@ def test_what_iam_still_refuses_after_a_minute_fails(
     ],
 )
 def test_other_errors_fail_at_once(
-    handler: ModuleType, operation: str, code: str, message: str
+    resource: Resource, operation: str, code: str, message: str
 ) -> None:
-    handler.sagemaker.refusals = [(operation, code, message)]
+    resource.sagemaker.refusals = [(operation, code, message)]
 
     with pytest.raises(ClientError, match=re.escape(message)):
-        create(handler)
+        resource.create()
 
-    assert handler.time.now == 0
-    assert handler.sagemaker.jobs == {}
+    assert resource.clock.now == 0
+    assert resource.sagemaker.jobs == {}
 
 
-def test_a_job_that_was_started_by_a_call_without_an_answer_is_awaited(
-    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+# --- its end -------------------------------------------------------------------------------------
+
+
+def test_a_job_is_complete_with_its_attributes(resource: Resource) -> None:
+    name = resource.create()
+    assert resource.ask(name) == WAITING
+    resource.sagemaker.complete(name)
+
+    attributes = {
+        "TrainingJobName": name,
+        "ModelDataUrl": f"s3://artifacts/{MODEL_KEY}",
+        "ValidationAccuracy": "0.9150",
+        "Classes": "bicycle,motorcycle",
+    }
+    assert resource.ask(name) == {"IsComplete": True, "Data": attributes}
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "reason"),
+    [
+        ("Failed", {"FailureReason": "ClientError: no data"}, "ClientError: no data"),
+        ("Stopped", {"FailureReason": "ClientError: no data"}, "ClientError: no data"),
+        ("Stopped", {"SecondaryStatus": "MaxWaitTimeExceeded"}, "MaxWaitTimeExceeded"),
+    ],
+)
+def test_a_failed_job_says_why(
+    resource: Resource, status: str, more: dict[str, str], reason: str
 ) -> None:
-    start = handler.sagemaker.create_training_job
+    name = resource.create()
+    resource.sagemaker.end(name, status, **more)
 
-    def start_and_refuse(**request: Any) -> None:
-        start(**request)
-        raise handler.sagemaker.exceptions.ResourceInUse(
-            {"Error": {"Code": "ResourceInUse", "Message": "Training job names must be unique"}},
-            "CreateTrainingJob",
-        )
-
-    monkeypatch.setattr(handler.sagemaker, "create_training_job", start_and_refuse)
-
-    assert ask(handler, create(handler)) == {"IsComplete": False}
+    with pytest.raises(resource.handler.TrainingFailed, match=f"{name} is {status}: {reason}"):
+        resource.ask(name)
 
 
-def test_a_job_whose_model_is_gone_is_run_again(handler: ModuleType) -> None:
-    name = create(handler)
-    handler.sagemaker.complete(name)
-    boto3.client("s3", region_name="us-east-1").delete_object(Bucket="artifacts", Key=MODEL_KEY)
+def test_delete_stops_a_running_job_and_waits_for_it(resource: Resource) -> None:
+    name = resource.create()
 
-    assert create(handler) == f"{name}-2"
-
-
-def test_nothing_staged_is_refused_with_the_remedy(handler: ModuleType) -> None:
-    with pytest.raises(DatasetNotUsable, match=r"not-staged.*scones stage"):
-        create(handler, DatasetPrefix="not-staged")
+    assert resource.ask(name, "Delete") == WAITING
+    assert resource.ask(name, "Delete") == WAITING
+    assert resource.sagemaker.stopped == [name]
+    resource.sagemaker.end(name, "Stopped")
+    assert resource.ask(name, "Delete") == DONE
 
 
-def test_a_dataset_of_other_classes_is_refused(handler: ModuleType) -> None:
-    stage(handler, "datasets/swapped", classes=("motorcycle", "bicycle"))
+def test_delete_leaves_a_completed_job_alone_and_tolerates_a_gone_one(resource: Resource) -> None:
+    name = resource.create()
+    resource.sagemaker.complete(name)
 
-    with pytest.raises(DatasetNotUsable, match=r"\['motorcycle', 'bicycle'\]"):
-        create(handler, DatasetPrefix="datasets/swapped")
-
-
-def test_a_job_in_progress_is_not_complete(handler: ModuleType) -> None:
-    assert ask(handler, create(handler)) == {"IsComplete": False}
+    assert resource.ask(name, "Delete") == resource.ask("scones-dev-gone", "Delete") == DONE
+    assert resource.sagemaker.stopped == []
 
 
-def test_a_completed_job_gives_its_attributes(handler: ModuleType) -> None:
-    name = create(handler)
-    handler.sagemaker.complete(name)
+def test_delete_of_a_cancelled_creation_stops_the_job_it_had_started(resource: Resource) -> None:
+    first = resource.create()
+    resource.sagemaker.end(first, "Failed")
+    second = resource.create()
 
-    assert ask(handler, name) == {
-        "IsComplete": True,
-        "Data": {
-            "TrainingJobName": name,
-            "ModelDataUrl": f"s3://artifacts/{MODEL_KEY}",
-            "ValidationAccuracy": "0.9150",
-            "Classes": "bicycle,motorcycle",
-        },
-    }
+    assert resource.ask(MADE_UP, "Delete") == WAITING
+    assert resource.sagemaker.stopped == [second]
+    resource.sagemaker.end(second, "Stopped")
+    assert resource.ask(MADE_UP, "Delete") == DONE
 
 
-@pytest.mark.parametrize("status", ["Failed", "Stopped"])
-def test_a_failed_job_says_why(handler: ModuleType, status: str) -> None:
-    name = create(handler)
-    handler.sagemaker.end(name, status, FailureReason="ClientError: no data")
+def test_delete_of_a_creation_that_started_nothing_is_complete(resource: Resource) -> None:
+    assert resource.ask(MADE_UP, "Delete") == DONE
 
-    with pytest.raises(handler.TrainingFailed, match=f"{name} is {status}: ClientError: no data"):
-        ask(handler, name)
+    objects.s3().delete_object(Bucket="data", Key="datasets/abc/manifest.json")
 
-
-def test_a_job_that_ran_out_of_time_says_of_which(handler: ModuleType) -> None:
-    name = create(handler, Spot=SPOT)
-    handler.sagemaker.end(name, "Stopped", SecondaryStatus="MaxWaitTimeExceeded")
-
-    with pytest.raises(handler.TrainingFailed, match=f"{name} is Stopped: MaxWaitTimeExceeded"):
-        ask(handler, name)
+    assert resource.ask(MADE_UP, "Delete") == DONE
+    assert resource.sagemaker.stopped == []
 
 
-def delete(handler: ModuleType, name: str) -> None:
-    event = {
-        "RequestType": "Delete",
-        "PhysicalResourceId": name,
-        "ResourceProperties": PROPERTIES,
-    }
-    assert handler.on_event(event, None) == {"PhysicalResourceId": name}
+def test_delete_stops_an_attempt_that_its_creation_started_meanwhile(resource: Resource) -> None:
+    first = resource.create()
+    resource.sagemaker.end(first, "Stopping")
+    creation = resource.ask_for_job()
+    assert resource.ask(MADE_UP, "Delete") == WAITING
 
+    resource.sagemaker.end(first, "Stopped")
+    resource.handler.is_complete(creation, None)
 
-def test_delete_stops_a_running_job_and_waits_for_it(handler: ModuleType) -> None:
-    name = create(handler)
-
-    delete(handler, name)
-
-    assert ask(handler, name, "Delete") == {"IsComplete": False}
-    assert ask(handler, name, "Delete") == {"IsComplete": False}
-    assert handler.sagemaker.stopped == [name]
-    handler.sagemaker.end(name, "Stopped")
-    assert ask(handler, name, "Delete") == {"IsComplete": True}
-
-
-def test_delete_leaves_a_completed_job_alone_and_tolerates_a_gone_one(handler: ModuleType) -> None:
-    name = create(handler)
-    handler.sagemaker.complete(name)
-
-    for each in (name, "scones-dev-gone"):
-        delete(handler, each)
-        assert ask(handler, each, "Delete") == {"IsComplete": True}
-
-    assert handler.sagemaker.stopped == []
-
-
-def test_delete_of_a_cancelled_creation_stops_the_job_it_had_started(handler: ModuleType) -> None:
-    first = create(handler)
-    handler.sagemaker.end(first, "Failed")
-    second = create(handler)
-    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
-
-    delete(handler, of_cloudformation)
-
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
-    assert handler.sagemaker.stopped == [second]
-    handler.sagemaker.end(second, "Stopped")
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
-
-
-def test_delete_of_a_creation_that_started_nothing_is_complete(handler: ModuleType) -> None:
-    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
-    delete(handler, of_cloudformation)
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
-
-    boto3.client("s3", region_name="us-east-1").delete_object(
-        Bucket="data", Key="datasets/abc/manifest.json"
-    )
-
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": True}
-    assert handler.sagemaker.stopped == []
-
-
-def test_delete_stops_an_attempt_that_its_creation_started_meanwhile(handler: ModuleType) -> None:
-    first = create(handler)
-    handler.sagemaker.end(first, "Stopping")
-    creation = ask_for_job(handler)
-    of_cloudformation = "Scones-dev-Training-TrainingJobResource-1A2B3C"
-    delete(handler, of_cloudformation)
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
-
-    handler.sagemaker.end(first, "Stopped")
-    handler.is_complete(creation, None)
-
-    assert ask(handler, of_cloudformation, "Delete") == {"IsComplete": False}
-    assert handler.sagemaker.stopped == [creation["PhysicalResourceId"]]
+    assert resource.ask(MADE_UP, "Delete") == WAITING
+    assert resource.sagemaker.stopped == [creation["PhysicalResourceId"]]
 
 
 # --- what is not as it should be -----------------------------------------------------------------
@@ -580,30 +525,38 @@ def test_delete_stops_an_attempt_that_its_creation_started_meanwhile(handler: Mo
     ],
 )
 def test_a_property_of_another_type_is_named(
-    handler: ModuleType, changes: dict[str, Any], message: str
+    resource: Resource, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidEvent, match=f"^{message}"):
-        create(handler, **changes)
+        resource.create(**changes)
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "says"),
     [
-        b"{",
-        b"[" * 100_000,
-        b'{"classes": ["bicycle", "motorcycle"]}',
-        b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"bicycle": "many"}}}',
-        b'{"classes": [1, 2], "counts": {"train": {}}}',
+        (None, "does not exist"),
+        (b"{", "is damaged"),
+        (b"[" * 90_000, "is damaged"),
+        (b'{"classes": ["bicycle", "motorcycle"]}', "is damaged: counts is None"),
+        (
+            b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"bicycle": "many"}}}',
+            "is damaged: bicycle is 'many'",
+        ),
+        (b'{"classes": [1, 2], "counts": {"train": {}}}', r"has the classes \[1, 2\]"),
+        (b'{"classes": ["motorcycle", "bicycle"]}', r"has the classes \['motorcycle', 'bicycle'\]"),
     ],
-    ids=["cut off", "nested", "without counts", "counts of text", "classes of numbers"],
+    ids=lambda value: str(value)[:60],
 )
-def test_a_damaged_dataset_is_to_be_staged_again(handler: ModuleType, content: bytes) -> None:
-    handler.s3.put_object(Bucket="data", Key="datasets/abc/manifest.json", Body=content)
+def test_an_unusable_dataset_is_to_be_staged(
+    resource: Resource, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        objects.put("data", "datasets/odd/manifest.json", content)
 
     with pytest.raises(
-        DatasetNotUsable, match=r"manifest.json (is damaged: .*|has the classes .*); stage the data"
+        DatasetNotUsable, match=f"^s3://data/datasets/odd/manifest.json {says}.*; stage .*scones st"
     ):
-        create(handler)
+        resource.create(DatasetPrefix="datasets/odd")
 
 
 @fuzzed
@@ -619,13 +572,13 @@ def test_a_damaged_dataset_is_to_be_staged_again(handler: ModuleType, content: b
     kind=st.sampled_from(["Create", "Update", "Delete"]),
 )
 def test_any_event_starts_a_job_or_has_a_named_error(
-    handler: ModuleType, event: Mutated, kind: str
+    resource: Resource, event: Mutated, kind: str
 ) -> None:
     if isinstance(event.value, dict) and event.value.get("RequestType") == "Create":
         event.value["RequestType"] = kind
-    handler.sagemaker.jobs.clear()
+    resource.sagemaker.jobs.clear()
     allowed = ("InvalidEvent", "DatasetNotUsable", "TrainingFailed", "NoSuchBucket")
 
-    for function in (handler.on_event, handler.is_complete):
+    for function in (resource.handler.on_event, resource.handler.is_complete):
         answer = answered(function, event, *allowed)
         assert isinstance(answer, Exception) or answer.keys() & {"PhysicalResourceId", "IsComplete"}
