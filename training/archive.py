@@ -1,4 +1,4 @@
-"""Reads an untrusted archive as streams: nothing is written to disk, and little is kept in memory.
+"""Reads an untrusted archive as streams: nothing is extracted, and little is kept in memory.
 
 Time and memory are bounded by the size of the file, the bytes that it unpacks to, the number of its
 members and their headers. `training.pickles` reads the content of a member.

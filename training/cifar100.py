@@ -10,6 +10,7 @@
 Layout: https://www.cs.toronto.edu/~kriz/cifar.html, "CIFAR-100", Python version.
 """
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ class Cifar100:
 def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar100:
     """Read `cifar-100-python.tar.gz` (or an archive of the same layout) safely.
 
-    The archive is read twice, so that memory holds only the wanted pictures: those of `classes`
-    (default: all), and rows with a label that no class has.
+    Memory holds only the wanted pictures: those of `classes` (default: all), and rows with a label
+    that no class has. All others are in a temporary file meanwhile (150 MB).
 
     Raises:
         ArchiveRefusedError: the archive is unsafe, damaged, or laid out differently, or has more
@@ -79,34 +80,31 @@ def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar10
     """
     path = Path(path)
     try:
-        parts = read_members(
-            path, {name: partial(_part, member=name) for name in (_META, _TRAIN, _TEST)}
-        )
-        names = parts[_META].names
-        wanted = {name: _wanted(parts[name], names, classes) for name in (_TRAIN, _TEST)}
-        splits = read_members(
-            path,
-            {name: partial(_split, part=parts[name], wanted=rows) for name, rows in wanted.items()},
-        )
+        with tempfile.TemporaryFile() as file:
+            parts = read_members(
+                path, {name: partial(_part, name, file=file) for name in (_META, _TRAIN, _TEST)}
+            )
+            names = parts[_META].names
+            train, test = (_split(parts[name], names, classes) for name in (_TRAIN, _TEST))
     except ArchiveRefusedError as error:
         raise ArchiveRefusedError(f"{path}: {error}") from error
-    return Cifar100(class_names=names, train=splits[_TRAIN], test=splits[_TEST])
+    return Cifar100(class_names=names, train=train, test=test)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A member of the archive, without its pixels."""
+    """A member of the archive."""
 
     member: str
     names: tuple[str, ...]
     """Of the classes, or of the pictures' files."""
     labels: tuple[int, ...] = ()
-    array: PickledArray | None = None
+    rows: NDArray[np.uint8] | None = None
 
 
-def _part(source: IO[bytes], *, member: str) -> _Part:
+def _part(member: str, source: IO[bytes], *, file: IO[bytes]) -> _Part:
     try:
-        values = unpickle(source)
+        values = unpickle(source, file)
     except ArchiveRefusedError as error:
         raise ArchiveRefusedError(f"{member}: {error}") from error
     if not isinstance(values, dict):
@@ -122,23 +120,26 @@ def _part(source: IO[bytes], *, member: str) -> _Part:
 
     if member == _META:
         return _Part(member, value("fine_label_names", _texts))
-    array, labels = value("data", _array), value("fine_labels", _labels)
-    files, count = value("filenames", _texts), array.checked_shape()[0]
-    if not count == len(labels) == len(files):
+    rows, labels, files = (
+        value("data", _rows),
+        value("fine_labels", _labels),
+        value("filenames", _texts),
+    )
+    if not len(rows) == len(labels) == len(files):
         raise ArchiveRefusedError(
-            f"{member}: {count} pictures, {len(labels)} labels and {len(files)} file names; "
+            f"{member}: {len(rows)} pictures, {len(labels)} labels and {len(files)} file names; "
             "expected as many of each"
         )
-    return _Part(member, files, labels, array)
+    return _Part(member, files, labels, rows)
 
 
-def _array(value: object) -> PickledArray:
+def _rows(value: object) -> NDArray[np.uint8]:
     if not isinstance(value, PickledArray):
         raise TypeError(f"is a {type(value).__name__}, expected a numpy array")
-    shape = value.checked_shape()
-    if len(shape) != 2 or shape[1] != ROW_BYTES:
-        raise ValueError(f"has shape {shape}, expected (n, {ROW_BYTES})")
-    return value
+    rows = value.array()
+    if rows.ndim != 2 or rows.shape[1] != ROW_BYTES:
+        raise ValueError(f"has shape {rows.shape}, expected (n, {ROW_BYTES})")
+    return rows
 
 
 def _labels(value: object) -> tuple[int, ...]:
@@ -161,8 +162,9 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(decoded[text] for text in value)
 
 
-def _wanted(part: _Part, names: Sequence[str], classes: Collection[str] | None) -> NDArray[np.intp]:
-    """Return the wanted rows, ascending."""
+def _split(part: _Part, names: Sequence[str], classes: Collection[str] | None) -> Split:
+    """Return the wanted rows of a split."""
+    assert part.rows is not None  # only the member of the class names has none
     known = range(len(names))
     unwanted = {label for label in known if classes is not None and names[label] not in classes}
     counts = Counter(label if label in known else None for label in part.labels)
@@ -173,17 +175,10 @@ def _wanted(part: _Part, names: Sequence[str], classes: Collection[str] | None) 
                 f"{part.member}: {count:,} pictures of {what}, "
                 f"expected {MAX_ROWS_OF_CLASS:,} at most"
             )
-    return np.array(
-        [row for row, label in enumerate(part.labels) if label not in unwanted], np.intp
-    )
-
-
-def _split(source: IO[bytes], *, part: _Part, wanted: NDArray[np.intp]) -> Split:
-    assert part.array is not None  # only the member of the class names has none
-    numbers = tuple(wanted.tolist())
+    numbers = [row for row, label in enumerate(part.labels) if label not in unwanted]
     return Split(
-        rows=part.array.rows(source, wanted),
+        rows=part.rows[np.array(numbers, np.intp)],
         labels=tuple(part.labels[row] for row in numbers),
         file_names=tuple(part.names[row] for row in numbers),
-        numbers=numbers,
+        numbers=tuple(numbers),
     )

@@ -1,12 +1,7 @@
-"""Arrays and long strings of a pickle: they stay in it until their rows are read.
+"""Arrays and long strings of a pickle, and the functions that it may call; none is numpy's own."""
 
-The functions that a pickle may call are here as well; none of them is numpy's own.
-"""
-
-import codecs
-import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
@@ -15,64 +10,24 @@ from numpy.typing import NDArray
 
 from training.errors import ArchiveRefusedError
 
-READ_BYTES = 64 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class LongBytes:
-    """A byte string that stays in the pickle."""
+    """A byte string in a temporary file."""
 
+    file: IO[bytes]
     start: int
-    stored: int
-    """Bytes in the pickle."""
     length: int
-    latin1: bool = False
-    """Stored as text in UTF-8, whose characters are the bytes."""
+    is_text: bool = False
+    """The pickle has it as text, whose characters in Latin-1 are the bytes."""
 
     def __len__(self) -> int:
         """Return the number of bytes."""
         return self.length
 
-    def open(self, source: IO[bytes]) -> "Stream":
-        """Return a stream that begins with these bytes; `source` is the pickle, at its start."""
-        skip(source, self.start)
-        return Latin1Reader(source, self.stored) if self.latin1 else source
-
-
-class Latin1Reader:
-    """Reads text in UTF-8 as Latin-1."""
-
-    def __init__(self, source: "Stream", stored: int) -> None:
-        """Read the next `stored` bytes of `source`."""
-        self._parts = _parts(source, stored)
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._ready = bytearray()
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes, fewer at the end."""
-        while len(self._ready) < size and (part := next(self._parts, b"")):
-            self._ready += self._decoder.decode(part).encode("latin1")
-        taken = bytes(self._ready[:size])
-        del self._ready[:size]
-        return taken
-
-
-Stream = IO[bytes] | Latin1Reader
-
-
-def _parts(source: Stream, size: int) -> Iterator[bytes]:
-    while size:
-        part = source.read(min(size, READ_BYTES))
-        if not part:
-            raise EOFError(f"it ends {size:,} bytes before the end of a string")
-        size -= len(part)
-        yield part
-
-
-def skip(source: Stream, size: int) -> None:
-    """Read so many bytes and drop them."""
-    for _ in _parts(source, size):
-        pass
+    def mapped(self) -> NDArray[np.uint8]:
+        """Return the bytes without reading them into memory."""
+        return np.memmap(self.file, np.uint8, "r", self.start, (self.length,))
 
 
 @dataclass(slots=True)
@@ -89,56 +44,22 @@ class PickledArray:
         _require_uint8(dtype)
         self.order = "F" if column_major is True else "C"
 
-    def checked_shape(self) -> tuple[int, ...]:
-        """Return the shape.
+    def array(self) -> NDArray[np.uint8]:
+        """Return the array; a large one stays in its file.
 
         Raises:
             ValueError, TypeError: the shape does not fit the data.
         """
-        length = len(self._stored())
+        if not isinstance(self.data, (bytes, LongBytes)):
+            raise TypeError(f"holds a {type(self.data).__name__}, expected bytes")
         shape = tuple(size for size in as_tuple(self.shape) if isinstance(size, int))
         if shape != self.shape or min(shape, default=0) < 0:
             raise TypeError("has a shape that is not a tuple of sizes")
-        if math.prod(shape) != length:
-            raise ValueError(f"has {length:,} bytes, but its shape is {shape}")
-        return shape
-
-    def _stored(self) -> bytes | LongBytes:
-        if not isinstance(self.data, (bytes, LongBytes)):
-            raise TypeError(f"holds a {type(self.data).__name__}, expected bytes")
-        return self.data
-
-    def rows(self, source: IO[bytes], wanted: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Return rows of an array of two dimensions.
-
-        Args:
-            source: the pickle that the array was read from, at its start.
-            wanted: ascending numbers of rows.
-
-        Raises:
-            EOFError: `source` is not that pickle.
-            ValueError, TypeError: as `checked_shape`.
-        """
-        count, width = self.checked_shape()
-        stored = self._stored()
-        data = stored.open(source) if isinstance(stored, LongBytes) else io.BytesIO(stored)
-        found = np.empty((wanted.size, width), np.uint8)
-        if self.order == "F":
-            for column in range(width):
-                found[:, column] = _exactly(data, count)[wanted]
-            return found
-        gaps = np.diff(wanted, prepend=-1) - 1
-        for place, gap in enumerate(gaps.tolist()):
-            skip(data, gap * width)
-            found[place] = _exactly(data, width)
-        return found
-
-
-def _exactly(source: Stream, size: int) -> NDArray[np.uint8]:
-    data = source.read(size)
-    if len(data) != size:
-        raise EOFError("it ends before the end of its array")
-    return np.frombuffer(data, np.uint8)
+        if math.prod(shape) != len(self.data):
+            raise ValueError(f"has {len(self.data):,} bytes, but its shape is {shape}")
+        data = self.data
+        flat = data.mapped() if isinstance(data, LongBytes) else np.frombuffer(data, np.uint8)
+        return flat.reshape(shape, order="F" if self.order == "F" else "C")
 
 
 @dataclass(slots=True)
@@ -186,7 +107,7 @@ def _encode(text: object, encoding: object) -> bytes | LongBytes:
     if encoding in ("latin1", "latin-1"):
         if isinstance(text, str):
             return text.encode("latin1")
-        if isinstance(text, LongBytes) and text.latin1:
+        if isinstance(text, LongBytes) and text.is_text:
             return text
     raise TypeError("_codecs.encode takes a text and 'latin1'")
 

@@ -3,27 +3,18 @@
 Python's own unpickler is not used: a few bytes make it take gigabytes (memo indexes, sets), hash
 forever (nested tuples as keys) or set attributes of the functions that it may call.
 
-Long strings stay in the pickle, so that the pixels of an archive are never all in memory: the rows
-of an array are read when the pickle is read for a second time.
+Long strings go to a temporary file, so that the pixels of an archive are never all in memory.
 """
 
+import codecs
 import pickle
 import pickletools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from training.errors import ArchiveRefusedError
-from training.pickled_arrays import (
-    FUNCTIONS,
-    READ_BYTES,
-    Latin1Reader,
-    LongBytes,
-    PickledArray,
-    PickledDtype,
-    as_tuple,
-    skip,
-)
+from training.pickled_arrays import FUNCTIONS, LongBytes, PickledArray, PickledDtype, as_tuple
 
 # The published archive has about 200,000; rewritten by Python 3 in protocol 2, 500,000. Each makes
 # up to 90 bytes of objects.
@@ -31,27 +22,29 @@ MAX_OPCODES = 600_000
 # Of all short strings together; the published archive has less than 2 MiB.
 MAX_SHORT_BYTES = 8 * 1024**2
 LONG_BYTES = 1024
-"""Longer strings stay in the pickle."""
+"""Longer strings go to the temporary file."""
 MAX_KEY_LENGTH = 255
 _MAX_GLOBAL_BYTES = 256
+_READ_BYTES = 64 * 1024
 # UTF-8 of anything beyond Latin-1 has a byte above this one, and takes up to four bytes a
 # character once decoded.
 _MAX_LATIN1_BYTE = 0xC3
 _ALLOWED = "allowed: plain containers, bytes, Latin-1 text, numbers and uint8 arrays"
 
 
-def unpickle(source: IO[bytes]) -> object:
+def unpickle(source: IO[bytes], file: IO[bytes]) -> object:
     """Return the object of a pickle of plain containers, bytes, text, numbers and uint8 arrays.
 
-    Python 2 strings arrive as bytes, arrays as `PickledArray`.
+    Python 2 strings arrive as bytes, arrays as `PickledArray`, and long strings as `LongBytes` in
+    `file`.
 
     Raises:
         ArchiveRefusedError: the pickle names any other global or opcode, has more opcodes than
             `MAX_OPCODES` or more short strings than `MAX_SHORT_BYTES`, or is damaged.
-        OSError: `source` cannot be read.
+        OSError: `source` cannot be read, or `file` not be written.
     """
     try:
-        return _Reader(source).load()
+        return _Reader(source, file).load()
     except (ArchiveRefusedError, OSError):
         raise
     # A damaged pickle can end in nearly any error.
@@ -68,9 +61,9 @@ def _refused(problem: str) -> ArchiveRefusedError:
 class _Reader:
     """A pickle machine with the few opcodes that an archive of CIFAR-100 needs."""
 
-    def __init__(self, source: IO[bytes]) -> None:
+    def __init__(self, source: IO[bytes], file: IO[bytes]) -> None:
         self.source = source
-        self.position = 0
+        self.file = file
         self.stack: list[object] = []
         self.marks: list[int] = []
         self.memo: dict[int, object] = {}
@@ -88,14 +81,13 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         taken = self.source.read(size)
-        self.position += size
         if len(taken) < size:
-            raise EOFError(f"it ends before byte {self.position:,}")
+            raise EOFError("it ends too early")
         return taken
 
-    def skip(self, size: int) -> None:
-        skip(self.source, size)
-        self.position += size
+    def parts(self, size: int) -> Iterator[bytes]:
+        for start in range(0, size, _READ_BYTES):
+            yield self.take(min(_READ_BYTES, size - start))
 
     def number(self, form: str) -> int:
         (number,) = struct.unpack(form, self.take(struct.calcsize(form)))
@@ -110,8 +102,9 @@ class _Reader:
     def push_bytes(self, form: str) -> None:
         size = self.number(form)
         if size > LONG_BYTES:
-            self.stack.append(LongBytes(self.position, size, size))
-            self.skip(size)
+            start = self.file.tell()
+            self.file.writelines(self.parts(size))
+            self.stack.append(LongBytes(self.file, start, size))
         else:
             self.count_short(size)
             self.stack.append(self.take(size))
@@ -119,11 +112,11 @@ class _Reader:
     def push_text(self, form: str) -> None:
         size = self.number(form)
         if size > LONG_BYTES:
-            text, length = Latin1Reader(self.source, size), 0
-            while part := text.read(READ_BYTES):
-                length += len(part)
-            self.stack.append(LongBytes(self.position, size, length, latin1=True))
-            self.position += size
+            start = self.file.tell()
+            for text in codecs.iterdecode(self.parts(size), "utf-8"):
+                self.file.write(text.encode("latin1"))
+            length = self.file.tell() - start
+            self.stack.append(LongBytes(self.file, start, length, is_text=True))
         else:
             self.count_short(size)
             encoded = self.take(size)
@@ -168,7 +161,6 @@ class _Reader:
 
     def line(self) -> str:
         line = self.source.readline(_MAX_GLOBAL_BYTES)
-        self.position += len(line)
         if not line.endswith(b"\n"):
             raise ValueError("a name has no end")
         return line[:-1].decode("ascii")
@@ -201,9 +193,9 @@ class _Reader:
 
 
 _NAMES = {opcode.code.encode("latin1"): opcode.name for opcode in pickletools.opcodes}
-_OPERATIONS: dict[bytes, Callable[[_Reader], None]] = {
-    pickle.PROTO: lambda reader: reader.skip(1),
-    pickle.FRAME: lambda reader: reader.skip(8),
+_OPERATIONS: dict[bytes, Callable[[_Reader], object]] = {
+    pickle.PROTO: lambda reader: reader.take(1),
+    pickle.FRAME: lambda reader: reader.take(8),
     pickle.MARK: lambda reader: reader.marks.append(len(reader.stack)),
     pickle.NONE: lambda reader: reader.stack.append(None),
     pickle.NEWTRUE: lambda reader: reader.stack.append(True),
