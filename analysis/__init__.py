@@ -1,4 +1,4 @@
-"""Reading what the endpoint captured, and what to make of it; runs on a laptop or in a notebook.
+"""Read and analyse what the endpoint captured; runs on a laptop or in a notebook.
 
 >>> import analysis
 >>> frame = analysis.load("s3://my-capture-bucket/captures")
@@ -12,17 +12,15 @@ One capture at a time, without a data frame:
 
 from analysis.captures import Capture, Payload, read
 from analysis.records import Records, collect, load
-from analysis.samples import Sample
-from analysis.skips import Kind, Skip, Skips
+from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
 
 __all__ = [
     "Capture",
     "Kind",
     "Payload",
     "Records",
-    "Sample",
-    "Skip",
-    "Skips",
+    "SkippedLine",
+    "SkippedLines",
     "collect",
     "load",
     "read",

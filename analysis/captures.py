@@ -1,4 +1,4 @@
-"""Reads SageMaker data-capture records, from S3 or from a folder, as a stream.
+"""Read SageMaker's data-capture records, from S3 or from a folder, as a stream.
 
 Record format and the layout `<prefix>/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>.jsonl`:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
@@ -17,87 +17,93 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from analysis.files import lines
-from analysis.pictures import is_picture
-from analysis.skips import Kind, Skip, log, shortened
+from analysis.pictures import format_of
+from analysis.skipped_lines import Kind, SkippedLine, log, shortened
 from lambda_src.shared import json_limits, probabilities
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 EARLIEST = datetime(2017, 1, 1, tzinfo=UTC)
-"""SageMaker's first year: no record is older."""
+"""Beginning of SageMaker's first year."""
 
 _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What went into the model."""
+    """A request's body."""
 
     content_type: str | None
     content: bytes
-    """As it went over the wire."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One invocation of the endpoint. What the capture mode leaves out is None."""
+    """One call of the endpoint; what the capture mode leaves out is None."""
 
     event_id: str
     inference_id: str | None
     time: datetime
-    """When the model answered, in UTC; real captures give whole seconds."""
+    """When the model answered, in UTC; SageMaker writes whole seconds."""
     endpoint: str | None
     variant: str | None
     file: str
     line: int
-    """Where it stands; lines count from 1."""
+    """Counted from 1."""
     input: Payload | None
     probabilities: tuple[float, ...] | None
-    """One for each class, in the order of the classes the model was trained with."""
+    """In the order of the classes the model was trained with."""
 
     @property
     def confidence(self) -> float | None:
-        """Probability of the best class."""
+        """Highest probability."""
         return None if self.probabilities is None else max(self.probabilities)
 
     @property
     def best_class(self) -> int | None:
-        """Index of the best class; the first of them if several are equal."""
+        """Index of the highest probability, the first of equal ones."""
         if self.probabilities is None:
             return None
         return self.probabilities.index(max(self.probabilities))
+
+    @property
+    def picture(self) -> bytes | None:
+        """The input, if it begins like a picture; it may be damaged further on."""
+        content = None if self.input is None else self.input.content
+        return content if content is not None and format_of(content) else None
 
 
 def read(
     location: str | Path,
     *,
-    on_skip: Callable[[Skip], None] = log,
+    on_skip: Callable[[SkippedLine], None] = log,
     s3_client: "S3Client | None" = None,
 ) -> Iterator[Capture]:
-    """Capture records below `location`, ordered by file name, then by line.
+    """Yield the capture records below `location`, ordered by file name, then by line.
+
+    Memory does not grow with the number of records or the size of files.
 
     Args:
         location: `s3://bucket/folder`, `s3://bucket`, a local folder, or a single file or object.
-            Below a folder, every `*.jsonl` and `*.jsonl.gz` is read, at any depth, and no other
-            file; gzip is recognised by its content. Memory does not grow with the number of
-            records or the size of files.
-        on_skip: told of every line that is not a capture record, and of every file that cannot
-            be read (gone since it was listed, access denied); logs a warning if not given.
-        s3_client: used for S3 locations; made from the environment if not given.
+            Below a folder, every `*.jsonl` and `*.jsonl.gz` is read at any depth; gzip is
+            recognised by its content.
+        on_skip: called with every line that is not a capture record and every file that cannot
+            be read; the default logs a warning.
+        s3_client: for S3 locations; default: made from the environment.
 
     Raises:
         FileNotFoundError: there is no such local file or folder. (An S3 folder without objects
-            gives no records: an endpoint that was never called has written none.)
-        S3UriError: the location is meant to be in S3, and is no bucket and folder there.
+            yields nothing: an endpoint that was never called has written none.)
+        S3UriError: the location looks like S3, but names no bucket and folder there.
     """
     for file, number, line in lines(location, on_skip=on_skip, s3_client=s3_client):
         try:
             yield _capture(line, file, number)
         except _RefusedError as error:
-            on_skip(Skip(file, number, str(error), error.kind))
+            on_skip(SkippedLine(file, number, str(error), error.kind))
         except ValueError as error:
-            on_skip(Skip(file, number, _reason(error), Kind.NO_RECORD))
+            on_skip(SkippedLine(file, number, first_error(error), Kind.NO_RECORD))
 
 
 # --- Records ----------------------------------------------------------------------------------
@@ -109,7 +115,7 @@ class _RefusedError(ValueError):
         self.kind = kind
 
 
-# SageMaker's ids have 36 characters, callers' up to 64. All of a report's are kept in memory.
+# SageMaker's ids have 36 characters, callers' up to 64. A report keeps all of them in memory.
 _Name = Annotated[str, Field(max_length=256)]
 
 
@@ -159,9 +165,9 @@ def _utc(time: datetime) -> datetime:
         utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError as error:
         raise ValueError(f"inferenceTime {time} does not exist in UTC") from error
-    # Far from the others, a record would also stretch every time axis until nothing is seen.
+    # A record far from the others would also squeeze them into one point of every time axis.
     if utc < EARLIEST:
-        raise ValueError(f"inferenceTime {time} is before SageMaker was there, in {EARLIEST.year}")
+        raise ValueError(f"inferenceTime {time} is before SageMaker existed, in {EARLIEST.year}")
     return utc
 
 
@@ -179,11 +185,11 @@ def _content(payload: _Payload, side: str) -> bytes:
 
 
 def _undeclared_base64(payload: _Payload) -> bytes:
-    """What `data` is if it is BASE64 although it declares another encoding; else nothing."""
+    """Return the content of data that is BASE64 although it declares another encoding."""
+    if payload.encoding == "BASE64":
+        return b""
     try:
-        return (
-            b"" if payload.encoding == "BASE64" else base64.b64decode(payload.data, validate=True)
-        )
+        return base64.b64decode(payload.data, validate=True)
     except ValueError:
         return b""
 
@@ -191,7 +197,7 @@ def _undeclared_base64(payload: _Payload) -> bytes:
 def _input(payload: _Payload | None) -> Payload | None:
     if payload is None:
         return None
-    if is_picture(_undeclared_base64(payload)):
+    if format_of(_undeclared_base64(payload)):
         reason = f"input declares {payload.encoding}, but is a picture in BASE64"
         raise _RefusedError(Kind.WRONG_ENCODING, reason)
     return Payload(payload.observed_content_type, _content(payload, "input"))
@@ -213,10 +219,10 @@ def _probabilities(output: _Payload) -> tuple[float, ...]:
 
 
 def _parsed(content: bytes) -> tuple[float, ...]:
-    """Of a JSON list, a CSV row, or either in one of the wrappings that model servers use."""
+    """Parse a JSON list, a CSV row, or a JSON list as other model servers wrap it."""
     text = content.removeprefix(codecs.BOM_UTF8).strip()
     values = json_limits.parse(text) if text.startswith((b"[", b"{")) else _row(text)
-    if isinstance(values, dict):  # batch transform says prediction, TensorFlow Serving predictions
+    if isinstance(values, dict):  # batch transform, TensorFlow Serving
         values = values.get("prediction", values.get("predictions"))
     while isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
         (values,) = values
@@ -226,12 +232,13 @@ def _parsed(content: bytes) -> tuple[float, ...]:
 def _row(text: bytes) -> list[float]:
     if reason := json_limits.excess(text):
         raise ValueError(reason)
-    if b"_" in text:  # Python takes 1_0 for 10
+    if b"_" in text:  # Python reads 1_0 as 10
         raise ValueError("not a row of numbers")
     return [float(value) for value in text.split(b",")]
 
 
-def _reason(error: ValueError) -> str:
+def first_error(error: ValueError) -> str:
+    """Return the message; of pydantic's several, the first with its field."""
     if not isinstance(error, ValidationError):
         return str(error)
     first, *_ = error.errors()

@@ -1,4 +1,4 @@
-"""Columns of captures: what a data frame is made of, in as few bytes a record as it needs."""
+"""The columns of a data frame of captures, in few bytes per record."""
 
 import random
 from array import array
@@ -12,36 +12,36 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.captures import Capture
-from analysis.pictures import decode, fingerprint, is_picture
-from analysis.samples import LeastConfident, Reservoir, Sample
-from analysis.skips import EXAMPLES, Kind, Skip, Tally
+from analysis.pictures import fingerprint
+from analysis.sampling import CapturedPicture, LeastConfident, Reservoir
+from analysis.skipped_lines import EXAMPLES, Kind, SkippedLine, SkippedLines
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class Columns:
-    """Columns and samples of the captures that have the same number of probabilities."""
+    """Columns and sampled pictures of the captures with the same number of probabilities."""
 
     def __init__(self, *, sample_size: int, seed: int, fingerprints: bool) -> None:
-        """Args: as for `analysis.records.collect`."""
+        """Args: see `analysis.records.collect`."""
         self.event_ids: list[str] = []
         self.inference_ids: list[str | None] = []
         self.times = array("q")  # microseconds since 1970
         self.sources: dict[tuple[str | None, str | None], int] = {}  # endpoint, variant -> code
         self.source_codes = array("i")
         self.probabilities = array("d")  # one row after the other
-        self.pictures = array("Q") if fingerprints else None  # 0: none
+        self.fingerprints = array("Q") if fingerprints else None  # 0: no picture
         self.first: list[tuple[str, int]] = []
         self.least_confident = LeastConfident(sample_size)
         self.random = Reservoir(sample_size, random.Random(seed))
 
     def __len__(self) -> int:
-        """Number of captures."""
+        """Return the number of captures."""
         return len(self.event_ids)
 
-    def add(self, capture: Capture, tally: Tally) -> None:
-        """Append a capture; `tally` is told if its picture was looked at and is damaged."""
+    def add(self, capture: Capture, skipped: SkippedLines) -> None:
+        """Append a capture; add it to `skipped` if its picture was decoded and is damaged."""
         self.event_ids.append(capture.event_id)
         self.inference_ids.append(capture.inference_id)
         self.times.append((capture.time - _EPOCH) // _MICROSECOND)
@@ -51,38 +51,24 @@ class Columns:
         if len(self.first) < EXAMPLES:
             self.first.append((capture.file, capture.line))
         try:
-            self._look(capture)
+            self._add_picture(capture)
         except ValueError as error:
-            tally.add(Skip(capture.file, capture.line, str(error), Kind.NO_PICTURE))
+            skipped.add(SkippedLine(capture.file, capture.line, str(error), Kind.NO_PICTURE))
 
-    def _look(self, capture: Capture) -> None:
-        picture = None if capture.input is None else capture.input.content
-        if picture is not None and not is_picture(picture):
-            picture = None
-        if self.pictures is not None:
-            self.pictures.append(0)
-            if picture is not None:
-                self.pictures[-1] = fingerprint(picture)
-        if picture is not None and capture.probabilities is not None:
-            self._sample(capture, picture, max(capture.probabilities))
-
-    def _sample(self, capture: Capture, picture: bytes, confidence: float) -> None:
-        place = self.random.place()
-        lowest = self.least_confident.wants(confidence)
-        if place is None and not lowest:
-            return
-        decode(picture)
-        sample = Sample.of(capture)
-        if place is not None:
-            self.random.keep(place, sample)
-        if lowest:
-            self.least_confident.add(sample)
+    def _add_picture(self, capture: Capture) -> None:
+        if self.fingerprints is not None:
+            self.fingerprints.append(0)
+            if content := capture.picture:
+                self.fingerprints[-1] = fingerprint(content)
+        if picture := CapturedPicture.of(capture):
+            self.random.offer(picture)
+            self.least_confident.offer(picture)
 
 
 def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
-    """One data frame of several groups, in order of time; `number` is that of probabilities.
+    """Return `Records.frame` of several groups; `number` is that of the probabilities.
 
-    A group whose captures have no probabilities gets missing ones. See `Records.frame`.
+    Captures without probabilities get missing ones.
     """
     times = np.concatenate([np.asarray(each.times) for each in groups]).view("datetime64[us]")
     order = np.argsort(times, kind="stable")
@@ -99,11 +85,11 @@ def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
     columns["best_class"] = pd.arrays.IntegerArray(best.astype(np.int16), silent)
     columns["confidence"] = rows.max(axis=1) if number else np.full(order.size, np.nan)
     columns |= {f"p{position}": rows[:, position] for position in range(number)}
-    fingerprints = [each.pictures for each in groups if each.pictures is not None]
+    fingerprints = [each.fingerprints for each in groups if each.fingerprints is not None]
     if fingerprints:
         values = np.concatenate([np.asarray(each) for each in fingerprints])[order]
-        columns["picture"] = pd.arrays.IntegerArray(values, values == 0)
-    # Nobody else holds these arrays, and a copy is a quarter of the memory at its peak.
+        columns["fingerprint"] = pd.arrays.IntegerArray(values, values == 0)
+    # A copy would be a quarter of the memory at its peak; nothing else holds these arrays.
     return pd.DataFrame(columns, copy=False)
 
 
@@ -119,7 +105,7 @@ def _texts(lists: list[list[Any]], order: NDArray[np.intp]) -> pd.Series:
 
 
 def _names(groups: Sequence[Columns], position: int, order: NDArray[np.intp]) -> pd.Categorical:
-    # Few names for many records: codes are sorted, not names.
+    # Codes are sorted, not names: there are few names for many records.
     names = pd.Index([source[position] for each in groups for source in each.sources], dtype="str")
     starts = np.cumsum([0, *(len(each.sources) for each in groups)])[:-1]
     codes = [

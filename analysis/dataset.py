@@ -1,65 +1,112 @@
-"""What the staging manifest says of the pictures that the model learned from.
+"""Read a staged dataset, the pictures that the model learned from.
 
-`scones stage` writes it: manifest.json beside train.lst, validation.lst and the folders
-of both, in a folder or below an S3 prefix.
+`scones stage` writes it, to a folder or below an S3 prefix: manifest.json, and for each split a
+list (train.lst, validation.lst) and a folder of pictures.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.labels import MANIFEST, TruthError, content_of, list_row
-from operations.aws import session
-from settings.s3_uris import is_s3
+from analysis.files import OBJECTS_IN_FLIGHT, client_for, content_of
+from analysis.labels import GroundTruthError, Label
+from analysis.pictures import fingerprint
 from training.manifest import Manifest, parse
+from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+MANIFEST = "manifest.json"
+SPLITS = ("train", "validation")
 EXAMPLES = 8
 
 
 @dataclass(frozen=True)
-class StagedDataset:
-    """A manifest, with pictures to look at."""
+class DatasetPreview:
+    """The manifest of a staged dataset, with some of its pictures."""
 
     location: str
     manifest: Manifest
-    examples: Mapping[str, tuple[bytes, ...]]
-    """By class, the first training pictures."""
+    examples: Mapping[str, Sequence[bytes]]
+    """The first training pictures by class."""
 
 
-def read(location: str, *, s3_client: "S3Client | None" = None) -> StagedDataset:
-    """The staged dataset in a folder, or below `s3://bucket/datasets/<digest>`.
+def read_preview(location: str, *, s3_client: "S3Client | None" = None) -> DatasetPreview:
+    """Return a preview of the dataset in a folder or below `s3://bucket/datasets/<digest>`.
 
     Raises:
-        FileNotFoundError: there is no manifest.
-        ValueError: the manifest is not what staging writes, or a file that belongs to it lacks.
+        FileNotFoundError: there is no manifest, or a file of the dataset is missing.
+        ValueError: the manifest or the list is not what staging writes.
     """
     root = location.rstrip("/")
-    client = s3_client
-    if client is None and is_s3(root):
-        client = session().client("s3")
+    client = client_for(root, s3_client)
     try:
-        content = content_of(f"{root}/{MANIFEST}", client)
-    except TruthError as error:
+        manifest = read_manifest(root, client)
+    except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{error}; name the folder of one staged dataset, such as datasets/<digest>, or "
             "s3://bucket/datasets/<digest>"
         ) from error
-    manifest = parse(content, f"{root}/{MANIFEST}")
-    return StagedDataset(root, manifest, _examples(root, manifest, client))
-
-
-def _examples(
-    root: str, manifest: Manifest, client: "S3Client | None"
-) -> dict[str, tuple[bytes, ...]]:
-    paths = defaultdict(list)
-    for line in content_of(f"{root}/train.lst", client).splitlines():
-        name, path = list_row(line, f"{root}/train.lst", manifest.classes)
-        paths[name].append(f"{root}/train/{path}")
-    return {
-        name: tuple(content_of(path, client) for path in paths[name][:EXAMPLES])
-        for name in manifest.classes
+    paths: dict[str, list[str]] = {name: [] for name in manifest.classes}
+    for name, path in _rows(root, "train", manifest.classes, client):
+        paths[name].append(path)
+    examples = {
+        name: [content_of(path, client) for path in each[:EXAMPLES]] for name, each in paths.items()
     }
+    return DatasetPreview(root, manifest, examples)
+
+
+def read_manifest(root: str, s3_client: "S3Client | None") -> Manifest:
+    """Return the manifest in a folder or below an S3 prefix.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is not what staging writes.
+    """
+    return parse(content_of(f"{root}/{MANIFEST}", s3_client), f"{root}/{MANIFEST}")
+
+
+def labelled_fingerprints(
+    root: str, classes: Sequence[str], s3_client: "S3Client | None"
+) -> Iterator[tuple[int, Label]]:
+    """Yield fingerprint and label of every picture in the lists of a dataset.
+
+    Raises:
+        FileNotFoundError: a list or a picture is missing.
+        GroundTruthError: one is damaged.
+    """
+
+    def fingerprint_of(path: str) -> int:
+        content = content_of(path, s3_client)
+        try:
+            return fingerprint(content)
+        except ValueError as error:
+            raise GroundTruthError(f"{path}: {error}") from error
+
+    for split in SPLITS:
+        rows = _rows(root, split, classes, s3_client)
+        with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
+            fingerprints = pool.map(fingerprint_of, [path for _, path in rows])
+            for line, ((name, _), value) in enumerate(zip(rows, fingerprints, strict=True), 1):
+                yield value, Label(name, f"{root}/{split}.lst", line)
+
+
+def _rows(
+    root: str, split: str, classes: Sequence[str], s3_client: "S3Client | None"
+) -> list[tuple[str, str]]:
+    """Return class and path of each picture in a list."""
+    file = f"{root}/{split}.lst"
+    rows = []
+    for row in content_of(file, s3_client).splitlines():
+        try:
+            _, label, path = row.decode().split("\t")
+            index = range(len(classes)).index(int(label))  # refuses -1 as well
+            rows.append((classes[index], f"{root}/{split}/{relative_path(path)}"))
+        except ValueError as error:
+            raise GroundTruthError(
+                f"{file}: {row[:80]!r} is not index, label and path of one of {len(classes)} "
+                "classes; stage the dataset again"
+            ) from error
+    return rows

@@ -1,4 +1,4 @@
-"""Lines of capture files, from S3 or from a folder, as a stream."""
+"""Read files from S3 or a folder: capture files line by line, others whole."""
 
 import codecs
 import gzip
@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from analysis.skips import Kind, Skip
+from analysis.skipped_lines import Kind, SkippedLine
 from lambda_src.shared import json_limits
 from operations.aws import session
 from settings.s3_uris import S3Uri, is_s3
@@ -28,31 +28,31 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 OBJECTS_IN_FLIGHT = 8
 BYTES_IN_MEMORY = 2**20
-"""Of an S3 object; the rest of a larger one waits in a temporary file until it is read."""
+"""Largest S3 object held in memory; a larger one goes to a temporary file."""
 
-# What S3 says of one object, which says nothing of the others: gone since the listing, in an
-# archive, or encrypted with a key of its own that we may not use.
+# Errors of one object that say nothing about the others: gone since the listing, archived, or
+# encrypted with a key we may not use.
 _OBJECT_ERRORS = ("NoSuchKey", "404", "InvalidObjectState", "AccessDenied", "403")
 
-OnSkip = Callable[[Skip], None]
+OnSkip = Callable[[SkippedLine], None]
 
 
 def lines(
     location: str | Path, *, on_skip: OnSkip, s3_client: "S3Client | None" = None
 ) -> Iterator[tuple[str, int, bytes]]:
-    """File, line number from 1, and content of every line that is neither blank nor too large.
+    """Yield file, line number and content of every line that is neither blank nor too large.
 
-    The limits are those of the drift detector: a report counts what it counts.
+    The limits are the drift detector's, so that a report counts what the detector counts.
 
     Args:
         location: see `analysis.read`.
-        on_skip: told of every file, or end of a file, that cannot be read, and of every line in
-            `json_limits.excess`.
-        s3_client: used for S3 locations; made from the environment if not given.
+        on_skip: called with every file, or rest of a file, that cannot be read, and every line
+            beyond `json_limits.excess`.
+        s3_client: see `analysis.read`.
 
     Raises:
         FileNotFoundError: there is no such local file or folder.
-        S3UriError: the location is meant to be in S3, and is no bucket and folder there.
+        S3UriError: the location looks like S3, but names no bucket and folder there.
     """
     for name, stream in _files(location, on_skip, s3_client):
         for number, line in _lines(name, stream, on_skip):
@@ -68,7 +68,7 @@ def _files(
 
 
 def name_of(path: str | Path) -> str:
-    """Return the name of a file as text; bytes that are no UTF-8 stay recognisable."""
+    """Return the name of a file as text; bytes that are not UTF-8 are escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
@@ -81,14 +81,14 @@ def _local_files(location: Path, on_skip: OnSkip) -> Iterator[tuple[str, IO[byte
     for path in sorted(found, key=Path.as_posix):
         if path == location or (path.name.endswith(SUFFIXES) and not path.is_dir()):
             name = name_of(path.absolute())
-            # Or it might never end: a pipe, or a link to a device.
-            if path.exists() and not path.is_file():
-                on_skip(Skip(name, 0, "is no file", Kind.UNREADABLE))
+            if path.exists() and not path.is_file():  # a pipe or a device may never end
+                on_skip(SkippedLine(name, 0, "is not a file", Kind.UNREADABLE))
                 continue
             try:
                 stream = path.open("rb")
             except OSError as error:
-                on_skip(Skip(name, 0, f"cannot be opened: {error.strerror}", Kind.UNREADABLE))
+                reason = f"cannot be opened: {error.strerror}"
+                on_skip(SkippedLine(name, 0, reason, Kind.UNREADABLE))
                 continue
             with stream:
                 yield name, stream
@@ -105,7 +105,7 @@ def _s3_files(
         except ClientError as error:
             if error.response["Error"]["Code"] not in _OBJECT_ERRORS:
                 raise
-            on_skip(Skip(name, 0, f"cannot be fetched: {error}", Kind.UNREADABLE))
+            on_skip(SkippedLine(name, 0, f"cannot be fetched: {error}", Kind.UNREADABLE))
             continue
         with stream:
             yield name, stream
@@ -121,7 +121,7 @@ def _fetch(client: "S3Client", bucket: str, key: str) -> IO[bytes]:
 def _ahead(
     fetch: Callable[[str], IO[bytes]], keys: Iterable[str]
 ) -> Iterator[tuple[str, Future[IO[bytes]]]]:
-    """Fetches `OBJECTS_IN_FLIGHT` objects ahead of the one that is read, in order."""
+    """Fetch `OBJECTS_IN_FLIGHT` objects ahead of the one that is being read, in order."""
     with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
         in_flight: deque[tuple[str, Future[IO[bytes]]]] = deque()
         for key in keys:
@@ -135,7 +135,7 @@ def _s3_keys(location: S3Uri, client: "S3Client") -> Iterator[str]:
     pages = client.get_paginator("list_objects_v2").paginate(
         Bucket=location.bucket, Prefix=location.key
     )
-    # A prefix ends anywhere, a folder does not: captures must not give captures-old/.
+    # As a prefix, captures would include captures-old/.
     folder = location.key if location.key.endswith("/") else f"{location.key}/"
     for page in pages:
         for item in page.get("Contents", []):
@@ -154,11 +154,35 @@ def _lines(name: str, stream: IO[bytes], on_skip: OnSkip) -> Iterator[tuple[int,
         for number, line in enumerate(json_limits.lines(unzipped), 1):
             text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             if reason := json_limits.excess(text):
-                on_skip(Skip(name, number, reason, Kind.UNREADABLE))
+                on_skip(SkippedLine(name, number, reason, Kind.UNREADABLE))
             elif text.strip():
                 yield number, text
     except ValueError as error:
-        on_skip(Skip(name, number + 1, str(error), Kind.UNREADABLE))
+        on_skip(SkippedLine(name, number + 1, str(error), Kind.UNREADABLE))
     except (EOFError, OSError, zlib.error) as error:
         reason = f"not readable{' as gzip' if zipped else ''} from here on: {error}"
-        on_skip(Skip(name, number + 1, reason, Kind.UNREADABLE))
+        on_skip(SkippedLine(name, number + 1, reason, Kind.UNREADABLE))
+
+
+def content_of(location: str, s3_client: "S3Client | None") -> bytes:
+    """Return the content of a local file, or of an S3 object by `client_for` it.
+
+    Raises:
+        FileNotFoundError: it does not exist or cannot be read.
+        S3UriError: the location looks like S3, but names no object there.
+    """
+    if s3_client is None or not is_s3(location):
+        try:
+            return Path(location).read_bytes()
+        except OSError as error:
+            raise FileNotFoundError(f"{location} cannot be read: {error.strerror}") from error
+    uri = S3Uri.parse_object(location)
+    try:
+        return s3_client.get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read()
+    except s3_client.exceptions.NoSuchKey as error:
+        raise FileNotFoundError(f"{location} does not exist") from error
+
+
+def client_for(location: str, s3_client: "S3Client | None") -> "S3Client | None":
+    """Return the given client, or one made from the environment if the location needs it."""
+    return session().client("s3") if s3_client is None and is_s3(location) else s3_client

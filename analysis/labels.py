@@ -1,32 +1,24 @@
-"""Reads labels, one at a time, from where people and SageMaker keep them."""
+"""Read labels, one at a time, from the files in which people and SageMaker keep them."""
 
 import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
-from analysis.files import OBJECTS_IN_FLIGHT, OnSkip, lines
-from analysis.pictures import fingerprint
-from analysis.skips import Kind, Skip, shortened
+from analysis.captures import first_error
+from analysis.files import OnSkip, content_of, lines
+from analysis.skipped_lines import Kind, SkippedLine, shortened
 from lambda_src.shared.spreadsheets import unquote_formulas
-from operations.aws import session
-from settings.s3_uris import S3Uri, S3UriError, is_s3
-from training.paths import relative_path
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MANIFEST = "manifest.json"
-SPLITS = ("train", "validation")
 ID_COLUMNS = ("event_id", "inference_id")
 COLUMNS_READ = (*ID_COLUMNS, "label", "weight")
 LINES_IN_RECORD = 100
@@ -39,102 +31,43 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
 
 
-class TruthError(ValueError):
-    """The ground truth as a whole cannot be used; the message says where and why."""
+class GroundTruthError(ValueError):
+    """The ground truth as a whole cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What one picture or record shows, as somebody wrote it."""
+    """The class of one picture or record, as it was written."""
 
     text: str
     """Name or index of a class."""
     file: str
     line: int
     weight: float = 1.0
-    """How many records it stands for, see `analysis.sample`."""
-
-
-# --- A staged dataset -------------------------------------------------------------------------
-
-
-def classes_of(manifest: bytes, where: str) -> tuple[str, ...]:
-    """Names of the classes, in their order.
-
-    Raises:
-        TruthError: it is no manifest.
-    """
-    try:
-        return tuple(_Manifest.model_validate_json(manifest).classes)
-    except ValidationError as error:
-        raise TruthError(f"{where} is no manifest of a staged dataset: {error}") from error
-
-
-class _Manifest(BaseModel):
-    classes: list[str]
-
-
-def of_dataset(
-    root: str, classes: tuple[str, ...], client: "S3Client | None"
-) -> Iterator[tuple[int, Label]]:
-    """Fingerprint and label of every picture that train.lst and validation.lst list.
-
-    Raises:
-        TruthError: a list or a picture is missing or damaged.
-    """
-    for split in SPLITS:
-        file = f"{root}/{split}.lst"
-        rows = [list_row(row, file, classes) for row in content_of(file, client).splitlines()]
-        pictures = [f"{root}/{split}/{path}" for _, path in rows]
-        with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
-            prints = pool.map(partial(_fingerprint, client=client), pictures)
-            for line, ((name, _), value) in enumerate(zip(rows, prints, strict=True), 1):
-                yield value, Label(name, file, line)
-
-
-def list_row(row: bytes, file: str, classes: Sequence[str]) -> tuple[str, str]:
-    """Return class and path of a picture, as a line of a .lst file has them.
-
-    Raises:
-        TruthError: it is no such line; a label from the end, -1, is none either.
-    """
-    try:
-        _, label, path = row.decode().split("\t")
-        return classes[range(len(classes)).index(int(label))], relative_path(path)
-    except ValueError as error:
-        raise TruthError(
-            f"{file}: {row[:80]!r} is not index, label and path of one of {len(classes)} classes; "
-            "stage the dataset again"
-        ) from error
-
-
-def _fingerprint(picture: str, *, client: "S3Client | None") -> int:
-    content = content_of(picture, client)
-    try:
-        return fingerprint(content)
-    except ValueError as error:
-        raise TruthError(f"{picture}: {error}") from error
+    """How many records it stands for, see `analysis.labelling`."""
 
 
 # --- CSV --------------------------------------------------------------------------------------
 
 
-def of_csv(
-    location: str, client: "S3Client | None", on_skip: OnSkip
+def read_csv(
+    location: str, s3_client: "S3Client | None", on_skip: OnSkip
 ) -> Iterator[tuple[str, Label]]:
-    """Yield event id (or inference id, where the row has no event id) and label of each row.
+    """Yield event id (inference id in rows without one) and label of each row.
 
-    Columns: label, at least one of event_id and inference_id, and perhaps weight. Commas,
-    semicolons or tabs; the first line names the columns. A row that cannot be read is skipped,
-    and the next line is read.
+    The first line names the columns: label, event_id or inference_id, and optionally weight,
+    separated by commas, semicolons or tabs. An unreadable row does not affect the next line.
 
     Raises:
-        TruthError: it is no text, or columns are missing.
+        GroundTruthError: it is not text, or columns are missing.
+        FileNotFoundError: there is no such file or object.
     """
     try:
-        text = content_of(location, client).decode("utf-8-sig")
+        text = content_of(location, s3_client).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TruthError(f"{location} is not UTF-8 text: {error}; save it as CSV UTF-8") from error
+        raise GroundTruthError(
+            f"{location} is not UTF-8 text: {error}; save it as CSV UTF-8"
+        ) from error
     # Spreadsheets end lines with LF, CR LF or, on older Macs, CR.
     lines = list(io.StringIO(text, newline=""))
     header = lines[0] if lines else ""
@@ -142,42 +75,60 @@ def of_csv(
     columns = _columns(header, delimiter, location)
     start = 1
     while start < len(lines):
+        size = 1
         try:
-            cells, read = _record(lines[start : start + LINES_IN_RECORD], delimiter)
+            cells, lines_read = _record(lines[start : start + LINES_IN_RECORD], delimiter)
             row = _row(cells, columns, delimiter)
-        except ValueError as error:
-            on_skip(Skip(location, start + 1, str(error), Kind.NO_TRUTH))
-            start += 1
-        else:
+            size = lines_read
             if any(map(str.strip, cells)):
                 yield from _label(row, location, start + 1, delimiter, on_skip)
-            start += read
+        except ValueError as error:
+            on_skip(SkippedLine(location, start + 1, str(error), Kind.NO_LABEL))
+        start += size
+
+
+def _label(
+    row: Mapping[str, str], file: str, line: int, delimiter: str, on_skip: OnSkip
+) -> Iterator[tuple[str, Label]]:
+    key = next((row[name] for name in ID_COLUMNS if row.get(name)), "")
+    if not key:
+        raise ValueError("neither event_id nor inference_id")
+    if text := row.get("label"):
+        yield key, Label(text, file, line, _weight(row.get("weight", "1"), delimiter))
+    else:
+        on_skip(_not_labelled(file, line, key))
+
+
+def _not_labelled(file: str, line: int, key: str) -> SkippedLine:
+    return SkippedLine(file, line, f"{shortened(key)} is not labelled", Kind.NOT_LABELLED)
 
 
 def _columns(header: str, delimiter: str, file: str) -> list[str]:
     try:
         cells, _ = _record([header], delimiter)
     except ValueError as error:
-        raise TruthError(f"{file}, line 1: {error}") from error
+        raise GroundTruthError(f"{file}, line 1: {error}") from error
     columns = [name.strip().lower() for name in cells]
     if "label" not in columns or not set(ID_COLUMNS) & set(columns):
-        raise TruthError(
+        raise GroundTruthError(
             f"{file}: columns {shortened(', '.join(columns)) or 'none'}; expected label, and "
             "event_id or inference_id"
         )
     for name in COLUMNS_READ:
         if columns.count(name) > 1:
-            raise TruthError(f"{file}: column {name} appears twice; remove or rename one of them")
+            raise GroundTruthError(
+                f"{file}: column {name} appears twice; remove or rename one of them"
+            )
     return columns
 
 
 def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    """Return the cells of the first record, and how many lines it takes.
+    """Return the cells of the first record and its number of lines.
 
     Raises:
-        ValueError: it is no CSV.
+        ValueError: it is not CSV.
     """
-    # Not strict, an open quotation mark would silently take the following rows into its cell.
+    # Without strict, an open quotation mark would silently swallow the following rows.
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
         return next(reader, []), reader.line_num
@@ -188,8 +139,8 @@ def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
         ) from error
 
 
-def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> dict[str, str]:
-    """Return the cells that are read, by column.
+def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> Mapping[str, str]:
+    """Return the cells of `COLUMNS_READ`, by column.
 
     Raises:
         ValueError: the cells do not fit the columns.
@@ -206,7 +157,7 @@ def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> dict[s
         if name in COLUMNS_READ
     }
     for name, cell in row.items():
-        # An id may hold a line break; with a delimiter as well, the cell has taken in other rows.
+        # An id may hold a line break; with a delimiter as well, the cell has swallowed other rows.
         if delimiter in cell and ("\n" in cell or "\r" in cell):
             raise ValueError(
                 f"{name} {shortened(cell)!r} contains a line break and {delimiter!r}; close its "
@@ -215,29 +166,11 @@ def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> dict[s
     return row
 
 
-def _label(
-    row: Mapping[str, str], file: str, line: int, delimiter: str, on_skip: OnSkip
-) -> Iterator[tuple[str, Label]]:
-    key = next((row[name] for name in ID_COLUMNS if row.get(name)), "")
-    text = row.get("label", "")
-    if not key:
-        on_skip(Skip(file, line, "neither event_id nor inference_id", Kind.NO_TRUTH))
-    elif not text:
-        on_skip(Skip(file, line, f"{shortened(key)} is not labelled", Kind.NOT_LABELLED))
-    else:
-        try:
-            weight = _weight(row.get("weight", "1"), delimiter)
-        except ValueError as error:
-            on_skip(Skip(file, line, str(error), Kind.NO_TRUTH))
-        else:
-            yield key, Label(text, file, line, weight)
-
-
 def _weight(text: str, delimiter: str) -> float:
-    """Return the weight with a decimal point or a decimal comma.
+    """Return a weight written with a decimal point or comma.
 
     Raises:
-        ValueError: it is empty, is no number, may be two different ones, or is out of range.
+        ValueError: it is not a number, is ambiguous or is out of range.
     """
     if not text:
         raise ValueError(
@@ -246,13 +179,13 @@ def _weight(text: str, delimiter: str) -> float:
         )
     if not _NUMBER.fullmatch(text):
         raise ValueError(
-            f"weight {shortened(text)!r} is not a number; expected digits without separators of "
-            "thousands, such as 4.7 or 4,7"
+            f"weight {shortened(text)!r} is not a number; expected digits without thousands "
+            "separators, such as 4.7 or 4,7"
         )
     # Semicolons separate cells where the comma is decimal; elsewhere it may separate thousands.
     if delimiter != ";" and _THOUSANDS.fullmatch(text):
         raise ValueError(
-            f"weight {text!r} may have a decimal comma or a separator of thousands; write it with "
+            f"weight {text!r} may have a decimal comma or a thousands separator; write it with "
             "a decimal point or without a separator"
         )
     weight = float(text.replace(",", "."))
@@ -276,7 +209,7 @@ class _EventMetadata(BaseModel, alias_generator=to_camel):
 
 
 class _GroundTruth(BaseModel, alias_generator=to_camel):
-    """Source of the format, in which only CSV is supported:
+    """The format, in which only CSV is supported:
     https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-merge.html
     """
 
@@ -284,53 +217,25 @@ class _GroundTruth(BaseModel, alias_generator=to_camel):
     event_metadata: _EventMetadata
 
 
-def of_lines(
-    location: str, client: "S3Client | None", on_skip: OnSkip
+def read_json_lines(
+    location: str, s3_client: "S3Client | None", on_skip: OnSkip
 ) -> Iterator[tuple[str, Label]]:
-    """Id and label of every line of SageMaker's ground truth below `location`.
+    """Yield id and label of every line of SageMaker's ground truth below `location`.
 
-    The id is the inference id where the caller gave one, else the event id.
+    The id is the inference id if the caller supplied one, else the event id.
 
     Raises:
         FileNotFoundError: there is no such local file or folder.
     """
-    for file, number, line in lines(location, on_skip=on_skip, s3_client=client):
+    for file, number, line in lines(location, on_skip=on_skip, s3_client=s3_client):
         try:
             record = _GroundTruth.model_validate_json(line)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "line"
-            on_skip(Skip(file, number, f"{where}: {first['msg']}", Kind.NO_TRUTH))
+            on_skip(SkippedLine(file, number, first_error(error), Kind.NO_LABEL))
             continue
         text = record.ground_truth_data.data.strip().strip('"')
         key = record.event_metadata.event_id
         if text:
             yield key, Label(text, file, number)
         else:
-            on_skip(Skip(file, number, f"{key} is not labelled", Kind.NOT_LABELLED))
-
-
-# --- Files ------------------------------------------------------------------------------------
-
-
-def content_of(location: str, client: "S3Client | None") -> bytes:
-    """Content of a local file or an S3 object.
-
-    Raises:
-        TruthError: there is none.
-    """
-    if not is_s3(location):
-        try:
-            return Path(location).read_bytes()
-        except OSError as error:
-            raise TruthError(f"{location} cannot be read: {error.strerror}") from error
-    try:
-        uri = S3Uri.parse_object(location)
-    except S3UriError as error:
-        raise TruthError(str(error)) from error
-    client = client or session().client("s3")
-    try:
-        answer = client.get_object(Bucket=uri.bucket, Key=uri.key)
-        return answer["Body"].read()
-    except client.exceptions.NoSuchKey as error:
-        raise TruthError(f"{location} does not exist") from error
+            on_skip(_not_labelled(file, number, key))

@@ -1,7 +1,7 @@
-"""What the truth says of the predictions: pure functions on arrays of one element a record.
+"""Measure predictions against ground truth: pure functions on arrays of one element per record.
 
-Weights are those of a sample that was not drawn evenly (`analysis.sample`): how many records
-each one stands for. Without them every record counts the same.
+Weights belong to a sample that was not drawn evenly (`analysis.labelling`): how many records each
+one stands for. Without them every record counts once.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 LEVEL = 0.95
-"""Of every interval here."""
+"""Confidence level of every interval."""
 
 MOST_BINS = 10
 RECORDS_PER_BIN = 5
@@ -38,36 +38,36 @@ class Bin:
     low: float
     high: float
     confidence: float
-    """Their mean."""
+    """Mean confidence."""
     accuracy: Share
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether, of the predictions with a confidence of 0.9, nine in ten are right."""
+    """How well confidence predicts accuracy."""
 
     bins: tuple[Bin, ...]
     error: float
     """Expected calibration error: the mean distance between a bin's confidence and its accuracy,
-    each bin by its share of the records. Chance alone makes it larger with fewer records."""
+    each bin by its share of the records. The fewer the records, the more of it is chance."""
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """What is accepted at one threshold."""
+    """Records accepted at one threshold."""
 
     threshold: float
     share: Share
     """Of all records."""
     accuracy: Share | None
-    """Of those that are accepted; None if none is."""
+    """Of the accepted records; None if there are none."""
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
-    """Bounds of Wilson's score interval, element by element; trials are above 0.
+    """Return the bounds of Wilson's score interval, element by element; trials are above 0.
 
-    For whole numbers it is `scipy.stats.binomtest(...).proportion_ci(method="wilson")`, which
-    takes neither arrays nor the fractions that weights give.
+    For whole numbers they equal `scipy.stats.binomtest(...).proportion_ci(method="wilson")`, which
+    takes neither arrays nor the fractions that weights lead to.
     """
     n = np.asarray(trials, dtype=float)
     p = np.asarray(successes, dtype=float) / n
@@ -79,10 +79,10 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def share(hits: Flags, weights: Floats | None = None) -> Share | None:
-    """Share of records that are hits; None if there are no records.
+    """Return the share of records that are hits; None if there are no records.
 
     With weights the interval is Wilson's for Kish's effective number of records, (sum w)^2 /
-    sum w^2. That gives no credit for sampling by strata, so it is rather too wide than too narrow.
+    sum w^2. That ignores the gain of sampling by strata, so it is rather too wide than too narrow.
     """
     if not hits.size:
         return None
@@ -94,44 +94,41 @@ def share(hits: Flags, weights: Floats | None = None) -> Share | None:
 
 
 def confusion(
-    truth: NDArray[np.integer], predicted: NDArray[np.integer], *, classes: int
+    true_class: NDArray[np.integer], predicted: NDArray[np.integer], *, classes: int
 ) -> NDArray[np.int64]:
-    """Records by true class (row) and predicted class (column); not weighted."""
-    cells = np.bincount(truth * classes + predicted, minlength=classes**2)
+    """Count records by true class (row) and predicted class (column), without weights."""
+    cells = np.bincount(true_class * classes + predicted, minlength=classes**2)
     return cells.reshape(classes, classes)
 
 
-def calibration(confidence: Floats, right: Flags, weights: Floats | None = None) -> Calibration:
-    """Accuracy by confidence, in at most `MOST_BINS` bins of about as many records each.
+def calibration(confidence: Floats, correct: Flags, weights: Floats | None = None) -> Calibration:
+    """Return accuracy by confidence, in at most `MOST_BINS` bins of about as many records each.
 
-    Bins of equal width would leave most of them with a handful of records: confidences crowd
-    below 1. Needs at least one record.
+    Bins of equal width would leave most of them nearly empty, since confidences crowd below 1.
+    Needs at least one record.
     """
-    weight = np.ones(right.size) if weights is None else weights
-    wanted = int(np.clip(right.size // RECORDS_PER_BIN, 1, MOST_BINS))
+    weight = np.ones(correct.size) if weights is None else weights
+    wanted = int(np.clip(correct.size // RECORDS_PER_BIN, 1, MOST_BINS))
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, wanted + 1)))
     cell = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, max(edges.size - 2, 0))
     bins, error = [], 0.0
     for number in np.unique(cell):
         inside = cell == number
         mean = float(np.average(confidence[inside], weights=weight[inside]))
-        accuracy = share(right[inside], weight[inside])
-        assert accuracy is not None  # np.unique gives no empty cell
+        accuracy = share(correct[inside], weight[inside])
+        assert accuracy is not None  # np.unique returns no empty cell
         bounds = float(confidence[inside].min()), float(confidence[inside].max())
         bins.append(Bin(*bounds, mean, accuracy))
         error += float(weight[inside].sum() / weight.sum()) * abs(accuracy.value - mean)
     return Calibration(tuple(bins), error)
 
 
-def accepted(
-    confidence: Floats, right: Flags, thresholds: Floats, weights: Floats | None = None
-) -> tuple[Accepted, ...]:
-    """What each threshold would accept, and how much of that is right. Needs a record."""
-    found = []
-    for threshold in thresholds:
-        passes = confidence >= threshold
-        of_all = share(passes, weights)
-        assert of_all is not None  # there are records
-        accuracy = share(right[passes], None if weights is None else weights[passes])
-        found.append(Accepted(float(threshold), of_all, accuracy))
-    return tuple(found)
+def accepted_at(
+    threshold: float, confidence: Floats, correct: Flags, weights: Floats | None = None
+) -> Accepted:
+    """Return what a threshold accepts, and how much of that is correct. Needs a record."""
+    passes = confidence >= threshold
+    of_all = share(passes, weights)
+    assert of_all is not None  # there are records
+    accuracy = share(correct[passes], None if weights is None else weights[passes])
+    return Accepted(float(threshold), of_all, accuracy)

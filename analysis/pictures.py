@@ -1,5 +1,6 @@
-"""Captured pictures: are they pictures, and are two of them the same?"""
+"""Captured pictures: recognise, decode, compare and shrink them."""
 
+import base64
 import hashlib
 import io
 import warnings
@@ -7,13 +8,13 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
 
-from analysis.skips import shortened
+from analysis.skipped_lines import shortened
 from lambda_src.shared.picture_format import MAX_PIXELS, check
 
 _CHECKED = ("PNG", "JPEG")
-"""What the workflow takes, and checks before it asks the endpoint."""
+"""Formats that the workflow takes, and checks before it calls the endpoint."""
 
-# How files of the formats begin that Pillow opens and endpoints for pictures take.
+# The first bytes of the formats that Pillow opens and endpoints for pictures take.
 _BEGINNINGS = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -24,23 +25,21 @@ _BEGINNINGS = {
     b"MM\x00*": "TIFF",
 }
 
-# A picture of a megabyte can have a hundred thousand of them, each a line on the console.
+THUMBNAIL_PIXELS = 128
+"""Longer side of a thumbnail."""
+
+# A picture of a megabyte can cause a hundred thousand warnings, each a line on the console.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def is_picture(content: bytes) -> bool:
-    """True if `content` begins as a picture does; whether the rest is whole, `decode` tells."""
-    return format_of(content) is not None
-
-
 def format_of(content: bytes) -> str | None:
-    """Return Pillow's name of the format that `content` begins as; None if it is no picture."""
+    """Return Pillow's name of the format that `content` begins like, None if it is no picture."""
     found = (name for beginning, name in _BEGINNINGS.items() if content.startswith(beginning))
     return next(found, None)
 
 
 def decode(content: bytes) -> Image.Image:
-    """The picture in RGB, of an animation the first; alpha is dropped, not blended.
+    """Return the picture in RGB, the first one of an animation; alpha is dropped, not blended.
 
     Raises:
         ValueError: it cannot be decoded, or not in bounded time and memory.
@@ -53,16 +52,16 @@ def decode(content: bytes) -> Image.Image:
             _require_size(image)
             return image.convert("RGB")
     except UnidentifiedImageError as error:
-        # Its message names an address in memory, another at each run.
-        raise _refusal("damaged, or none of PNG, JPEG, GIF, BMP, WebP and TIFF") from error
-    # Pillow promises no list of errors (SyntaxError, AssertionError, struct.error, ...): whatever
-    # it stumbles over is the picture's fault.
+        # Its message contains an address in memory, different at each run.
+        raise _refusal("damaged, or not PNG, JPEG, GIF, BMP, WebP or TIFF") from error
+    # Pillow documents no list of errors (SyntaxError, AssertionError, struct.error, ...), and any
+    # of them is the picture's fault.
     except Exception as error:
         raise _refusal(f"{type(error).__name__}: {error}") from error
 
 
 def _require_size(image: Image.Image) -> None:
-    # A TIFF can have tiles that are larger than itself.
+    # The tiles of a TIFF can be larger than the picture.
     tags = getattr(image, "tag_v2", {})
     tile = tags.get(TILEWIDTH, 0) * tags.get(TILELENGTH, 0)
     if max(image.width * image.height, tile) > MAX_PIXELS:
@@ -74,9 +73,9 @@ def _refusal(reason: str) -> ValueError:
 
 
 def fingerprint(content: bytes) -> int:
-    """64 bits of a hash of size and RGB pixels: equal for one picture however it is encoded.
+    """Return a positive 64-bit hash of size and RGB pixels, the same for every encoding.
 
-    Above 0. By chance two of a million different pictures share one with probability 3e-8.
+    Two of a million different pictures have the same one with a probability of 3e-8.
 
     Raises:
         ValueError: it cannot be decoded.
@@ -85,3 +84,20 @@ def fingerprint(content: bytes) -> int:
     digest = hashlib.blake2b(f"{picture.size}".encode(), digest_size=8)
     digest.update(picture.tobytes())
     return int.from_bytes(digest.digest(), "big") or 1
+
+
+def thumbnail(content: bytes) -> bytes | None:
+    """Return a small RGB PNG that contains nothing but pixels; None if it cannot be decoded."""
+    try:
+        image = decode(content)
+    except ValueError:
+        return None
+    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def data_uri(png: bytes) -> str:
+    """Return a PNG as the `src` of an image."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

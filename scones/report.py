@@ -78,9 +78,7 @@ def report(
     names = class_names(classes)
     console = terminal.console()
     with errors.shown(ValueError):
-        from analysis.report import words
-        from analysis.report.build import Request, build
-        from analysis.report.write import REPORT
+        from analysis.report.build import REPORT, Request, build
         from analysis.threshold import Costs
 
         with console.status("starting") as status:
@@ -98,9 +96,8 @@ def report(
                 previous=previous,
             )
             built = build(request, say=lambda text: status.update(escape(text)))
-        # What the report leaves out comes before its figures.
-        for sentence in built.skips.sentences() + words.did(built.summary):
+        for sentence in built.content.skipped.sentences() + built.text.did:
             console.print(sentence, soft_wrap=True)
         console.print(f"Wrote {out / REPORT}", soft_wrap=True)
-    if not built.summary.predictions:
+    if not built.content.summary.predictions:
         raise typer.Exit(EXIT_EMPTY)

@@ -35,23 +35,23 @@ def sample(
     names = class_names(classes)
     console = terminal.console()
     with errors.shown():
-        from analysis.sample import pick, refuse_existing, write
-        from analysis.skips import Tally
+        from analysis.labelling import pick, refuse_existing, write
+        from analysis.skipped_lines import SkippedLines
 
         refuse_existing(out)
         target = Target.of(environment, captures, threshold)
         names = names or (target.deployed.classes if target.deployed else ())
-        tally = Tally()
+        skipped = SkippedLines()
         with terminal.console(errors=True).status(f"Reading {escape(target.captures)}"):
             picked = pick(
                 target.captures,
                 classes=names,
                 count=count,
                 threshold=target.threshold.value,
-                tally=tally,
+                skipped=skipped,
                 seed=seed,
             )
-        for sentence in tally.skips().sentences():
+        for sentence in skipped.sentences():
             console.print(sentence, soft_wrap=True)
         if not picked:
             errors.fail(f"no picture with an answer below {target.captures}")

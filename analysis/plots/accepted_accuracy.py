@@ -1,4 +1,4 @@
-"""What a higher threshold buys: accuracy among the accepted against the share accepted."""
+"""What a higher threshold buys: accuracy of the accepted predictions against their share."""
 
 from collections.abc import Sequence
 
@@ -10,72 +10,73 @@ from matplotlib.ticker import PercentFormatter
 
 from analysis.metrics import Accepted
 from analysis.plots import time_axis
-from analysis.plots.style import ACCEPTED, MUTED, REJECTED, Picture, percent
-
-TITLE = "Accuracy among the accepted"
+from analysis.plots.style import ACCEPTED, MUTED, REJECTED, Plot, band, interval, percent
 
 
-def picture(curve: Sequence[Accepted], *, marked: Sequence[float], present: float) -> Picture:
-    """Draw the curve over all thresholds, with those of `marked` and the present one.
+def plot(curve: Sequence[Accepted], *, marked: Sequence[float], present: float) -> Plot:
+    """Plot the curve over all thresholds, with those of `marked` and the current one.
 
-    `curve` holds every threshold of `marked`, and `present`.
+    `curve` contains every threshold of `marked`, and `present`.
     """
-    points = [each for each in curve if each.accuracy is not None]
     named = [each for each in curve if each.threshold in {*marked, present}]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        shares = [each.share.value for each in points]
-        bounds = np.array(
+        points = np.array(
             [
-                (each.accuracy.value, each.accuracy.low, each.accuracy.high)
-                for each in points
+                (each.share.value, each.accuracy.value, each.accuracy.low, each.accuracy.high)
+                for each in curve
                 if each.accuracy
             ]
         )
-        axes.fill_between(
-            shares, bounds[:, 1], bounds[:, 2], color=ACCEPTED, alpha=0.2, linewidth=0
-        )
-        axes.plot(shares, bounds[:, 0], color=ACCEPTED, linewidth=3)
-        axes.set(xlim=(0, 1.0), ylim=(max(0.0, float(np.floor(bounds[:, 1].min() * 10) / 10)), 1))
+        shares, accuracy, low, high = points.T
+        band(axes, shares, low, high)
+        axes.plot(shares, accuracy, color=ACCEPTED, linewidth=3)
+        axes.set(xlim=(0, 1.0), ylim=(max(0.0, float(np.floor(low.min() * 10) / 10)), 1))
         _mark(axes, named, present)
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
         time_axis.percentages(axes)
-        axes.set_xlabel("share of the pictures that is accepted")
-        axes.set_ylabel("share of the accepted that is right")
+        axes.set_xlabel("share of the predictions that is accepted")
+        axes.set_ylabel("share of the accepted that is correct")
 
     table = pd.DataFrame(
         [_row(each, present) for each in named],
-        columns=["threshold", "accepted", "right among them", "95% interval", "records accepted"],
+        columns=["threshold", "accepted", "correct", "95% interval", "records accepted"],
     )
-    parts = [f"at {row[0]} {row[1]} are accepted, {row[2]} right" for row in table.to_numpy()]
-    alt = f"Accuracy among the accepted against the share accepted: {'; '.join(parts)}."
-    subtitle = "each point is a threshold; the band is the 95% interval"
-    return Picture("accepted-accuracy", TITLE, subtitle, alt, table, draw)
+    parts = [f"at {row[0]} {row[1]} are accepted, {row[2]} correct" for row in table.to_numpy()]
+    return Plot(
+        "accepted-accuracy",
+        "Accuracy of the accepted predictions",
+        "each point is a threshold; the band is the 95% interval",
+        f"Accuracy of the accepted predictions against their share: {'; '.join(parts)}.",
+        table,
+        draw,
+    )
+
+
+def _name(each: Accepted, present: float) -> str:
+    return f"{each.threshold:g}{' (now)' if each.threshold == present else ''}"
 
 
 def _mark(axes: Axes, named: Sequence[Accepted], present: float) -> None:
-    """Thresholds that accept the same records share a point, and a label."""
+    """Mark thresholds; those that accept the same records share a point and a label."""
     labels: dict[tuple[float, float], list[str]] = {}
     for each in named:
         if each.accuracy:
             place = each.share.value, each.accuracy.value
-            name = f"{each.threshold:g}"
-            labels.setdefault(place, []).append(
-                f"{name} (now)" if each.threshold == present else name
-            )
+            labels.setdefault(place, []).append(_name(each, present))
     if not labels:  # none of these thresholds accepts anything
         return
-    # Each label has a line of its own, away from the curve, where no line to a point crosses it.
+    # Stack the labels away from the curve, so that none is crossed by the line to a point.
     side = "right" if max(labels)[0] > 0.5 else "left"
     below = np.mean(list(labels), axis=0)[1] > np.mean(axes.get_ylim())
     for level, place in enumerate(sorted(labels, reverse=side == "right")):
-        now = any(name.endswith("(now)") for name in labels[place])
-        colour = REJECTED if now else ACCEPTED
-        axes.plot(*place, "D" if now else "o", color=colour, markersize=14, clip_on=False, zorder=4)
+        text = ", ".join(labels[place])
+        shape, colour = ("D", REJECTED) if "(now)" in text else ("o", ACCEPTED)
+        axes.plot(*place, shape, color=colour, markersize=14, clip_on=False, zorder=4)
         height = 0.04 + 0.08 * level
         axes.annotate(
-            f"\N{NO-BREAK SPACE}{', '.join(labels[place])}\N{NO-BREAK SPACE}",
+            f"\N{NO-BREAK SPACE}{text}\N{NO-BREAK SPACE}",
             place,
             xytext=(place[0], height if below else 1 - height),
             textcoords=("data", "axes fraction"),
@@ -86,9 +87,8 @@ def _mark(axes: Axes, named: Sequence[Accepted], present: float) -> None:
 
 
 def _row(each: Accepted, present: float) -> list[str]:
-    name = f"{each.threshold:g}{' (now)' if each.threshold == present else ''}"
+    row = [_name(each, present), percent(each.share.value)]
     if each.accuracy is None:
-        return [name, percent(each.share.value), "none", "", "0"]
-    interval = f"{percent(each.accuracy.low)} to {percent(each.accuracy.high)}"
-    share, right = percent(each.share.value), percent(each.accuracy.value)
-    return [name, share, right, interval, f"{each.accuracy.records:,}"]
+        return [*row, "none", "", "0"]
+    bounds = interval(each.accuracy.low, each.accuracy.high)
+    return [*row, percent(each.accuracy.value), bounds, f"{each.accuracy.records:,}"]

@@ -1,4 +1,4 @@
-"""Captured pictures, side by side, with what the model said of them."""
+"""Captured pictures side by side, with the model's answers."""
 
 import io
 from collections.abc import Sequence
@@ -9,14 +9,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis.plots.style import Picture, short
+from analysis.pictures import thumbnail
+from analysis.plots.style import Plot, short
+from analysis.records import Records
+from analysis.sampling import CapturedPicture
 
 COLUMNS, MOST_ROWS = 8, 3
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture with its caption."""
+    """A captured picture with its caption."""
 
     png: bytes
     label: str
@@ -25,12 +28,43 @@ class Tile:
     moment: str
     """When, in UTC."""
     mistaken: str | None
-    """The true class where it is another one; None where it is the same or not known."""
+    """The true class if it is another one; None if it is the same or unknown."""
 
 
-def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> Picture:
+@dataclass(frozen=True)
+class Sheet:
+    """Captured pictures to look at."""
+
+    title: str
+    tiles: tuple[Tile, ...]
+    broken: int
+    """Pictures that could not be decoded."""
+
+    @classmethod
+    def of(cls, title: str, pictures: Sequence[CapturedPicture], records: Records) -> "Sheet":
+        """Return a sheet of some of the records' pictures."""
+        frame = records.frame
+        known = frame.set_index("event_id")["true_class"] if "true_class" in frame else {}
+        tiles = []
+        for each in pictures:
+            true_class = known.get(each.event_id)
+            wrong = pd.notna(true_class) and true_class != each.best_class
+            if png := thumbnail(each.content):
+                tiles.append(
+                    Tile(
+                        png,
+                        label=records.classes[each.best_class],
+                        confidence=each.confidence,
+                        moment=f"{each.time:%Y-%m-%d %H:%M:%S}",
+                        mistaken=records.classes[true_class] if wrong else None,
+                    )
+                )
+        return cls(title, tuple(tiles), len(pictures) - len(tiles))
+
+
+def plot(sheet: Sheet) -> Plot:
     """Draw the first `COLUMNS * MOST_ROWS` tiles; at least one is needed."""
-    shown = tiles[: COLUMNS * MOST_ROWS]
+    shown = sheet.tiles[: COLUMNS * MOST_ROWS]
 
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("none")
@@ -54,7 +88,14 @@ def picture(name: str, title: str, tiles: Sequence[Tile], *, subtitle: str) -> P
             [tile.label, f"{tile.confidence:.3f}", tile.mistaken or "", tile.moment]
             for tile in shown
         ],
-        columns=["predicted class", "confidence", "mistaken: it is", "time (UTC)"],
+        columns=["predicted class", "confidence", "true class if different", "time (UTC)"],
     )
     parts = [f"{tile.label} {tile.confidence:.3f}" for tile in shown]
-    return Picture(name, title, subtitle, f"{title}: {', '.join(parts)}.", table, draw)
+    return Plot(
+        sheet.title.lower().replace(" ", "-"),
+        sheet.title,
+        "predicted class and confidence; the true class if it is known and different",
+        f"{sheet.title}: {', '.join(parts)}.",
+        table,
+        draw,
+    )

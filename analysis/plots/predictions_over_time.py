@@ -1,4 +1,4 @@
-"""Which classes were predicted, over time."""
+"""Predicted classes over time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,29 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.plots import time_axis
-from analysis.plots.style import (
-    OTHERS,
-    Picture,
-    class_colours,
-    legend,
-    naive,
-    percent,
-    short,
-)
-from analysis.timeline import starts, step_for
+from analysis.plots.style import OTHERS, Plot, class_colours, legend, percent, short
+from analysis.plots.time_axis import naive, starts, step_for
 
 OTHER_CLASSES = "other classes"
 
 
-def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
-    """Draw how many predictions there were, and below it the share of each class."""
+def plot(seen: pd.DataFrame, *, classes: Sequence[str]) -> Plot:
+    """Plot the number of predictions, and below it the share of each class."""
     step = step_for(seen["time"])
-    title = f"Predicted classes per {step.name}"
-    start = starts(seen["time"], step)
-    # A class that was never predicted has its column, too.
+    # Categories keep a column for a class that was never predicted.
     best = pd.Categorical(seen["best_class"].astype(int), categories=range(len(classes)))
-    counts = pd.crosstab(start, best, dropna=False)
-    colours = class_colours([int(counts[index].sum()) for index in range(len(classes))])
+    counts = pd.crosstab(starts(seen["time"], step), best, dropna=False)
+    colours = class_colours(counts.sum().tolist())
     series = {short(classes[index]): (colours[index], counts[index]) for index in colours}
     if len(colours) < len(classes):
         series[OTHER_CLASSES] = OTHERS, counts.drop(columns=list(colours)).sum(axis=1)
@@ -55,7 +45,7 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
         time_axis.percentages(lower)
         lower.set_ylabel("share of each class")
         time_axis.scale_bins(lower, times.min(), times.max(), step=step)
-        # Asked for the axes' labels, matplotlib leaves out names that begin with an underscore.
+        # Given as labels of the axes, names that begin with an underscore would be left out.
         legend(upper, handles=handles, labels=list(series))
 
     table = pd.DataFrame(
@@ -66,6 +56,11 @@ def picture(seen: pd.DataFrame, *, classes: Sequence[str]) -> Picture:
         }
     )
     shares = [f"{name} {percent(values.sum() / len(seen))}" for name, (_, values) in series.items()]
-    alt = f"Predictions per {step.name} and class. Over all of it: {', '.join(shares)}."
-    subtitle = f"predictions: {len(seen):,}"
-    return Picture("predictions-over-time", title, subtitle, alt, table, draw)
+    return Plot(
+        "predictions-over-time",
+        f"Predicted classes per {step.name}",
+        f"predictions: {len(seen):,}",
+        f"Predictions per {step.name} and class. In total: {', '.join(shares)}.",
+        table,
+        draw,
+    )

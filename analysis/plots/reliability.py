@@ -1,4 +1,4 @@
-"""Whether confidence means what it says."""
+"""Accuracy against confidence."""
 
 import numpy as np
 import pandas as pd
@@ -6,73 +6,71 @@ from matplotlib.figure import Figure
 
 from analysis.metrics import Calibration
 from analysis.plots import time_axis
-from analysis.plots.style import ACCEPTED, MUTED, Picture, counted, legend, percent
+from analysis.plots.style import (
+    MUTED,
+    Plot,
+    counted,
+    interval,
+    legend,
+    percent,
+    points_with_intervals,
+)
 
-TITLE = "Is the confidence justified?"
-LINE = "as often right as confident; below: too confident"
 
-
-def picture(found: Calibration) -> Picture:
-    """Draw accuracy against confidence, one point a bin, beside the line where they are equal."""
-    records = sum(each.accuracy.records for each in found.bins)
-    mean = np.array([each.confidence for each in found.bins])
-    value = np.array([each.accuracy.value for each in found.bins])
-    low = np.array([each.accuracy.low for each in found.bins])
-    high = np.array([each.accuracy.high for each in found.bins])
+def plot(calibration: Calibration) -> Plot:
+    """Plot accuracy against confidence, one point per bin, beside the line where they are equal."""
+    bins = calibration.bins
+    records = [each.accuracy.records for each in bins]
+    mean, value, low, high = np.array(
+        [
+            (each.confidence, each.accuracy.value, each.accuracy.low, each.accuracy.high)
+            for each in bins
+        ]
+    ).T
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=2, label=LINE)
-        axes.errorbar(
-            mean,
-            value,
-            yerr=np.clip([value - low, high - value], 0, None),
-            fmt="o",
-            color=ACCEPTED,
-            markersize=12,
-            elinewidth=2.5,
-            capsize=6,
-            clip_on=False,
-            zorder=3,
-        )
+        line = "as accurate as confident; below: overconfident"
+        axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", linewidth=2, label=line)
+        points_with_intervals(axes, mean, value, low, high)
         left = np.floor(max(0.0, mean.min() - 0.03) * 20) / 20
         axes.set(xlim=(left, 1), ylim=(0, 1))
         room = (1 - left) / 11
         written = -1.0
-        for x, y, each in zip(mean, value, found.bins, strict=True):
+        for x, y, count in zip(mean, value, records, strict=True):
             if x - written < room:
-                continue  # it would stand on its neighbour; the table has it
+                continue  # it would overlap its neighbour; the table has it
             written = x
-            low_down = y < 0.5
+            upward = y < 0.5
             axes.annotate(
-                f"{each.accuracy.records:,}",
+                f"{count:,}",
                 (x, y),
-                xytext=(9, 5 if low_down else -5),
+                xytext=(9, 5 if upward else -5),
                 textcoords="offset points",
-                va="bottom" if low_down else "top",
+                va="bottom" if upward else "top",
             )
         axes.set_xlabel("mean confidence of the group\n(the number beside a point: its records)")
-        axes.set_ylabel("share that is right, with 95% interval")
+        axes.set_ylabel("share that is correct, with 95% interval")
         time_axis.percentages(axes)
         legend(axes)
 
     table = pd.DataFrame(
-        [
-            [
-                f"{each.low:.3f} to {each.high:.3f}",
-                f"{each.accuracy.records:,}",
-                f"{each.confidence:.3f}",
-                percent(each.accuracy.value),
-                f"{percent(each.accuracy.low)} to {percent(each.accuracy.high)}",
-            ]
-            for each in found.bins
-        ],
-        columns=["confidence", "records", "mean confidence", "right", "95% interval"],
+        {
+            "confidence": [f"{each.low:.3f} to {each.high:.3f}" for each in bins],
+            "records": [f"{count:,}" for count in records],
+            "mean confidence": [f"{x:.3f}" for x in mean],
+            "correct": [percent(y) for y in value],
+            "95% interval": [interval(*bounds) for bounds in zip(low, high, strict=True)],
+        }
     )
-    parts = [f"confidence {row[2]}: {row[3]} right" for row in table.to_numpy()]
-    alt = f"Reliability diagram. Expected calibration error {found.error:.3f}. {'; '.join(parts)}."
-    subtitle = (
-        f"expected calibration error: {found.error:.3f}  ·  records with a known truth: "
-        f"{records:,}, in {counted(len(found.bins), 'group')} of similar confidence"
+    parts = [f"confidence {x:.3f}: {percent(y)} correct" for x, y in zip(mean, value, strict=True)]
+    error = f"xpected calibration error: {calibration.error:.3f}"
+    return Plot(
+        "reliability",
+        "Is the confidence justified?",
+        f"e{error}  ·  labelled records: {sum(records):,}, in {counted(len(bins), 'group')} of "
+        "similar confidence",
+        f"Reliability diagram. E{error}. {'; '.join(parts)}.",
+        table,
+        draw,
     )
-    return Picture("reliability", TITLE, subtitle, alt, table, draw)

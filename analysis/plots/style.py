@@ -1,6 +1,6 @@
-"""What all pictures share: size, colours, text, and how they become slides and parts of a page.
+"""The style of all plots, and how a plot becomes a slide and a part of the page.
 
-Drawn on `Figure` objects: no global pyplot state, no display needed.
+Plots are drawn on `Figure` objects: no global pyplot state, no display needed.
 """
 
 import io
@@ -16,17 +16,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.typing import RcKeyType
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-WIDTH, HEIGHT, DPI = 16, 9, 100  # of a slide: inches, inches, pixels an inch
+from analysis.metrics import Floats
+
+WIDTH, HEIGHT, DPI = 16, 9, 100  # of a slide: inches, inches, pixels per inch
 PAGE_WIDTH, PAGE_HEIGHT = 9.5, 7  # inches: text of 18 points has 9.4 pixels on a phone's 358
 TEXT_SIZE, TITLE_SIZE = 18, 28  # points
 LONGEST_NAME, LONGEST_PLACE = 18, 50  # characters
 
-Times = NDArray[np.datetime64]
-
 INK, MUTED, LINE = "#1a1a1a", "#5a5a5a", "#d5d5d5"
-# Okabe and Ito's colours, told apart by colour-blind readers too: https://jfly.uni-koeln.de/color/
+# Okabe and Ito's colours, safe for colour-blind readers: https://jfly.uni-koeln.de/color/
 ACCEPTED, REJECTED = "#0072b2", "#D55E00"
 PAGE_COLOURS = {INK: "ink", MUTED: "muted", LINE: "line", ACCEPTED: "accepted"}
 """Colours that differ on dark paper, with the names of the page's CSS variables."""
@@ -59,44 +59,44 @@ STYLE: dict[RcKeyType, Any] = {
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture, and what it says in words and numbers for those who cannot see it."""
+class Plot:
+    """A plot, with its content in words and numbers for readers who cannot see it."""
 
     name: str
-    """Of the PNG file, without its ending."""
+    """Of the PNG file, without suffix."""
     title: str
     subtitle: str
     alt: str
-    """What there is to see, in a sentence or two."""
+    """Its content in a sentence or two."""
     table: pd.DataFrame
-    """What is drawn, ready to be read."""
+    """Its content in numbers, formatted."""
     draw: Callable[[Figure], None]
     """Draws all but title and subtitle, in text of `TEXT_SIZE`, into any figure."""
     page_height: float = PAGE_HEIGHT
     """Inches."""
 
 
-def png(picture: Picture) -> bytes:
-    """Return the picture as a slide: a PNG of 1600 x 900 pixels."""
+def png(plot: Plot) -> bytes:
+    """Return the plot as a slide: a PNG of 1600 x 900 pixels."""
     with rc_context(STYLE):
         below_title = ConstrainedLayoutEngine(rect=(0.01, 0.01, 0.98, 0.85))
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout=below_title)
-        figure.text(0.02, 0.935, picture.title, fontsize=TITLE_SIZE, fontweight="bold")
-        figure.text(0.02, 0.885, picture.subtitle, color=MUTED)
-        picture.draw(figure)
+        figure.text(0.02, 0.935, plot.title, fontsize=TITLE_SIZE, fontweight="bold")
+        figure.text(0.02, 0.885, plot.subtitle, color=MUTED)
+        plot.draw(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def svg(picture: Picture) -> str:
-    """Return the picture as an SVG element for a page that has `PAGE_COLOURS`.
+def svg(plot: Plot) -> str:
+    """Return the plot as an SVG element for a page that defines `PAGE_COLOURS`.
 
-    The page writes title and subtitle. No id occurs in the SVG of another picture.
+    The page writes title and subtitle. Ids are unique among all plots.
     """
-    with rc_context({**STYLE, "svg.hashsalt": picture.name}):
-        figure = Figure(figsize=(PAGE_WIDTH, picture.page_height), layout="constrained")
-        picture.draw(figure)
+    with rc_context({**STYLE, "svg.hashsalt": plot.name}):
+        figure = Figure(figsize=(PAGE_WIDTH, plot.page_height), layout="constrained")
+        plot.draw(figure)
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
@@ -105,7 +105,7 @@ def svg(picture: Picture) -> str:
 
 
 def _page_tag(tag: re.Match[str]) -> str:
-    """Return a tag with the page's colours; groups lose the ids that they have in every SVG."""
+    """Return a tag in the page's colours, without the ids that groups have in every SVG."""
     text = re.sub('^<g id="[^"]*"', "<g", tag[0])
     for colour, name in PAGE_COLOURS.items():
         text = text.replace(colour, f"var(--{name})")
@@ -113,12 +113,36 @@ def _page_tag(tag: re.Match[str]) -> str:
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """Put the legend above the plot, on the right, where it hides nothing."""
+    """Put the legend above the axes, on the right, where it hides nothing."""
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, **options)
 
 
+def band(axes: Axes, x: ArrayLike, low: Floats, high: Floats, **options: Any) -> None:
+    """Shade the area between two lines."""
+    style = {"color": ACCEPTED, "alpha": 0.2, "linewidth": 0}
+    axes.fill_between(x, low, high, **(style | options))  # type: ignore[arg-type]
+
+
+def points_with_intervals(
+    axes: Axes, x: ArrayLike, value: Floats, low: Floats, high: Floats, *, crowded: bool = False
+) -> None:
+    """Draw points with vertical bars."""
+    axes.errorbar(
+        x,
+        value,
+        yerr=np.clip([value - low, high - value], 0, None),  # may be -1e-17 at 0% and 100%
+        fmt="o",
+        color=ACCEPTED,
+        markersize=7 if crowded else 12,
+        elinewidth=1.5 if crowded else 2.5,
+        capsize=0 if crowded else 6,
+        clip_on=False,
+        zorder=3,
+    )
+
+
 def class_colours(counts: Sequence[int]) -> dict[int, str]:
-    """Colour by class, for the most frequent of them: more colours than these look alike.
+    """Return colours for the most frequent classes: more colours would look alike.
 
     Up to `len(CLASS_COLOURS)` classes have the same colours in every report.
     """
@@ -127,26 +151,25 @@ def class_colours(counts: Sequence[int]) -> dict[int, str]:
 
 
 def short(name: str) -> str:
-    """A name that fits beside a picture."""
+    """Return a name that fits into a plot."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def ending(place: str) -> str:
-    """A path that fits on a slide: its end, which tells most."""
+    """Return the end of a path, its most telling part, as far as it fits on a slide."""
     return place if len(place) <= LONGEST_PLACE else f"…{place[-LONGEST_PLACE + 1 :]}"
 
 
-def naive(times: pd.Series) -> Times:
-    """Times in UTC as matplotlib takes them."""
-    values: Times = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    return values
-
-
 def counted(count: int, noun: str) -> str:
-    """A number with its noun: "1 record", "2,000 records"."""
+    """Return a number with its noun: "1 record", "2,000 records"."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(value: float) -> str:
-    """A share with one decimal, such as "63.6%"."""
+    """Return a share with one decimal, such as "63.6%"."""
     return f"{value:.1%}"
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval of shares, such as "63.6% to 70.1%"."""
+    return f"{percent(low)} to {percent(high)}"

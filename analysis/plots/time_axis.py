@@ -1,49 +1,79 @@
-"""The axis of time, the same below each picture."""
+"""Axes: time in steps that a person would choose, and percentages."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import DAILY, AutoDateFormatter, AutoDateLocator
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
-from analysis.plots.style import Times
-from analysis.timeline import Step
+Times = NDArray[np.datetime64]
 
 SECOND = np.timedelta64(1_000_000, "us")
 SHORTEST = 11 * SECOND
 """Shorter spans may have a single tick, or ticks at fractions of a second."""
 FEWEST_BINS = 5
 FEWEST_TICKS, MOST_TICKS = 3, 7
-"""Closer to each other, they have no interval for some spans."""
+"""With these closer to each other, some spans have no interval."""
+
+MOST_STEPS = 100
+A_MONDAY = pd.Timestamp("1969-12-29", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The width of the bins of a time axis."""
+
+    name: str
+    """As in "per hour"."""
+    width: pd.Timedelta
+
+
+STEPS = (
+    Step("minute", pd.Timedelta(minutes=1)),
+    Step("hour", pd.Timedelta(hours=1)),
+    Step("day", pd.Timedelta(days=1)),
+    Step("week", pd.Timedelta(days=7)),
+    Step("four weeks", pd.Timedelta(days=28)),
+    Step("364 days", pd.Timedelta(days=364)),
+)
+
+
+def step_for(times: pd.Series) -> Step:
+    """Return the shortest step that cuts the times into at most `MOST_STEPS` bins."""
+    span = times.max() - times.min()
+    return next((step for step in STEPS if span / step.width <= MOST_STEPS), STEPS[-1])
+
+
+def starts(times: pd.Series, step: Step) -> pd.Series:
+    """Return the start of each time's bin: full minutes, hours, days (UTC) or weeks."""
+    return A_MONDAY + (times - A_MONDAY).dt.floor(step.width)
 
 
 def scale(axes: Axes, first: np.datetime64, last: np.datetime64) -> None:
-    """From the first to the last time, in whole seconds, with a margin."""
+    """Scale from the first to the last time, in whole seconds, with a margin."""
     start = first.astype("datetime64[s]")
     end = last.astype("datetime64[s]") + SECOND
     margin = max((end - start) / 50, (SHORTEST - (end - start)) / 2)
     axes.set(xlim=(start - margin, end + margin))
-    _write(axes, first, last, what="time")
+    _label(axes, first, last, what="time")
 
 
 def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: Step) -> None:
-    """From the start of the first to the end of the last bin, and for few bins some more."""
+    """Scale from the start of the first to the end of the last bin, wider if there are few."""
     width = step.width.to_timedelta64()
     end = last + width
     margin = max((end - first) / 50, (FEWEST_BINS * width - (end - first)) / 2)
     axes.set(xlim=(first - margin, end + margin))
-    _write(axes, first, last, what=step.name)
+    _label(axes, first, last, what=step.name)
 
 
-def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
+def _label(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
     locator = AutoDateLocator(minticks=FEWEST_TICKS, maxticks=MOST_TICKS)
-    locator.intervald[DAILY] = [
-        1,
-        4,
-        7,
-        14,
-        21,
-    ]  # every second day, the 31st would stand on the 1st
+    # With matplotlib's 2 and 3 days, the 31st would overlap the 1st.
+    locator.intervald[DAILY] = [1, 4, 7, 14, 21]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
     days = " to ".join(dict.fromkeys(f"{day:%d %b %Y}" for day in (first.item(), last.item())))
@@ -51,25 +81,29 @@ def _write(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) 
 
 
 def moments(times: pd.Series) -> list[str]:
-    """Times for a table: minutes are enough, they start bins."""
+    """Return the starts of bins for a table."""
     return [f"{time:%Y-%m-%d %H:%M}" for time in times]
 
 
 def percentages(axes: Axes) -> None:
-    """Write shares of the vertical axis as percents, with as many digits as they need."""
+    """Label the shares of the vertical axis as percentages."""
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
 
 
-def spread_within_second(times: Times) -> Times:
-    """Times for drawing: captures of one second side by side, in their order, instead of stacked.
+def naive(times: pd.Series) -> Times:
+    """Return times in UTC as matplotlib takes them."""
+    values: Times = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return values
 
-    SageMaker writes whole seconds, so that 50 captures a second would hide behind each other.
+
+def spread_within_second(times: Times) -> Times:
+    """Return times that put captures of one second side by side, in their order.
+
+    SageMaker writes whole seconds, so 50 captures per second would hide each other.
     """
     if (times != times.astype("datetime64[s]")).any():
         return times
-    _, group, sizes = np.unique(times, return_inverse=True, return_counts=True)
-    order = np.argsort(group, kind="stable")
-    rank = np.empty(times.size, dtype=np.int64)
-    rank[order] = np.arange(times.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    spread: Times = times + rank / sizes[group] * SECOND
+    groups = pd.Series(times).groupby(times)
+    rank, size = groups.cumcount().to_numpy(), groups.transform("size").to_numpy()
+    spread: Times = times + rank / size * SECOND
     return spread

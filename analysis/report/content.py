@@ -1,13 +1,11 @@
-"""From records to what the report shows, before it is HTML."""
+"""Turn records into the content of a report, before it becomes HTML."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from analysis import metrics
-from analysis.dataset import StagedDataset
+from analysis.dataset import DatasetPreview
+from analysis.metrics import accepted_at
 from analysis.plots import (
     accepted_accuracy,
     confidence_over_time,
@@ -19,24 +17,19 @@ from analysis.plots import (
     share_accepted,
     threshold_cost,
 )
-from analysis.plots.contact_sheet import Tile
-from analysis.plots.style import Picture
+from analysis.plots.contact_sheet import Sheet
+from analysis.plots.style import Plot
 from analysis.records import Records
-from analysis.report.summary import Judged, Summary, choose, judged, summarise
-from analysis.report.thumbnails import thumbnail
-from analysis.samples import Sample
-from analysis.skips import Skips
+from analysis.report.summary import (
+    Labelled,
+    LabelledSummary,
+    Summary,
+    labelled,
+    summarise,
+    summarise_labelled,
+)
+from analysis.skipped_lines import SkippedLines
 from analysis.threshold import MARKED, Choice, Costs
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Captured pictures to look at."""
-
-    title: str
-    tiles: tuple[Tile, ...]
-    broken: int
-    """Chosen, but not to be decoded."""
 
 
 @dataclass(frozen=True)
@@ -44,118 +37,88 @@ class Content:
     """Everything that the report shows."""
 
     summary: Summary
-    predictions: tuple[Picture, ...]
+    predictions: tuple[Plot, ...]
+    """Empty without predictions."""
     sheets: tuple[Sheet, ...]
-    truth: tuple[Picture, ...]
-    """Without a known truth there are none."""
-    threshold: tuple[Picture, ...]
-    pictures: tuple[Picture, ...]
-    """All of these, and the sheets: each becomes a PNG."""
-    skips: Skips
-    dataset: StagedDataset | None
+    accuracy: tuple[Plot, ...]
+    """Empty without labels."""
+    threshold: tuple[Plot, ...]
+    """Empty without labels."""
+    slides: tuple[Plot, ...]
+    """All of these; each becomes a PNG."""
+    skipped: SkippedLines
+    dataset: DatasetPreview | None
 
 
 def content(
     records: Records,
     *,
     captures: str,
-    present: float,
+    threshold: float,
     costs: Costs,
-    dataset: StagedDataset | None,
+    dataset: DatasetPreview | None,
     threshold_source: str | None = None,
 ) -> Content:
-    """Compute and prepare everything; nothing is drawn yet.
+    """Compute and prepare everything, without drawing.
 
     Args:
-        records: the captures, with the truth where it is known.
+        records: the captures, joined with ground truth if there is any.
         captures: where they were read.
-        present: the confidence threshold that is set now.
+        threshold: the current confidence threshold.
         costs: of a wrong routing and of a hand check.
-        dataset: the pictures that the model learned from, if known.
-        threshold_source: where `present` comes from, in words.
+        dataset: what the model learned from, if known.
+        threshold_source: see `operations.deployed.Threshold`.
     """
-    known = judged(records.frame)
-    choice = None if known is None else choose(known, present=present, costs=costs)
-    summary = summarise(records, captures=captures, present=present, known=known, choice=choice)
-    of_truth = _truth(known, choice, summary) if known and choice else ()
-    of_threshold = (_threshold(choice, records),) if choice else ()
-    sheets = _sheets(records)
-    slides = tuple(_slide(sheet) for sheet in sheets)
-    predictions = _predictions(records, captures=captures, present=present)
-    pictures = *predictions, *slides, *of_truth, *of_threshold
-    return Content(
-        summary=summary.model_copy(
-            update={
-                "pictures": tuple(f"{each.name}.png" for each in pictures),
-                "threshold_source": threshold_source,
-            }
-        ),
-        predictions=predictions,
-        sheets=sheets,
-        truth=of_truth,
-        threshold=of_threshold,
-        pictures=pictures,
-        skips=records.skips,
-        dataset=dataset,
+    predictions = _predictions(records, captures=captures, threshold=threshold)
+    sheets = tuple(
+        sheet
+        for sheet in (
+            Sheet.of("Least confident pictures", records.least_confident, records),
+            Sheet.of("Randomly chosen pictures", records.random, records),
+        )
+        if sheet.tiles
     )
+    known, truth = labelled(records.frame), None
+    accuracy, cost = (), ()
+    if known:
+        choice = known.choose_threshold(present=threshold, costs=costs)
+        truth = summarise_labelled(known, choice, classes=len(records.classes))
+        accuracy = _accuracy(known, choice, truth, records.classes)
+        lowest = float(records.frame["confidence"].min())
+        cost = (threshold_cost.plot(choice, lowest=lowest),)
+    slides = (*predictions, *map(contact_sheet.plot, sheets), *accuracy, *cost)
+    summary = summarise(
+        records,
+        captures=captures,
+        threshold=threshold,
+        threshold_source=threshold_source,
+        truth=truth,
+        pictures=tuple(f"{plot.name}.png" for plot in slides),
+    )
+    return Content(summary, predictions, sheets, accuracy, cost, slides, records.skipped, dataset)
 
 
-def _predictions(records: Records, *, captures: str, present: float) -> tuple[Picture, ...]:
+def _predictions(records: Records, *, captures: str, threshold: float) -> tuple[Plot, ...]:
     seen = records.frame[records.frame["confidence"].notna()]
     if seen.empty:
         return ()
     return (
-        confidence_over_time.picture(seen, threshold=present, source=captures),
-        confidence_per_class.picture(seen, classes=records.classes, threshold=present),
-        share_accepted.picture(seen, threshold=present),
-        predictions_over_time.picture(seen, classes=records.classes),
+        confidence_over_time.plot(seen, threshold=threshold, source=captures),
+        confidence_per_class.plot(seen, classes=records.classes, threshold=threshold),
+        share_accepted.plot(seen, threshold=threshold),
+        predictions_over_time.plot(seen, classes=records.classes),
     )
 
 
-def _truth(known: Judged, choice: Choice, summary: Summary) -> tuple[Picture, ...]:
-    assert summary.truth is not None  # the caller has records with a known truth
-    curve = metrics.accepted(known.confidence, known.right, choice.thresholds, known.weights)
+def _accuracy(
+    known: Labelled, choice: Choice, truth: LabelledSummary, classes: tuple[str, ...]
+) -> tuple[Plot, ...]:
+    curve = [
+        accepted_at(value, known.confidence, known.correct, known.weights)
+        for value in choice.thresholds
+    ]
     return (
-        confusion_matrix.picture(np.array(summary.truth.confusion), classes=summary.classes),
-        reliability.picture(summary.truth.calibration),
-        accepted_accuracy.picture(curve, marked=MARKED, present=choice.present),
+        confusion_matrix.plot(np.array(truth.confusion), classes=classes),
+        reliability.plot(truth.calibration),
+        accepted_accuracy.plot(curve, marked=MARKED, present=choice.present),
     )
-
-
-def _threshold(choice: Choice, records: Records) -> Picture:
-    return threshold_cost.picture(choice, lowest=float(records.frame["confidence"].min()))
-
-
-def _sheets(records: Records) -> tuple[Sheet, ...]:
-    sheets = (
-        _sheet("Least confident pictures", records.least_confident, records),
-        _sheet("Randomly chosen pictures", records.random, records),
-    )
-    return tuple(sheet for sheet in sheets if sheet.tiles)
-
-
-def _sheet(title: str, samples: Sequence[Sample], records: Records) -> Sheet:
-    truth = records.frame.set_index("event_id")["label"] if "label" in records.frame else None
-    tiles = []
-    for sample in samples:
-        png = thumbnail(sample.picture)
-        if png is None:
-            continue
-        label = records.classes[sample.best_class]
-        true = None if truth is None else truth[sample.event_id]
-        tiles.append(
-            Tile(
-                png,
-                label=label,
-                confidence=sample.confidence,
-                moment=f"{sample.time:%Y-%m-%d %H:%M:%S}",
-                mistaken=str(true) if pd.notna(true) and true != label else None,
-            )
-        )
-    return Sheet(title, tuple(tiles), len(samples) - len(tiles))
-
-
-def _slide(sheet: Sheet) -> Picture:
-    name = sheet.title.lower().replace(" ", "-")
-    subtitle = "predicted class and confidence; the true class where it is known to be another"
-    return contact_sheet.picture(name, sheet.title, sheet.tiles, subtitle=subtitle)

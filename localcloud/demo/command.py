@@ -12,7 +12,7 @@ from typing import IO
 
 from rich.console import Console
 
-from analysis.report.write import REPORT as REPORT_FILE
+from analysis.report.build import REPORT as REPORT_FILE
 from localcloud.demo import signals
 from localcloud.demo.acceptance import command
 from localcloud.demo.run import REPORT, Demo

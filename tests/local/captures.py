@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from analysis import Capture, Skip, read
+from analysis import Capture, SkippedLine, read
 from tests.local.deployment import Deployment
 
 LONGEST_SECONDS = 30
@@ -27,7 +27,7 @@ def captured_calls(deployment: Deployment, expected: int) -> Iterator[list[Captu
 
 
 def _since(start: datetime, deployment: Deployment) -> list[Capture]:
-    skipped: list[Skip] = []
+    skipped: list[SkippedLine] = []
     location = deployment.outputs("Inference")["CaptureUri"]
     s3 = deployment.cloud.client("s3")
     captures = read(location, on_skip=skipped.append, s3_client=s3)

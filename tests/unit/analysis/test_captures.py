@@ -7,66 +7,26 @@ import os
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from analysis.captures import Capture, read
 from analysis.files import BYTES_IN_MEMORY, OBJECTS_IN_FLIGHT
-from analysis.skips import Kind, Skip
+from analysis.skipped_lines import Kind, SkippedLine
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from settings.s3_uris import S3UriError
 from tests import odd_replies
+from tests.capture_records import PNG, record
 
-PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def record(
-    output: str | None = "[0.25, 0.75]", encoding: str = "JSON", event_id: str = "one"
-) -> dict[str, Any]:
-    """A record as the real endpoint wrote it."""
-    data: dict[str, Any] = {
-        "endpointInput": {
-            "observedContentType": "image/png",
-            "mode": "INPUT",
-            "data": base64.b64encode(PNG).decode(),
-            "encoding": "BASE64",
-        }
-    }
-    if output is not None:
-        data["endpointOutput"] = {
-            "observedContentType": "application/json",
-            "mode": "OUTPUT",
-            "data": output,
-            "encoding": encoding,
-        }
-    return {
-        "captureData": data,
-        "eventMetadata": {"eventId": event_id, "inferenceTime": "2024-10-15T14:05:12Z"},
-        "eventVersion": "0",
-    }
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def with_input(encoding: str, data: str) -> dict[str, Any]:
     """A record with this input."""
     result = record()
     result["captureData"]["endpointInput"] |= {"encoding": encoding, "data": data}
-    return result
-
-
-def of_type(content_type: str) -> dict[str, Any]:
-    """A record whose input has this type."""
-    result = record()
-    result["captureData"]["endpointInput"]["observedContentType"] = content_type
-    return result
-
-
-def at(time: str) -> dict[str, Any]:
-    """A record of this time."""
-    result = record()
-    result["eventMetadata"]["inferenceTime"] = time
     return result
 
 
@@ -80,13 +40,13 @@ def encoded(values: list[float]) -> str:
     return base64.b64encode(json.dumps(values).encode()).decode()
 
 
-def read_all(location: Path | str) -> tuple[list[Capture], list[Skip]]:
+def read_all(location: Path | str) -> tuple[list[Capture], list[SkippedLine]]:
     """Every record and every skip."""
-    skips: list[Skip] = []
+    skips: list[SkippedLine] = []
     return list(read(location, on_skip=skips.append)), skips
 
 
-def read_bytes(content: bytes, folder: Path) -> tuple[list[Capture], list[Skip]]:
+def read_bytes(content: bytes, folder: Path) -> tuple[list[Capture], list[SkippedLine]]:
     """As `read_all`, of one file with this content."""
     file = folder / "captures.jsonl"
     file.write_bytes(content)
@@ -101,16 +61,12 @@ def test_real_captures_are_read_without_a_skip(real_captures: Path) -> None:
     assert len({capture.event_id for capture in captures}) == 22
     assert captures[0].time == datetime(2024, 10, 15, 14, 5, 12, tzinfo=UTC)
     assert captures[0].probabilities == (0.9388836622238159, 0.061116307973861694)
-    assert all(each.input and each.input.content.startswith(PNG) for each in captures)
+    assert all(each.picture for each in captures)
     assert sum((each.confidence or 0) >= 0.93 for each in captures) == 15
 
 
 def test_a_record_gives_every_field(tmp_path: Path) -> None:
-    each = record()
-    each["eventMetadata"] |= {
-        "inferenceId": "picture-7",
-        "inferenceTime": "2024-10-15T16:05:12+02:00",
-    }
+    each = record(inference_id="picture-7", time="2024-10-15T16:05:12+02:00")
     (capture,), skips = read_bytes(lines(each), tmp_path)
 
     assert skips == []
@@ -138,16 +94,14 @@ def test_a_record_gives_every_field(tmp_path: Path) -> None:
     ],
 )
 def test_output_encodings(output: str, encoding: str, tmp_path: Path) -> None:
-    (capture,), skips = read_bytes(lines(record(output, encoding)), tmp_path)
+    (capture,), skips = read_bytes(lines(record(output=output, encoding=encoding)), tmp_path)
 
     assert skips == []
     assert capture.probabilities == (0.25, 0.75)
 
 
 def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
-    output_only = record()
-    del output_only["captureData"]["endpointInput"]
-    captures, skips = read_bytes(lines(output_only, record(output=None)), tmp_path)
+    captures, skips = read_bytes(lines(record(content=None), record(output=None)), tmp_path)
 
     assert skips == []
     assert [each.input is None for each in captures] == [True, False]
@@ -155,44 +109,47 @@ def test_input_or_output_may_be_missing(tmp_path: Path) -> None:
     assert captures[1].best_class is None
 
 
+NOT_PROBABILITIES = [
+    *("[[0.2, 0.8], [0.3, 0.7]]", "{}", "[]", "oops", "[0.2, 1.8]", f"[{'1' * 5000}, 0]"),
+    *("[" * 90_000, "[" * 3000 + "]" * 3000, f"[{'1' * 400}, 0]"),
+]
+
+
 @pytest.mark.parametrize(
     ("bad_line", "reason"),
     [
-        (lines(record())[:200], "Invalid JSON"),
+        *(
+            (lines(record(output=each)), "is not a list of probabilities")
+            for each in NOT_PROBABILITIES
+        ),
+        *(
+            (lines(record(output=each, encoding="CSV")), "is not a list of probabilities")
+            for each in ("nan,0.5", "1" * 400, "0_1,0.2")
+        ),
+        (lines(record(output=encoded([0.5] * MAX_VALUES), encoding="BASE64")), "is not a list of"),
+        (lines(record(output=json.dumps([0.5] * MAX_VALUES))), "a record has at most 100,000"),
+        (lines(record(output="[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list"),
         (lines(record(encoding="ROT13")), "encoding 'ROT13', which is not"),
-        (lines(record("$$$$", "BASE64")), "is not BASE64"),
-        (lines(record("[0.25, 0.75]", "BASE64")), "is not BASE64"),
-        (lines(record("WzAuMjUsIDAuNzVd", "JSON")), "declares JSON, but is BASE64"),
-        (lines(record("MC4yNSwwLjc1", "CSV")), "declares CSV, but is BASE64"),
+        (lines(record(output="$$$$", encoding="BASE64")), "is not BASE64"),
+        (lines(record(output="[0.25, 0.75]", encoding="BASE64")), "is not BASE64"),
+        (lines(record(output="WzAuMjUsIDAuNzVd")), "declares JSON, but is BASE64"),
+        (lines(record(output="MC4yNSwwLjc1", encoding="CSV")), "declares CSV, but is BASE64"),
         (lines(with_input("BASE64", "1, 2")), "input '1, 2'... is not BASE64"),
         (lines(with_input("JSON", base64.b64encode(PNG).decode())), "but is a picture in BASE64"),
-        (lines(record("[[0.2, 0.8], [0.3, 0.7]]")), "is not a list of probabilities"),
-        (lines(record("nan,0.5", "CSV")), "is not a list of probabilities"),
-        (lines(record("[" * 90_000)), "is not a list of probabilities"),
-        (lines(record("[" * 3000 + "]" * 3000)), "is not a list of probabilities"),
-        (lines(record(f"[{'1' * 400}, 0]")), "is not a list of probabilities"),
-        (lines(record("1" * 400, "CSV")), "is not a list of probabilities"),
-        (lines(record("0_1,0.2", "CSV")), "is not a list of probabilities"),
         (lines(with_input("x" * 257, "")), "endpointInput.encoding: String should have at most"),
-        (lines(of_type("x" * 257)), "observedContentType: String should have at most"),
-        (lines(record(f"[{'1' * 5000}, 0]")), "is not a list of probabilities"),
+        (lines(record(content_type="x" * 257)), "observedContentType: String should have at most"),
+        (lines(record(event_id="i" * 257)), "eventMetadata.eventId: String should have at most"),
+        (lines(record(time="9999-12-31T23:59:59-14:00")), "does not exist in UTC"),
+        (lines(record(time="0001-01-01T00:00:00+05:00")), "does not exist in UTC"),
+        (lines(record(time="0001-01-01T00:00:00Z")), "is before SageMaker existed, in 2017"),
+        (lines(record(time="1969-12-31T23:59:59")), "is before SageMaker existed, in 2017"),
+        (lines(record(time="2024-06-30T23:59:60Z")), "inferenceTime: Input should be a valid date"),
+        (lines(record(time="yesterday")), "eventMetadata.inferenceTime: Input should be a valid"),
+        (lines({"eventMetadata": {}}), "captureData: Field required"),
+        (lines(record())[:200], "Invalid JSON"),
         (b"[" * 3000 + b"]" * 3000, "Invalid JSON"),
         (b'{"captureData": {"endpointInput": ' + b"1" * 5000, "Invalid JSON"),
-        (lines(record(event_id="i" * 257)), "eventMetadata.eventId: String should have at most"),
-        (lines(record(json.dumps([0.5] * MAX_VALUES))), "a record has at most 100,000"),
-        (lines(record(encoded([0.5] * MAX_VALUES), "BASE64")), "is not a list of probabilities"),
         (b"[" + b"[]," * 60_000 + b"0]", "up to 120,002 values in its JSON"),
-        (lines(record("{}")), "is not a list of probabilities"),
-        (lines(at("9999-12-31T23:59:59-14:00")), "does not exist in UTC"),
-        (lines(at("0001-01-01T00:00:00+05:00")), "does not exist in UTC"),
-        (lines(at("0001-01-01T00:00:00Z")), "is before SageMaker was there, in 2017"),
-        (lines(at("1969-12-31T23:59:59")), "is before SageMaker was there, in 2017"),
-        (lines(at("2024-06-30T23:59:60Z")), "inferenceTime: Input should be a valid datetime"),
-        (lines(at("yesterday")), "eventMetadata.inferenceTime: Input should be a valid datetime"),
-        (lines(record("[0.2, 1.8]")), "output '[0.2, 1.8]' is not a list of probabilities"),
-        (lines(record("[]")), "is not a list of probabilities"),
-        (lines(record("oops")), "is not a list of probabilities"),
-        (lines({"eventMetadata": {}}), "captureData: Field required"),
         (b"\xff\xfe\n", "Invalid JSON"),
     ],
 )
@@ -218,7 +175,7 @@ def test_what_is_no_record_is_skipped_by_file_and_line(
 def test_times_with_and_without_zone_and_fractions(
     time: str, microsecond: int, tmp_path: Path
 ) -> None:
-    each = at(time)
+    each = record(time=time)
     del each["eventVersion"]
     (capture,), skips = read_bytes(lines(each), tmp_path)
 
@@ -237,7 +194,7 @@ def test_byte_order_mark_blank_lines_and_windows_line_ends(tmp_path: Path) -> No
 def test_replies_are_read_or_counted_and_the_next_record_is_read(tmp_path: Path) -> None:
     odd = [*odd_replies.READ, *odd_replies.REFUSED.values()]
     replies = [base64.b64encode(reply).decode() for reply in odd]
-    content = lines(*(record(reply, "BASE64") for reply in replies), record())
+    content = lines(*(record(output=reply, encoding="BASE64") for reply in replies), record())
 
     captures, skips = read_bytes(content, tmp_path)
 
@@ -269,7 +226,7 @@ def test_a_file_that_cannot_be_opened_is_counted(tmp_path: Path) -> None:
     assert "No such file" in skip.reason
 
 
-def test_skips_are_logged_when_nobody_asks_for_them(
+def test_skipped_lines_are_logged_by_default(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"{")
@@ -339,10 +296,7 @@ def test_a_folder_that_is_not_there_is_named() -> None:
         list(read("no/such/folder"))
 
 
-@mock_aws
-def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None:
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
+def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder(client: "S3Client") -> None:
     count = 3 * OBJECTS_IN_FLIGHT
     for number in reversed(range(count)):
         key = f"captures/scones/AllTraffic/2024/10/15/{number % 24:02}/x.jsonl"
@@ -350,7 +304,7 @@ def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None
     client.put_object(Bucket="bucket", Key="captures-old/x.jsonl", Body=lines(record()))
     client.put_object(Bucket="bucket", Key="captures/report.html", Body=b"no capture file")
     client.put_object(Bucket="bucket", Key="captures/zz.jsonl", Body=b"{")
-    skips: list[Skip] = []
+    skips: list[SkippedLine] = []
     captures = list(read("s3://bucket/captures/", on_skip=skips.append, s3_client=client))
 
     assert [each.event_id for each in captures] == [str(number) for number in range(count)]
@@ -359,11 +313,8 @@ def test_s3_objects_are_read_in_order_of_key_and_only_below_the_folder() -> None
     assert list(read("s3://bucket/never-called", s3_client=client)) == []
 
 
-@mock_aws
 @pytest.mark.parametrize("folder", ["captures#2", "why?", "a+b %41", "/lead", "double//"])
-def test_the_key_of_an_s3_folder_is_taken_as_it_is_written(folder: str) -> None:
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
+def test_the_key_of_an_s3_folder_is_taken_as_it_is_written(client: "S3Client", folder: str) -> None:
     for name in ("captures", "lead", "double", "a b A", "why", folder.removesuffix("/")):
         client.put_object(Bucket="bucket", Key=f"{name}/x.jsonl", Body=lines(record()))
 
@@ -374,23 +325,17 @@ def test_the_key_of_an_s3_folder_is_taken_as_it_is_written(folder: str) -> None:
         list(read("s3:///captures", s3_client=client))
 
 
-@mock_aws
-def test_s3_objects_that_vanish_are_counted_and_large_ones_are_read() -> None:
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
+def test_s3_objects_that_vanish_are_counted_and_large_ones_are_read(client: "S3Client") -> None:
     many = BYTES_IN_MEMORY // len(lines(record())) + 1
     client.put_object(Bucket="bucket", Key="captures/a.jsonl", Body=lines(record()) * many)
     client.put_object(Bucket="bucket", Key="captures/b.jsonl", Body=lines(record()))
-    vanishing = "captures/b.jsonl"
 
     def vanish(params: dict[str, Any], **_: object) -> None:
-        if params["Key"] == vanishing:
-            boto3.client("s3", region_name="us-east-1").delete_object(
-                Bucket="bucket", Key=vanishing
-            )
+        if params["Key"] == "captures/b.jsonl":
+            client.delete_object(Bucket="bucket", Key="captures/b.jsonl")
 
     client.meta.events.register("provide-client-params.s3.GetObject", vanish)
-    skips: list[Skip] = []
+    skips: list[SkippedLine] = []
     captures = list(read("s3://bucket/captures", on_skip=skips.append, s3_client=client))
 
     assert len(captures) == many
@@ -403,9 +348,9 @@ def test_s3_objects_that_vanish_are_counted_and_large_ones_are_read() -> None:
 def test_what_is_no_file_is_skipped_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jsonl")
     (tmp_path / "b.jsonl").symlink_to("/dev/zero")
-    skips: list[Skip] = []
+    captures, skips = read_all(tmp_path)
 
-    assert list(read(tmp_path, on_skip=skips.append)) == []
+    assert captures == []
     assert [(Path(skip.file).name, skip.reason) for skip in skips] == [
-        (name, "is no file") for name in ("a.jsonl", "b.jsonl")
+        (name, "is not a file") for name in ("a.jsonl", "b.jsonl")
     ]

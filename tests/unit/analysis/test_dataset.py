@@ -1,14 +1,16 @@
 """What a report reads of a staged dataset."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from analysis.dataset import EXAMPLES, read
+from analysis.dataset import EXAMPLES, read_preview
 from training.dataset import build, write
 from training.source import drawing
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CLASSES = ("bicycle", "motorcycle")
 
@@ -20,7 +22,7 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_counts_and_examples_of_each_class(staged: Path) -> None:
-    found = read(str(staged))
+    found = read_preview(str(staged))
 
     assert found.manifest.classes == CLASSES
     assert found.manifest.digest == staged.name
@@ -31,34 +33,31 @@ def test_counts_and_examples_of_each_class(staged: Path) -> None:
         assert files.issuperset(found.examples[name])
 
 
-def test_s3_gives_the_same_as_the_folder(staged: Path) -> None:
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="data")
-        wanted = {picture for each in read(str(staged)).examples.values() for picture in each}
-        for path in staged.rglob("*.*"):
-            content = path.read_bytes()
-            if path.suffix != ".png" or content in wanted:  # not a thousand of them
-                key = f"datasets/d/{path.relative_to(staged).as_posix()}"
-                client.put_object(Bucket="data", Key=key, Body=content)
-        found = read("s3://data/datasets/d/", s3_client=client)
-        with pytest.raises(FileNotFoundError, match=r"s3://data/e/manifest.json does not exist"):
-            read("s3://data/e", s3_client=client)
+def test_s3_holds_the_same_as_the_folder(staged: Path, client: "S3Client") -> None:
+    local = read_preview(str(staged))
+    wanted = {picture for each in local.examples.values() for picture in each}
+    for path in staged.rglob("*.*"):
+        content = path.read_bytes()
+        if path.suffix != ".png" or content in wanted:  # not a thousand of them
+            key = f"datasets/d/{path.relative_to(staged).as_posix()}"
+            client.put_object(Bucket="bucket", Key=key, Body=content)
+    found = read_preview("s3://bucket/datasets/d/", s3_client=client)
 
-    assert found.manifest == read(str(staged)).manifest
-    assert found.examples == read(str(staged)).examples
+    assert (found.manifest, found.examples) == (local.manifest, local.examples)
+    with pytest.raises(FileNotFoundError, match=r"s3://bucket/e/manifest.json does not exist"):
+        read_preview("s3://bucket/e", s3_client=client)
 
 
 def test_a_folder_without_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"manifest.json cannot be read: .*name the folder"):
-        read(str(tmp_path))
+        read_preview(str(tmp_path))
 
 
 def test_a_foreign_manifest_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"version": 3}')
 
     with pytest.raises(ValueError, match="is not a staging manifest"):
-        read(str(tmp_path))
+        read_preview(str(tmp_path))
 
 
 @pytest.mark.parametrize("row", ["0\t0\t../../outside.png", "0\t0\t/outside.png", "0\t0"])
@@ -67,4 +66,4 @@ def test_a_list_that_leaves_the_dataset_is_refused(staged: Path, tmp_path: Path,
     (tmp_path / "train.lst").write_text(f"{row}\n")
 
     with pytest.raises(ValueError, match=r"train.lst: .* is not index, label and path"):
-        read(str(tmp_path))
+        read_preview(str(tmp_path))

@@ -1,4 +1,4 @@
-"""Figures against an independent computation: scipy, scikit-learn, or by hand."""
+"""Numbers against an independent computation: scipy, scikit-learn, or by hand."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_probabilities_of_exactly_one_are_one_bin(count: int) -> None:
 def test_accuracy_among_the_accepted() -> None:
     confidence = np.array([0.6, 0.8, 0.93, 0.99])
     right = np.array([False, False, True, True])
-    low, middle, high = metrics.accepted(confidence, right, np.array([0.5, 0.8, 1.0]))
+    low, middle, high = (metrics.accepted_at(each, confidence, right) for each in (0.5, 0.8, 1))
 
     assert low.accuracy is not None and low.accuracy.value == 0.5
     assert middle.share.value == 0.75

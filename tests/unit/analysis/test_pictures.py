@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from analysis.pictures import decode, fingerprint, is_picture
+from analysis.pictures import decode, fingerprint, format_of
 from tests import odd_pictures
 from tests.mutations import bounded, mutated
 
@@ -36,7 +36,7 @@ def encoded(image: Image.Image, kind: str) -> bytes:
 def test_every_format_is_recognised_and_decoded(kind: str) -> None:
     content = encoded(Image.new("RGB", (16, 8), (200, 30, 40)), kind)
 
-    assert is_picture(content)
+    assert format_of(content) == kind
     assert (decode(content).mode, decode(content).size) == ("RGB", (16, 8))
 
 
@@ -66,7 +66,7 @@ def test_one_pixel_and_the_shape_matter() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"1,2,3", b"%PDF-1.7", b"[0.5, 0.5]"])
 def test_other_content_is_no_picture(content: bytes) -> None:
-    assert not is_picture(content)
+    assert format_of(content) is None
     with pytest.raises(ValueError, match="cannot be decoded as a picture"):
         fingerprint(content)
 

@@ -1,28 +1,23 @@
 """Captures as columns and bounded samples; what is left out is counted."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from analysis.records import CELLS_OF_A_RECORD, Records, collect, load
-from analysis.skips import EXAMPLES, Kind
+from analysis.skipped_lines import EXAMPLES, Kind
+from tests.capture_records import Write, png, record
 
 NOW = datetime(2024, 10, 16, tzinfo=UTC)
-
-Write = Callable[..., Path]
-Record = Callable[..., dict[str, Any]]
-Png = Callable[..., bytes]
 
 
 def places(records: Records) -> dict[Kind, list[tuple[str, int]]]:
     """File name and line of the first skips, by kind."""
     return {
         kind: [(Path(skip.file).name, skip.line) for skip in skips]
-        for kind, skips in records.skips.first.items()
+        for kind, skips in records.skipped.first.items()
     }
 
 
@@ -30,7 +25,7 @@ def test_real_captures_are_columns_without_a_skip(real_captures: Path) -> None:
     records = collect(real_captures, classes=("bicycle", "motorcycle"), fingerprints=True)
 
     frame = records.frame
-    assert records.skips.counts == {}
+    assert records.skipped.counts == {}
     assert frame.dtypes.astype(str).to_dict() == {
         "event_id": "str",
         "inference_id": "str",
@@ -41,22 +36,20 @@ def test_real_captures_are_columns_without_a_skip(real_captures: Path) -> None:
         "confidence": "float64",
         "p0": "float64",
         "p1": "float64",
-        "picture": "UInt64",
+        "fingerprint": "UInt64",
     }
     assert len(frame) == 22
     assert frame.time.is_monotonic_increasing
-    assert frame.picture.nunique() == 21
+    assert frame.fingerprint.nunique() == 21
     assert (frame.confidence == frame[["p0", "p1"]].max(axis=1)).all()
     assert (frame.best_class == (frame.p1 > frame.p0)).all()
-    assert load(real_captures).equals(frame.drop(columns="picture"))
+    assert load(real_captures).equals(frame.drop(columns="fingerprint"))
 
 
-def test_planted_defects_are_counted_with_file_and_line(write: Write, record: Record) -> None:
-    wrong = record("wrong")
-    wrong["captureData"]["endpointOutput"]["encoding"] = "BASE64"
+def test_planted_defects_are_counted_with_file_and_line(write: Write) -> None:
     folder = write(
         record("one"),
-        wrong,
+        record("wrong", encoding="BASE64"),
         record("three", output="[0.2, 0.3, 0.5]"),
         record("late", time="2024-10-16T00:06:00Z"),
         record("baseline", inference_id="baseline-7"),
@@ -76,12 +69,11 @@ def test_planted_defects_are_counted_with_file_and_line(write: Write, record: Re
         Kind.FUTURE: [("a.jsonl", 4)],
         Kind.BASELINE: [("a.jsonl", 5)],
     }
-    assert records.skips.left_out == 7
+    assert records.skipped.left_out == 7
 
 
-def test_records_that_lack_something_stay_and_are_counted(write: Write, record: Record) -> None:
-    text = record("text", content=b"1,2,3")
-    text["captureData"]["endpointInput"]["observedContentType"] = "text/csv"
+def test_records_that_lack_something_stay_and_are_counted(write: Write) -> None:
+    text = record("text", content=b"1,2,3", content_type="text/csv")
     folder = write(record("in", output=None), record("out", content=None), text)
     records = collect(folder, now=NOW, fingerprints=True)
 
@@ -89,28 +81,31 @@ def test_records_that_lack_something_stay_and_are_counted(write: Write, record: 
     assert list(frame.index) == ["out", "text", "in"]
     assert frame.confidence.fillna(-1).tolist() == [0.75, 0.75, -1]
     assert frame.best_class.isna().tolist() == [False, False, True]
-    assert frame.picture.isna().tolist() == [True, True, False]
+    assert frame.fingerprint.isna().tolist() == [True, True, False]
     assert places(records) == {
         Kind.NO_OUTPUT: [("a.jsonl", 1)],
         Kind.NO_INPUT: [("a.jsonl", 2)],
         Kind.NO_PICTURE: [("a.jsonl", 3)],
     }
-    assert records.skips.first[Kind.NO_PICTURE][0].reason == "input of type text/csv is no picture"
-    assert records.skips.left_out == 0
-    assert (records.least_confident, records.random) == ((), ())
+    assert (
+        records.skipped.first[Kind.NO_PICTURE][0].reason
+        == "input of type text/csv is not a picture"
+    )
+    assert records.skipped.left_out == 0
+    assert (records.least_confident, records.random) == ([], [])
 
 
 def test_a_damaged_picture_is_counted_once_and_in_no_sample(
-    write: Write, record: Record, picture: Png
+    write: Write,
 ) -> None:
-    records = collect(write(record(content=picture(1)[:40])), now=NOW, fingerprints=True)
+    records = collect(write(record(content=png(1)[:40])), now=NOW, fingerprints=True)
 
     assert len(records.frame) == 1
     assert places(records) == {Kind.NO_PICTURE: [("a.jsonl", 1)]}
-    assert (records.least_confident, records.random) == ((), ())
+    assert (records.least_confident, records.random) == ([], [])
 
 
-def test_given_classes_decide_over_the_majority(write: Write, record: Record) -> None:
+def test_given_classes_decide_over_the_majority(write: Write) -> None:
     folder = write(
         record("one"), record("two"), record("three", output="[0.2, 0.3, 0.5]"), record("four")
     )
@@ -118,8 +113,8 @@ def test_given_classes_decide_over_the_majority(write: Write, record: Record) ->
     assert collect(folder, now=NOW).classes == ("class 0", "class 1")
     records = collect(folder, classes=("a", "b", "c"), now=NOW)
     assert records.frame.event_id.tolist() == ["three"]
-    assert records.skips.counts == {Kind.CLASS_COUNT: 3}
-    assert records.skips.first[Kind.CLASS_COUNT][0].reason == "2 probabilities, expected 3"
+    assert records.skipped.counts == {Kind.CLASS_COUNT: 3}
+    assert records.skipped.first[Kind.CLASS_COUNT][0].reason == "2 probabilities, expected 3"
 
 
 def test_nothing_captured_gives_the_columns_without_rows(tmp_path: Path) -> None:
@@ -130,7 +125,7 @@ def test_nothing_captured_gives_the_columns_without_rows(tmp_path: Path) -> None
     assert collect(tmp_path).classes == ()
 
 
-def test_variants_and_endpoints_come_from_the_folders(write: Write, record: Record) -> None:
+def test_variants_and_endpoints_come_from_the_folders(write: Write) -> None:
     for endpoint, variant in (("a", "Blue"), ("b", "Green"), ("b", "Blue")):
         hour = f"{endpoint}/{variant}/2024/10/15/14"
         write(record(f"{endpoint}-{variant}"), name=f"{hour}/x.jsonl")
@@ -147,11 +142,11 @@ def test_variants_and_endpoints_come_from_the_folders(write: Write, record: Reco
 
 
 def test_samples_are_bounded_and_hold_the_least_confident(
-    write: Write, record: Record, picture: Png
+    write: Write,
 ) -> None:
     outputs = {f"{i}": 0.5 + i / 1000 for i in (7, 300, 2, 450, 9, 100)}
     folder = write(
-        *(record(key, output=f"[{p}, {1 - p}]", content=picture(5)) for key, p in outputs.items())
+        *(record(key, output=f"[{p}, {1 - p}]", content=png(5)) for key, p in outputs.items())
     )
     records = collect(folder, now=NOW, sample_size=3)
 
@@ -159,13 +154,11 @@ def test_samples_are_bounded_and_hold_the_least_confident(
     assert len({sample.event_id for sample in records.random}) == 3
     sample = records.least_confident[0]
     assert (sample.best_class, sample.confidence) == (0, 0.502)
-    assert (sample.picture, sample.content_type) == (picture(5), "image/png")
+    assert sample.content == png(5)
     assert records.random == collect(folder, now=NOW, sample_size=3).random
 
 
-def test_every_record_has_the_same_chance_to_be_in_the_random_sample(
-    write: Write, record: Record
-) -> None:
+def test_every_record_has_the_same_chance_to_be_in_the_random_sample(write: Write) -> None:
     folder = write(*(record(str(i)) for i in range(6)))
     chosen = [
         sample.event_id
@@ -177,26 +170,22 @@ def test_every_record_has_the_same_chance_to_be_in_the_random_sample(
     assert all(37 <= chosen.count(str(i)) <= 97 for i in range(6))
 
 
-def test_only_the_first_skips_keep_their_place(write: Write, record: Record) -> None:
+def test_only_the_first_skips_keep_their_place(write: Write) -> None:
     folder = write(*(record("same") for _ in range(EXAMPLES + 6)))
-    skips = collect(folder, now=NOW).skips
+    skipped = collect(folder, now=NOW).skipped
 
-    assert skips.counts == {Kind.DUPLICATE: EXAMPLES + 5}
-    assert [skip.line for skip in skips.first[Kind.DUPLICATE]] == list(range(2, EXAMPLES + 2))
+    assert skipped.counts == {Kind.DUPLICATE: EXAMPLES + 5}
+    assert [skip.line for skip in skipped.first[Kind.DUPLICATE]] == list(range(2, EXAMPLES + 2))
 
 
 @pytest.mark.parametrize(("seconds", "kept"), [(299, 1), (301, 0)])
-def test_clocks_may_differ_by_some_minutes(
-    write: Write, record: Record, seconds: int, kept: int
-) -> None:
+def test_clocks_may_differ_by_some_minutes(write: Write, seconds: int, kept: int) -> None:
     now = datetime.fromtimestamp(NOW.timestamp() - seconds, UTC)
 
     assert len(collect(write(record(time="2024-10-16T00:00:00Z")), now=now).frame) == kept
 
 
-def test_a_report_holds_a_number_of_records(
-    write: Write, record: Record, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_holds_a_number_of_records(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = CELLS_OF_A_RECORD + 2
     monkeypatch.setattr("analysis.records.MAX_CELLS", 2 * cells)
     folder = write(*(record(str(number)) for number in range(4)))
@@ -205,5 +194,7 @@ def test_a_report_holds_a_number_of_records(
 
     assert records.frame.event_id.tolist() == ["0", "1"]
     assert places(records) == {Kind.UNREADABLE: [("a.jsonl", 3)]}
-    (reason,) = records.skips.sentences()
-    assert "more records than a report holds: this and all after it are left out" in reason
+    (reason,) = records.skipped.sentences()
+    assert (
+        "more records than a report can hold: this one and all that follow are left out" in reason
+    )

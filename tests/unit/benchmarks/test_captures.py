@@ -14,9 +14,9 @@ def test_captures_are_read_without_a_skip(tmp_path: Path) -> None:
 
     assert len(list(tmp_path.rglob("*.jsonl"))) == 2
     assert len(records.frame) == 1001
-    assert records.frame.picture.nunique() == captures.PICTURES
+    assert records.frame.fingerprint.nunique() == captures.PICTURES
     assert records.frame.variant.unique().tolist() == ["AllTraffic"]
-    assert records.skips.counts == {}
+    assert records.skipped.counts == {}
 
 
 def test_speed_and_memory_are_measured_with_and_without_decoding() -> None:

@@ -13,7 +13,7 @@ Predictions = Callable[..., pd.DataFrame]
 
 @pytest.fixture(scope="session")
 def predictions() -> Predictions:
-    """Makes the columns of a records' frame that pictures are drawn from, and the truth."""
+    """Make the columns of a records' frame that plots are drawn from."""
 
     def make(
         count: int,
@@ -33,7 +33,7 @@ def predictions() -> Predictions:
                 "time": START + pd.to_timedelta(after, unit="s"),
                 "best_class": pd.array(best, dtype="Int16"),
                 "confidence": confidence,
-                "truth": pd.array(np.where(right, best, (best + 1) % classes), dtype="Int16"),
+                "true_class": pd.array(np.where(right, best, (best + 1) % classes), dtype="Int16"),
             }
         )
 

@@ -1,4 +1,4 @@
-"""What the pictures say in numbers, counted by hand."""
+"""The tables and text alternatives of plots, counted by hand."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from analysis.plots import (
     share_accepted,
     threshold_cost,
 )
-from analysis.plots.style import CLASS_COLOURS, Picture, class_colours
+from analysis.plots.style import CLASS_COLOURS, Plot, class_colours
 
 FRAME = pd.DataFrame(
     {
@@ -27,34 +27,34 @@ FRAME = pd.DataFrame(
 CLASSES = ("bicycle", "motorcycle")
 
 
-def rows(picture: Picture) -> list[list[str]]:
-    return [list(row) for row in picture.table.to_numpy()]
+def rows(plot: Plot) -> list[list[str]]:
+    return [list(row) for row in plot.table.to_numpy()]
 
 
 def test_a_confidence_at_the_threshold_is_accepted_one_below_it_is_not() -> None:
-    picture = share_accepted.picture(FRAME, threshold=0.93)
+    drawn = share_accepted.plot(FRAME, threshold=0.93)
 
-    assert rows(picture) == [
+    assert rows(drawn) == [
         ["2024-10-15 14:05", "2", "1", "50.0%", "9.5% to 90.5%"],
         ["2024-10-15 14:07", "1", "0", "0.0%", "0.0% to 79.3%"],
     ]
-    assert "33.3% over all" in picture.alt
+    assert "33.3% overall" in drawn.alt
 
 
 def test_confidence_over_time() -> None:
-    picture = confidence_over_time.picture(FRAME, threshold=0.93, source="here")
+    drawn = confidence_over_time.plot(FRAME, threshold=0.93, source="here")
 
-    assert [row[:3] for row in rows(picture)] == [
+    assert [row[:3] for row in rows(drawn)] == [
         ["2024-10-15 14:05", "2", "0.600"],
         ["2024-10-15 14:07", "1", "0.930"],
     ]
-    assert "33.3% of them at or above the threshold of 0.93" in picture.alt
+    assert "33.3% of them at or above the threshold of 0.93" in drawn.alt
 
 
 def test_confidence_per_class_shows_a_class_that_was_never_predicted() -> None:
-    picture = confidence_per_class.picture(FRAME, classes=(*CLASSES, "tank"), threshold=0.93)
+    drawn = confidence_per_class.plot(FRAME, classes=(*CLASSES, "tank"), threshold=0.93)
 
-    assert rows(picture) == [
+    assert rows(drawn) == [
         ["bicycle", "2", "0.930", "50.0%"],
         ["motorcycle", "1", "0.600", "0.0%"],
         ["tank", "0", "", ""],
@@ -62,13 +62,13 @@ def test_confidence_per_class_shows_a_class_that_was_never_predicted() -> None:
 
 
 def test_predictions_over_time() -> None:
-    picture = predictions_over_time.picture(FRAME, classes=CLASSES)
+    drawn = predictions_over_time.plot(FRAME, classes=CLASSES)
 
-    assert rows(picture) == [
+    assert rows(drawn) == [
         ["2024-10-15 14:05", "2", "1", "1"],
         ["2024-10-15 14:07", "1", "1", "0"],
     ]
-    assert "bicycle 66.7%, motorcycle 33.3%" in picture.alt
+    assert "bicycle 66.7%, motorcycle 33.3%" in drawn.alt
 
 
 def test_rare_classes_are_drawn_together() -> None:
@@ -78,20 +78,20 @@ def test_rare_classes_are_drawn_together() -> None:
 
 
 def test_the_confusion_matrix_names_the_most_frequent_mistake() -> None:
-    picture = confusion_matrix.picture(np.array([[8, 2], [1, 11]]), classes=CLASSES)
+    drawn = confusion_matrix.plot(np.array([[8, 2], [1, 11]]), classes=CLASSES)
 
-    assert rows(picture) == [["bicycle", "8", "2"], ["motorcycle", "1", "11"]]
-    assert "19 of them right" in picture.alt
-    assert "bicycle taken for motorcycle, 2 times" in picture.alt
+    assert rows(drawn) == [["bicycle", "8", "2"], ["motorcycle", "1", "11"]]
+    assert "19 of them correct" in drawn.alt
+    assert "bicycle taken for motorcycle, 2 times" in drawn.alt
 
 
 def test_cost_and_accuracy_name_the_marked_the_present_and_the_cheapest_threshold() -> None:
     confidence = np.array([0.6, 0.7, 0.99, 0.99])
     right = np.array([False, True, True, True])
     choice = threshold.choose(confidence, right, present=0.97, costs=threshold.Costs())
-    cost = {row[0]: row[1] for row in rows(threshold_cost.picture(choice, lowest=0.6))}
-    curve = metrics.accepted(confidence, right, choice.thresholds)
-    accuracy = accepted_accuracy.picture(curve, marked=threshold.MARKED, present=0.97)
+    cost = {row[0]: row[1] for row in rows(threshold_cost.plot(choice, lowest=0.6))}
+    curve = [metrics.accepted_at(each, confidence, right) for each in choice.thresholds]
+    accuracy = accepted_accuracy.plot(curve, marked=threshold.MARKED, present=0.97)
 
     assert cost == {
         "0.66 (cheapest)": "250",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import collect
+from analysis import collect, ground_truth
 from analysis.report.content import Content, content
 from analysis.threshold import Costs
 
@@ -14,15 +14,14 @@ CLASSES = ("bicycle", "motorcycle")
 
 @pytest.fixture
 def contents() -> Callable[..., Content]:
-    """Makes the content of a report on a folder of captures."""
+    """Make the content of a report on a folder of captures."""
 
-    def make(captures: Path, *, classes: Sequence[str] = CLASSES) -> Content:
-        return content(
-            collect(captures, classes=classes),
-            captures=str(captures),
-            present=0.93,
-            costs=Costs(),
-            dataset=None,
-        )
+    def make(
+        captures: Path, *, classes: Sequence[str] = CLASSES, labels: Path | None = None
+    ) -> Content:
+        records = collect(captures, classes=classes)
+        if labels:
+            records = ground_truth.join(records, ground_truth.read(labels))
+        return content(records, captures=str(captures), threshold=0.93, costs=Costs(), dataset=None)
 
     return make

@@ -4,16 +4,13 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from scones.__main__ import main
 from tests.browser import browse, needs_browser
-
-Write = Callable[..., Path]
-Record = Callable[..., dict[str, Any]]
+from tests.capture_records import Write, record
 
 PHONE, WIDE = 390, 1280
 SMALLEST_TEXT = 9  # pixels
@@ -78,7 +75,7 @@ const look = (window, smallest) => {
 
 
 @pytest.fixture
-def report(write: Write, record: Record, tmp_path: Path) -> Callable[..., str]:
+def report(write: Write, tmp_path: Path) -> Callable[..., str]:
     """Makes the page of a report on captures with random outputs."""
 
     def make(name: str, *, count: int, classes: Sequence[str], truth: bool) -> str:
@@ -110,7 +107,7 @@ def report(write: Write, record: Record, tmp_path: Path) -> Callable[..., str]:
 def test_plots_and_page_fit_any_width_and_are_readable(
     report: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analysis.report.write.png", lambda picture: b"")  # slides
+    monkeypatch.setattr("analysis.report.build.png", lambda plot: b"")  # slides
     long = [f"class {number} of a long name" for number in range(20)]
     pages = {
         "/one": report("one", count=1, classes=["x" * 200, "W" * 200], truth=False),

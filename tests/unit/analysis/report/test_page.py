@@ -6,18 +6,13 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from analysis import truth
-from analysis.records import collect
-from analysis.report.content import Content, content
-from analysis.report.page import Words, page
-from analysis.threshold import Costs
-
-Write = Callable[..., Path]
-Record = Callable[..., dict[str, Any]]
+from analysis.report.build import Report, page
+from analysis.report.content import Content
+from analysis.report.summary_text import SummaryText
+from tests.capture_records import Write, record
 
 VOID = {"meta", "img", "br", "input", "link"}
 
@@ -51,26 +46,19 @@ class Page(HTMLParser):
 
 
 def rendered(shown: Content) -> Page:
-    """The page, with pictures that nobody drew."""
+    """The page, without drawing."""
     threshold = "Leave it." if shown.threshold else None
-    words = Words(["It did."], ["It changed."], ["Do it."], threshold)
-    return Page(page(shown, words, lambda picture: f"<svg class='{picture.name}'></svg>"))
+    text = SummaryText(["It did."], ["It changed."], ["Do it."], threshold)
+    return Page(page(Report(shown, text), lambda plot: f"<svg class='{plot.name}'></svg>"))
 
 
 @pytest.fixture
-def complete(write: Write, record: Record, tmp_path: Path) -> Content:
-    """With everything that a report can have but a dataset."""
+def complete(write: Write, tmp_path: Path, contents: Callable[..., Content]) -> Content:
+    """Everything that a report can have but a dataset."""
     labels = tmp_path / "labels.csv"
     labels.write_text("event_id,label\none,motorcycle\ntwo,bicycle\nnobody,bicycle\n")
     folder = write(record("one"), record("two"), record("one"), record("three", output=None))
-    records = collect(folder, classes=("bicycle", "motorcycle"))
-    return content(
-        truth.join(records, truth.read(labels)).records,
-        captures=str(folder),
-        present=0.93,
-        costs=Costs(),
-        dataset=None,
-    )
+    return contents(folder, labels=labels)
 
 
 def test_nothing_is_fetched_and_nothing_runs(complete: Content) -> None:
@@ -84,7 +72,7 @@ def test_nothing_is_fetched_and_nothing_runs(complete: Content) -> None:
     assert "default-src 'none'" in policy["Content-Security-Policy"]
 
 
-def test_every_picture_has_a_text_alternative_and_charts_a_table(complete: Content) -> None:
+def test_every_picture_has_a_text_alternative_and_every_plot_a_table(complete: Content) -> None:
     found = rendered(complete)
 
     assert all(each["alt"] for each in found.all("img"))
@@ -93,7 +81,7 @@ def test_every_picture_has_a_text_alternative_and_charts_a_table(complete: Conte
     assert (
         len(charts)
         == len(found.all("svg"))
-        == len(complete.predictions) + len(complete.truth) + len(complete.threshold)
+        == len(complete.predictions) + len(complete.accuracy) + len(complete.threshold)
         == 8
     )
     assert len(found.all("table")) >= len(charts)
@@ -124,9 +112,7 @@ def test_mistaken_pictures_are_marked_with_the_true_class(complete: Content) -> 
     assert found.text.count("is bicycle") == 2
 
 
-def test_text_from_captures_is_only_text(
-    write: Write, record: Record, contents: Callable[..., Content]
-) -> None:
+def test_text_from_captures_is_only_text(write: Write, contents: Callable[..., Content]) -> None:
     evil = "<script>alert('é')</script>"
     write(record("one", output=f"{evil} is no list"), name=f"{'long-' * 30}<b>.jsonl")
     folder = write(record("two"), name="b.jsonl")
@@ -137,8 +123,8 @@ def test_text_from_captures_is_only_text(
     assert "<b>.jsonl" in found.text
 
 
-def test_what_was_not_used_is_told_with_file_and_line(
-    write: Write, record: Record, contents: Callable[..., Content]
+def test_skipped_lines_are_shown_with_file_and_line(
+    write: Write, contents: Callable[..., Content]
 ) -> None:
     folder = write(
         record("one"),
@@ -160,13 +146,13 @@ def test_what_was_not_used_is_told_with_file_and_line(
 
 @pytest.mark.parametrize("missing", ["output", "content"])
 def test_captures_of_one_side_only(
-    missing: str, write: Write, record: Record, contents: Callable[..., Content]
+    missing: str, write: Write, contents: Callable[..., Content]
 ) -> None:
     shown = contents(write(record("one", **{missing: None})))
     text = rendered(shown).text
 
-    assert ("no captured output to draw" in text) == (missing == "output")
-    assert "No captured picture to show" in text  # without an output nothing is known of it
+    assert ("No output was captured" in text) == (missing == "output")
+    assert "No pictures to show" in text  # without an output nothing is known of it
 
 
 def test_no_captures_at_all(tmp_path: Path, contents: Callable[..., Content]) -> None:
@@ -174,21 +160,17 @@ def test_no_captures_at_all(tmp_path: Path, contents: Callable[..., Content]) ->
     found = rendered(shown)
 
     assert not found.all("img")
-    assert "Every line of the captures was used" in found.text
+    assert "Every line was used" in found.text
 
 
-def test_the_same_page_for_one_class(
-    write: Write, record: Record, contents: Callable[..., Content]
-) -> None:
+def test_the_same_page_for_one_class(write: Write, contents: Callable[..., Content]) -> None:
     shown = contents(write(record("one", output="[1.0]")), classes=("bicycle",))
 
     assert shown.summary.predicted == {"bicycle": 1}
     assert rendered(shown).all("svg")
 
 
-def test_variants_are_shown_one_by_one(
-    write: Write, record: Record, contents: Callable[..., Content]
-) -> None:
+def test_variants_are_shown_one_by_one(write: Write, contents: Callable[..., Content]) -> None:
     write(record("one"), name="scones/blue/2025/01/01/00/a.jsonl")
     folder = write(record("two"), record("three"), name="scones/green/2025/01/01/00/a.jsonl")
     shown = contents(folder)

@@ -1,8 +1,7 @@
-"""Whole reports: their files, and their figures against an independent computation."""
+"""Whole reports: their files, and their numbers against an independent computation."""
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,15 @@ from PIL import Image
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
-from analysis import collect, truth
-from analysis.report.summary import choose, judged, summarise
+from analysis import collect, ground_truth
+from analysis.report.summary import labelled, summarise_labelled
 from analysis.threshold import Costs
 from scones.__main__ import main
+from tests.capture_records import Write, record
 from training import source
 from training.dataset import build, write
 
 CLASSES = ("bicycle", "motorcycle")
-
-Write = Callable[..., Path]
-Record = Callable[..., dict[str, Any]]
 
 
 def test_the_figures_of_real_captures(
@@ -40,11 +37,11 @@ def test_the_figures_of_real_captures(
     assert figures["skipped"] == {}
     assert figures["truth"]["records"] == 22
 
-    labels = truth.read(staged)
-    frame = truth.join(collect(real_captures, classes=CLASSES, fingerprints=True), labels)
-    rows = frame.records.frame
+    labels = ground_truth.read(staged)
+    records = collect(real_captures, classes=CLASSES, fingerprints=True)
+    rows = ground_truth.join(records, labels).frame
     best = rows[["p0", "p1"]].to_numpy().argmax(axis=1)
-    true = rows["truth"].to_numpy(int)
+    true = rows["true_class"].to_numpy(int)
     accuracy = figures["truth"]["accuracy"]
     assert accuracy["value"] == pytest.approx(accuracy_score(true, best))
     interval = binomtest(int((true == best).sum()), 22).proportion_ci(method="wilson")
@@ -52,37 +49,41 @@ def test_the_figures_of_real_captures(
     assert figures["truth"]["confusion"] == confusion_matrix(true, best).tolist()
 
     # One picture was sent twice; of the 21, 18 are right and 14 accepted, 13 of them right.
-    distinct = rows.drop_duplicates("picture")
-    known = judged(distinct)
+    distinct = rows.drop_duplicates("fingerprint")
+    known = labelled(distinct)
     assert known is not None
     accepted = known.confidence >= 0.93
-    counts = (known.right.size, known.right.sum(), accepted.sum(), known.right[accepted].sum())
+    counts = (
+        known.correct.size,
+        known.correct.sum(),
+        accepted.sum(),
+        known.correct[accepted].sum(),
+    )
     assert counts == (21, 18, 14, 13)
 
     html = (out / "report.html").read_text(encoding="utf-8")
-    assert "19 of them right" in html
+    assert "19 of them correct" in html
     assert html.count("Training picture of bicycle") == 8
     for name in figures["pictures"]:
         with Image.open(out / "pictures" / name) as picture:
             assert picture.size == (1600, 900)
-    assert "22 captured predictions" in capsys.readouterr().out
+    assert "22 predictions captured" in capsys.readouterr().out
 
 
-def test_weights_of_a_sample_reach_every_estimate(write: Write, record: Record) -> None:
+def test_weights_of_a_sample_reach_every_estimate(write: Write) -> None:
     outputs = {"sure": "[0.99, 0.01]", "sure too": "[0.98, 0.02]", "doubtful": "[0.45, 0.55]"}
     folder = write(*(record(name, output=output) for name, output in outputs.items()))
     records = collect(folder, classes=CLASSES)
     frame = records.frame.assign(
-        label="bicycle",
-        truth=pd.array([0, 0, 0], dtype="Int16"),
+        true_class=pd.array([0, 0, 0], dtype="Int16"),
         weight=records.frame["event_id"].map({"sure": 90.0, "sure too": 90.0, "doubtful": 20.0}),
     )
-    known = judged(frame)
+    known = labelled(frame)
     assert known is not None
-    choice = choose(known, present=0.5, costs=Costs())
-    found = summarise(records, captures="here", present=0.5, known=known, choice=choice).truth
+    choice = known.choose_threshold(present=0.5, costs=Costs())
+    found = summarise_labelled(known, choice, classes=2)
 
-    assert found is not None and found.weighted
+    assert found.weighted
     assert found.accuracy.value == pytest.approx(0.9)
     assert found.cost_per_1000["0.5"].value == pytest.approx(1000)  # 100 wrong routings of 10
     assert found.cost_per_1000["0.9"].value == pytest.approx(100)
@@ -90,78 +91,75 @@ def test_weights_of_a_sample_reach_every_estimate(write: Write, record: Record) 
     assert found.confusion == [[2, 1], [0, 0]]
 
 
-def test_predictions_without_a_truth_are_not_judged() -> None:
+def test_predictions_without_a_truth_are_not_labelled() -> None:
     frame = pd.DataFrame(
         {
             "confidence": [0.9, 0.8, np.nan],
             "best_class": pd.array([0, 1, None], dtype="Int16"),
-            "truth": pd.array([0, None, 1], dtype="Int16"),
+            "true_class": pd.array([0, None, 1], dtype="Int16"),
             "weight": [1.0, np.nan, 1.0],
         }
     )
-    known = judged(frame)
+    known = labelled(frame)
 
     assert known is not None
     assert known.confidence.tolist() == [0.9]
-    assert judged(frame.iloc[1:]) is None
+    assert labelled(frame.iloc[1:]) is None
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are not drawn: their files hold nothing."""
-    monkeypatch.setattr("analysis.report.write.png", lambda picture: b"")
-    monkeypatch.setattr("analysis.report.write.svg", lambda picture: "")
+    """Plots are not drawn: their files are empty."""
+    monkeypatch.setattr("analysis.report.build.png", lambda plot: b"")
+    monkeypatch.setattr("analysis.report.build.svg", lambda plot: "")
+
+
+def report(captures: Path, out: Path, *options: str) -> int:
+    """Return the exit code of a report on captures of two classes."""
+    classes = ",".join(CLASSES)
+    return main(["report", str(captures), "--classes", classes, "--out", str(out), *options])
+
+
+def summary_of(out: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+    return summary
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_next_report_compares_with_the_last_and_replaces_it(
-    write: Write, record: Record, tmp_path: Path
+    write: Write, tmp_path: Path
 ) -> None:
-    out = tmp_path / "report"
+    out, labels = tmp_path / "report", tmp_path / "labels.csv"
     folder = write(record("one"), record("two"))
-    labels = tmp_path / "labels.csv"
     labels.write_text("event_id,label\none,0\ntwo,1\n")
-    options = ["--classes", "bicycle, motorcycle", "--out", str(out)]
-    assert main(["report", str(folder), *options, "--truth", str(labels)]) == 0
-    assert "no earlier report" in (out / "report.html").read_text()
+    assert report(folder, out, "--truth", str(labels)) == 0
+    assert "There is no previous report" in (out / "report.html").read_text()
     assert (out / "pictures" / "reliability.png").exists()
     kept = out / "pictures" / "mine.png"
     kept.touch()
 
     write(record("three"), name="b.jsonl")
-    assert main(["report", str(folder), *options]) == 0
-    assert "It had 2 records, this one has 3." in (out / "report.html").read_text()
+    assert report(folder, out) == 0
+    assert "It covered 2 records; this one covers 3." in (out / "report.html").read_text()
     assert not (out / "pictures" / "reliability.png").exists()
     assert kept.exists()
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_named_report_is_compared_with(write: Write, record: Record, tmp_path: Path) -> None:
+def test_a_named_report_is_compared_with(write: Write, tmp_path: Path) -> None:
     folder = write(record("one"))
     first, second = tmp_path / "first", tmp_path / "second"
-    assert main(["report", str(folder), "--out", str(first)]) == 0
-    previous = ["--previous", str(first / "summary.json")]
-    assert main(["report", str(folder), *previous, "--out", str(second)]) == 0
+    assert report(folder, first) == 0
+    assert report(folder, second, "--previous", str(first / "summary.json")) == 0
 
-    assert "It had the same captures." in (second / "report.html").read_text()
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_a_summary_of_something_else_does_not_stop_the_report(
-    write: Write, record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    out = tmp_path / "report"
-    out.mkdir()
-    (out / "summary.json").write_text('{"workflow": {}}')
-
-    assert main(["report", str(write(record("one"))), "--out", str(out)]) == 0
-    assert "is not the summary.json of a report" in caplog.text
+    assert "It covered the same captures." in (second / "report.html").read_text()
 
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "changed",
     [
+        {"workflow": {}, "format": None},
         {"predicted": {"bicycle": 1}},
         {"predictions": -1},
         {"records": 2**64},
@@ -175,69 +173,64 @@ def test_a_summary_of_something_else_does_not_stop_the_report(
     ids=lambda changed: str(changed)[:50],
 )
 def test_a_damaged_summary_does_not_stop_the_report(
-    changed: dict[str, Any],
-    write: Write,
-    record: Record,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    changed: dict[str, Any], write: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    out, captures = tmp_path / "report", str(write(record("one")))
-    options = ["--classes", ",".join(CLASSES), "--out", str(out)]
-    assert main(["report", captures, *options]) == 0
-    figures = json.loads((out / "summary.json").read_text())
-    (out / "summary.json").write_text(json.dumps({**figures, **changed}))
+    out, captures = tmp_path / "report", write(record("one"))
+    assert report(captures, out) == 0
+    (out / "summary.json").write_text(json.dumps(summary_of(out) | changed))
 
-    assert main(["report", captures, *options]) == 0
+    assert report(captures, out) == 0
     assert "is not the summary.json of a report" in caplog.text
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_labels_that_are_left_out_are_printed_before_any_figure(
-    write: Write, record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_skipped_labels_are_printed_before_any_number(
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text(
         "event_id;label;weight\none;motorcycle;4,7\ntwo;bicycle;-1\nthree;[red]\x1b[2J;2\n"
     )
     folder = write(record("one"), record("two"), record("three"))
-    options = ["--classes", "bicycle,motorcycle", "--out", str(tmp_path / "report")]
 
-    assert main(["report", str(folder), *options, "--truth", str(labels)]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == (
-        f"1 lines that are no ground truth; the first: {labels}, line 3: "
+    assert report(folder, tmp_path / "report", "--truth", str(labels)) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == (
+        f"Rows or lines that are not labels: 1; first in {labels}, line 3: "
         "weight '-1' is out of range; expected 1e-06 to 1e+09"
     )
-    assert said[1] == (
-        f"1 labels that name no class; the first: {labels}, line 4: "
+    assert printed[1] == (
+        f"Labels that name no class: 1; first in {labels}, line 4: "
         r"label '[red]\x1b[2J' is none of bicycle, motorcycle"
     )
-    assert "3 captured predictions" in said[2]
-    assert any(line.startswith("Of 1 prediction whose truth is known") for line in said[3:])
+    assert printed[2].startswith("3 predictions captured")
+    assert any(line.startswith("Of the 1 labelled prediction, ") for line in printed[3:])
 
 
-def test_no_captures_give_a_report_that_says_so_and_their_own_exit_code(tmp_path: Path) -> None:
+def test_no_captures_have_a_report_that_says_so_and_their_own_exit_code(tmp_path: Path) -> None:
     captures, out = tmp_path / "captures", tmp_path / "report"
     captures.mkdir()
 
-    assert main(["report", str(captures), "--out", str(out)]) == 3
-    assert "No prediction was captured" in (out / "report.html").read_text()
-    assert json.loads((out / "summary.json").read_text())["predictions"] == 0
+    assert report(captures, out) == 3
+    assert "No predictions were captured" in (out / "report.html").read_text()
+    assert summary_of(out)["predictions"] == 0
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("captures", "options", "reason"),
     [
-        (["no/such/folder"], "nothing at 'no/such/folder'"),
-        (["."], "/nowhere/manifest.json cannot be read"),
+        ("no/such/folder", [], "nothing at 'no/such/folder'"),
+        (".", ["--dataset", "/nowhere"], "/nowhere/manifest.json cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_named(
-    options: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    captures: str,
+    options: list[str],
+    reason: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    dataset = ["--dataset", "/nowhere"] if options == ["."] else []
-
-    assert main(["report", *options, *dataset, "--out", str(tmp_path)]) == 1
+    assert report(Path(captures), tmp_path, *options) == 1
     assert reason in capsys.readouterr().err
     assert not (tmp_path / "report.html").exists()
 
@@ -245,28 +238,28 @@ def test_what_cannot_be_read_is_named(
 @pytest.mark.parametrize(
     "options", [["--threshold", "93"], ["--hand-check-cost", "0"], ["--wrong-routing-cost", "nan"]]
 )
-def test_impossible_options_are_wrong_usage(options: list[str]) -> None:
-    assert main(["report", ".", *options]) == 2
+def test_impossible_options_are_wrong_usage(options: list[str], tmp_path: Path) -> None:
+    assert report(tmp_path, tmp_path, *options) == 2
 
 
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["../../mine.txt", "{folder}/mine.txt"])
 def test_a_summary_that_names_files_elsewhere_removes_nothing(
-    write: Write, record: Record, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine, out = tmp_path / "mine.txt", tmp_path / "report"
     mine.touch()
-    arguments = [str(write(record("one"))), "--classes", "bicycle,motorcycle", "--out", str(out)]
-    assert main(["report", *arguments]) == 0
-    figures = json.loads((out / "summary.json").read_text())
-    earlier = [out / "pictures" / picture for picture in figures["pictures"]]
-    figures["pictures"].append(name.format(folder=tmp_path))
-    (out / "summary.json").write_text(json.dumps(figures))
+    captures = write(record("one"))
+    assert report(captures, out) == 0
+    summary = summary_of(out)
+    earlier = [out / "pictures" / picture for picture in summary["pictures"]]
+    summary["pictures"].append(name.format(folder=tmp_path))
+    (out / "summary.json").write_text(json.dumps(summary))
 
-    assert main(["report", *arguments]) == 1
-    said = capsys.readouterr().err
-    assert "mine.txt' is not a path below its folder" in said
-    assert "summary.json, pictures: " in said and "remove it" in said
+    assert report(captures, out) == 1
+    printed = capsys.readouterr().err
+    assert "mine.txt' is not a path below its folder" in printed
+    assert "summary.json, pictures: " in printed and "remove the file" in printed
     assert mine.exists()
     assert all(picture.exists() for picture in earlier)
 
@@ -274,31 +267,27 @@ def test_a_summary_that_names_files_elsewhere_removes_nothing(
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["pictures", "report.html", "summary.json"])
 def test_a_link_in_the_folder_is_refused_and_nothing_is_written_through_it(
-    write: Write, record: Record, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     elsewhere, out = tmp_path / "elsewhere", tmp_path / "report"
     elsewhere.mkdir()
     out.mkdir()
     (out / name).symlink_to(elsewhere if name == "pictures" else elsewhere / "mine.txt")
-    arguments = [str(write(record("one"))), "--classes", "bicycle,motorcycle", "--out", str(out)]
 
-    assert main(["report", *arguments]) == 1
+    assert report(write(record("one")), out) == 1
     assert f"{out / name} is a link" in capsys.readouterr().err
     assert not list(elsewhere.iterdir())
     assert [path.name for path in out.iterdir()] == [name]
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_file_names_that_are_no_text_are_shown_all_the_same(
-    write: Write, record: Record, tmp_path: Path
-) -> None:
+def test_file_names_that_are_not_text_are_shown_nevertheless(write: Write, tmp_path: Path) -> None:
     folder = tmp_path / os.fsdecode(b"\xff") / "[red]/$v$/2026/01/01/00"
     folder.parent.mkdir(parents=True)
     write(record("one")).rename(folder)
     out = tmp_path / "report"
 
-    arguments = [str(folder.parents[5]), "--classes", "bicycle,motorcycle", "--out", str(out)]
-    assert main(["report", *arguments]) == 0
-    figures = json.loads((out / "summary.json").read_text())
-    assert figures["captures"].endswith("/\\xff")
-    assert list(figures["variants"]) == ["[red]/$v$"]
+    assert report(folder.parents[5], out) == 0
+    summary = summary_of(out)
+    assert summary["captures"].endswith("/\\xff")
+    assert list(summary["variants"]) == ["[red]/$v$"]

@@ -1,21 +1,19 @@
 """Ground truth from a staged dataset, a CSV and SageMaker's JSON Lines."""
 
 import json
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
-from analysis import truth
-from analysis.labels import TruthError
+from analysis import ground_truth
+from analysis.labels import GroundTruthError
 from analysis.records import Records, collect
-from analysis.skips import Kind
+from analysis.skipped_lines import Kind
+from tests.capture_records import Write, png, record
 from tests.mutations import bounded, mutated
 from training import source
 from training.dataset import build, write
@@ -25,36 +23,26 @@ if TYPE_CHECKING:
 
 CLASSES = ("bicycle", "motorcycle")
 
-Write = Callable[..., Path]
-Record = Callable[..., dict[str, Any]]
-Png = Callable[..., bytes]
-
 
 @pytest.fixture
-def dataset(tmp_path: Path, picture: Png) -> Path:
+def dataset(tmp_path: Path) -> Path:
     """A staged dataset of two pictures."""
     root = tmp_path / "dataset"
     for split, red, label in (("train", 1, 0), ("validation", 2, 1)):
         (root / split).mkdir(parents=True)
-        (root / split / "a.png").write_bytes(picture(red))
+        (root / split / "a.png").write_bytes(png(red))
         (root / f"{split}.lst").write_text(f"0\t{label}\ta.png\n")
-    (root / "manifest.json").write_text(json.dumps({"classes": CLASSES}))
+    counts = {split: dict.fromkeys(CLASSES, 1) for split in ("train", "validation")}
+    manifest = {"source": "drawn", "digest": "d", "classes": CLASSES, "counts": counts}
+    (root / "manifest.json").write_text(json.dumps(manifest))
     return root
 
 
 @pytest.fixture
-def three(write: Write, record: Record) -> Records:
+def three(write: Write) -> Records:
     """Events one, two, three; two has the inference id "mine"."""
     folder = write(record("one"), record("two", inference_id="mine"), record("three"))
     return collect(folder, classes=CLASSES)
-
-
-@pytest.fixture
-def client() -> Iterator["S3Client"]:
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client
 
 
 def csv(folder: Path, text: str) -> Path:
@@ -63,59 +51,49 @@ def csv(folder: Path, text: str) -> Path:
     return file
 
 
-def kinds(joined: truth.Joined) -> dict[Kind, int]:
-    return dict(joined.records.skips.counts)
-
-
-def test_the_real_captures_find_their_truth_in_the_real_pictures(
+def test_the_real_captures_find_their_true_classes_in_the_real_pictures(
     real_captures: Path, real_archive: Path, tmp_path: Path
 ) -> None:
     root = write(build(source.from_archive(real_archive), CLASSES), tmp_path)
-    labels = truth.read(root)
-    joined = truth.join(
-        collect(real_captures, classes=labels.classes, fingerprints=labels.by_picture), labels
-    )
-    distinct = joined.records.frame.drop_duplicates("picture")
+    truth = ground_truth.read(root)
+    records = collect(real_captures, classes=truth.classes, fingerprints=truth.by_picture)
+    joined = ground_truth.join(records, truth)
+    distinct = joined.frame.drop_duplicates("fingerprint")
 
-    assert (joined.matched, joined.unmatched_records) == (22, 0)
-    assert joined.unmatched_labels == len(labels.labels) - 21
+    assert joined.frame.true_class.notna().all()
     assert len(distinct) == 21
-    assert (distinct.truth == distinct.best_class).sum() == 18
+    assert (distinct.true_class == distinct.best_class).sum() == 18
     confident = distinct[distinct.confidence >= 0.93]
-    assert (len(confident), (confident.truth == confident.best_class).sum()) == (14, 13)
-    assert joined.records.skips.counts == {}
+    assert (len(confident), (confident.true_class == confident.best_class).sum()) == (14, 13)
+    assert joined.skipped.counts == {}
 
 
-def test_pictures_are_compared_without_alpha_and_encoding(
-    dataset: Path, write: Write, record: Record, picture: Png
-) -> None:
-    pictures = [picture(1, "RGBA"), picture(2), picture(3)]
+def test_pictures_are_compared_without_alpha_and_encoding(dataset: Path, write: Write) -> None:
+    pictures = [png(1, "RGBA"), png(2), png(3)]
     folder = write(*(record(str(i), content=each) for i, each in enumerate(pictures)))
     records = collect(folder, classes=CLASSES, fingerprints=True)
-    joined = truth.join(records, truth.read(dataset / "manifest.json"))
+    joined = ground_truth.join(records, ground_truth.read(dataset / "manifest.json"))
 
-    frame = joined.records.frame
-    assert frame.truth.fillna(-1).tolist() == [0, 1, -1]
-    assert frame.label.fillna("unknown").tolist() == ["bicycle", "motorcycle", "unknown"]
-    assert (joined.matched, joined.unmatched_records, joined.unmatched_labels) == (2, 1, 0)
+    assert joined.frame.true_class.fillna(-1).tolist() == [0, 1, -1]
+    assert joined.frame.weight.fillna(0).tolist() == [1, 1, 0]
 
 
 def test_a_dataset_is_read_from_s3_too(dataset: Path, client: "S3Client") -> None:
     for file in dataset.rglob("*.*"):
         client.upload_file(str(file), "bucket", f"datasets/x/{file.relative_to(dataset)}")
 
-    labels = truth.read("s3://bucket/datasets/x/", s3_client=client)
-    assert labels.labels.keys() == truth.read(dataset).labels.keys()
-    with pytest.raises(TruthError, match="s3://bucket/nothing holds no ground truth"):
-        truth.read("s3://bucket/nothing", s3_client=client)
+    labels = ground_truth.read("s3://bucket/datasets/x/", s3_client=client)
+    assert labels.labels.keys() == ground_truth.read(dataset).labels.keys()
+    with pytest.raises(GroundTruthError, match="s3://bucket/nothing contains no ground truth"):
+        ground_truth.read("s3://bucket/nothing", s3_client=client)
 
 
-def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path, picture: Png) -> None:
-    (dataset / "validation" / "a.png").write_bytes(picture(1))
-    labels = truth.read(dataset)
+def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path) -> None:
+    (dataset / "validation" / "a.png").write_bytes(png(1))
+    labels = ground_truth.read(dataset)
 
     assert labels.labels == {}
-    (contradiction,) = labels.skips.first[Kind.CONTRADICTION]
+    (contradiction,) = labels.skipped.first[Kind.CONTRADICTION]
     assert contradiction.file.endswith("validation.lst") and contradiction.line == 1
     assert "train.lst, line 1" in contradiction.reason
 
@@ -123,7 +101,7 @@ def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path, pict
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("manifest.json", "{}", "manifest.json is no manifest"),
+        ("manifest.json", "{}", "manifest.json is not a staging manifest"),
         ("train.lst", "0\t2\ta.png\n", "train.lst: .*is not index, label and path"),
         ("train.lst", "0\t-1\ta.png\n", "train.lst: .*is not index, label and path"),
         ("train.lst", "0\t0\tb.png\n", "b.png cannot be read"),
@@ -134,18 +112,18 @@ def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path, pict
 def test_a_damaged_dataset_is_named(dataset: Path, file: str, content: str, message: str) -> None:
     (dataset / file).write_text(content)
 
-    with pytest.raises(TruthError, match=message):
-        truth.read(dataset)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        ground_truth.read(dataset)
 
 
-def test_records_must_suit_the_dataset(dataset: Path, write: Write, record: Record) -> None:
+def test_records_must_suit_the_dataset(dataset: Path, write: Write) -> None:
     folder = write(record())
-    labels = truth.read(dataset)
+    labels = ground_truth.read(dataset)
 
-    with pytest.raises(TruthError, match="fingerprints=True"):
-        truth.join(collect(folder, classes=CLASSES), labels)
-    with pytest.raises(TruthError, match="the records have cat, dog"):
-        truth.join(collect(folder, classes=("cat", "dog"), fingerprints=True), labels)
+    with pytest.raises(GroundTruthError, match="fingerprints=True"):
+        ground_truth.join(collect(folder, classes=CLASSES), labels)
+    with pytest.raises(GroundTruthError, match="the records have cat, dog"):
+        ground_truth.join(collect(folder, classes=("cat", "dog"), fingerprints=True), labels)
 
 
 LABELS = [
@@ -164,10 +142,10 @@ LABELS = [
 def test_a_csv_names_records_by_event_or_inference_id(
     three: Records, tmp_path: Path, text: str
 ) -> None:
-    frame = truth.join(three, truth.read(csv(tmp_path, text))).records.frame
+    frame = ground_truth.join(three, ground_truth.read(csv(tmp_path, text))).frame
 
     by_event = frame.set_index("event_id")
-    assert by_event.truth.fillna(-1).to_dict() == {"one": 0, "two": 1, "three": -1}
+    assert by_event.true_class.fillna(-1).to_dict() == {"one": 0, "two": 1, "three": -1}
     assert by_event.weight.fillna(0).to_dict() == {"one": 2.0, "two": 3.0, "three": 0.0}
 
 
@@ -182,10 +160,10 @@ def test_damaged_labels_are_read_or_refused(
     first, _, rest = content.partition(b"\n")
     file = tmp_path / "labels.csv"
     file.write_bytes(first + b"\n" + rest * repeated)
-    with bounded(megabytes=100, seconds=30), suppress(TruthError):
-        frame = truth.join(three, truth.read(file)).records.frame
-        known = frame[frame["truth"].notna()]
-        assert set(known["truth"]) <= {0, 1}
+    with bounded(megabytes=100, seconds=30), suppress(GroundTruthError):
+        frame = ground_truth.join(three, ground_truth.read(file)).frame
+        known = frame[frame["true_class"].notna()]
+        assert set(known["true_class"]) <= {0, 1}
         assert known["weight"].between(1e-6, 1e9).all()
 
 
@@ -194,26 +172,26 @@ def test_labels_that_cannot_be_used_are_counted_with_their_line(
 ) -> None:
     rows = ["one,bicycle", "two,", "three,lorry", "nobody,0", ",1", "four,0", "four,1"]
     file = csv(tmp_path, "event_id,label\n" + "\n".join(rows) + "\n")
-    joined = truth.join(three, truth.read(file))
+    joined = ground_truth.join(three, ground_truth.read(file))
 
-    assert (joined.matched, joined.unmatched_records, joined.unmatched_labels) == (1, 2, 1)
+    assert joined.frame.true_class.fillna(-1).tolist() == [0, -1, -1]
     lines = {
         kind: [(skip.file, skip.line) for skip in skips]
-        for kind, skips in joined.records.skips.first.items()
+        for kind, skips in joined.skipped.first.items()
     }
     assert lines == {
         Kind.NOT_LABELLED: [(str(file), 3)],
         Kind.UNKNOWN_CLASS: [(str(file), 4)],
         Kind.UNMATCHED: [(str(file), 5)],
-        Kind.NO_TRUTH: [(str(file), 6)],
+        Kind.NO_LABEL: [(str(file), 6)],
         Kind.CONTRADICTION: [(str(file), 8)],
     }
 
 
 def read_rows(folder: Path, text: str) -> tuple[dict[str | int, float], list[tuple[int, str]]]:
     """Return the weights by id, and line and reason of what is no ground truth."""
-    labels = truth.read(csv(folder, text))
-    skips = labels.skips.first.get(Kind.NO_TRUTH, ())
+    labels = ground_truth.read(csv(folder, text))
+    skips = labels.skipped.first.get(Kind.NO_LABEL, ())
     weights = {key: label.weight for key, label in labels.labels.items()}
     return weights, [(skip.line, skip.reason) for skip in skips]
 
@@ -250,7 +228,7 @@ def test_weights_have_a_decimal_point_or_comma(
         ("1_0", "weight '1_0' is not a number"),
         ("٣", "weight '٣' is not a number"),
         ('"1,234.5"', "weight '1,234.5' is not a number"),
-        ('"1,234"', "weight '1,234' may have a decimal comma or a separator of thousands"),
+        ('"1,234"', "weight '1,234' may have a decimal comma or a thousands separator"),
         ("-1", "weight '-1' is out of range; expected 1e-06 to 1e+09"),
         ("0", "weight '0' is out of range"),
         ("1e-300", "weight '1e-300' is out of range"),
@@ -298,10 +276,10 @@ def test_a_quotation_mark_that_closes_rows_later_costs_its_row_only(tmp_path: Pa
 
 def test_a_record_with_two_weights_is_left_out_and_counted(tmp_path: Path) -> None:
     file = csv(tmp_path, "event_id,label,weight\none,0,2\none,0,2\ntwo,0,2\ntwo,0,1\n")
-    labels = truth.read(file)
+    labels = ground_truth.read(file)
 
     assert labels.labels.keys() == {"one"}
-    (contradiction,) = labels.skips.first[Kind.CONTRADICTION]
+    (contradiction,) = labels.skipped.first[Kind.CONTRADICTION]
     assert contradiction.line == 5
     assert contradiction.reason == f"'0', but '0' with weight 2 in {file}, line 4"
 
@@ -317,10 +295,10 @@ def test_a_blank_row_is_no_row_but_one_without_an_id_is_counted(tmp_path: Path) 
 
 def test_open_quotation_marks_take_no_time(tmp_path: Path) -> None:
     rows = "".join(f'{number},"""\n' for number in range(20_000))
-    labels = truth.read(csv(tmp_path, f"event_id,label\n{rows}last,bicycle\n"))
+    labels = ground_truth.read(csv(tmp_path, f"event_id,label\n{rows}last,bicycle\n"))
 
     assert labels.labels.keys() == {"last"}
-    assert labels.skips.counts == {Kind.NO_TRUTH: 20_000}
+    assert labels.skipped.counts == {Kind.NO_LABEL: 20_000}
 
 
 @pytest.mark.parametrize(
@@ -328,20 +306,20 @@ def test_open_quotation_marks_take_no_time(tmp_path: Path) -> None:
     [
         ('event_id,"label\none,0\n', "line 1: unexpected end of data"),
         ("event_id,label,Label\none,0,1\n", "column label appears twice"),
+        *(
+            (text, "expected label, and event_id or inference_id")
+            for text in ("", "file,label\na,b\n", "event_id,weight\n")
+        ),
     ],
 )
-def test_an_ambiguous_header_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(TruthError, match=message):
-        truth.read(csv(tmp_path, text))
+def test_a_header_that_is_ambiguous_or_lacks_columns_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(GroundTruthError, match=message):
+        ground_truth.read(csv(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ["", "file,label\na,b\n", "event_id,weight\n"])
-def test_a_csv_without_the_columns_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TruthError, match="expected label, and event_id or inference_id"):
-        truth.read(csv(tmp_path, text))
-
-
-def ground_truth(event_id: str, data: str, encoding: str = "CSV") -> dict[str, Any]:
+def line(event_id: str, data: str, encoding: str = "CSV") -> dict[str, Any]:
     """A line as SageMaker's documentation has it."""
     return {
         "groundTruthData": {"data": data, "encoding": encoding},
@@ -352,26 +330,26 @@ def ground_truth(event_id: str, data: str, encoding: str = "CSV") -> dict[str, A
 
 def test_sagemaker_ground_truth_names_records_by_either_id(three: Records, tmp_path: Path) -> None:
     rows = [
-        ground_truth("one", "1"),
-        ground_truth("mine", "bicycle"),
-        ground_truth("three", "1", "PARQUET"),
-        ground_truth("nobody", "1"),
+        line("one", "1"),
+        line("mine", "bicycle"),
+        line("three", "1", "PARQUET"),
+        line("nobody", "1"),
     ]
     hour = tmp_path / "truth" / "2024" / "10" / "15" / "14"
     hour.mkdir(parents=True)
     (hour / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    joined = truth.join(three, truth.read(tmp_path / "truth"))
+    joined = ground_truth.join(three, ground_truth.read(tmp_path / "truth"))
 
-    by_event = joined.records.frame.set_index("event_id")
-    assert by_event.truth.fillna(-1).to_dict() == {"one": 1, "two": 0, "three": -1}
-    assert kinds(joined) == {Kind.NO_TRUTH: 1, Kind.UNMATCHED: 1}
-    assert joined.records.skips.first[Kind.NO_TRUTH][0].line == 3
+    by_event = joined.frame.set_index("event_id")
+    assert by_event.true_class.fillna(-1).to_dict() == {"one": 1, "two": 0, "three": -1}
+    assert joined.skipped.counts == {Kind.NO_LABEL: 1, Kind.UNMATCHED: 1}
+    assert joined.skipped.first[Kind.NO_LABEL][0].line == 3
 
 
-def test_captures_are_no_ground_truth(write: Write, record: Record) -> None:
+def test_captures_are_no_ground_truth(write: Write) -> None:
     folder = write(record())
 
-    with pytest.raises(TruthError, match=r"a.jsonl, line 1: groundTruthData: Field required"):
-        truth.read(folder)
+    with pytest.raises(GroundTruthError, match=r"a.jsonl, line 1: groundTruthData: Field required"):
+        ground_truth.read(folder)
     with pytest.raises(FileNotFoundError, match="gone"):
-        truth.read(folder / "gone")
+        ground_truth.read(folder / "gone")

@@ -1,4 +1,4 @@
-"""The summary in plain words."""
+"""The sentences of the summary."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from analysis import metrics
-from analysis.report import words
-from analysis.report.summary import Judged, Summary, TruthFigures, choose, truth_figures
+from analysis.report import summary_text
+from analysis.report.summary import Labelled, LabelledSummary, Summary, summarise_labelled
 from analysis.threshold import Costs
 
 START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
@@ -16,9 +16,7 @@ START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
 
 def share(value: float, records: int) -> metrics.Share:
     """A share of that many records."""
-    found = metrics.share(np.arange(records) < value * records)
-    assert found is not None
-    return found
+    return metrics.share(np.arange(records) < value * records) or pytest.fail("no records")
 
 
 def summary(**changes: Any) -> Summary:
@@ -35,7 +33,6 @@ def summary(**changes: Any) -> Summary:
         "last": START + timedelta(days=1),
         "accepted": share(0.6, 1000),
         "mean_confidence": 0.9,
-        "median_confidence": 0.95,
         "predicted": {"bicycle": 500, "motorcycle": 500},
         "variants": {},
         "skipped": {},
@@ -47,33 +44,33 @@ def summary(**changes: Any) -> Summary:
     return Summary.model_validate({**figures, **changes})
 
 
-def known(records: int, *, present: float = 0.93, costs: Costs | None = None) -> TruthFigures:
+def known(records: int, *, present: float = 0.93) -> LabelledSummary:
     """Of a model whose confidence is the share of its predictions that are right."""
     random = np.random.default_rng(5)
     confidence = random.uniform(0.5, 1, records)
     wrong = (random.random(records) > confidence).astype(np.int64)
-    judged = Judged(confidence, wrong, np.zeros(records, dtype=np.int64), None)
-    choice = choose(judged, present=present, costs=costs or Costs())
-    return truth_figures(judged, choice, classes=2)
+    labelled = Labelled(confidence, wrong, np.zeros(records, dtype=np.int64), None)
+    choice = labelled.choose_threshold(present=present, costs=Costs())
+    return summarise_labelled(labelled, choice, classes=2)
 
 
 def advice(**changes: Any) -> str:
-    return " ".join(words.to_do(summary(**changes)))
+    return " ".join(summary_text.to_do(summary(**changes)))
 
 
 def test_what_it_did() -> None:
-    said = " ".join(words.did(summary(truth=known(200), different_pictures=998)))
+    said = " ".join(summary_text.did(summary(truth=known(200), different_pictures=998)))
 
-    assert "Between 20 Nov 2025 08:00 and 21 Nov 2025 08:00 UTC" in said
-    assert "1,000 captured predictions" in said
+    assert "between 20 Nov 2025 08:00 and 21 Nov 2025 08:00 UTC" in said
+    assert "1,000 predictions captured" in said
     assert "600 of them, 60.0% (56.9% to 63.0%), reached the threshold of 0.93" in said
-    assert "400 did not, and were left to a person" in said
+    assert "400 were rejected" in said
     assert "998 different pictures" in said
-    assert "Of 200 predictions whose truth is known, " in said
+    assert "Of the 200 labelled predictions, " in said
 
 
 def test_it_says_where_the_threshold_comes_from() -> None:
-    said = words.did(summary(threshold=0.8, threshold_source="the one deployed in a stack"))
+    said = summary_text.did(summary(threshold=0.8, threshold_source="the one deployed in a stack"))
 
     assert "The threshold of 0.8 is the one deployed in a stack." in said
 
@@ -92,7 +89,7 @@ def test_without_a_truth_it_says_how_to_get_one() -> None:
 
 def test_without_pictures_there_is_nothing_to_label_by_hand() -> None:
     assert "scones sample" in advice(skipped={"records without input": 999})
-    said = advice(skipped={"records without input": 999, "records whose input is no picture": 1})
+    said = advice(skipped={"records without input": 999, "records whose input is not a picture": 1})
 
     assert "scones sample" not in said
     assert "let the endpoint capture its input" in said
@@ -101,27 +98,27 @@ def test_without_pictures_there_is_nothing_to_label_by_hand() -> None:
 def test_few_predictions_and_losses_are_said() -> None:
     assert "99 predictions cannot say much" in advice(predictions=99)
     assert "cannot say much" not in advice(predictions=100)
-    assert "1 line of the captures was left out" in advice(left_out=1)
-    assert "2 lines of the ground truth were left out" in advice(labels_left_out=2)
+    assert "1 line of the captures was skipped" in advice(left_out=1)
+    assert "2 lines of the labels were skipped" in advice(labels_left_out=2)
 
 
 def test_no_prediction_is_no_reason_to_judge() -> None:
     nothing = summary(records=0, predictions=0, accepted=None, first=None, last=None)
 
-    assert words.did(nothing) == ["No prediction was captured below s3://bucket/captures."]
-    assert ["capture.enabled" in sentence for sentence in words.to_do(nothing)] == [True]
+    assert summary_text.did(nothing) == ["No predictions were captured below s3://bucket/captures."]
+    assert ["capture.enabled" in sentence for sentence in summary_text.to_do(nothing)] == [True]
     lost = nothing.model_copy(update={"left_out": 7})
-    assert "7 lines of the captures were left out" in words.to_do(lost)[0]
+    assert "7 lines of the captures were skipped" in summary_text.to_do(lost)[0]
     silent = summary(predictions=0, accepted=None)
-    assert "1,000 captures hold no output" in words.did(silent)[0]
+    assert "1,000 captures without output" in summary_text.did(silent)[0]
 
 
 @pytest.mark.parametrize(
     ("records", "present", "sentence"),
     [
-        (20, 0.93, "cannot be told yet: 20 records with a known truth"),
+        (20, 0.93, "20 records labelled, "),
         (2000, 0.5, "Set workflow.confidence_threshold = 0."),
-        (1000, 0.9, "Leave workflow.confidence_threshold = 0.9"),
+        (1000, 0.9, "Keep workflow.confidence_threshold = 0.9"),
     ],
 )
 def test_what_threshold_to_set(records: int, present: float, sentence: str) -> None:
@@ -140,56 +137,56 @@ def test_the_threshold_that_is_set_is_the_cheapest_one() -> None:
 
 
 def test_the_first_report_has_nothing_to_compare_with() -> None:
-    assert words.changed(summary(), None) == [
-        "There is no earlier report to compare with; the next one compares with this."
+    assert summary_text.changed(summary(), None) == [
+        "There is no previous report. The next one will be compared with this one."
     ]
 
 
 def changed(now: Summary, before: Summary) -> str:
-    return " ".join(words.changed(now, before))
+    return " ".join(summary_text.changed(now, before))
 
 
 def test_the_same_captures_again() -> None:
     said = changed(summary(), summary())
 
-    assert "It had the same captures." in said
-    assert "The share accepted is 60.0%, as it was." in said
-    assert "The predicted classes have the same shares." in said
+    assert "It covered the same captures." in said
+    assert "The accepted share is unchanged at 60.0%." in said
+    assert "The shares of the predicted classes are unchanged." in said
 
 
 def test_a_later_period_is_compared_with_chance() -> None:
     later = {"first": START + timedelta(days=3), "last": START + timedelta(days=4)}
 
     worse = summary(accepted=share(0.5, 1000), **later)
-    assert "was 60.0% and is 50.0%: more than chance explains" in changed(worse, summary())
+    assert "went from 60.0% to 50.0%, more than chance explains" in changed(worse, summary())
     alike = summary(accepted=share(0.61, 1000), **later)
-    assert "was 60.0% and is 61.0%, which may be chance" in changed(alike, summary())
+    assert "went from 60.0% to 61.0%, which may be chance" in changed(alike, summary())
 
 
 def test_overlapping_periods_are_not_compared_with_chance() -> None:
     longer = summary(accepted=share(0.5, 2000), records=2000, last=START + timedelta(days=2))
 
-    assert "both reports cover some of the same time" in changed(longer, summary())
+    assert "the two reports overlap in time" in changed(longer, summary())
 
 
 def test_another_threshold_makes_shares_incomparable() -> None:
     said = changed(summary(), summary(threshold=0.8))
 
-    assert "The threshold was 0.8 and is 0.93" in said
-    assert "The share accepted was" not in said
+    assert "The threshold went from 0.8 to 0.93" in said
+    assert "The accepted share went" not in said
 
 
 def test_classes_that_moved_and_other_classes() -> None:
     moved = summary(predicted={"bicycle": 300, "motorcycle": 700})
-    assert "bicycle moved most: from 50.0% to 30.0%" in changed(moved, summary())
+    assert "The share of bicycle changed most: from 50.0% to 30.0%" in changed(moved, summary())
 
     other = summary(classes=("car", "bus"), predicted={"car": 1, "bus": 1})
-    assert "Its classes were others: car, bus." in changed(summary(), other)
+    assert "Its classes were different: car, bus." in changed(summary(), other)
 
 
 def test_accuracy_is_compared_where_both_know_it() -> None:
-    assert "The accuracy was" in changed(summary(truth=known(100)), summary(truth=known(200)))
-    assert "The accuracy was" not in changed(summary(truth=known(100)), summary())
+    assert "The accuracy went from" in changed(summary(truth=known(100)), summary(truth=known(200)))
+    assert "The accuracy went" not in changed(summary(truth=known(100)), summary())
 
 
 def test_weighted_accuracies_are_told_with_their_intervals_only() -> None:
@@ -198,4 +195,4 @@ def test_weighted_accuracies_are_told_with_their_intervals_only() -> None:
     said = changed(summary(truth=truth, **later), summary(truth=truth))
 
     value = f"{truth.accuracy.value:.1%} ({truth.accuracy.low:.1%} to {truth.accuracy.high:.1%})"
-    assert f"The accuracy was {value} and is {value}." in said
+    assert f"The accuracy went from {value} to {value}." in said
