@@ -44,11 +44,13 @@ class Sheet:
     def of(cls, title: str, pictures: Sequence[CapturedPicture], records: Records) -> "Sheet":
         """Return a sheet of some of the records' pictures."""
         frame = records.frame
-        known = frame.set_index("event_id")["true_class"] if "true_class" in frame else {}
+        true_classes: dict[str, int] = {}
+        if "true_class" in frame:
+            shown = frame[frame["event_id"].isin([each.event_id for each in pictures])]
+            true_classes = shown.set_index("event_id")["true_class"].dropna().to_dict()
         tiles = []
         for each in pictures:
-            true_class = known.get(each.event_id)
-            wrong = pd.notna(true_class) and true_class != each.best_class
+            true_class = true_classes.get(each.event_id, each.best_class)
             if png := thumbnail(each.content):
                 tiles.append(
                     Tile(
@@ -56,7 +58,9 @@ class Sheet:
                         label=records.classes[each.best_class],
                         confidence=each.confidence,
                         moment=f"{each.time:%Y-%m-%d %H:%M:%S}",
-                        mistaken=records.classes[true_class] if wrong else None,
+                        mistaken=(
+                            None if true_class == each.best_class else records.classes[true_class]
+                        ),
                     )
                 )
         return cls(title, tuple(tiles), len(pictures) - len(tiles))

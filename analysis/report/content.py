@@ -78,8 +78,10 @@ def content(
         )
         if sheet.tiles
     )
-    known, truth = labelled(records.frame), None
-    accuracy, cost = (), ()
+    known = labelled(records.frame)
+    truth: LabelledSummary | None = None
+    accuracy: tuple[Plot, ...] = ()
+    cost: tuple[Plot, ...] = ()
     if known:
         choice = known.choose_threshold(present=threshold, costs=costs)
         truth = summarise_labelled(known, choice, classes=len(records.classes))
