@@ -19,7 +19,7 @@ CREDENTIALS_FILE = "LOCALCLOUD_CREDENTIALS"
 """Variable of the server: the file with the administrator's credentials."""
 
 HEALTH_PATH = "/_ministack/health"
-"""Answers without credentials, and says nothing but that the server answers."""
+"""Answers without credentials, and only says that the server answers."""
 
 # Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
 # twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.

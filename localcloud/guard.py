@@ -13,6 +13,7 @@ is the end of the output.
 """
 
 import contextlib
+import fcntl
 import os
 import select
 import shutil
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 LOOK_SECONDS = 0.1
 ATTEMPTS = 50
@@ -33,6 +35,20 @@ def guarded(command: Sequence[str], *, folder: Path) -> list[str]:
     start and removed at the end.
     """
     return [sys.executable, "-I", "-S", __file__, str(folder), *command]
+
+
+def lock(file: IO[str], *, shared: bool = False, wait: bool = False) -> bool:
+    """Lock `file` until every process that holds it open has ended; return False if it is locked.
+
+    With `shared` several may hold it, none of them exclusively: enough to see whether it is free.
+    With `wait` return when it is locked.
+    """
+    how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(file, how if wait else how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def main(folder: Path, command: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """Starts and stops the local cloud: one process group per port, state in `.localcloud/<port>/`.
 
 The emulator and its guard (`guard.py`) hold a lock on the `pid` file until all that was started is
-gone. Whether a local cloud runs is asked of that lock, never of the pid: a pid outlives its
-process, as a zombie or by reuse.
+gone. That lock tells whether a local cloud runs, never the pid: a pid outlives its process, as a
+zombie or by reuse.
 """
 
 import contextlib
@@ -37,15 +37,13 @@ from localcloud.environment import (
     endpoint_url,
     server_environment,
 )
-from localcloud.guard import guarded
-from localcloud.lock import lock
+from localcloud.guard import guarded, lock
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 GONE_SECONDS = 2.0
 """How long a start waits for a killed predecessor to be cleared away."""
 LOG_TAIL_LINES = 20
-
 
 _MAKING_CLIENTS = threading.Lock()  # sessions of boto3 are not for several threads
 
@@ -55,7 +53,7 @@ class LocalCloudError(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port that is free on the loopback address at this moment."""
+    """Return a TCP port that is free on the loopback address now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -96,6 +94,8 @@ class LocalCloud:
         `folder` holds one folder a port. Without `iam` every call is allowed.
         """
         self.port = port
+        self.endpoint_url = endpoint_url(port)
+        """URL of every AWS service of this local cloud."""
         self.iam = iam
         self.folder = folder / str(port)
         self.log = self.folder / "log"
@@ -106,11 +106,6 @@ class LocalCloud:
         self._pid_file = self.folder / "pid"
         self._temporary = self.folder / "tmp"
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def endpoint_url(self) -> str:
-        """URL of every AWS service of this local cloud."""
-        return endpoint_url(self.port)
 
     @property
     def credentials(self) -> Credentials:
@@ -134,11 +129,11 @@ class LocalCloud:
         return client_variables(os.environ, self.port, self.credentials)
 
     def environment(self) -> dict[str, str]:
-        """A complete environment for subprocesses, e.g. `cdk`, without the caller's AWS access."""
+        """Return an environment for subprocesses, such as `cdk`, without the caller's access."""
         return client_environment(os.environ, self.port, self.credentials)
 
     def client(self, service: str) -> Any:
-        """A boto3 client for `service`, e.g. `s3`; the caller's AWS profile is never read."""
+        """Return a boto3 client for `service`; it never reads the caller's AWS profile."""
         config = botocore.config.Config(proxies={}, max_pool_connections=50)
         with _MAKING_CLIENTS:
             return _session(self.credentials).client(
@@ -146,12 +141,12 @@ class LocalCloud:
             )
 
     def command(self, verb: str) -> str:
-        """The command line that does `verb` (up, status, env, down) to this local cloud."""
+        """Return the command that does `verb` (up, status, env, down) to this local cloud."""
         port = "" if self.port == DEFAULT_PORT else f" --port {self.port}"
         return f"scones local {verb}{port}"
 
     def pid(self) -> int | None:
-        """Process id of the emulator, None if it does not run."""
+        """Return the process id of the emulator, None if it does not run."""
         if not self._pid_file.exists():
             return None
         with self._pid_file.open() as file:
@@ -161,7 +156,7 @@ class LocalCloud:
         return int(content) if content else None
 
     def healthy(self) -> bool:
-        """Whether the emulator answers requests."""
+        """Return whether the emulator answers requests."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=1)
         try:
             connection.request("GET", HEALTH_PATH)
@@ -206,16 +201,13 @@ class LocalCloud:
         self._process = None
 
     def ended(self) -> LocalCloudError | None:
-        """The error to raise if the emulator that `start` started has ended; None while it runs."""
+        """Return an error if the emulator that `start` started has ended."""
         if self._process is None or self._process.poll() is None:
             return None
         return self._failure("ended")
 
     def stop(self) -> bool:
-        """Stop the emulator with every process it started and remove its temporary files.
-
-        Returns whether one was running.
-        """
+        """Stop the emulator with all it started, remove its files, and return whether it ran."""
         pid = self.pid()
         if pid is not None:
             # Before it ends: after that the file may be another start's.
@@ -239,13 +231,8 @@ class LocalCloud:
         finally:
             self.stop()
 
-    def log_tail(self) -> str:
-        """The last lines of the emulator's log."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
-
     def _claim(self) -> IO[str]:
-        """Return the locked pid file, empty; what stopped local clouds left behind is gone."""
+        """Lock the pid file, empty it, and remove what stopped local clouds left behind."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         with (self.folder.parent / "lock").open("a") as claims:
             lock(claims, wait=True)  # or another start could remove what this one makes
@@ -264,18 +251,19 @@ class LocalCloud:
         return claimed
 
     def _spawn(self, pid_file: IO[str]) -> subprocess.Popen[bytes]:
+        environment = server_environment(
+            os.environ,
+            self.port,
+            self._temporary,
+            calls=self.calls if self.iam else None,
+            credentials=self.credentials_file,
+        )
         command = [sys.executable, "-m", "localcloud.server"]
         with self.log.open("wb") as log:
-            return subprocess.Popen(  # a fixed command
+            return subprocess.Popen(
                 guarded(command, folder=self._temporary),
                 cwd=PROJECT,
-                env=server_environment(
-                    os.environ,
-                    self.port,
-                    self._temporary,
-                    calls=self.calls if self.iam else None,
-                    credentials=self.credentials_file,
-                ),
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -285,24 +273,27 @@ class LocalCloud:
             )
 
     def _await_start(self, process: subprocess.Popen[bytes]) -> None:
+        sts = self.client("sts")  # while the emulator starts, which takes longer
+
+        def is_this() -> bool:  # and not another one that was faster
+            try:
+                sts.get_caller_identity()
+            except (BotoCoreError, ClientError):
+                return False
+            return True
+
         def settled() -> bool:
-            return process.poll() is not None or (self.healthy() and self._is_this())
+            return process.poll() is not None or (self.healthy() and is_this())
 
         if _wait_until(settled, seconds=START_SECONDS) and process.poll() is None:
             return
         raise self.ended() or self._failure(f"did not answer within {START_SECONDS:.0f} s")
 
-    def _is_this(self) -> bool:
-        """Whether what answers knows our credentials: another one may have been faster."""
-        try:
-            self.client("sts").get_caller_identity()
-        except (BotoCoreError, ClientError):
-            return False
-        return True
-
-    def _failure(self, what: str) -> LocalCloudError:
+    def _failure(self, problem: str) -> LocalCloudError:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        tail = "\n".join(lines[-LOG_TAIL_LINES:])
         return LocalCloudError(
-            f"the local cloud at port {self.port} {what}; end of {self.log}:\n{self.log_tail()}"
+            f"the local cloud at port {self.port} {problem}; end of {self.log}:\n{tail}"
         )
 
     def _refuse_taken_port(self) -> None:
@@ -314,12 +305,12 @@ class LocalCloud:
                 who = "another AWS emulator" if self.healthy() else "another program"
                 raise LocalCloudError(
                     f"port {self.port} of {HOST} cannot be used ({error.strerror}); {who} may hold "
-                    f"it (lsof -i :{self.port} tells which): stop that or choose another --port"
+                    f"it (lsof -i :{self.port} shows it): stop that or choose another --port"
                 ) from error
 
 
 def _in_use(pid_file: Path) -> bool:
-    """Whether a process holds the lock; without a file, its removal was interrupted."""
+    """Return whether a process holds the lock; without a file, a removal was interrupted."""
     try:
         with pid_file.open() as file:
             return not lock(file)

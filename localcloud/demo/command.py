@@ -19,8 +19,8 @@ from localcloud.demo.run import REPORT, Demo
 from localcloud.demo.summary import Summary
 from localcloud.deployment import Application
 from localcloud.environment import DEFAULT_PORT
+from localcloud.guard import lock
 from localcloud.launcher import LocalCloud, free_port
-from localcloud.lock import lock
 from localcloud.steps import Steps
 from settings import load
 

@@ -1,8 +1,8 @@
 """How a plug-in adds an AWS service and CloudFormation resource types to the emulator.
 
-Call these before the emulator serves its first request. Account and region belong to the request
-at hand: ministack keeps them in context variables, which tasks and `asyncio.to_thread` inherit and
-a bare `threading.Thread` does not (start it with `contextvars.copy_context().run`).
+Call these before the emulator serves its first request. ministack keeps account and region of the
+current request in context variables, which tasks and `asyncio.to_thread` inherit and a bare
+`threading.Thread` does not (start it with `contextvars.copy_context().run`).
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private
 
 Response = tuple[int, dict[str, str], bytes]
 ServiceHandler = Callable[
@@ -27,36 +27,30 @@ Attributes = dict[str, Any]
 class ResourceType:
     """What CloudFormation calls for one resource type.
 
-    All three run on a thread of their own, one resource of a stack at a time: they may block (for
-    example until an endpoint is in service) and may call the emulator over HTTP. Any exception
-    fails the resource, and `str(exception)` is the reason in its stack event.
-
+    All three run on their own thread, one resource of a stack at a time: they may block and may
+    call the emulator over HTTP. An exception fails the resource, with its text as the reason.
     `properties` arrive resolved (no Ref or Fn::), without what was `AWS::NoValue`.
     """
 
     create: Callable[[str, Properties, str], tuple[str, Attributes]]
-    """(logical id, properties, stack name) -> (physical id, attributes).
-
-    Ref gives the physical id, Fn::GetAtt an attribute, also with dots in its name."""
+    """(logical id, properties, stack name) -> (physical id for Ref, attributes for Fn::GetAtt)."""
 
     update: Callable[[str, Properties, Properties, str, str], tuple[str, Attributes]]
     """(physical id, old properties, new properties, stack name, logical id) -> as `create`.
 
     Called only if the properties differ. Another physical id than before means replacement: the
-    old resource is deleted through `delete` after everything else of the update succeeded."""
+    old resource is deleted after everything else of the update succeeded."""
 
     delete: Callable[[str, Properties], None]
-    """(physical id, properties). Must succeed when the resource is gone already."""
+    """(physical id, properties). Must succeed when the resource does not exist."""
 
 
 def add_service(name: str, handler: ServiceHandler) -> None:
     """Serve every request signed for the service `name` with `handler`.
 
-    `name` is the SigV4 signing name: both SageMaker's control plane and its runtime sign as
-    `sagemaker`, so one handler tells them apart, by the `x-amz-target` header or the path.
-
-    The handler takes (method, path, headers with lower-case names, body, query parameters) and
-    returns (status, headers, body). It runs on the event loop and must not block it.
+    `name` is the SigV4 signing name, which SageMaker's control plane and its runtime share. The
+    handler takes (method, path, headers with lower-case names, body, query parameters) and returns
+    (status, headers, body). It runs on the event loop and must not block it.
     """
     handlers = private("ministack.app:SERVICE_HANDLERS")
     patterns = private("ministack.core.router:SERVICE_PATTERNS")
@@ -76,8 +70,6 @@ def add_service(name: str, handler: ServiceHandler) -> None:
 def add_resource_types(types: Mapping[str, ResourceType]) -> None:
     """Let CloudFormation create, update and delete `types`, e.g. `AWS::SageMaker::Model`."""
     handlers = private("ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS")
-    threaded = "ministack.services.cloudformation.stacks:_runs_on_worker_thread"
-    runs_on_worker_thread: Callable[[str], bool] = private(threaded)
 
     for name, resource_type in types.items():
         handlers[name] = {
@@ -86,12 +78,14 @@ def add_resource_types(types: Mapping[str, ResourceType]) -> None:
             "update_with_logical_id": True,
             "delete": resource_type.delete,
         }
-    ours = frozenset(types)
-    replace(threaded, lambda name: name in ours or runs_on_worker_thread(name))
+
+    @around("ministack.services.cloudformation.stacks:_runs_on_worker_thread")
+    def ours_do(runs_on_worker_thread: Function, name: str) -> bool:
+        return name in types or bool(runs_on_worker_thread(name))
 
 
 class TaskError(Exception):
-    """A task failed; Retry and Catch know it as `error`, and get `cause` with it."""
+    """A task failed with `error`, by which Retry and Catch match it, and `cause`."""
 
     def __init__(self, error: str, cause: str) -> None:
         """`error` as Step Functions names it, e.g. `States.TaskFailed`."""
@@ -103,8 +97,8 @@ class TaskError(Exception):
 def add_task(resource: str, run: Callable[[str, Any], Any]) -> None:
     """Let Task states of Step Functions run `resource`, whose end may be `.sync`, with `run`.
 
-    `run` takes the whole resource of the state and its arguments, and returns its result. It is
-    called on a thread of the execution: it may block, and may raise TaskError.
+    `run` takes the whole resource of the state and its arguments, and returns its result. It may
+    block, and may raise TaskError.
     """
     tasks = private("ministack.services.stepfunctions:_SERVICE_DISPATCH")
     execution_error = private("ministack.services.stepfunctions:_ExecutionError")
@@ -119,7 +113,7 @@ def add_task(resource: str, run: Callable[[str, Any], Any]) -> None:
 
 
 def sdk_result(response: dict[str, Any], shape: Any) -> Any:
-    """Return a response as Step Functions has it from the AWS SDK: its names, times as text.
+    """Return a response with the names that Step Functions uses, and times as text.
 
     `shape` is botocore's output shape of the operation; None for one that returns nothing.
     """
@@ -129,34 +123,32 @@ def sdk_result(response: dict[str, Any], shape: Any) -> Any:
 
 
 def current_account() -> str:
-    """Account of the request at hand, 12 digits."""
+    """Return the account of the current request, 12 digits."""
     account: str = private("ministack.core.responses:get_account_id")()
     return account
 
 
 def current_region() -> str:
-    """Region of the request at hand, e.g. `us-east-1`."""
+    """Return the region of the current request."""
     region: str = private("ministack.core.responses:get_region")()
     return region
 
 
 def endpoint_url() -> str:
-    """URL at which this emulator serves every AWS service."""
+    """Return the URL of every AWS service of this emulator."""
     return f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
 
 
 def serve() -> None:
     """Serve AWS requests at GATEWAY_PORT until a signal ends the process, at once."""
-    lifespan = "ministack.app:_handle_lifespan"
-    handle: Callable[..., Awaitable[None]] = private(lifespan)
 
-    async def handle_without_signals(*arguments: Any) -> None:
+    @around("ministack.app:_handle_lifespan")
+    async def handle_without_signals(handle: Function, *arguments: Any) -> None:
         # Those of the web server wait for the threads of calls and jobs before they end anything.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(number)
         await handle(*arguments)
 
-    replace(lifespan, handle_without_signals)
     main = private("ministack.app:main")
     del sys.argv[1:]  # ministack would read them as its own
     main()

@@ -10,7 +10,6 @@ IAM checks no signature.
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import wraps
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +24,7 @@ from localcloud.emulator.gate.signatures import (
     Request,
     authenticate,
 )
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private, replace
 from localcloud.environment import CREDENTIALS_FILE, HEALTH_PATH
 
 APP: Final = "ministack.app:app"
@@ -52,7 +51,7 @@ def shut() -> None:
         PrivateNameError: the installed ministack is not the one this was written for.
     """
     port = int(os.environ["GATEWAY_PORT"])
-    for name in (*NAMES, FAILURE, AUTH_ERROR, DETECT, SEND):
+    for name in (*NAMES.values(), FAILURE, AUTH_ERROR, DETECT, SEND):
         private(name)
     holders.know(Credentials.read(Path(os.environ[CREDENTIALS_FILE])))
     _name_the_remedy(port)
@@ -144,23 +143,17 @@ def _without_cors(send: Send) -> Send:
 
 
 def _name_the_remedy(port: int) -> None:
-    failure: Callable[..., tuple[str, int, str]] = private(AUTH_FAILURE)
     remedy = f'Run eval "$(scones local env --port {port})" to use its credentials.'
 
-    @wraps(failure)
-    def with_remedy(*arguments: Any) -> tuple[str, int, str]:
+    @around(AUTH_FAILURE)
+    def with_remedy(failure: Function, *arguments: Any) -> tuple[str, int, str]:
         code, status, message = failure(*arguments)
         return code, status, f"{message.rstrip('. ')}. {remedy}"
-
-    replace(AUTH_FAILURE, with_remedy)
 
 
 def _refuse_pages_elsewhere() -> None:
     """Refuse pages at the other ports of this process: those of Lambda's runtime API."""
-    parse: Callable[[BaseHTTPRequestHandler], bool] = BaseHTTPRequestHandler.parse_request
 
-    @wraps(parse)
-    def parse_request(handler: BaseHTTPRequestHandler) -> bool:
+    @around("http.server:BaseHTTPRequestHandler.parse_request")
+    def parse_request(parse: Function, handler: BaseHTTPRequestHandler) -> bool:
         return parse(handler) and not pages.refuses(handler)
-
-    replace("http.server:BaseHTTPRequestHandler.parse_request", parse_request)

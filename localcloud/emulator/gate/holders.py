@@ -4,9 +4,7 @@ ministack takes `test`, every 12-digit key and no key at all for the administrat
 emulator that remains so; at the gate none of them is known.
 """
 
-from collections.abc import Callable
 from dataclasses import replace as with_changes
-from functools import wraps
 from typing import Any, Final
 
 from botocore.auth import S3SigV4QueryAuth
@@ -15,7 +13,7 @@ from botocore.credentials import Credentials as BotocoreCredentials
 
 from localcloud.credentials import Credentials
 from localcloud.emulator.enforcement.judge import session_of
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private, replace
 from localcloud.environment import REGION
 
 EVALUATOR: Final = "ministack.core.iam_evaluator"
@@ -42,32 +40,25 @@ def know(administrator: Credentials) -> None:
     _know_the_administrator(administrator)
     for name in EXECUTION:
         replace(name, execution_credentials)
-    for name in LINKS:
-        replace(name, _signed(private(name), administrator))
+    _sign_links(administrator)
 
 
 def _know_the_administrator(administrator: Credentials) -> None:
-    is_root: Callable[[str], bool] = private(IS_ROOT[0])
-    resolve: Callable[..., Any] = private(RESOLVE[0])
-    unknown: Callable[[], Any] = private(UNKNOWN_KEY)
+    is_root: Function = private(IS_ROOT[0])
+    unknown: Function = private(UNKNOWN_KEY)
 
-    @wraps(is_root)
-    def is_root_here(access_key: str) -> bool:
-        return access_key == administrator.access_key or is_root(access_key)
+    @around(*IS_ROOT)
+    def is_root_here(is_root: Function, access_key: str) -> bool:
+        return access_key == administrator.access_key or bool(is_root(access_key))
 
-    @wraps(resolve)
-    def resolve_here(access_key: str, *arguments: Any, **options: Any) -> Any:
+    @around(*RESOLVE)
+    def resolve_here(resolve: Function, access_key: str, *arguments: Any, **options: Any) -> Any:
         if is_root(access_key):
             return unknown()
         found = resolve(access_key, *arguments, **options)
         if access_key == administrator.access_key and hasattr(found, "secret_access_key"):
             return with_changes(found, secret_access_key=administrator.secret_key)
         return found
-
-    for name in IS_ROOT:
-        replace(name, is_root_here)
-    for name in RESOLVE:
-        replace(name, resolve_here)
 
 
 def execution_credentials(function: dict[str, Any]) -> dict[str, str]:
@@ -80,14 +71,12 @@ def execution_credentials(function: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _signed(link: Callable[..., str], administrator: Credentials) -> Callable[..., str]:
-    """Return `link`, whose result is then a link that works without further credentials."""
+def _sign_links(administrator: Credentials) -> None:
+    """Let links to code and layers work without further credentials."""
     credentials = BotocoreCredentials(administrator.access_key, administrator.secret_key)
 
-    @wraps(link)
-    def signed_link(*arguments: Any) -> str:
+    @around(*LINKS)
+    def signed_link(link: Function, *arguments: Any) -> str:
         request = AWSRequest("GET", link(*arguments).partition("?")[0])
         S3SigV4QueryAuth(credentials, "s3", REGION, expires=LINK_SECONDS).add_auth(request)
         return str(request.url)
-
-    return signed_link

@@ -9,42 +9,26 @@ from localcloud.emulator.names import private
 
 EVALUATOR: Final = "ministack.core.iam_evaluator"
 SIGNING: Final = "ministack.core.sigv4"
-
-DECODE_VALUE: Final = f"{SIGNING}:decode_header_value"
-PARSE_HEADER: Final = f"{SIGNING}:parse_header_signature"
-PARSE_QUERY: Final = f"{SIGNING}:parse_query_signature"
-EXPIRED: Final = f"{SIGNING}:presigned_request_is_expired"
-TIME_FAILURE: Final = f"{SIGNING}:request_time_failure"
-SIGNATURE_FAILURE: Final = f"{SIGNING}:header_signature_failure"
-MISMATCH: Final = f"{SIGNING}:SIGNATURE_MISMATCH"
-SIGNED_REQUEST: Final = f"{EVALUATOR}:SignedRequest"
-CHECK_VERSION_2: Final = f"{EVALUATOR}:_sigv2_check"
-RESOLVE: Final = f"{EVALUATOR}:resolve_credential"
-RESOLVED: Final = f"{EVALUATOR}:ResolvedCredential"
-KEY_OWNER: Final = f"{EVALUATOR}:find_iam_access_key_account"
-SESSION_OWNER: Final = "ministack.core.responses:_account_from_sts_session"
-DEFAULT_OWNER: Final = "ministack.core.responses:get_account_id"
-CLAIMED_KEY: Final = "ministack.core.router:extract_access_key_id"
-VIRTUAL_HOST: Final = "ministack.app:_extract_s3_vhost_bucket"
-NAMES: Final = (
-    DECODE_VALUE,
-    PARSE_HEADER,
-    PARSE_QUERY,
-    EXPIRED,
-    TIME_FAILURE,
-    SIGNATURE_FAILURE,
-    MISMATCH,
-    SIGNED_REQUEST,
-    CHECK_VERSION_2,
-    RESOLVE,
-    RESOLVED,
-    KEY_OWNER,
-    SESSION_OWNER,
-    DEFAULT_OWNER,
-    CLAIMED_KEY,
-    VIRTUAL_HOST,
-)
-"""What every request is checked with: to be looked for before the first one comes."""
+RESPONSES: Final = "ministack.core.responses"
+NAMES: Final = {
+    "decode_value": f"{SIGNING}:decode_header_value",
+    "parse_header": f"{SIGNING}:parse_header_signature",
+    "parse_query": f"{SIGNING}:parse_query_signature",
+    "expired": f"{SIGNING}:presigned_request_is_expired",
+    "time_failure": f"{SIGNING}:request_time_failure",
+    "signature_failure": f"{SIGNING}:header_signature_failure",
+    "mismatch": f"{SIGNING}:SIGNATURE_MISMATCH",
+    "signed_request": f"{EVALUATOR}:SignedRequest",
+    "check_version_2": f"{EVALUATOR}:_sigv2_check",
+    "resolve": f"{EVALUATOR}:resolve_credential",
+    "resolved": f"{EVALUATOR}:ResolvedCredential",
+    "key_owner": f"{EVALUATOR}:find_iam_access_key_account",
+    "session_owner": f"{RESPONSES}:_account_from_sts_session",
+    "default_owner": f"{RESPONSES}:get_account_id",
+    "claimed_key": "ministack.core.router:extract_access_key_id",
+    "virtual_host": "ministack.app:_extract_s3_vhost_bucket",
+}
+"""What every request is checked with: to be looked up before the first one comes."""
 
 HASH: Final = "x-amz-content-sha256"
 UNKNOWN: Final = "The security token included in the request is invalid."
@@ -54,7 +38,7 @@ Query = dict[str, list[str]]
 
 
 class NotAuthenticatedError(Exception):
-    """Nobody that the cloud knows signed the request; `code` is AWS's name of the reason."""
+    """No holder of credentials signed the request; `code` is AWS's name of the reason."""
 
     def __init__(self, code: str, message: str) -> None:
         """`message` is AWS's, for services that have none of their own."""
@@ -76,7 +60,7 @@ class Request:
     @classmethod
     def of(cls, scope: Mapping[str, Any]) -> "Request":
         """Return the request of an ASGI scope."""
-        decode = private(DECODE_VALUE)
+        decode = _ministack("decode_value")
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1").lower(), decode(value)
@@ -112,12 +96,12 @@ def authenticate(request: Request, body: bytes) -> None:
         NotAuthenticatedError: it is not, or the cloud does not know who signed.
     """
     if request.authorization.startswith("AWS4-HMAC-SHA256"):
-        parsed = private(PARSE_HEADER)(request.headers)
+        parsed = _ministack("parse_header")(request.headers)
         _check(request, parsed, body, presigned=False)
     elif request.authorization:
         raise NotAuthenticatedError("UnsupportedSignature", "Please use AWS4-HMAC-SHA256.")
     elif "X-Amz-Signature" in request.query:
-        parsed = private(PARSE_QUERY)(request.query)
+        parsed = _ministack("parse_query")(request.query)
         _check(request, parsed, body, presigned=True)
     elif "Signature" in request.query and "AWSAccessKeyId" in request.query:
         _check_version_2(request)
@@ -137,13 +121,13 @@ def _check(request: Request, signature: Any, body: bytes, *, presigned: bool) ->
         _refuse_expired(signature.amz_date, _value(request.query, "X-Amz-Expires"))
     else:
         token = request.headers.get("x-amz-security-token", "")
-        _refuse(private(TIME_FAILURE)(signature))
+        _refuse(_ministack("time_failure")(signature))
     secret = _credential(key, token).secret_access_key
-    mismatch = ("SignatureDoesNotMatch", private(MISMATCH))
+    mismatch = ("SignatureDoesNotMatch", _ministack("mismatch"))
     if "host" not in signature.signed_headers.split(";"):
         raise NotAuthenticatedError(*mismatch)
     try:
-        failure = private(SIGNATURE_FAILURE)(
+        failure = _ministack("signature_failure")(
             signature,
             secret,
             request.method,
@@ -162,8 +146,8 @@ def _check_version_2(request: Request) -> None:
     """Check a link in the older form, in which boto3 presigns S3's by default."""
     key = _value(request.query, "AWSAccessKeyId")
     _refuse_another(request, key)
-    bucket = private(VIRTUAL_HOST)(request.headers.get("host", ""))
-    signed = private(SIGNED_REQUEST)(
+    bucket = _ministack("virtual_host")(request.headers.get("host", ""))
+    signed = _ministack("signed_request")(
         key,
         request.method,
         request.raw_path,
@@ -172,19 +156,19 @@ def _check_version_2(request: Request) -> None:
         sigv2=True,
         auth_path=f"/{bucket}{request.raw_path}" if bucket else request.raw_path,
     )
-    _accepted(private(CHECK_VERSION_2)(signed, _account(key)))
+    _accepted(_ministack("check_version_2")(signed, _account(key)))
 
 
 def _refuse_another(request: Request, key: str) -> None:
     """Refuse a request that ministack would take for that of another key than the signing one."""
-    claimed = private(CLAIMED_KEY)(request.headers, request.query)
+    claimed = _ministack("claimed_key")(request.headers, request.query)
     if claimed != key:
         raise NotAuthenticatedError("UnsupportedSignature", "Sign with one key only.")
 
 
 def _refuse_expired(signed: str, seconds: str) -> None:
     try:
-        expired = private(EXPIRED)(signed, seconds)
+        expired = _ministack("expired")(signed, seconds)
     except ValueError:
         expired = True
     if expired:
@@ -193,7 +177,7 @@ def _refuse_expired(signed: str, seconds: str) -> None:
 
 def _credential(key: str, token: str) -> Any:
     try:
-        return _accepted(private(RESOLVE)(key, _account(key), token))
+        return _accepted(_ministack("resolve")(key, _account(key), token))
     except NotAuthenticatedError as refusal:
         if refusal.code == "InvalidToken" and not token:
             # As on AWS, temporary credentials without their token are unknown ones.
@@ -202,15 +186,15 @@ def _credential(key: str, token: str) -> Any:
 
 
 def _account(key: str) -> str:
-    account: str | None = private(SESSION_OWNER)(key)
+    account: str | None = _ministack("session_owner")(key)
     if account is None:
-        account = private(KEY_OWNER)(key)
-    return account or private(DEFAULT_OWNER)()
+        account = _ministack("key_owner")(key)
+    return account or _ministack("default_owner")()
 
 
 def _accepted(found: Any) -> Any:
     """Return a credential, or raise the refusal that ministack returns in its place."""
-    if not isinstance(found, private(RESOLVED)):
+    if not isinstance(found, _ministack("resolved")):
         raise NotAuthenticatedError(found.code, found.message)
     return found
 
@@ -222,3 +206,8 @@ def _refuse(failure: tuple[str, str] | None) -> None:
 
 def _value(query: Query, name: str) -> str:
     return query.get(name, [""])[0]
+
+
+def _ministack(name: str) -> Any:
+    # Looked up at each request: the gate itself replaces some.
+    return private(NAMES[name])

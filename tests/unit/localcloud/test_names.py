@@ -1,6 +1,7 @@
 import sys
 import types
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 
@@ -49,9 +50,9 @@ def test_the_function_around_another_gets_it_first(monkeypatch: pytest.MonkeyPat
     module = types.ModuleType("replaceable")
     module.__dict__.update(Class=type("Class", (), {"method": lambda self, one: (one,)}))
     monkeypatch.setitem(sys.modules, "replaceable", module)
-    items = {"key": lambda one: (one,)}
+    items: dict[str, names.Function] = {"key": lambda one: (one,)}
 
-    def twice(original: names.Function, *arguments: object) -> object:
+    def twice(original: names.Function, *arguments: int) -> Any:
         return original(*arguments) * 2
 
     names.around("replaceable:Class.method")(twice)

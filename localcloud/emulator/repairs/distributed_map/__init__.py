@@ -1,7 +1,8 @@
-"""Distributed Map with batches, results in S3 and JSONata, as on AWS; ministack has none of these.
+"""Distributed Map in JSONata with batches and results in S3, as on AWS; ministack has neither.
 
 The module replaces ministack's loop over the children of a Map Run, and takes the rest from it:
-item readers, the states inside a child, and the APIs that tell of Map Runs.
+item readers, the states inside a child, and the APIs that describe Map Runs. A state in JSONPath
+remains ministack's.
 
 Source of what AWS does, unless said otherwise: https://docs.aws.amazon.com/step-functions/latest/dg/
 state-map-distributed.html, input-output-itembatcher.html and input-output-resultwriter.html.
@@ -9,33 +10,35 @@ state-map-distributed.html, input-output-itembatcher.html and input-output-resul
 
 from typing import Any
 
-from localcloud.emulator.names import replace
-from localcloud.emulator.repairs.distributed_map.interpreter import (
-    RUN_DISTRIBUTED_MAP,
+from localcloud.emulator.names import Function, around
+from localcloud.emulator.repairs.distributed_map.map_run import MapRun
+from localcloud.emulator.repairs.distributed_map.map_state import (
+    MODULE,
     Document,
     Interpreter,
+    MapState,
 )
-from localcloud.emulator.repairs.distributed_map.map_run import MapRun
-from localcloud.emulator.repairs.distributed_map.map_state import MapState
 
 
 def repair() -> None:
-    """Run every Distributed Map here."""
+    """Run every Distributed Map in JSONata here."""
     interpreter = Interpreter()
 
+    @around(f"{MODULE}:_run_distributed_map")
     def run_distributed_map(
+        run_jsonpath: Function,
         state: Document,
         data: Any,
         effective: Any,
         processor: Document,
         execution: Document,
         context: Document,
-    ) -> tuple[Any, str | None]:
-        map_state = MapState(interpreter, state, data, effective, context)
+    ) -> Any:
+        if interpreter.query_language(state, context) != "JSONata":
+            return run_jsonpath(state, data, effective, processor, execution, context)
+        map_state = MapState(interpreter, state, data, context)
         run = MapRun(map_state, processor, execution)
         result = run.run()
         if run.aborted:
             return data, None  # whatever follows, the execution has ended
         return map_state.conclude(result)
-
-    replace(RUN_DISTRIBUTED_MAP, run_distributed_map)

@@ -1,6 +1,6 @@
 """One Map Run: a bounded number of children at a time, counted, until all are done or one limit is.
 
-A child is an execution of its own: it sees its own context object and none of the variables of
+A child is a separate execution: it sees its own context object and none of the variables of
 the state machine around it (https://docs.aws.amazon.com/step-functions/latest/dg/
 workflow-variables.html).
 """
@@ -13,9 +13,7 @@ from typing import Any
 
 from localcloud.emulator.enforcement.judge import AccessDeniedError
 from localcloud.emulator.enforcement.tasks import authorize_task
-from localcloud.emulator.repairs.distributed_map.batches import Batch
-from localcloud.emulator.repairs.distributed_map.interpreter import Document
-from localcloud.emulator.repairs.distributed_map.map_state import MapState
+from localcloud.emulator.repairs.distributed_map.map_state import Batch, Document, MapState
 from localcloud.emulator.repairs.distributed_map.results import results_of
 from localcloud.emulator.repairs.executions import PARENT, check_size, has_ended
 
@@ -26,23 +24,15 @@ CHILDREN_AT_ONCE = 64
 """However large MaxConcurrency is: AWS runs up to 10,000, a laptop does not."""
 
 COUNTS = (
-    "pending",
-    "running",
-    "succeeded",
-    "failed",
-    "timedOut",
-    "aborted",
-    "total",
-    "resultsWritten",
-    "failuresNotRedrivable",
-    "pendingRedrive",
+    *("pending", "running", "succeeded", "failed", "timedOut", "aborted", "total"),
+    *("resultsWritten", "failuresNotRedrivable", "pendingRedrive"),
 )
 
 ENDED = ("succeeded", "failed", "aborted")
 
 
 class MapRun:
-    """The children of one Distributed Map state, as DescribeMapRun tells of them."""
+    """The children of one Distributed Map state, as DescribeMapRun reports them."""
 
     def __init__(self, state: MapState, processor: Document, execution: Document) -> None:
         """Prepare to run `processor` on the items of `state`, entered by `execution`."""
@@ -65,11 +55,11 @@ class MapRun:
 
     @property
     def aborted(self) -> bool:
-        """Whether the execution around this run was stopped."""
+        """Whether the execution around this run has been stopped."""
         return has_ended(self._execution)
 
     def run(self) -> Any:
-        """Run all children; the result of the state.
+        """Run all children, and return the result of the state.
 
         Raises:
             ministack's error: States.ExceedToleratedFailureThreshold, or a field of the state
@@ -79,7 +69,7 @@ class MapRun:
             authorize_task("states:StartExecution", self._execution["stateMachineArn"])
         except AccessDeniedError as error:
             raise self._interpreter.error(CHILD_DENIED, str(error)) from error
-        self._tell("Started")
+        self._record_event("Started")
         threads = [
             threading.Thread(target=contextvars.copy_context().run, args=(self._work,), daemon=True)
             for _ in range(self._threads())
@@ -92,7 +82,7 @@ class MapRun:
             return self._conclude()
         except Exception as error:
             self._fail(error)
-            self._tell("Failed")
+            self._record_event("Failed")
             raise
         finally:
             self.record["stopDate"] = self._interpreter.now()
@@ -110,13 +100,13 @@ class MapRun:
             self._count_written()
         if self.aborted:
             self.record["status"] = "ABORTED"
-            self._tell("Aborted")
+            self._record_event("Aborted")
             return result
         if self._error is not None:
             raise self._error
         check_size(result, "The result of the Map Run")
         self.record["status"] = "SUCCEEDED"
-        self._tell("Succeeded")
+        self._record_event("Succeeded")
         return result
 
     def _fail(self, error: Exception) -> None:
@@ -226,7 +216,7 @@ class MapRun:
     def _new_record(self, items: int) -> Document:
         zero = dict.fromkeys(COUNTS, 0)
         return {
-            "mapRunArn": f"{self._arn('mapRun', str(uuid.uuid4()))}",
+            "mapRunArn": self._arn("mapRun", str(uuid.uuid4())),
             "executionArn": self._execution["executionArn"],
             "status": "RUNNING",
             "startDate": self._interpreter.now(),
@@ -245,7 +235,7 @@ class MapRun:
         kind, *identity = resource
         return ":".join([*prefix, kind, self._name, *identity])
 
-    def _tell(self, what: str) -> None:
+    def _record_event(self, what: str) -> None:
         details: Document = {}
         if what == "Started":
             details = {"mapRunStartedEventDetails": {"mapRunArn": self.record["mapRunArn"]}}

@@ -1,15 +1,75 @@
-"""The fields of a Distributed Map state, evaluated in the state's query language."""
+"""The fields of a Distributed Map state, and the inputs of its children."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from localcloud.emulator.enforcement.judge import AccessDeniedError
 from localcloud.emulator.enforcement.tasks import authorize_task
-from localcloud.emulator.repairs.distributed_map.batches import Batch, batches
-from localcloud.emulator.repairs.distributed_map.interpreter import Document, Interpreter
+from localcloud.emulator.names import Function, private
+from localcloud.emulator.repairs.executions import size_bytes
 
 ITEM_READER_FAILED = "States.ItemReaderFailed"
+
+MODULE = "ministack.services.stepfunctions"
+
+Document = dict[str, Any]
+
+
+class Interpreter:
+    """Names of ministack, each looked up once."""
+
+    def __init__(self) -> None:
+        self.error: Function = private(f"{MODULE}:_ExecutionError")
+        self.now: Function = private(f"{MODULE}:now_iso")
+        self.add_event: Function = private(f"{MODULE}:_add_event")
+        self.executions: MutableMapping[str, Document] = private(f"{MODULE}:_executions")
+        self.map_runs: MutableMapping[str, Document] = private(f"{MODULE}:_map_runs")
+        self.run_states: Function = private(f"{MODULE}:_run_sub_machine")
+        self.read_items: Function = private(f"{MODULE}:_read_map_items")
+        self.put_object: Function = private("ministack.services.s3:_put_object")
+        self.jsonata: Function = private(f"{MODULE}:_apply_jsonata_template")
+        self.jsonata_field: Function = private(f"{MODULE}:_jsonata_state_field")
+        self.jsonata_output: Function = private(f"{MODULE}:_apply_jsonata_output")
+        self.jsonata_assign: Function = private(f"{MODULE}:_apply_state_assign")
+        self.query_language: Function = private(f"{MODULE}:_state_query_language")
+        self.following: Function = private(f"{MODULE}:_next_or_end")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Input of one child, and how many items are in it."""
+
+    input: Any
+    items: int
+
+
+def batches(
+    items: Iterable[Any], *, max_items: float | None, max_bytes: float | None, batch_input: Any
+) -> Iterator[Batch]:
+    """Yield inputs `{"Items": [...], "BatchInput": ...}` with as many items as the limits allow.
+
+    The limit in bytes holds for the whole input. An item that alone exceeds it is a batch.
+    """
+
+    def batch(group: list[Any]) -> Batch:
+        fixed = {} if batch_input is None else {"BatchInput": batch_input}
+        return Batch({**fixed, "Items": group}, len(group))
+
+    empty = size_bytes(batch([]).input)
+    group: list[Any] = []
+    size = empty
+    for item in items:
+        more = size_bytes(item)
+        full = max_items is not None and len(group) >= max_items
+        heavy = max_bytes is not None and size + more > max_bytes
+        if group and (full or heavy):
+            yield batch(group)
+            group, size = [], empty
+        group.append(item)
+        size += more + len(",")
+    if group:
+        yield batch(group)
 
 
 @dataclass(frozen=True)
@@ -20,59 +80,37 @@ class MapState:
     definition: Document
     data: Any
     """The state's input."""
-    effective: Any
-    """The input after InputPath: what JSONPath refers to."""
     context: Document
     """The context object; also holds the variables."""
 
-    @property
-    def jsonata(self) -> bool:
-        """Whether the state's query language is JSONata, otherwise it is JSONPath."""
-        return self.interpreter.query_language(self.definition, self.context) == "JSONata"
-
     def template(self, value: Any, context: Document | None = None) -> Any:
-        """`value` with its expressions evaluated, in `context` if that is not the state's."""
-        if self.jsonata:
-            return self.interpreter.jsonata(value, self.data, context or self.context)
-        return self.interpreter.jsonpath(value, self.effective, context or self.context)
+        """Evaluate the expressions in `value`, with `context` in the place of the state's."""
+        return self.interpreter.jsonata(value, self.data, context or self.context)
 
     def number(self, name: str, field: str | None = None) -> float | None:
-        """Value of the numeric field `name` of the state or of its `field`; None if not there."""
+        """Evaluate the number `name` of the state or of its `field`; None if it is absent."""
         holder = self.definition[field] if field else self.definition
-        if f"{name}Path" in holder:
-            path = holder[f"{name}Path"]
-            return float(self.interpreter.path(path, self.effective, self.context))
-        if name not in holder:
-            return None
-        if self.jsonata:
-            value = self.interpreter.jsonata_field(holder, name, "number", self.data, self.context)
-            return float(value)
-        return float(holder[name])
+        return float(self._field(holder, name, "number")) if name in holder else None
 
     def arguments(self, field: str) -> Document:
-        """Evaluated Arguments (JSONata) or Parameters (JSONPath) of `field`."""
-        name = "Arguments" if self.jsonata else "Parameters"
-        arguments: Document = self.template(self.definition[field].get(name, {}))
+        """Evaluate the Arguments of `field`."""
+        arguments: Document = self.template(self.definition[field].get("Arguments", {}))
         return arguments
 
     def items(self) -> list[Any]:
-        """The dataset: from the ItemReader, else from the state's input.
+        """Return the dataset, from the ItemReader or the state's input.
 
         Raises:
             ministack's error States.ItemReaderFailed: the dataset cannot be read.
         """
         if "ItemReader" in self.definition:
             return self._read_items()
-        if self.jsonata and "Items" in self.definition:
-            field = self.interpreter.jsonata_field
-            items = field(self.definition, "Items", "array", self.data, self.context)
-        else:
-            path = self.definition.get("ItemsPath", "$")
-            items = self.interpreter.path(path, self.effective, self.context)
+        has_items = "Items" in self.definition
+        items = self._field(self.definition, "Items", "array") if has_items else self.data
         return items if isinstance(items, list) else [items]
 
     def batches(self, items: list[Any]) -> Iterator[Batch]:
-        """The inputs of the children."""
+        """Yield the inputs of the children."""
         inputs = self._selected(items)
         if "ItemBatcher" not in self.definition:
             return (Batch(item, 1) for item in inputs)
@@ -85,19 +123,17 @@ class MapState:
         )
 
     def conclude(self, result: Any) -> tuple[Any, str | None]:
-        """Output of the state and name of the next one."""
-        following = self.interpreter.following(self.definition)
-        if self.jsonata:
-            arguments = (self.definition, self.data, self.context)
-            output = self.interpreter.jsonata_output(*arguments, result=result, default=result)
-            self.interpreter.jsonata_assign(*arguments, result=result)
-            return output, following
-        result = self.interpreter.result_selector(self.definition, result)
-        output = self.interpreter.result_path(self.definition, self.data, result)
-        return self.interpreter.output_path(self.definition, output, self.context), following
+        """Return the output of the state and the name of the next one."""
+        arguments = (self.definition, self.data, self.context)
+        output = self.interpreter.jsonata_output(*arguments, result=result, default=result)
+        self.interpreter.jsonata_assign(*arguments, result=result)
+        return output, self.interpreter.following(self.definition)
+
+    def _field(self, holder: Document, name: str, type_: str) -> Any:
+        return self.interpreter.jsonata_field(holder, name, type_, self.data, self.context)
 
     def _selected(self, items: list[Any]) -> Iterator[Any]:
-        selector = self.definition.get("ItemSelector") or self.definition.get("Parameters")
+        selector = self.definition.get("ItemSelector")
         for index, item in enumerate(items):
             if selector:
                 position = {"Item": {"Index": index, "Value": item}}
@@ -107,13 +143,11 @@ class MapState:
 
     def _read_items(self) -> list[Any]:
         reader = self.definition["ItemReader"]
-        settings = reader.get("ReaderConfig", {})
-        if self.jsonata:
-            settings = self.template(settings)
+        settings = self.template(reader.get("ReaderConfig", {}))
         evaluated = {**reader, "Parameters": self.arguments("ItemReader"), "ReaderConfig": settings}
         try:
             self._authorize_reading(evaluated)
-            return self.interpreter.read_items(evaluated, self.effective, self.context)
+            return list(self.interpreter.read_items(evaluated, self.data, self.context))
         except (ValueError, KeyError, IndexError) as error:
             where = evaluated["Parameters"]
             cause = f"The dataset {where} cannot be read: {error!r}"

@@ -1,72 +1,39 @@
 """The results of a Map Run: returned as the result of the state, or written to S3."""
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 from localcloud.emulator.enforcement.judge import AccessDeniedError
 from localcloud.emulator.enforcement.tasks import authorize_task
-from localcloud.emulator.repairs.distributed_map.interpreter import Document, Interpreter
-from localcloud.emulator.repairs.distributed_map.map_state import MapState
+from localcloud.emulator.repairs.distributed_map.map_state import Document, Interpreter, MapState
 
 RESULT_WRITER_FAILED = "States.ResultWriterFailed"
 FILES = ("FAILED", "PENDING", "SUCCEEDED")
 
 
-class Results(Protocol):
-    """Where the results of the children go."""
-
-    written: bool
-    """Whether that is S3."""
-
-    def add(self, index: int, child: Document) -> None:
-        """Take the ended execution `child`, the `index`-th of the run."""
-
-    def add_pending(self, index: int, child_input: Any, /) -> None:
-        """Take the input of a child that was never started."""
-
-    def finish(self) -> Any:
-        """The result of the state."""
-
-
-def results_of(state: MapState, map_run_arn: str) -> Results:
-    """Where the results of `state` go, by its ResultWriter."""
-    writer = state.definition.get("ResultWriter", {})
-    settings = writer.get("WriterConfig", {})
-    if "Resource" not in writer:
-        return ReturnedResults(settings.get("Transformation", "COMPACT"))
-    arguments = state.arguments("ResultWriter")
-    return WrittenResults(
-        state.interpreter,
-        map_run_arn,
-        bucket=arguments["Bucket"],
-        prefix=arguments.get("Prefix", ""),
-        transformation=settings.get("Transformation", "NONE"),
-        lines=settings.get("OutputType") == "JSONL",
-    )
-
-
-class ReturnedResults:
+class Results:
     """The results as one list, in the order of the items."""
 
     written = False
+    """Whether they go to S3."""
 
     def __init__(self, transformation: str) -> None:
-        self._transformation = transformation
+        self.transformation = transformation
         self._values: dict[int, list[Any]] = {}
 
     def add(self, index: int, child: Document) -> None:
         """Take the ended execution `child`, the `index`-th of the run."""
-        self._values[index] = _transformed(child, self._transformation)
+        self._values[index] = _transformed(child, self.transformation)
 
-    def add_pending(self, *_child: Any) -> None:
-        """Nothing: what was not started is only ever written to S3."""
+    def add_pending(self, index: int, child_input: Any) -> None:
+        """Take the input of a child that was never started, which is only ever written to S3."""
 
     def finish(self) -> Any:
-        """The list."""
+        """Return the result of the state."""
         return _in_order(self._values)
 
 
-class WrittenResults:
+class WrittenResults(Results):
     """The results as files in S3: one for each status, and a manifest that names them.
 
     The order in a file is that of the items here, and not promised on AWS, where there are also
@@ -86,20 +53,20 @@ class WrittenResults:
         lines: bool,
     ) -> None:
         """Write below `prefix` of `bucket`; `lines` asks for JSON Lines instead of an array."""
+        super().__init__(transformation)
         self._interpreter = interpreter
         self._map_run_arn = map_run_arn
         self._bucket = bucket
         self._folder = f"{prefix}/" if prefix else ""
         self._folder += map_run_arn.rpartition(":")[2]
-        self._transformation = transformation
         self._lines = lines
-        self._values: dict[str, dict[int, list[str]]] = {file: {} for file in FILES}
+        self._files: dict[str, dict[int, list[str]]] = {file: {} for file in FILES}
 
     def add(self, index: int, child: Document) -> None:
         """Take the ended execution `child`; one that was aborted counts as failed."""
         file = "SUCCEEDED" if child["status"] == "SUCCEEDED" else "FAILED"
-        values = _transformed(child, self._transformation)
-        self._values[file][index] = [json.dumps(value) for value in values]
+        values = _transformed(child, self.transformation)
+        self._files[file][index] = [json.dumps(value) for value in values]
 
     def add_pending(self, index: int, child_input: Any) -> None:
         """Take the input of a child that was never started."""
@@ -108,10 +75,10 @@ class WrittenResults:
             "InputDetails": {"Included": True},
             "Status": "PENDING",
         }
-        self._values["PENDING"][index] = [json.dumps(record)]
+        self._files["PENDING"][index] = [json.dumps(record)]
 
     def finish(self) -> Any:
-        """Write the files; the result tells where their manifest is.
+        """Write the files, and return where their manifest is.
 
         Raises:
             ministack's error States.ResultWriterFailed: S3 refuses, e.g. there is no such bucket.
@@ -129,7 +96,7 @@ class WrittenResults:
         }
 
     def _write(self, file: str) -> list[Document]:
-        values = _in_order(self._values[file])
+        values = _in_order(self._files[file])
         if not values:
             return []
         key = f"{self._folder}/{file}_0.{'jsonl' if self._lines else 'json'}"
@@ -148,6 +115,23 @@ class WrittenResults:
             cause = f"s3://{self._bucket}/{key} cannot be written: {answer!r}"
             raise self._interpreter.error(RESULT_WRITER_FAILED, cause)
         return len(body)
+
+
+def results_of(state: MapState, map_run_arn: str) -> Results:
+    """Return where the results of `state` go, by its ResultWriter."""
+    writer = state.definition.get("ResultWriter", {})
+    settings = writer.get("WriterConfig", {})
+    if "Resource" not in writer:
+        return Results(settings.get("Transformation", "COMPACT"))
+    arguments = state.arguments("ResultWriter")
+    return WrittenResults(
+        state.interpreter,
+        map_run_arn,
+        bucket=arguments["Bucket"],
+        prefix=arguments.get("Prefix", ""),
+        transformation=settings.get("Transformation", "NONE"),
+        lines=settings.get("OutputType") == "JSONL",
+    )
 
 
 def _in_order(values: dict[int, list[Any]]) -> list[Any]:

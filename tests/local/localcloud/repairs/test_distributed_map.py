@@ -45,21 +45,6 @@ class TestBatches:
 
         assert [len(batch["Items"]) for batch in batches] == [2, 2, 1]
 
-    def test_jsonpath(self, execute: Any) -> None:
-        state = distributed(
-            QueryLanguage="JSONPath",
-            ItemsPath="$.items",
-            ItemSelector={"name.$": "$$.Map.Item.Value", "of.$": "$.owner"},
-            ItemBatcher={"MaxItemsPerBatchPath": "$.most", "BatchInput": {"by.$": "$.owner"}},
-            ResultPath="$.results",
-        )
-
-        data = {"items": ["a", "b"], "owner": "me", "most": 2}
-        result = output(execute(machine(state), data))
-
-        selected = [{"name": "a", "of": "me"}, {"name": "b", "of": "me"}]
-        assert result == {**data, "results": [{"BatchInput": {"by": "me"}, "Items": selected}]}
-
 
 class TestJsonata:
     def test_fields_of_the_state(self, execute: Any, map_run: Any) -> None:

@@ -141,6 +141,7 @@ def test_a_distributed_map_starts_no_more_children_and_they_no_more_tasks(
     function = functions.python("def handler(event, context):\n    raise ValueError\n")
     execution = start(
         {
+            "QueryLanguage": "JSONata",
             "StartAt": "All",
             "States": {
                 "All": {

@@ -12,8 +12,8 @@ from localcloud.demo import command as program
 from localcloud.demo import signals
 from localcloud.demo.run import Demo
 from localcloud.demo.summary import Captures, Data, Summary, Training, Workflow
+from localcloud.guard import lock
 from localcloud.launcher import LocalCloudError
-from localcloud.lock import lock
 from scones.__main__ import main
 
 
