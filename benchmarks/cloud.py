@@ -13,11 +13,12 @@ from unittest.mock import patch
 
 from rich.console import Console
 
-from localcloud.demo.workflow import execute
+from localcloud.demo.workflow import POLL_SECONDS
 from localcloud.deployment import Application
 from localcloud.launcher import LocalCloud, free_port
 from localcloud.steps import Steps
-from operations.aws import session
+from operations.aws import execute, session
+from operations.staging import read_staged
 from settings import load
 from training.source import Source
 
@@ -43,7 +44,7 @@ class Cloud:
 
     @cached_property
     def _keys(self) -> list[str]:
-        return list(self.application.staged().truth)
+        return list(read_staged(self.application.settings).truth)
 
     def images(self, count: int) -> list[dict[str, str]]:
         """Return so many pictures as an execution takes them, by turns the validation pictures."""
@@ -71,10 +72,10 @@ def deployed(source: Source, console: Console) -> Iterator[Cloud]:
             LocalCloud(port=free_port(), folder=folder).running() as local,
             patch.dict(os.environ, local.environment(), clear=True),
         ):
-            application = Application(load(ENVIRONMENT), Steps(console), folder)
+            application = Application(load(ENVIRONMENT), folder, Steps(console))
             application.synth()
             application.bootstrap()
-            application.deploy(source)
+            application.deploy(lambda: source)
             yield Cloud(local, application)
 
 
@@ -93,7 +94,7 @@ def run_execution(state_machine: str, event: Any) -> Execution:
     Raises:
         ExecutionFailedError: it failed.
     """
-    state = execute(state_machine, event, say=lambda _: None)
+    state = execute(state_machine, event, poll_seconds=POLL_SECONDS)
     return Execution(state["executionArn"], seconds_of(state))
 
 

@@ -22,10 +22,8 @@ from rich.progress import track
 from benchmarks.cloud import Cloud, run_execution, seconds_of
 from benchmarks.contenders import portions
 from benchmarks.results_table import Row, Section
-from localcloud.demo.acceptance.transforms import Transform, put_manifest
-from localcloud.demo.workflow import POLL_SECONDS, ExecutionFailedError
-from operations.aws import session, stack_outputs
-from settings.s3_uris import S3Uri
+from localcloud.demo.workflow import POLL_SECONDS, ended_transform, put_manifest
+from operations.aws import ExecutionFailedError, failure_of, session, stack_outputs
 from stacks.constructs.common.picture_results import MAX_IMAGES
 
 PICTURES = (100, 1_000)
@@ -94,14 +92,12 @@ def _paths(cloud: Cloud) -> dict[str, Classify]:
         return run_execution(outputs["BulkStateMachineArn"], event).seconds
 
     def batch(keys: Sequence[str]) -> float:
-        folder = S3Uri.parse(outputs["BatchInputUri"])
-        manifest = put_manifest(bucket, f"{folder.key.rstrip('/')}/{uuid.uuid4()}.json", keys)
+        manifest = put_manifest(cloud.application, str(uuid.uuid4()), keys)
         state_machine = outputs["BatchTransformStateMachineArn"]
-        transform = Transform(state_machine, bucket, manifest, tuple(keys))
-        while (ended := transform.ended_execution()) is None:
+        while (ended := ended_transform(state_machine, manifest)) is None:
             time.sleep(POLL_SECONDS)
         if ended["status"] != "SUCCEEDED":
-            raise ExecutionFailedError(f"{ended['executionArn']} is {ended['status']}")
+            raise ExecutionFailedError(failure_of(ended))
         return seconds_of(ended)
 
     return {"inline": inline, "bulk": bulk, "batch": batch}

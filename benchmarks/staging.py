@@ -1,7 +1,7 @@
 """Staging: pictures a second from arrays in memory to objects in S3.
 
 Ours selects, checks, encodes and lists the pictures (`training.dataset`) and uploads them
-(`operations.upload`). The comparator is the usual notebook: `matplotlib.pyplot.imsave` into a
+(`operations.staging`). The comparator is the usual notebook: `matplotlib.pyplot.imsave` into a
 folder for each row, then `upload_file` for each file. Both start from the same arrays with an
 empty bucket of the same S3, in turns.
 """
@@ -21,7 +21,7 @@ from rich.progress import track
 
 from benchmarks.results_table import Row, Section
 from operations.aws import session
-from operations.upload import WORKERS, upload
+from operations.staging import WORKERS, upload
 from training import dataset
 from training.cifar100 import CHANNELS, SIDE
 from training.source import Source

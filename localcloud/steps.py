@@ -1,4 +1,4 @@
-"""Named steps: each shows what it is doing, and says at its end how long it took."""
+"""Named steps, which show what they are doing and how long they took."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,26 +8,26 @@ from rich.console import Console
 from rich.markup import escape
 
 Say = Callable[[str], None]
-"""Shows a short text beside the name of the running step."""
+"""Show a short text beside the name of the running step."""
 
 
 class Steps:
-    """Runs one step after the other, and remembers their seconds."""
+    """Run one step after the other and remember their seconds."""
 
-    def __init__(self, console: Console) -> None:
-        """`console` shows the steps; on a terminal, the running one with a spinner."""
-        self.console = console
+    def __init__(self, console: Console | None = None) -> None:
+        """Show the steps on the console, if any; on a terminal, the running one has a spinner."""
+        self.console = console or Console(quiet=True)
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def step(self, name: str) -> Iterator[Say]:
-        """Show `name` while the block runs; its error passes through."""
+        """Show `name` while the block runs; errors of the block pass through."""
         started = time.monotonic()
         mark, style = "✗", "red"
         with self.console.status(name) as status:
 
             def say(text: str) -> None:
-                # One line, whatever the width of the terminal.
+                # Fit into one line of the terminal.
                 room = max(self.console.width - len(name) - 8, 0)
                 status.update(f"{name}  [dim]{escape(text[:room])}[/dim]")
 

@@ -1,1 +1,1 @@
-"""What operators run on a deployment: preflight, sweep, bulk runs, training outside the stack."""
+"""What operators run on a deployment: preflight, staging, bulk runs, training, sweep."""

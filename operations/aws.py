@@ -1,13 +1,16 @@
-"""AWS for every command: the session, the outputs of stacks, and errors in words.
+"""AWS for every command: session, stack outputs, executions, and errors in words.
 
-Account and region are those that the CDK CLI would take.
+Account and region are those that the CDK CLI would use.
 """
 
+import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from typing import Any
 
 import boto3
 import botocore.exceptions
@@ -22,23 +25,27 @@ DEFAULT_PROFILE = "default"
 
 
 class AwsError(Exception):
-    """AWS refuses, is out of reach, or lacks what a command needs; the message has the remedy."""
+    """AWS refuses, is unreachable, or lacks what a command needs; the message has the remedy."""
+
+
+class ExecutionFailedError(AwsError):
+    """An execution of a state machine did not succeed; the message has its error and cause."""
 
 
 class NoRegionError(botocore.exceptions.NoRegionError):
     """Neither the environment nor a profile names a region."""
 
     fmt = (
-        "no AWS region is set: export AWS_REGION=..., or give the profile one: "
+        "no AWS region is set: export AWS_REGION=..., or set one in the profile: "
         "aws configure set region ..."
     )
 
 
 def region() -> str:
-    """Return the region, found in the order of the CDK CLI.
+    """Return the region, searched for in the order of the CDK CLI.
 
-    That of `AwsCliCompatible.region` in aws-cdk 2.1148.1; boto3 alone does not know AWS_REGION.
-    The CLI goes on to ask the instance that it runs on, and to us-east-1, which nobody named.
+    The order is that of `AwsCliCompatible.region` in aws-cdk 2.1148.1; boto3 ignores AWS_REGION.
+    Unlike the CLI, we do not fall back to the instance's region or us-east-1.
 
     Raises:
         NoRegionError: none is set.
@@ -54,7 +61,7 @@ def region() -> str:
 
 
 def session() -> boto3.Session:
-    """Return the session that makes every client.
+    """Return the session that creates every client.
 
     Raises:
         NoRegionError: no region is set.
@@ -64,7 +71,7 @@ def session() -> boto3.Session:
 
 
 def account_id() -> str:
-    """Return the number of the account; asks AWS, so that the credentials are known to work.
+    """Return the account number, as AWS reports it: the credentials are known to work.
 
     Raises:
         botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: no region, no
@@ -85,7 +92,7 @@ def where() -> str:
 
 
 def announce() -> None:
-    """Say on standard error where the command acts.
+    """Print the account and the region in which the command acts to standard error.
 
     Raises:
         AwsError: no region, no credentials, or AWS refuses them.
@@ -116,17 +123,25 @@ def stack_outputs(settings: Settings, stack: str) -> dict[str, str]:
     """
     name = settings.stack_name(stack)
     with errors_in_words():
-        try:
-            stacks = session().client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
-            if not is_missing_stack(error):
-                raise
-            raise AwsError(f"stack {name} does not exist; {_remedy(settings, stack)}") from error
-    return {found["OutputKey"]: found["OutputValue"] for found in stacks[0].get("Outputs", ())}
+        outputs = outputs_of(session().client("cloudformation"), name)
+    if outputs is None:
+        raise AwsError(f"stack {name} does not exist; {_remedy(settings, stack)}")
+    return outputs
+
+
+def outputs_of(cloudformation: Any, stack_name: str) -> dict[str, str] | None:
+    """Return the outputs of the stack; None if it does not exist."""
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    except ClientError as error:
+        if is_missing_stack(error):
+            return None
+        raise
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
 
 def is_missing_stack(error: ClientError) -> bool:
-    """Return whether CloudFormation says that the stack does not exist; its code is general."""
+    """Return whether CloudFormation reports a missing stack, for which it has no error code."""
     return "does not exist" in error.response["Error"]["Message"]
 
 
@@ -137,15 +152,60 @@ def _remedy(settings: Settings, stack: str) -> str:
     )
 
 
+def execute(
+    state_machine: str,
+    event: Any,
+    *,
+    poll_seconds: float,
+    on_poll: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
+    """Run an execution with the input `event`; return its description once it has succeeded.
+
+    Raises:
+        ExecutionFailedError: it failed, timed out or was stopped.
+    """
+    started = (
+        session()
+        .client("stepfunctions")
+        .start_execution(stateMachineArn=state_machine, input=json.dumps(event))
+    )
+    execution = ended_execution(started["executionArn"], poll_seconds=poll_seconds, on_poll=on_poll)
+    if execution["status"] != "SUCCEEDED":
+        raise ExecutionFailedError(failure_of(execution))
+    return execution
+
+
+def ended_execution(
+    arn: str, *, poll_seconds: float, on_poll: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Return the description of an execution once it has ended; call `on_poll` at each look."""
+    client = session().client("stepfunctions")
+    while True:
+        execution = client.describe_execution(executionArn=arn)
+        on_poll()
+        if execution["status"] != "RUNNING":
+            return dict(execution)
+        time.sleep(poll_seconds)
+
+
+def failure_of(execution: Mapping[str, Any]) -> str:
+    """Return how an execution ended; of a failed function, whose cause is JSON, the message."""
+    cause = execution.get("cause", "no cause")
+    with suppress(ValueError, KeyError, TypeError):
+        cause = json.loads(cause)["errorMessage"] or cause
+    error = execution.get("error", "no error name")
+    return f"execution {execution['executionArn']} is {execution['status']}: {error}: {cause}"
+
+
 @contextmanager
 def errors_in_words() -> Iterator[None]:
-    """Turns errors of AWS, and of reaching it, into a AwsError."""
+    """Turn errors of AWS, and of reaching it, into an AwsError."""
     try:
         yield
     except NoCredentialsError as error:
         raise AwsError(
             "no AWS credentials found; set AWS_PROFILE or run `aws configure`, "
-            "or for the local cloud the variables that `scones local up` prints"
+            'or for the local cloud: eval "$(scones local env)"'
         ) from error
     except (BotoCoreError, ClientError) as error:
         raise AwsError(f"AWS: {error}") from error
@@ -154,7 +214,7 @@ def errors_in_words() -> Iterator[None]:
 @lru_cache(maxsize=4)
 def _session(region_name: str, _environment: frozenset[tuple[str, str]]) -> boto3.Session:
     # A session keeps the credentials that it found first. The demo points its own process at a
-    # local cloud, so another environment gets another session.
+    # local cloud, so each environment gets its own session.
     return boto3.Session(region_name=region_name)
 
 

@@ -9,35 +9,74 @@ From Python:
 'datasets/db8442eb73a57505ad05'
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
+from botocore.config import Config
+from botocore.handlers import add_expect_header
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lambda_src.drift_detector.baseline import MINIMUM
-from operations.upload import data_bucket, point, upload
+from operations.aws import errors_in_words, session, stack_output
 from settings import Settings
 from training import dataset, source
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+STORAGE_STACK = "Storage"
+BUCKET_OUTPUT = "DataBucketName"
+WORKERS = 16
+
+_CONTENT_TYPES = {
+    ".png": "image/png",
+    ".lst": "text/tab-separated-values",
+    ".json": "application/json",
+}
+_CONFIG = Config(
+    # One connection a worker, or they would wait for each other.
+    max_pool_connections=WORKERS,
+    retries={"mode": "standard", "max_attempts": 5},
+    # Small files cost what their requests cost. Without a checksum, botocore signs the SHA-256 of
+    # the content instead, which S3 compares as well; without a name, it composes a description of
+    # this machine for every request.
+    request_checksum_calculation="when_required",
+    user_agent="scones-staging",
+)
+
 
 @dataclass(frozen=True)
-class StagedDataset:
-    """A dataset that is in the data bucket, and that the next deployment takes."""
+class Upload:
+    """A dataset in the data bucket, which the next deployment uses."""
 
     digest: str
     bucket: str
     prefix: str
     """`datasets/<digest>`, the value of the SSM parameter."""
-    counts: dict[str, dict[str, int]]
-    """Pictures by split ("train", "validation") and class."""
     uploaded: int
-    """Files that the bucket lacked."""
+    """Files that were missing in the bucket."""
     pointer_moved: bool
     """Whether the SSM parameter named another dataset before."""
+
+
+@dataclass(frozen=True)
+class StagedDataset:
+    """A dataset as it is in S3."""
+
+    source: str
+    """"cifar-100" or "drawn"."""
+    train: int
+    """Pictures in train.lst."""
+    truth: dict[str, str]
+    """Class name by S3 key of each picture in validation.lst, in its order."""
 
 
 def run(
@@ -46,26 +85,32 @@ def run(
     *,
     folder: Path | None = None,
     console: Console,
-) -> StagedDataset:
-    """Select, check, show, upload and point at the pictures; what is done already is skipped.
+) -> Upload:
+    """Select, check, show and upload the pictures, and point the deployment at them.
 
-    Also writes them below `folder`, where one is given.
+    Skips what is done already. With `folder`, also writes them below it.
 
     Raises:
-        StagingError: the pictures are refused, or AWS refuses.
+        StagingError: the pictures are refused.
+        AwsError: the storage stack is not deployed, or AWS refuses.
     """
     selected = prepare(settings, pictures, folder=folder, console=console)
     bucket = data_bucket(settings)
-    staged = StagedDataset(
+    done = Upload(
         digest=selected.digest,
         bucket=bucket,
         prefix=selected.prefix,
-        counts=selected.counts,
         uploaded=upload(selected, bucket, console=console),
         pointer_moved=point(settings, selected),
     )
-    _say_what_was_done(staged, settings, console)
-    return staged
+    where, parameter = f"s3://{bucket}/{done.prefix}", settings.dataset_parameter
+    if not done.uploaded and not done.pointer_moved:
+        message = f"Nothing to do: {where} is complete, and {parameter} points at it."
+    else:
+        pointer = "now points" if done.pointer_moved else "points"
+        message = f"Uploaded {done.uploaded} files to {where}; {parameter} {pointer} at it."
+    console.print(message, soft_wrap=True)
+    return done
 
 
 def prepare(
@@ -75,14 +120,14 @@ def prepare(
     folder: Path | None = None,
     console: Console,
 ) -> dataset.Dataset:
-    """The part of `run` that needs no AWS: select, check, show and, where asked, write."""
+    """Do the part of `run` that needs no AWS: select, check, show and, if asked, write."""
     selected = dataset.build(pictures, settings.dataset.classes)
-    _say(console, f"Source: {_origin(pictures)}")
-    console.print(summary(selected))
+    console.print(f"Source: {_origin(pictures)}", soft_wrap=True)
+    console.print(_summary(selected))
     if lacking := baseline_shortage(selected.counts["validation"], settings):
-        _say(console, f"Warning: {lacking}")
+        console.print(f"Warning: {lacking}", soft_wrap=True)
     if folder:
-        _say(console, f"Written to {dataset.write(selected, folder)}")
+        console.print(f"Written to {dataset.write(selected, folder)}", soft_wrap=True)
     return selected
 
 
@@ -105,8 +150,112 @@ def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str 
     )
 
 
-def summary(selected: dataset.Dataset) -> Table:
-    """Table of what was kept, by class, and refused, by reason."""
+def read_staged(settings: Settings) -> StagedDataset:
+    """Return the dataset that the SSM parameter points at.
+
+    Raises:
+        AwsError: the storage stack is not deployed, or AWS refuses.
+    """
+    bucket = data_bucket(settings)
+    with errors_in_words():
+        ssm, s3 = session().client("ssm"), session().client("s3")
+        prefix = ssm.get_parameter(Name=settings.dataset_parameter)["Parameter"]["Value"]
+
+        def text(name: str) -> str:
+            content: bytes = s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()
+            return content.decode()
+
+        manifest = json.loads(text(dataset.MANIFEST))
+        rows = [line.split("\t") for line in text("validation.lst").splitlines()]
+        return StagedDataset(
+            source=manifest["source"],
+            train=len(text("train.lst").splitlines()),
+            truth={
+                f"{prefix}/validation/{path}": manifest["classes"][int(label)]
+                for _, label, path in rows
+            },
+        )
+
+
+def data_bucket(settings: Settings) -> str:
+    """Return the name of the data bucket.
+
+    Raises:
+        AwsError: the storage stack is not deployed, or AWS refuses.
+    """
+    return stack_output(settings, STORAGE_STACK, BUCKET_OUTPUT)
+
+
+def upload(selected: dataset.Dataset, bucket: str, *, console: Console | None = None) -> int:
+    """Upload the files that the bucket lacks, the manifest last; return how many those were.
+
+    Raises:
+        AwsError: no credentials, no region, or AWS refuses.
+    """
+    with errors_in_words():
+        s3 = session().client("s3", config=_CONFIG)
+        # "Expect: 100-continue" costs a round trip, as long as the picture itself.
+        s3.meta.events.unregister("before-call.s3", add_expect_header)
+        present = _sizes(s3, bucket, f"{selected.prefix}/")
+        # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
+        # the right size is the right object.
+        data, manifest = (
+            [(path, content) for path, content in files if present.get(path) != len(content)]
+            for files in (selected.data_files(), [selected.manifest_file()])
+        )
+
+        def put(file: tuple[str, bytes]) -> None:
+            path, content = file
+            s3.put_object(
+                Bucket=bucket,
+                Key=f"{selected.prefix}/{path}",
+                Body=content,
+                ContentType=_CONTENT_TYPES[PurePosixPath(path).suffix],
+            )
+
+        if data:
+            pool = ThreadPoolExecutor(WORKERS)
+            try:
+                with _progress(console) as progress:
+                    puts = progress.track(pool.map(put, data), len(data), description="Uploading")
+                    for _ in puts:
+                        pass
+            finally:
+                # After an error, start none and wait for none: each may retry for a while.
+                pool.shutdown(wait=False, cancel_futures=True)
+        for file in manifest:
+            put(file)
+    return len(data) + len(manifest)
+
+
+def point(settings: Settings, selected: dataset.Dataset) -> bool:
+    """Set the SSM parameter to the dataset; return False if it names the dataset already.
+
+    Raises:
+        AwsError: no credentials, no region, or AWS refuses.
+    """
+    name = settings.dataset_parameter
+    with errors_in_words():
+        ssm = session().client("ssm", config=_CONFIG)
+        found = ssm.get_parameters(Names=[name])["Parameters"]
+        if [parameter["Value"] for parameter in found] == [selected.prefix]:
+            return False
+        ssm.put_parameter(Name=name, Value=selected.prefix, Type="String", Overwrite=True)
+    return True
+
+
+def _sizes(s3: "S3Client", bucket: str, prefix: str) -> dict[str, int]:
+    """Return the sizes of the objects below `prefix`, by relative path."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        item["Key"].removeprefix(prefix): item["Size"]
+        for page in pages
+        for item in page.get("Contents", ())
+    }
+
+
+def _summary(selected: dataset.Dataset) -> Table:
+    """Return a table of the pictures that were kept, by class, and refused, by reason."""
     table = Table("kept", *selected.splits)
     for column in table.columns[1:]:
         column.justify = "right"
@@ -129,16 +278,11 @@ def _origin(pictures: source.Source) -> str:
     return f"{pictures.name} ({kind}, sha256 {pictures.archive_sha256})"
 
 
-def _say_what_was_done(staged: StagedDataset, settings: Settings, console: Console) -> None:
-    where = f"s3://{staged.bucket}/{staged.prefix}"
-    parameter = settings.dataset_parameter
-    if not staged.uploaded and not staged.pointer_moved:
-        message = f"Nothing to do: {where} is complete, and {parameter} points at it."
-    else:
-        pointer = "now points" if staged.pointer_moved else "points"
-        message = f"Uploaded {staged.uploaded} files to {where}; {parameter} {pointer} at it."
-    _say(console, message)
-
-
-def _say(console: Console, message: str) -> None:
-    console.print(message, soft_wrap=True)
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

@@ -1,8 +1,8 @@
-"""Trains for longer than a stack may: `scones train --max-runtime-minutes 300`.
+"""Train for longer than a stack may wait.
 
-The job is a copy of the one that the stack trained last: its image, role, channels and output.
-Hyperparameters, instances and tags are those of the settings, which need not be deployed. It runs
-on demand, not on spot instances, whose checkpoints belong to the stack's job.
+The job copies image, role, channels and output from the one that the stack trained last, and takes
+hyperparameters, instances and tags from the settings, deployed or not. It runs on demand, not on
+spot instances, whose checkpoints belong to the stack's job.
 """
 
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from operations.aws import announce, errors_in_words, session, stack_output
+from operations.aws import AwsError, announce, errors_in_words, session, stack_output
 from settings import Settings
 from settings.instances import has_local_storage
 from settings.training import VOLUME_SIZE_GB
@@ -18,25 +18,23 @@ from settings.training import VOLUME_SIZE_GB
 TRAINING_STACK = "Training"
 JOB_OUTPUT = "TrainingJobName"
 POLL_SECONDS = 5
-# They follow from the data, which is the stack's.
+# Hyperparameters that follow from the data, which is the stack's.
 FROM_DATA = ("num_classes", "num_training_samples")
 
 
-class TrainingError(Exception):
-    """Training outside the stack cannot start, or ended without a model."""
-
-
 def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:
-    """Train, following status and log; gives the S3 URI of the model.
+    """Train, following status and log; return the S3 URI of the model.
 
     Raises:
-        TrainingError: the SDK is not installed, the stack trains nothing or other classes, or the
-            job ended without a model.
-        AwsError: the training stack is not deployed, or AWS refuses.
+        ModuleNotFoundError: the SageMaker SDK is not installed.
+        AwsError: the stack is not deployed, trains nothing or other classes, the job ended without
+            a model, or AWS refuses.
     """
-    jobs = _sdk_training_job()
+    # Optional, and 2 s to import.
+    from sagemaker.core.resources import TrainingJob
+
     if settings.training.model_data_url:
-        raise TrainingError(
+        raise AwsError(
             f"training.model_data_url = {settings.training.model_data_url!r}: with it the stack "
             "has no training job to copy; remove it and deploy first"
         )
@@ -45,24 +43,17 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
     name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with errors_in_words():
         _check_classes(settings)
-        stacks_job = jobs.get(training_job_name=deployed, session=session())
-        job = _start(jobs, name, stacks_job, settings, max_runtime_minutes)
-        _say(console, f"{name}: started as a copy of {deployed}; it goes on without this command.")
+        stacks_job = TrainingJob.get(training_job_name=deployed, session=session())
+        job = _start(TrainingJob, name, stacks_job, settings, max_runtime_minutes)
+        console.print(
+            f"{name}: started as a copy of {deployed}; it goes on without this command.",
+            soft_wrap=True,
+        )
         _follow(job)
-    _show_metrics(job, console)
+    for metric in job.final_metric_data_list or ():
+        console.print(f"{metric.metric_name}: {metric.value:.4f}", soft_wrap=True)
     url: str = job.model_artifacts.s3_model_artifacts
     return url
-
-
-def _sdk_training_job() -> Any:
-    try:
-        # Optional, and 2 s to import.
-        from sagemaker.core.resources import TrainingJob
-    except ImportError as error:
-        raise TrainingError(
-            "the SageMaker SDK is not installed: pip install -r requirements/sdk.txt"
-        ) from error
-    return TrainingJob
 
 
 def _check_classes(settings: Settings) -> None:
@@ -70,7 +61,7 @@ def _check_classes(settings: Settings) -> None:
     trained = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     wanted = ",".join(settings.dataset.classes)
     if trained != wanted:
-        raise TrainingError(
+        raise AwsError(
             f"the stack's training job has the classes {trained} ({parameter}), the settings have "
             f"{wanted}; stage and deploy these first"
         )
@@ -86,7 +77,7 @@ def _start(
         session=session(),
         training_job_name=name,
         role_arn=stacks_job.role_arn,
-        # Not the whole shape: described, it has metric definitions that nobody may send.
+        # Not the whole shape: its description has metric definitions, which no request may have.
         algorithm_specification=AlgorithmSpecification(
             training_image=stacks_job.algorithm_specification.training_image,
             training_input_mode=stacks_job.algorithm_specification.training_input_mode,
@@ -110,8 +101,8 @@ def _start(
 
 
 def _volume_key(stacks_job: Any, settings: Settings) -> str | None:
-    # The stack's key is that of the job's output: its volumes may have none, as their type takes
-    # none, where that of the settings does. For what is not set the SDK has an object of its own.
+    # The output's key, because the volumes of the stack's job may be of a type that takes none.
+    # Of what is not set, the SDK returns an object that is no str.
     key = stacks_job.output_data_config.kms_key_id
     if isinstance(key, str) and not has_local_storage(settings.training.instance_type):
         return key
@@ -125,15 +116,6 @@ def _follow(job: Any) -> None:
     try:
         job.wait(poll=POLL_SECONDS, logs=True)
     except FailedStatusError as error:
-        raise TrainingError(f"training job {name} is Failed: {job.failure_reason}") from error
+        raise AwsError(f"training job {name} is Failed: {job.failure_reason}") from error
     if job.training_job_status != "Completed":
-        raise TrainingError(f"training job {name} is Stopped: {job.secondary_status}")
-
-
-def _show_metrics(job: Any, console: Console) -> None:
-    for metric in job.final_metric_data_list or ():
-        _say(console, f"{metric.metric_name}: {metric.value:.4f}")
-
-
-def _say(console: Console, message: str) -> None:
-    console.print(message, soft_wrap=True)
+        raise AwsError(f"training job {name} is Stopped: {job.secondary_status}")

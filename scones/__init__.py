@@ -1,1 +1,1 @@
-"""The command line: one module for each verb, which parses, calls and shows."""
+"""The command line: one module per verb, which parses, calls and shows."""

@@ -1,4 +1,4 @@
-"""Command line of the project: `scones VERB`, or `python -m scones VERB`."""
+"""The command line: `scones VERB`, or `python -m scones VERB`."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ app.add_typer(local, name="local")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and return the exit code; without arguments, the process's are taken."""
+    """Run a verb with the arguments, by default the process's; return the exit code."""
     try:
         app(arguments, prog_name="scones")
     except SystemExit as end:
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def entry_point() -> None:
-    """Run the process's arguments and end the process."""
+    """Run a verb with the process's arguments and end the process."""
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # not waiting for threads: they may still try to reach a cloud that is gone
+    os._exit(code)  # without waiting for threads, which may still try to reach a cloud that is gone
 
 
 if __name__ == "__main__":

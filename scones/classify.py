@@ -1,4 +1,4 @@
-"""`scones classify`: thousands of pictures through the deployed bulk state machine."""
+"""`scones classify`: run thousands of pictures through the bulk state machine."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from operations.aws import announce
-from operations.bulk import ClassificationError, Run, Summary, follow, resume, start, stop_command
+from operations.bulk import Run, Summary, follow, resume, start
 from scones import errors, terminal
 from scones.options import Environment
 from settings import load
@@ -21,14 +21,15 @@ def classify(
     prefix: Annotated[
         str | None,
         typer.Argument(
-            metavar="s3://BUCKET/FOLDER", help="Everything below it.", show_default=False
+            metavar="s3://BUCKET/FOLDER", help="Classify everything below it.", show_default=False
         ),
     ] = None,
     manifest: Annotated[
         str | None,
         typer.Option(
             metavar="s3://BUCKET/KEY",
-            help=".csv with a column key, or .jsonl with a member key: keys of the data bucket.",
+            help="Classify the keys of the data bucket that it lists: a .csv with a column key, "
+            "or a .jsonl with a member key.",
         ),
     ] = None,
     resume_run: Annotated[
@@ -36,20 +37,20 @@ def classify(
         typer.Option(
             "--resume",
             metavar="RUN",
-            help="Finish the named run that failed or was stopped, or follow one that is running.",
+            help="Finish the run if it failed or was stopped; follow it if it is running.",
         ),
     ] = None,
     environment: Environment = "dev",
 ) -> None:
     """Classify thousands of pictures of the data bucket; each gets one line of results.
 
-    Exit codes: 0 all accepted; 1 the run failed; 2 wrong usage; 3 the run ended, but not every
-    picture was accepted; 130 interrupted (the run goes on).
+    Exit codes: 0 all accepted; 1 failed; 2 wrong usage; 3 the run ended, but not every picture was
+    accepted; 130 interrupted (the run goes on).
     """
     if sum(each is not None for each in (prefix, manifest, resume_run)) != 1:
-        raise typer.BadParameter("name one of s3://BUCKET/FOLDER, --manifest and --resume")
+        raise typer.BadParameter("name one of s3://BUCKET/FOLDER, --manifest or --resume")
     console = terminal.console()
-    with errors.shown(ClassificationError):
+    with errors.shown():
         settings = load(environment)
         announce()
         if resume_run is not None:
@@ -60,7 +61,7 @@ def classify(
             run = start(settings, {"prefix": prefix or ""})
         console.print(f"Run {run.name}, results in {run.results}", soft_wrap=True)
         if run.joined:
-            console.print(f"It was already started; following {run.execution_arn}", soft_wrap=True)
+            console.print(f"It is running already; following {run.execution_arn}", soft_wrap=True)
         summary = _followed(run, console)
         console.print(_table(summary))
         console.print(f"One line for each picture: {summary.location}", soft_wrap=True)
@@ -94,8 +95,8 @@ def _followed(run: Run, console: Console) -> Summary:
             )
     except KeyboardInterrupt:
         console.print(
-            f"The run goes on without this command. Stop it: {stop_command(run.execution_arn)}\n"
-            f"Finish it, once it has stopped: {run.resume_command}",
+            f"The run goes on without this command. To stop it: {run.stop_command}\n"
+            f"To finish it later: {run.resume_command}",
             soft_wrap=True,
         )
         raise

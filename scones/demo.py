@@ -1,4 +1,4 @@
-"""`scones demo`: the whole workflow, deployed, used, reported on and destroyed."""
+"""`scones demo`: deploy, use, report on and destroy the whole workflow."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,18 +6,18 @@ from typing import Annotated
 import typer
 
 from scones import errors, terminal
-from scones.options import Archive, NoIam
+from scones.options import Archive, NoIam, environment_names
 
 AWS = "In an account"
 
 
 def demo(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Leave everything up and say how to look around.")
+        bool, typer.Option("--keep", help="Leave everything up and print how to look around.")
     ] = False,
     archive: Archive = None,
     drawn: Annotated[
-        bool, typer.Option("--drawn", help="Take drawn pictures even if an archive is available.")
+        bool, typer.Option("--drawn", help="Use drawn pictures even if an archive is available.")
     ] = False,
     port: Annotated[
         int | None,
@@ -43,7 +43,7 @@ def demo(
         typer.Option(
             "--aws",
             help="Deploy to the account that this shell is logged in to, check there what we "
-            "assume of AWS and take everything down; states the cost and asks first.",
+            "assume about AWS, and destroy everything; states the cost and asks first.",
             rich_help_panel=AWS,
         ),
     ] = False,
@@ -54,6 +54,7 @@ def demo(
             metavar="NAME",
             help="Environment whose settings to use; none of its stacks may exist; default: "
             "acceptance.",
+            autocompletion=environment_names,
             rich_help_panel=AWS,
             show_default=False,
         ),
@@ -61,27 +62,41 @@ def demo(
 ) -> None:
     """Deploy to a local cloud, classify the validation pictures, report, destroy everything.
 
-    Exit codes: 0 all done; 1 a step failed; 2 wrong usage, or with --aws refused before anything
-    was created; 3 something was left after destroy, or with --aws an assumption was refuted or
-    could not be checked; 4 another demo writes to the folder; 128 + N ended by signal N (130 after
-    Ctrl-C).
+    Exit codes: 0 done; 1 failed; 2 wrong usage, or with --aws refused before anything was created;
+    3 something was left after destroy, or with --aws an assumption was refuted or could not be
+    checked; 4 another demo writes to the folder; 128 + N ended by signal N (130 after Ctrl-C).
     """
     if aws and (keep or port):
         raise typer.BadParameter("--keep and --port belong to the local cloud, not to --aws")
     if not aws and (yes or environment):
         raise typer.BadParameter("--yes and --environment need --aws")
-    with errors.shown():
-        from localcloud.demo import command
+    console = terminal.console()
+    with errors.shown(packages="local"):
+        from localcloud.demo import command, signals
+        from localcloud.demo.acceptance import command as acceptance
 
-        options = command.Options(
-            keep=keep,
-            archive=archive,
-            drawn=drawn,
-            port=port,
-            iam=not no_iam,
-            out=out,
-            aws=aws,
-            yes=yes,
-            environment=environment,
-        )
-        raise typer.Exit(command.run(options, terminal.console()))
+        signals.raise_ended()
+        try:
+            with command.reserved(out or (acceptance.OUT if aws else command.OUT)) as folder:
+                if aws:
+                    code = acceptance.main(
+                        folder,
+                        console,
+                        environment=environment,
+                        archive=archive,
+                        drawn=drawn,
+                        yes=yes,
+                    )
+                else:
+                    code = command.main(
+                        folder,
+                        console,
+                        keep=keep,
+                        archive=archive,
+                        drawn=drawn,
+                        port=port,
+                        iam=not no_iam,
+                    )
+        except command.DemoError as error:
+            errors.fail(str(error), error.code)
+    raise typer.Exit(code)

@@ -1,7 +1,9 @@
 """Errors as users see them: one message in red on standard error, and an exit code."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -11,31 +13,47 @@ from operations.aws import AwsError
 from scones import terminal
 from settings import SettingsError
 from settings.s3_uris import S3UriError
+from training.errors import StagingError
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED = 1
 
-EXPECTED = (SettingsError, AwsError, S3UriError, BotoCoreError, ClientError, OSError)
+EXPECTED = (
+    SettingsError,
+    AwsError,
+    StagingError,
+    S3UriError,
+    BotoCoreError,
+    ClientError,
+    OSError,
+)
 """Errors of every verb whose message tells the user what to do."""
+
+PROJECT = Path(__file__).parents[1]
+OWN = ("analysis", "benchmarks", "localcloud")
+"""Folders that only some verbs need."""
 
 
 @contextmanager
-def shown(*more: type[Exception]) -> Iterator[None]:
+def shown(*more: type[Exception], packages: str = "base") -> Iterator[None]:
     """Show an error of `EXPECTED` or `more` without traceback and end with `EXIT_FAILED`.
 
-    An interrupt ends with `EXIT_INTERRUPTED`.
+    An interrupt ends with 128 and the number of its signal. `packages` names the file in
+    requirements/ that has what the verb imports.
     """
     try:
         yield
     except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in OWN:
+            fail(f"{PROJECT} has no folder {missing}/, which this command needs")
         fail(
-            f"the package {error.name} is missing: it comes with another make verb; "
-            "run make report or make demo, or: "
-            "pip install -r requirements/local.txt"
+            f"the package {missing} is not installed; run: "
+            f"pip install -r requirements/{packages}.txt"
         )
     except EXPECTED + more as error:
         fail(str(error))
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except KeyboardInterrupt as interrupt:
+        fail("interrupted", 128 + getattr(interrupt, "number", signal.SIGINT))
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:

@@ -8,8 +8,9 @@ import typer
 from settings import available_environments
 
 
-def _environments() -> list[str]:
-    return list(available_environments())
+def environment_names(incomplete: str) -> list[str]:
+    """Return the environments whose names begin like this, to complete an option."""
+    return [name for name in available_environments() if name.startswith(incomplete)]
 
 
 Environment = Annotated[
@@ -17,16 +18,16 @@ Environment = Annotated[
     typer.Option(
         metavar="NAME",
         help=f"Environment of settings/: {', '.join(available_environments())}.",
-        autocompletion=_environments,
+        autocompletion=environment_names,
     ),
 ]
 NamedEnvironment = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Take captures, dataset, class names and threshold from what is deployed there: "
+        help="Use the captures, dataset, class names and threshold deployed there: "
         f"{', '.join(available_environments())}.",
-        autocompletion=_environments,
+        autocompletion=environment_names,
     ),
 ]
 Captures = Annotated[
@@ -37,8 +38,6 @@ Captures = Annotated[
         show_default=False,
     ),
 ]
-
-
 ClassNames = Annotated[
     str | None,
     typer.Option(
@@ -53,8 +52,8 @@ Threshold = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Confidence threshold to judge by; default: the one deployed in --environment, "
-        "else the default of workflow.confidence_threshold.",
+        help="Confidence threshold to judge by; default: the deployed one of --environment, else "
+        "the default of workflow.confidence_threshold.",
         show_default=False,
     ),
 ]
@@ -70,13 +69,13 @@ NoIam = Annotated[
     bool,
     typer.Option(
         "--no-iam",
-        help="Allow every call to the local cloud, instead of judging it by the caller's policies.",
+        help="Allow every call to the local cloud, whatever the caller's IAM policies say.",
     ),
 ]
 
 
 def class_names(text: str | None) -> tuple[str, ...]:
-    """Return the names in `NAME,NAME`, none if there is no text.
+    """Return the names in `NAME,NAME`; none if there is no text.
 
     Raises:
         typer.BadParameter: one is empty, appears twice or cannot be printed.

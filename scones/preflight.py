@@ -1,4 +1,4 @@
-"""`scones preflight`: whether a deployment can succeed, before it costs money."""
+"""`scones preflight`: check before a deployment costs money whether it can succeed."""
 
 import typer
 
@@ -10,16 +10,18 @@ from settings import load
 
 
 def preflight(environment: Environment = "dev") -> None:
-    """Check before a deployment costs money whether it can succeed; changes nothing.
+    """Check before a deployment costs money whether it can succeed; change nothing.
 
-    Looks at credentials, region, CDK bootstrap, algorithm, instance types and quotas, concurrency
-    of functions, staged data, subscribers of the notifications and the endpoint's name, within ten
+    Checks credentials, region, CDK bootstrap, algorithm, instance types and quotas, concurrency of
+    functions, staged data, subscribers of the notifications and the endpoint's name, within ten
     seconds.
 
-    Exit codes: 0 no problem; 1 a problem, or settings that are refused; 2 wrong usage; 3 no
-    problem found, but something could not be checked.
+    Exit codes: 0 no problem; 1 a problem; 2 wrong usage; 3 no problem found, but something could
+    not be checked.
     """
     with errors.shown():
-        found = checks.run(checks.CHECKS, Aws(), load(environment))
+        settings = load(environment)
+        with terminal.console(errors=True).status("asking AWS"):
+            found = checks.run(checks.CHECKS, Aws(), settings)
         terminal.console().print(findings.table(found))
         raise typer.Exit(findings.exit_code(found))

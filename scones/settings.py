@@ -1,8 +1,11 @@
-"""`scones settings`: every setting, as docs/settings.md lists them."""
+"""`scones settings`: list every setting."""
 
 from settings.documentation import page
 
 
 def settings() -> None:
-    """Print the page docs/settings.md, made from the settings' own schema."""
+    """Print every setting with its default and bounds: the page docs/settings.md.
+
+    Exit codes: 0 printed; 2 wrong usage.
+    """
     print(page(), end="")

@@ -1,4 +1,4 @@
-"""`scones stage`: the pictures that the model learns from, checked and uploaded."""
+"""`scones stage`: check and upload the pictures that the model learns from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ from settings import load
 EXIT_NO_ARCHIVE = 3
 
 _REMEDY = (
-    "Name an archive that you have with --archive PATH (or $CIFAR_ARCHIVE), "
+    "Name an archive that you have with --archive PATH or $CIFAR_ARCHIVE, "
     "or stage drawn stand-ins with --drawn."
 )
 
@@ -28,30 +28,30 @@ def stage(
         typer.Option(metavar="PATH", help="Also write the files to PATH/DIGEST/, to look at."),
     ] = None,
     no_upload: Annotated[
-        bool, typer.Option("--no-upload", help="Select, check and show only; needs no AWS.")
+        bool, typer.Option("--no-upload", help="Only select, check and show; needs no AWS.")
     ] = False,
 ) -> None:
     """Select the classes of the settings from CIFAR-100, check every row and upload the pictures.
 
-    What is already in the data bucket is skipped. The archive (160 MB) is downloaded once and kept.
+    Pictures that the data bucket has already are skipped. The archive (160 MB) is downloaded once.
 
-    Exit codes: 0 staged, or nothing to do; 1 refused; 2 wrong usage; 3 no archive could be found
-    or downloaded.
+    Exit codes: 0 staged, or nothing to do; 1 failed; 2 wrong usage; 3 no archive could be found or
+    downloaded.
     """
-    from operations import staging, upload
+    from operations import staging
     from operations.aws import announce
     from training import source
-    from training.errors import ArchiveUnavailableError, StagingError
+    from training.errors import ArchiveUnavailableError
 
     if archive and drawn:
         raise typer.BadParameter("--archive and --drawn exclude each other")
     console = terminal.console()
-    with errors.shown(StagingError):
+    with errors.shown():
         settings = load(environment)
         if not no_upload:
             announce()
-            # Asked first, so that a missing stack is reported before a long download.
-            upload.data_bucket(settings)
+            # Report a missing stack before a long download.
+            staging.data_bucket(settings)
         classes = settings.dataset.classes
         try:
             pictures = (

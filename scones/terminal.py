@@ -1,8 +1,8 @@
-"""What the commands write to a terminal."""
+"""The consoles of the commands."""
 
 from rich.console import Console
 
 
 def console(*, errors: bool = False) -> Console:
-    """Return a console that shows names, keys and paths as they are: `[red]` is no markup."""
+    """Return a console that prints names, keys and paths as they are: `[red]` is not markup."""
     return Console(stderr=errors, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""`scones train`: training that takes longer than a stack may."""
+"""`scones train`: train for longer than a stack may wait."""
 
 from typing import Annotated
 
@@ -14,25 +14,27 @@ MOST_MINUTES = 28 * 24 * 60  # MaxRuntimeInSeconds of CreateTrainingJob: 28 days
 def train(
     max_runtime_minutes: Annotated[
         int,
-        typer.Option(min=1, max=MOST_MINUTES, metavar="N", help="Stop the job after it."),
+        typer.Option(
+            min=1, max=MOST_MINUTES, metavar="N", help="Stop the job after so many minutes."
+        ),
     ],
     environment: Environment = "dev",
 ) -> None:
-    """Train outside the stack, for longer than the hour that CloudFormation gives it.
+    """Train outside the stack, for longer than the hour that CloudFormation waits.
 
-    The job costs money until it ends, and goes on when this command is interrupted.
+    The job costs money until it ends, and goes on if this command is interrupted.
 
-    Exit codes: 0 trained; 1 failed; 2 wrong usage; 130 interrupted.
+    Exit codes: 0 trained; 1 failed; 2 wrong usage; 130 interrupted (the job goes on).
     """
     from operations import training
 
     console = terminal.console()
-    with errors.shown(training.TrainingError):
+    with errors.shown(packages="sdk"):
         url = training.run(
             load(environment), max_runtime_minutes=max_runtime_minutes, console=console
         )
         console.print(
-            f"To deploy it, put this into settings/{environment}.toml:\n\n"
+            f"To deploy the model, put this into settings/{environment}.toml:\n\n"
             f'[training]\nmodel_data_url = "{url}"',
             soft_wrap=True,
         )

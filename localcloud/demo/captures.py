@@ -1,23 +1,33 @@
-"""Brings the captures from S3 to a folder, where they outlive the buckets."""
+"""Copy the captures from S3 to a folder, where they outlive the bucket."""
 
 import time
 from pathlib import Path
 
 from analysis import read
 from analysis.records import BASELINE_PREFIX
+from localcloud.deployment import Application
 from localcloud.steps import Say
 from operations.aws import session
 from settings.s3_uris import S3Uri
 from training.paths import writable_path
 
 LOOKS = 30
-"""Times that captures are looked for: all are read each time, so not too often for a long wait."""
+"""How often to look for captures while waiting; each look reads them all."""
+
+
+def collect(application: Application, folder: Path, *, expected: int, within_seconds: float) -> int:
+    """Wait for the captures and copy them into `folder`; return the number of records."""
+    location = application.output("Inference", "CaptureUri")
+    with application.steps.step("read the captures") as say:
+        records = wait_for(location, expected=expected, within_seconds=within_seconds, say=say)
+        copy(location, folder)
+        return records
 
 
 def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -> int:
-    """Number of capture records at `s3://...`, as soon as there are `expected`, or at the end.
+    """Return the number of records at `s3://...` once it reaches `expected`, or when time is up.
 
-    The calls by which the deployment measures its baseline are captured, too; they do not count.
+    Calls that measure the baseline of a deployment are captured as well, but do not count.
     """
     deadline = time.monotonic() + within_seconds
     while True:
@@ -41,17 +51,15 @@ def copy(location: str, folder: Path) -> None:
     prefix = uri.key.removesuffix("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=f"{prefix}/")
     for item in pages.search("Contents[]"):
-        if item is not None and not item["Key"].endswith("/"):  # the console's empty folders
-            file = _file(folder, item["Key"], prefix, uri.bucket)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(uri.bucket, item["Key"], str(file))
-
-
-def _file(folder: Path, key: str, prefix: str, bucket: str) -> Path:
-    try:
-        return writable_path(folder, key.removeprefix(f"{prefix}/"))
-    except ValueError as error:
-        raise ValueError(
-            f"key {key!r} in bucket {bucket} cannot be copied to a folder: {error}; "
-            "remove the object"
-        ) from error
+        if item is None or item["Key"].endswith("/"):  # nothing, or a folder of the console
+            continue
+        key = item["Key"]
+        try:
+            file = writable_path(folder, key.removeprefix(f"{prefix}/"))
+        except ValueError as error:
+            raise ValueError(
+                f"key {key!r} in bucket {uri.bucket} cannot be copied to a folder: {error}; "
+                "remove the object"
+            ) from error
+        file.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(uri.bucket, key, str(file))

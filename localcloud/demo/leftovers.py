@@ -1,4 +1,4 @@
-"""What still exists in the cloud, apart from what `cdk bootstrap` put there."""
+"""List what exists in the cloud, apart from what `cdk bootstrap` created."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -38,17 +38,20 @@ LISTINGS = (
 
 
 def leftovers() -> list[str]:
-    """Lines such as `bucket: pictures`; empty after a complete `cdk destroy --all`.
+    """Return lines such as `bucket: pictures`; empty after a complete `cdk destroy --all`.
 
-    Finished training and transform jobs are no resources but history, which SageMaker never
-    deletes.
+    Finished training and transform jobs do not count: SageMaker never deletes them.
     """
     return [f"{kind}: {name}" for kind, name in listed()]
 
 
 def listed() -> list[tuple[str, str]]:
-    """Return kind and name of everything there is, apart from what `cdk bootstrap` made."""
-    bootstrap = _bootstrap_resources()
+    """Return kind and name of everything that exists, apart from what `cdk bootstrap` created."""
+    resources = "StackResourceSummaries[].PhysicalResourceId"
+    bootstrap = {
+        BOOTSTRAP_STACK,
+        *_names("cloudformation", "list_stack_resources", resources, StackName=BOOTSTRAP_STACK),
+    }
     return [
         (kind, name)
         for kind, service, operation, names in LISTINGS
@@ -57,14 +60,7 @@ def listed() -> list[tuple[str, str]]:
     ]
 
 
-def _bootstrap_resources() -> set[str]:
-    names = "StackResourceSummaries[].PhysicalResourceId"
-    found = _names("cloudformation", "list_stack_resources", names, StackName=BOOTSTRAP_STACK)
-    return {BOOTSTRAP_STACK, *found}
-
-
 def _names(service: str, operation: str, names: str, **arguments: str) -> Iterable[str]:
     aws: Any = session()  # its types know the names of services as literals only
-    client = aws.client(service)
-    pages = client.get_paginator(operation).paginate(**arguments)
+    pages = aws.client(service).get_paginator(operation).paginate(**arguments)
     return [name for name in pages.search(names) if name is not None]

@@ -1,83 +1,72 @@
 """The steps of the demo, in their order."""
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from analysis.report.build import Request, build
+from localcloud.demo import captures
 from localcloud.demo.leftovers import leftovers
-from localcloud.demo.staged import StagedDataset
-from localcloud.demo.summary import Captures, Data, Summary, Training, Workflow
-from localcloud.demo.workflow import Outcome, judge
-from localcloud.deployment import CAPTURES, DATASETS, Application
+from localcloud.demo.summary import Summary
+from localcloud.demo.workflow import classify, judge, listening, training_job, validation_accuracy
+from localcloud.deployment import Application
 from operations.deployed import deployed_threshold
+from operations.staging import read_staged
 from training.paths import writable_path
+from training.source import Source
 
-REPORT = "report"
-"""Folder of the report."""
+CAPTURES, DATASETS, REPORT = "captures", "datasets", "report"
+"""Folders that outlive the buckets: what the endpoint captured, the pictures, and the report."""
 
 CAPTURES_APPEAR_SECONDS = 15.0
 """How long captures may take to appear in S3 after the endpoint's last reply."""
 
 
-@dataclass(frozen=True)
-class Demo:
-    """One run of the demo."""
+def run(application: Application, pictures: Callable[[], Source], *, destroy: bool) -> Summary:
+    """Deploy, train, classify and report; then, if wanted, destroy and list what is left."""
+    out, steps = application.folder, application.steps
+    for folder in (CAPTURES, DATASETS):  # of an earlier run
+        shutil.rmtree(writable_path(out, folder), ignore_errors=True)
+    application.synth()
+    application.bootstrap()
+    digest = application.deploy(pictures, copy_to=out / DATASETS).digest
+    dataset = read_staged(application.settings)
+    accuracy = validation_accuracy(training_job(application))
+    with listening(application) as receive:
+        outcome = judge(classify(application, dataset.truth), dataset.truth)
+        notices = receive()
+    records = captures.collect(
+        application,
+        out / CAPTURES,
+        expected=outcome.images - outcome.errors,
+        within_seconds=CAPTURES_APPEAR_SECONDS,
+    )
+    _report(application, out / DATASETS / digest)
+    left = None
+    if destroy:
+        application.destroy()
+        with steps.step("look what is left"):
+            left = leftovers()
+    return Summary(
+        dataset=dataset,
+        validation_accuracy=accuracy,
+        outcome=outcome,
+        notifications=len(notices),
+        captures=records,
+        left_after_destroy=left,
+        seconds=steps.seconds,  # not a copy: the steps that follow appear in it
+    )
 
-    application: Application
 
-    def run(self, *, destroy: bool) -> Summary:
-        """Deploy, train, classify, read back; then, if wanted, destroy and look what is left."""
-        application = self.application
-        for folder in (CAPTURES, DATASETS):  # of an earlier run
-            shutil.rmtree(writable_path(application.out, folder), ignore_errors=True)
-        application.synth()
-        application.bootstrap()
-        dataset = application.deploy()
-        data = application.staged()
-        accuracy = self._validation_accuracy()
-        outcome, notifications = self._classify(data)
-        records = application.read_captures(
-            expected=outcome.images - outcome.errors, within_seconds=CAPTURES_APPEAR_SECONDS
+def _report(application: Application, dataset: Path) -> None:
+    out, threshold = application.folder, deployed_threshold(application.settings)
+    with application.steps.step("report on the captures") as say:
+        request = Request(
+            captures=str(out / CAPTURES),
+            out=out / REPORT,
+            threshold=threshold.value,
+            threshold_source=threshold.source,
+            dataset=str(dataset),
+            truth=str(dataset),
         )
-        self._report(dataset)
-        left = self._destroy() if destroy else None
-        return Summary(
-            data=Data(source=data.source, train=data.train, validation=len(data.truth)),
-            training=Training(validation_accuracy=accuracy),
-            workflow=Workflow(**vars(outcome), notifications=notifications),
-            captures=Captures(records=records),
-            left_after_destroy=left,
-            seconds=application.steps.seconds,  # not a copy: the steps that follow appear in it
-        )
-
-    def _destroy(self) -> list[str]:
-        self.application.destroy()
-        with self.application.steps.step("look what is left"):
-            return leftovers()
-
-    def _validation_accuracy(self) -> float:
-        metrics = {
-            metric["MetricName"]: metric["Value"]
-            for metric in self.application.training_job()["FinalMetricDataList"]
-        }
-        return float(metrics["validation:accuracy"])
-
-    def _classify(self, data: StagedDataset) -> tuple[Outcome, int]:
-        with self.application.listening() as receive:
-            output = self.application.classify(data.truth)
-            return judge(output, data.truth), len(receive())
-
-    def _report(self, dataset: Path) -> None:
-        out = self.application.out
-        threshold = deployed_threshold(self.application.settings)
-        with self.application.steps.step("report on the captures") as say:
-            request = Request(
-                captures=str(out / CAPTURES),
-                out=out / REPORT,
-                threshold=threshold.value,
-                threshold_source=threshold.source,
-                dataset=str(dataset),
-                truth=str(dataset),
-            )
-            build(request, say=say)
+        build(request, say=say)

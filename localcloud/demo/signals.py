@@ -4,14 +4,17 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+from rich.console import Console
 
 from localcloud.launcher import LocalCloud, LocalCloudError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals after which the demo tidies up and ends."""
+"""Signals after which the demo tidies up and ends."""
 
-# Asked now: once it is closed, a terminal is none.
+# Asked now: a terminal that has been closed is none.
 _TERMINALS = [stream for stream in (1, 2) if os.isatty(stream)]
 
 
@@ -19,16 +22,16 @@ class Ended(KeyboardInterrupt):
     """A signal asks the process to end."""
 
     def __init__(self, number: int) -> None:
-        """`number` is the signal's."""
+        """Keep the number of the signal."""
         super().__init__(signal.Signals(number).name)
         self.number = number
 
 
 class CloudEnded(BaseException):
-    """The local cloud ended by itself. Not an Exception: clients try again after these."""
+    """The local cloud ended by itself. Not an Exception, after which clients would retry."""
 
     def __init__(self, error: LocalCloudError) -> None:
-        """`error` says so to the user."""
+        """Keep the error that tells the user."""
         super().__init__(str(error))
         self.error = error
 
@@ -43,25 +46,24 @@ def raise_ended() -> None:
 
     A signal that the caller ignores, such as SIGHUP under nohup, stays ignored.
     """
+
+    def handle(number: int, _frame: Any) -> None:
+        # Once: a closed terminal sends several, and tidying up takes seconds.
+        for each in ENDING[1:]:
+            signal.signal(each, signal.SIG_IGN)
+        _leave_terminal(number)
+        raise Ended(number)
+
     for number in ENDING[1:]:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _raise)
-
-
-def leave_terminal(number: int) -> None:
-    """After a SIGHUP write nothing more to the terminal: it is gone, and writing would fail."""
-    if number == signal.SIGHUP:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in _TERMINALS:
-            os.dup2(nowhere, stream)
-        os.close(nowhere)
+            signal.signal(number, handle)
 
 
 @contextmanager
 def ending_with(cloud: LocalCloud) -> Iterator[None]:
     """Raise LocalCloudError within the block if the local cloud ends by itself.
 
-    The CDK CLI would go on for minutes, trying again and again to reach it.
+    Otherwise the CDK CLI would retry for minutes to reach it.
     """
 
     def look(_number: int, _frame: Any) -> None:
@@ -79,9 +81,52 @@ def ending_with(cloud: LocalCloud) -> Iterator[None]:
         signal.signal(signal.SIGCHLD, before)
 
 
-def _raise(number: int, _frame: Any) -> None:
-    # Once: a closed terminal sends several, and tidying up takes seconds.
-    for each in ENDING[1:]:
-        signal.signal(each, signal.SIG_IGN)
-    leave_terminal(number)
-    raise Ended(number)
+@dataclass
+class Teardown:
+    """How far a run has got whose teardown must not be interrupted by mistake."""
+
+    begun: bool = False
+    """An interrupt, or the last of the checks, has begun it."""
+    warned: bool = False
+
+
+@contextmanager
+def warned_once(console: Console) -> Iterator[Teardown]:
+    """Raise `Ended` at a signal of `ENDING`, but once the teardown has begun, warn first.
+
+    The first signal begins it. The next one only says what is going on; all others are raised.
+    """
+    teardown = Teardown()
+
+    def handle(number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)  # a closed terminal sends several
+            _leave_terminal(number)
+        if teardown.begun and not teardown.warned:
+            teardown.warned = True
+            console.print(
+                "Taking down what was created. Interrupt once more to leave it, at your cost.",
+                style="yellow",
+            )
+            return
+        teardown.begun = True
+        raise Ended(number)
+
+    before = {each: signal.getsignal(each) for each in ENDING}
+    for each, handler in before.items():
+        if each != signal.SIGHUP or handler is not signal.SIG_IGN:  # ignored under nohup
+            signal.signal(each, handle)
+    try:
+        yield teardown
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _leave_terminal(number: int) -> None:
+    """After a SIGHUP, write nothing more to the terminal: it is gone, and writing would fail."""
+    if number == signal.SIGHUP:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in _TERMINALS:
+            os.dup2(nowhere, stream)
+        os.close(nowhere)

@@ -8,97 +8,69 @@ from typing import Any
 
 from rich.table import Table
 
+from localcloud.demo.workflow import Outcome
+from operations.staging import StagedDataset
+
 SOURCES = {"cifar-100": "real CIFAR-100 pictures", "drawn": "drawn stand-in pictures"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Data:
-    """The staged dataset."""
-
-    source: str
-    train: int
-    validation: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """The training job."""
-
-    validation_accuracy: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workflow:
-    """The execution of the state machine."""
-
-    images: int
-    accepted: int
-    rejected: int
-    errors: int
-    accuracy: float | None
-    """See `localcloud.demo.workflow.Outcome`."""
-    notifications: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Captures:
-    """What the endpoint captured."""
-
-    records: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
     """Everything that was read back from the services."""
 
-    data: Data
-    training: Training
-    workflow: Workflow
-    captures: Captures
+    dataset: StagedDataset
+    validation_accuracy: float | None
+    """As the training job reports it."""
+    outcome: Outcome
+    notifications: int
+    captures: int
     left_after_destroy: list[str] | None
-    """None where nothing was destroyed."""
+    """None if nothing was destroyed."""
     seconds: Mapping[str, float]
+    """By step."""
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        content = {
+            "data": {
+                "source": self.dataset.source,
+                "train": self.dataset.train,
+                "validation": len(self.dataset.truth),
+            },
+            "training": {"validation_accuracy": self.validation_accuracy},
+            "workflow": {**asdict(self.outcome), "notifications": self.notifications},
+            "captures": {"records": self.captures},
+            "left_after_destroy": self.left_after_destroy,
+            "seconds": dict(self.seconds),
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def table(self) -> Table:
-        """The same for the terminal."""
-        table = Table(
-            "name",
-            "value",
-            title=f"Data: {SOURCES[self.data.source]}",
-            title_justify="left",
-            show_header=False,
-        )
+        """Return the table for the terminal."""
+        title = f"Data: {SOURCES[self.dataset.source]}"
+        table = Table("name", "value", title=title, title_justify="left", show_header=False)
         table.columns[1].justify = "right"
-        for section in (self._rows(), self._timing()):
-            for name, value in section:
-                table.add_row(name, value)
-            table.add_section()
-        return table
-
-    def _rows(self) -> list[tuple[str, str]]:
-        rows: list[tuple[str, Any]] = [
-            ("pictures to train on", self.data.train),
-            ("accuracy the training job reports", f"{self.training.validation_accuracy:.3f}"),
-            ("pictures through the workflow", self.workflow.images),
-            ("accepted", self.workflow.accepted),
-            ("rejected", self.workflow.rejected),
-            ("errors", self.workflow.errors),
-            ("accuracy of best class, accepted or not", _accuracy(self.workflow.accuracy)),
-            ("notifications", self.workflow.notifications),
-            ("captures", self.captures.records),
+        figures: list[tuple[str, Any]] = [
+            ("pictures to train on", self.dataset.train),
+            ("accuracy the training job reports", _share(self.validation_accuracy)),
+            ("pictures through the workflow", self.outcome.images),
+            ("accepted", self.outcome.accepted),
+            ("rejected", self.outcome.rejected),
+            ("errors", self.outcome.errors),
+            ("accuracy of best class, accepted or not", _share(self.outcome.accuracy)),
+            ("notifications", self.notifications),
+            ("captures", self.captures),
         ]
         if self.left_after_destroy is not None:
-            rows.append(("left after destroy", len(self.left_after_destroy)))
-        return [(name, str(value)) for name, value in rows]
+            figures.append(("left after destroy", len(self.left_after_destroy)))
+        timing = [*self.seconds.items(), ("all steps", sum(self.seconds.values()))]
+        for name, value in figures:
+            table.add_row(name, str(value))
+        table.add_section()
+        for name, seconds in timing:
+            table.add_row(name, f"{seconds:.1f} s")
+        return table
 
-    def _timing(self) -> list[tuple[str, str]]:
-        steps = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
-        return [*steps, ("all steps", f"{sum(self.seconds.values()):.1f} s")]
 
-
-def _accuracy(value: float | None) -> str:
-    return "none was classified" if value is None else f"{value:.3f}"
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3f}"

@@ -1,66 +1,59 @@
-"""Runs pictures through the deployed state machine, and reads back what became of them."""
+"""Run pictures through the deployed state machines and read the results."""
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from localcloud.demo.signals import CloudEnded
-from localcloud.steps import Say
-from operations.aws import session
+from localcloud.deployment import Application
+from operations.aws import execute, session
+from settings.s3_uris import S3Uri
 
 POLL_SECONDS = 0.25
 
 Notice = dict[str, Any]
-"""What SNS put into a message: `Subject`, `Message` and others."""
-
-
-class ExecutionFailedError(RuntimeError):
-    """The execution of the state machine did not succeed."""
+"""An SNS message as a queue gets it: `Subject`, `Message` and others."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the output of an execution says, held against the truth."""
+    """The output of an execution, compared with the truth."""
 
     images: int
     accepted: int
     rejected: int
     errors: int
     accuracy: float | None
-    """Share of pictures whose best class is right, among all that got a classification, accepted
-    or rejected; None if none got one."""
+    """Share of pictures whose best class is right, among all that were classified, accepted or
+    rejected; None if none was."""
 
 
-def execute(arn: str, event: object, say: Say) -> dict[str, Any]:
-    """Run one execution and return its description.
+def classify(application: Application, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the output of one execution over pictures of the data bucket.
 
     Raises:
-        ExecutionFailedError: it failed, was aborted or timed out; with the error and its cause.
+        ExecutionFailedError: it did not succeed.
     """
-    stepfunctions = session().client("stepfunctions")
-    started = time.monotonic()
-    execution = stepfunctions.start_execution(stateMachineArn=arn, input=json.dumps(event))[
-        "executionArn"
-    ]
-    while True:
-        state = dict(stepfunctions.describe_execution(executionArn=execution))
-        if state["status"] != "RUNNING":
-            break
-        say(f"{time.monotonic() - started:.0f} s")
-        time.sleep(POLL_SECONDS)
-    if state["status"] != "SUCCEEDED":
-        raise ExecutionFailedError(
-            f"execution {execution} is {state['status']}: "
-            f"{state.get('error', 'no error name')}: {state.get('cause', 'no cause')}"
+    bucket = application.output("Storage", "DataBucketName")
+    machine = application.output("Workflow", "StateMachineArn")
+    images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]
+    with application.steps.step("classify the pictures") as say:
+        started = time.monotonic()
+        execution = execute(
+            machine,
+            {"images": images},
+            poll_seconds=POLL_SECONDS,
+            on_poll=lambda: say(f"{len(images)} pictures, {time.monotonic() - started:.0f} s"),
         )
-    return state
+    output: dict[str, Any] = json.loads(execution["output"])
+    return output
 
 
 def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:
-    """Counts and accuracy; `truth` is the class name by key of the picture."""
+    """Return counts and accuracy; `truth` is the class name by key of the picture."""
     counts = output["counts"]
     right = [
         result["body"]["label"] == truth[result["body"]["s3_key"]]
@@ -76,29 +69,74 @@ def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:
     )
 
 
+def put_manifest(application: Application, name: str, pictures: Sequence[str]) -> str:
+    """Put a manifest, which starts a batch transform of the pictures; return its key."""
+    bucket = application.output("Storage", "DataBucketName")
+    folder = S3Uri.parse(application.output("Batch", "BatchInputUri")).key.rstrip("/")
+    key = f"{folder}/{name}.json"
+    body = json.dumps([{"prefix": f"s3://{bucket}/"}, *pictures])
+    session().client("s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+    return key
+
+
+def ended_transform(state_machine: str, manifest: str) -> dict[str, Any] | None:
+    """Return the execution that the manifest started; None until it has ended."""
+    client = session().client("stepfunctions")
+    pages = client.get_paginator("list_executions").paginate(stateMachineArn=state_machine)
+    for each in pages.search("executions[]"):
+        execution: Any = client.describe_execution(executionArn=each["executionArn"])
+        key = json.loads(execution["input"]).get("object", {}).get("key")
+        if key == manifest and execution["status"] != "RUNNING":
+            return dict(execution)
+    return None
+
+
+def training_job(application: Application) -> dict[str, Any]:
+    """Return the description of the job that trained the deployed model."""
+    name = application.output("Training", "TrainingJobName")
+    return dict(session().client("sagemaker").describe_training_job(TrainingJobName=name))
+
+
+def validation_accuracy(job: Mapping[str, Any]) -> float | None:
+    """Return the validation accuracy that a training job reports."""
+    for metric in job.get("FinalMetricDataList", ()):
+        if metric["MetricName"] == "validation:accuracy":
+            return float(metric["Value"])
+    return None
+
+
 @contextmanager
-def listening(topic_arn: str, queue_name: str) -> Iterator[Callable[[], list[Notice]]]:
+def listening(application: Application) -> Iterator[Callable[[], list[Notice]]]:
     """Subscribe a new queue to the topic; yield a function that returns what has arrived since.
 
-    The queue and its subscription are gone at the end of the block.
+    The queue and its subscription are removed at the end of the block.
     """
+    topic = application.output("Workflow", "TopicArn")
     sqs, sns = session().client("sqs"), session().client("sns")
     with ExitStack() as removal:
         try:
-            url = sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+            url = sqs.create_queue(QueueName=f"{application.settings.resource_prefix}-notices")[
+                "QueueUrl"
+            ]
             removal.callback(sqs.delete_queue, QueueUrl=url)
             attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-            queue_arn = attributes["Attributes"]["QueueArn"]
-            sqs.set_queue_attributes(
-                QueueUrl=url, Attributes={"Policy": json.dumps(_policy(queue_arn, topic_arn))}
-            )
+            queue = attributes["Attributes"]["QueueArn"]
+            statement = {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
             subscription = sns.subscribe(
-                TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, ReturnSubscriptionArn=True
+                TopicArn=topic, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True
             )["SubscriptionArn"]
             removal.callback(sns.unsubscribe, SubscriptionArn=subscription)
             yield lambda: _receive(sqs, url)
         except CloudEnded:
-            removal.pop_all()  # both are gone, and each call would try again for seconds
+            removal.pop_all()  # both are gone, and each call would retry for seconds
             raise
 
 
@@ -113,18 +151,3 @@ def _receive(sqs: Any, url: str) -> list[Notice]:
         for message in messages:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             notices.append(json.loads(message["Body"]))
-
-
-def _policy(queue_arn: str, topic_arn: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "sns.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
-            }
-        ],
-    }

@@ -8,7 +8,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from operations import aws
-from operations.aws import is_missing_stack
 from operations.preflight.findings import Finding, Verdict
 
 Service = Literal[
@@ -81,13 +80,7 @@ class Aws:
 
     def stack_outputs(self, stack: str) -> dict[str, str]:
         """Outputs of a stack; of one that is not deployed, none."""
-        try:
-            (found,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-        except ClientError as error:
-            if is_missing_stack(error):
-                return {}
-            raise
-        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+        return aws.outputs_of(self.client("cloudformation"), stack) or {}
 
 
 def not_checked(error: Exception) -> Finding:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
-from operations.staging import baseline_shortage
-from operations.upload import BUCKET_OUTPUT, STORAGE_STACK
+from operations.staging import BUCKET_OUTPUT, STORAGE_STACK, baseline_shortage
 from settings import Settings
 from training.dataset import MANIFEST
 from training.manifest import Manifest, parse

@@ -15,12 +15,11 @@ from unittest.mock import patch
 from rich.console import Console
 
 from localcloud.cdk import Cdk
-from localcloud.demo.staged import StagedDataset, read_staged
 from localcloud.deployment import Application
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
-from localcloud.steps import Steps
 from operations import staging
+from operations.staging import StagedDataset, read_staged
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly
 from training import drawn, source
@@ -67,10 +66,10 @@ class Deployment:
     def deploy(cls, cloud: LocalCloud, folder: Path) -> "Deployment":
         """Deploy the application with drawn pictures."""
         settings = load("dev")
-        application = Application(settings, Steps(Console(quiet=True)), folder)
+        application = Application(settings, folder)
         application.synth()
         application.bootstrap()
-        application.deploy(_drawn(settings, TRAIN_PER_CLASS))
+        application.deploy(lambda: _drawn(settings, TRAIN_PER_CLASS))
         deployed = cls(cloud, settings, application.cdk)
         return replace(deployed, deploy_calls=tuple(deployed.calls()))
 
@@ -124,7 +123,7 @@ class Deployment:
     @cached_property
     def dataset(self) -> StagedDataset:
         """The dataset that was staged first."""
-        return read_staged(bucket=self.data_bucket, parameter=self.settings.dataset_parameter)
+        return read_staged(self.settings)
 
     @cached_property
     def verdicts(self) -> dict[str, list[str]]:

@@ -131,7 +131,7 @@ def test_every_assumption_is_looked_at_and_nothing_is_left(account: Account) -> 
     broken = {name: each["seen"] for name, each in found.items() if ERROR.match(each["seen"])}
     assert broken.keys() <= NOT_EMULATED, broken
     assert leftovers() == []
-    assert "000000000000" not in (account.out / "assumptions.md").read_text()
+    assert "000000000000" not in (account.out / "assumptions.json").read_text()
 
 
 def test_an_interrupted_run_is_taken_down_and_what_exists_is_refused(account: Account) -> None:

@@ -1,29 +1,43 @@
-"""What is assumed of the paths for many pictures: Distributed Map, and batch transform."""
+"""Assumptions about the paths for many pictures, and about the drift detector."""
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 from botocore.config import Config
 
 from localcloud.demo.acceptance.check import Finding, Verdict, check, confirmed_if
-from localcloud.demo.acceptance.context import Context, NotReachedError, read_text
-from operations.aws import session
+from localcloud.demo.acceptance.context import (
+    JOB_SECONDS,
+    Context,
+    NotReachedError,
+    captured,
+    dataset,
+    keys_below,
+    once,
+    read_text,
+    undecodable_key,
+)
+from localcloud.demo.workflow import ended_transform, put_manifest
+from operations.aws import ExecutionFailedError, failure_of, session
+from operations.bulk import Run, Summary, follow, start
 from settings.s3_uris import S3Uri
 
-BULK, MAP, TRANSFORM = "Bulk classification", "Distributed Map", "Batch transform"
+TRANSFORM = "Batch transform"
 TRANSFORM_LOGS = "/aws/sagemaker/TransformJobs"
 
 
 @check(
-    "Bulk classification gives every picture one line; the ItemSelector sees the index of an item, "
-    "and BatchInput takes JSONata",
     expected="one line for each validation picture, with indexes in their order",
-    section=BULK,
+    section="Bulk classification",
     of_execution=True,
 )
 def bulk_lines(context: Context) -> Finding:
-    """Run it over the validation pictures."""
-    _, summary, lines = context.bulk()
-    pictures = sorted(context.dataset().truth)
+    """Bulk classification writes one line per picture; the ItemSelector sees the index of an
+    item, and BatchInput takes JSONata.
+    """
+    _, summary, lines = bulk(context)
+    pictures = sorted(dataset(context).truth)
     seen = ", ".join(f"{name} {number}" for name, number in summary.counts.items())
     right = [line["index"] for line in lines] == list(range(len(pictures)))
     same = [line["key"] for line in lines] == pictures
@@ -31,105 +45,84 @@ def bulk_lines(context: Context) -> Finding:
 
 
 @check(
-    "The ResultWriter writes a manifest, and the results of each status as JSON Lines",
-    expected="manifest.json names files .jsonl, which have one line for each child",
-    section=MAP,
+    expected="manifest.json names .jsonl files, which have one line for each child",
+    section="Distributed Map",
 )
 def result_writer(context: Context) -> Finding:
-    """Read what it wrote beside the lines."""
-    run, _, lines = context.bulk()
+    """The ResultWriter writes a manifest, and the results of each status as JSON Lines."""
+    run, _, lines = bulk(context)
     uri = S3Uri.parse(run.results)
-    bucket, folder = uri.bucket, uri.key
-    pages = session().client("s3").get_paginator("list_objects_v2")
-    keys = [
-        each["Key"]
-        for each in pages.paginate(Bucket=bucket, Prefix=f"{folder}/map/").search("Contents[]")
-        if each
-    ]
+    keys = keys_below(uri.bucket, f"{uri.key}/map/")
     manifests = [key for key in keys if key.endswith("/manifest.json")]
     if len(manifests) != 1:
         return confirmed_if(False, f"manifests: {len(manifests)} of {len(keys)} objects")
-    files = json.loads(read_text(f"s3://{bucket}/{manifests[0]}"))["ResultFiles"]
-    results = {status: [each["Key"] for each in named] for status, named in files.items()}
-    named = [key for status in results.values() for key in status]
+    files = json.loads(read_text(f"{run.results}/map/{manifests[0]}"))["ResultFiles"]
+    named = [each["Key"] for of_status in files.values() for each in of_status]
     children = [
-        json.loads(line)
-        for key in results.get("SUCCEEDED", ())
-        for line in read_text(f"s3://{bucket}/{key}").splitlines()
+        line
+        for each in files.get("SUCCEEDED", ())
+        for line in read_text(f"s3://{uri.bucket}/{each['Key']}").splitlines()
     ]
-    size = context.application.settings.bulk.batch_size
-    batches = -(-len(lines) // size)
+    batches = -(-len(lines) // context.application.settings.bulk.batch_size)
     seen = f"{', '.join(key.rpartition('/')[2] for key in named)}; children: {len(children)}"
     right = bool(named) and all(key.endswith(".jsonl") for key in named)
     return confirmed_if(right and len(children) == batches, f"{seen} of {batches}")
 
 
-# --- batch transform -----------------------------------------------------------------------------
-
-
 @check(
-    "A manifest starts a transform job with the model's role, and Step Functions learns of its end",
     expected="SUCCEEDED; the job is Completed; no picture failed",
     section=TRANSFORM,
     of_execution=True,
 )
 def transform_completes(context: Context) -> Finding:
-    """Look what became of the manifest of good pictures."""
-    output, job = context.transformed("good")
-    counts = output["counts"]
-    expected = len(context.transforms()["good"].keys)
-    seen = f"{job['TransformJobStatus']}; {', '.join(f'{k} {v}' for k, v in counts.items())}"
-    complete = job["TransformJobStatus"] == "Completed" and counts["images"] == expected
+    """A manifest starts a transform job with the model's role, and Step Functions learns of its
+    end.
+    """
+    transform = transformed(context, "good")
+    status, counts = transform.job["TransformJobStatus"], transform.counts
+    seen = f"{status}; {', '.join(f'{name} {number}' for name, number in counts.items())}"
+    complete = status == "Completed" and counts["images"] == len(transform.keys)
     return confirmed_if(complete and not counts["failed"], seen)
 
 
-@check(
-    "An output of a transform job is named by the key without the manifest's prefix, and .out",
-    expected="one KEY.out for each picture, below the output path",
-    section=TRANSFORM,
-)
+@check(expected="one KEY.out for each picture, below the output path", section=TRANSFORM)
 def transform_output_names(context: Context) -> Finding:
-    """Compare what the job wrote with the keys of its manifest."""
-    output, _ = context.transformed("good")
-    transform = context.transforms()["good"]
-    found = transform.raw_outputs(output)
-    others = sorted(set(found) - {f"{key}.out" for key in transform.keys})
-    example = (others or found or ["none"])[0]
-    seen = f"{len(found)} outputs; others: {len(others)}; such as {example}"
-    return confirmed_if(found == sorted(f"{key}.out" for key in transform.keys), seen)
+    """An output of a transform job is named by the key without the manifest's prefix, and .out."""
+    transform = transformed(context, "good")
+    expected = sorted(f"{key}.out" for key in transform.keys)
+    others = sorted(set(transform.outputs) - set(expected))
+    example = (others or transform.outputs or ["none"])[0]
+    seen = f"{len(transform.outputs)} outputs; others: {len(others)}; such as {example}"
+    return confirmed_if(transform.outputs == expected, seen)
 
 
 @check(
-    "A picture that cannot be decoded fails its transform job once the others are done: they have "
-    "outputs, it has none, and Step Functions' cause is the job's description",
     expected="Failed; an output for each good picture; one failed picture in the predictions",
     section=TRANSFORM,
     of_execution=True,
 )
 def transform_with_a_bad_picture(context: Context) -> Finding:
-    """Look what became of the manifest with such a picture in it."""
-    output, job = context.transformed("spoiled")
-    transform = context.transforms()["spoiled"]
-    bad = context.undecodable_key()
-    outputs = transform.raw_outputs(output)
+    """A picture that cannot be decoded fails its transform job once the others are done: they
+    have outputs, it has none, and Step Functions' cause is the job's description.
+    """
+    transform, bad = transformed(context, "spoiled"), undecodable_key(context)
     good = sorted(f"{key}.out" for key in transform.keys if key != bad)
+    status, failed = transform.job["TransformJobStatus"], transform.counts["failed"]
     seen = (
-        f"{job['TransformJobStatus']}: {job.get('FailureReason', '')}; {len(outputs)} outputs of "
-        f"{len(good)}; failed pictures: {output['counts']['failed']}"
+        f"{status}: {transform.job.get('FailureReason', '')}; {len(transform.outputs)} outputs of "
+        f"{len(good)}; failed pictures: {failed}"
     )
-    failed = job["TransformJobStatus"] == "Failed" and output["counts"]["failed"] == 1
-    return confirmed_if(failed and outputs == good, seen)
+    return confirmed_if(status == "Failed" and failed == 1 and transform.outputs == good, seen)
 
 
 @check(
-    f"The reason why a picture failed its transform job is in {TRANSFORM_LOGS}",
     expected="log events of the job; FailureReason refers to the logs",
     section=TRANSFORM,
     aws_only=True,
 )
 def transform_log(context: Context) -> Finding:
-    """Read the job's log."""
-    _, job = context.transformed("spoiled")
+    """The reason why a picture failed its transform job is in /aws/sagemaker/TransformJobs."""
+    job = transformed(context, "spoiled").job
     events = (
         session()
         .client("logs")
@@ -143,14 +136,10 @@ def transform_log(context: Context) -> Finding:
     )
 
 
-@check(
-    "A transform job has the tags that its state machine gives it (sagemaker:AddTags, ListTags)",
-    expected="ListTags returns the tags of the settings",
-    section="Tags",
-)
+@check(expected="ListTags returns the tags of the settings", section="Tags")
 def transform_tags(context: Context) -> Finding:
-    """Ask the job for its tags."""
-    _, job = context.transformed("good")
+    """A transform job has the tags that its state machine sets (sagemaker:AddTags, ListTags)."""
+    job = transformed(context, "good").job
     answer = session().client("sagemaker").list_tags(ResourceArn=job["TransformJobArn"])
     found = {each["Key"]: each["Value"] for each in answer["Tags"]}
     lacking = context.application.settings.tags_by_key.items() - found.items()
@@ -158,20 +147,13 @@ def transform_tags(context: Context) -> Finding:
     return confirmed_if(not lacking, f"lacking: {names}" if lacking else "all are there")
 
 
-# --- drift ---------------------------------------------------------------------------------------
-
-
-@check(
-    "The drift detector reads the captures and publishes its metrics",
-    expected="an answer without an error; records were read",
-    section="Operations",
-)
+@check(expected="an answer without an error; records were read", section="Operations")
 def drift_run(context: Context) -> Finding:
-    """Run its function once."""
-    context.captured()
+    """The drift detector reads the captures and publishes its metrics."""
+    captured(context)
     settings = context.application.settings
     if not settings.detects_drift:
-        return Finding(Verdict.NOT_REACHED, "there is no drift detector in these settings")
+        raise NotReachedError("there is no drift detector in these settings")
     functions = [
         physical
         for stack, logical, physical in context.resources("AWS::Lambda::Function")
@@ -187,5 +169,73 @@ def drift_run(context: Context) -> Finding:
     if "FunctionError" in reply or "records" not in answer:
         return Finding(Verdict.REFUTED, text[:500])
     if not answer["records"]:
-        return Finding(Verdict.NOT_SHOWN, f"{text}: a scheduled run was there before")
+        return Finding(Verdict.NOT_SHOWN, f"{text}: a scheduled run has read them before")
     return Finding(Verdict.CONFIRMED, text)
+
+
+@once
+def bulk(context: Context) -> tuple[Run, Summary, list[dict[str, Any]]]:
+    """Run bulk classification over the validation pictures; return its lines as well."""
+    context.require_deployed()
+    prefix = next(iter(dataset(context).truth)).rpartition("/")[0]
+    bucket = context.output("Storage", "DataBucketName")
+    with context.application.steps.step("bulk classification") as say:
+        run = start(context.application.settings, {"prefix": f"s3://{bucket}/{prefix}/"})
+        summary = follow(run, lambda done, total: say(f"{done} of {total}"))
+    return run, summary, [json.loads(line) for line in read_text(summary.location).splitlines()]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A batch transform that has ended."""
+
+    keys: tuple[str, ...]
+    """Pictures of its manifest."""
+    job: dict[str, Any]
+    """Description of the transform job."""
+    counts: dict[str, int]
+    outputs: list[str]
+    """What SageMaker wrote, as keys below the job's output path."""
+
+
+@once
+def manifests(context: Context) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Start two transforms, of good pictures and with one without pixels among them.
+
+    Return the key of each manifest and the pictures in it.
+    """
+    context.require_deployed()
+    good = tuple(dataset(context).truth)[:20]
+    return {
+        name: (put_manifest(context.application, name, keys), keys)
+        for name, keys in (("good", good), ("spoiled", (*good, undecodable_key(context))))
+    }
+
+
+@once
+def transformed(context: Context, name: str) -> Transform:
+    """Wait for one of the two transforms.
+
+    Raises:
+        ExecutionFailedError: its execution did not succeed.
+    """
+    manifest, keys = manifests(context)[name]
+    machine = context.output("Batch", "BatchTransformStateMachineArn")
+    execution = context.wait_for(
+        f"the transform job ({name})",
+        lambda: ended_transform(machine, manifest),
+        within=JOB_SECONDS,
+    )
+    if execution is None:
+        raise NotReachedError(f"no execution of {manifest} ended in time")
+    if execution["status"] != "SUCCEEDED":
+        raise ExecutionFailedError(failure_of(execution))
+    output = json.loads(execution["output"])
+    results = S3Uri.parse(output["location"].rpartition("/")[0])
+    job = (
+        session()
+        .client("sagemaker")
+        .describe_transform_job(TransformJobName=results.key.rpartition("/")[2])
+    )
+    outputs = keys_below(results.bucket, f"{results.key}/raw/")
+    return Transform(keys, dict(job), output["counts"], outputs)

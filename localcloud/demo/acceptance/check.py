@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from localcloud.demo.acceptance.context import Context, NotReachedError
-from localcloud.demo.workflow import ExecutionFailedError
-from operations.bulk import ClassificationError
+from operations.aws import ExecutionFailedError
 
-FAILURES = (ExecutionFailedError, ClassificationError)
 SHOWN = 4
 
 
@@ -32,32 +30,26 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """An assumption, and what is seen if it holds."""
+class Check:
+    """An assumption, what is seen if it holds, and the function that looks."""
 
     name: str
     assumption: str
     expected: str
     section: str
     """Heading of docs/fidelity.md under which the assumption belongs."""
-
-
-@dataclass(frozen=True)
-class Check(Claim):
-    """A claim and the function that looks whether it holds."""
-
     look: Callable[[Context], Finding]
-    aws_only: bool
-    """A local cloud cannot show it: what it does there is what somebody assumed of AWS."""
+    aws_only: bool = False
+    """A local cloud cannot show it: it only does what its authors assumed of AWS."""
     of_execution: bool = False
-    """An execution that fails refutes it; to the other checks, something is missing."""
+    """A failed execution refutes it; the other checks only lack something."""
 
     def run(self, context: Context) -> Finding:
         """Return what was found; an error of the check is a finding, so that others go on."""
         try:
             found = self.look(context)
         except NotReachedError as error:
-            refuted = self.of_execution and isinstance(error.__cause__, FAILURES)
+            refuted = self.of_execution and isinstance(error.__cause__, ExecutionFailedError)
             found = Finding(Verdict.REFUTED if refuted else Verdict.NOT_REACHED, str(error))
         except Exception as error:
             found = Finding(Verdict.NOT_REACHED, f"{type(error).__name__}: {error}")
@@ -67,23 +59,19 @@ class Check(Claim):
 
 
 def check(
-    assumption: str,
-    *,
-    expected: str,
-    section: str,
-    aws_only: bool = False,
-    of_execution: bool = False,
+    *, expected: str, section: str, aws_only: bool = False, of_execution: bool = False
 ) -> Callable[[Callable[[Context], Finding]], Check]:
-    """Make a `Check` of the function that follows; its name is that of the check."""
+    """Make a `Check` of a function: its name is that of the check, its docstring the assumption."""
 
     def decorate(look: Callable[[Context], Finding]) -> Check:
+        assumption = " ".join((look.__doc__ or "").split()).removesuffix(".")
         return Check(look.__name__, assumption, expected, section, look, aws_only, of_execution)
 
     return decorate
 
 
 def first_of(items: Collection[str]) -> str:
-    """Return the first few, and how many more there are."""
+    """Return the first few items, and how many more there are."""
     shown = list(items)[:SHOWN]
     more = [f"and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
     return ", ".join([*shown, *more]) or "none"

@@ -1,41 +1,42 @@
-"""`scones demo --aws`: says what it will do and cost, asks, runs, reports."""
+"""`scones demo --aws`: say what it will do and cost, ask, run, report."""
 
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from localcloud.cdk import CdkError
-from localcloud.demo.acceptance.checks import CHECKS, NOT_TRIED
+from localcloud.demo.acceptance.checks import CHECKS
 from localcloud.demo.acceptance.context import is_local
-from localcloud.demo.acceptance.cost import PriceMissingError, estimate, minutes
 from localcloud.demo.acceptance.report import FILE, Report
 from localcloud.demo.acceptance.run import Acceptance
 from localcloud.demo.acceptance.teardown import Teardown
-from localcloud.demo.signals import number_of
-from localcloud.deployment import Application
+from localcloud.demo.command import DemoError
+from localcloud.deployment import Application, real_or_drawn
 from localcloud.steps import Steps
 from operations import costs
-from operations.aws import account_id, announce, region
-from operations.preflight.checks import CHECKS as PREFLIGHT_CHECKS
-from operations.preflight.checks import run as preflight
+from operations.aws import AwsError, account_id, announce, errors_in_words, region
+from operations.preflight import checks, findings
 from operations.preflight.clients import Aws
-from operations.preflight.findings import Verdict as PreflightVerdict
-from operations.preflight.findings import table
 from operations.sweep import existing_stacks, find
 from settings import Settings, SettingsError, load
 
 ENVIRONMENT = "acceptance"
 OUT = Path("out/acceptance")
 EXIT_FAILED, EXIT_REFUSED, EXIT_NOT_CLEAN = 1, 2, 3
+TRAININGS, TRANSFORM_JOBS = 2, 2
 
 
-class RefusedError(Exception):
+class RefusedError(DemoError):
     """The run does not begin; the message says why, and what to do."""
+
+    def __init__(self, message: str) -> None:
+        """Say that nothing has been created."""
+        super().__init__(f"Refused: {message}", EXIT_REFUSED)
 
 
 def main(
@@ -47,33 +48,31 @@ def main(
     drawn: bool,
     yes: bool,
 ) -> int:
-    """Run, and write to the folder `out`; returns the exit code."""
+    """Run, and write to the folder `out`; return the exit code.
+
+    Raises:
+        RefusedError: nothing was created.
+    """
     try:
-        settings = load(environment or ENVIRONMENT)
-        announce()
-        before = _refuse_what_exists(settings)
-        _preflight(settings, console)
-        account = account_id()
-        application = Application(settings, Steps(console), out, archive=archive, drawn=drawn)
-        application.synth()
-        _announce(account, application, console)
-        _ask(console, yes=yes)
-    except (RefusedError, SettingsError, PriceMissingError, CdkError) as error:
-        console.print(f"Refused: {error}", style="red", soft_wrap=True)
-        return EXIT_REFUSED
-    except (BotoCoreError, ClientError) as error:
-        console.print(f"Refused: AWS: {error}", style="red", soft_wrap=True)
-        return EXIT_REFUSED
-    except KeyboardInterrupt as interrupt:
-        console.print("Interrupted; nothing was made.")
-        return 128 + number_of(interrupt)
-    for path in application.out.glob(f"{FILE}.*"):
-        path.unlink()  # a run that is killed must not show an earlier one's findings
+        with errors_in_words():
+            settings = load(environment or ENVIRONMENT)
+            announce()
+            application = Application(settings, out, Steps(console))
+            teardown = Teardown(application, _refuse_what_exists(settings))
+            _preflight(settings, console)
+            account = account_id()
+            application.synth()
+            _announce(account, application, console)
+    except (AwsError, SettingsError, CdkError) as error:
+        raise RefusedError(str(error)) from error
+    _ask(console, yes=yes)
+    (out / FILE).unlink(missing_ok=True)  # a run that is killed must not show an earlier one's
     began = datetime.now(UTC)
-    run = Acceptance(application, CHECKS, Teardown(application, before))
+    pictures = partial(real_or_drawn, settings, archive, console, drawn=drawn)
+    run = Acceptance(application, pictures, CHECKS, teardown)
     run.run()
     report = Report(
-        rows=run.rows,
+        found=run.found,
         began=began,
         seconds=application.steps.seconds,
         settings=settings,
@@ -82,15 +81,9 @@ def main(
         cloud=_cloud(),
         failure=run.failure,
         left=run.left,
-        not_tried=NOT_TRIED,
     )
-    return _finish(run, report, console)
-
-
-def _finish(run: Acceptance, report: Report, console: Console) -> int:
     console.print(report.table())
-    for path in report.write(run.application.out):
-        console.print(f"Wrote {path}", soft_wrap=True)
+    console.print(f"Wrote {report.write(out)}", soft_wrap=True)
     if run.failure:
         console.print("The run ended early:", style="red")
         console.print(run.failure, soft_wrap=True)
@@ -106,16 +99,16 @@ def _finish(run: Acceptance, report: Report, console: Console) -> int:
 
 
 def _refuse_what_exists(settings: Settings) -> set[str]:
-    """Return what an earlier run left, which this one leaves alone.
+    """Return the names of what an earlier run left, which this one leaves alone.
 
     Raises:
-        RefusedError: stacks of the environment exist, or it would retain what it makes.
+        RefusedError: stacks of the environment exist, or the settings do not suit.
     """
     name = settings.environment
     if settings.retention.removal != "destroy":
         raise RefusedError(
-            f'settings/{name}.toml has retention.removal = "retain": what this command makes '
-            f'must go again; use an environment with "destroy", such as {ENVIRONMENT}'
+            f'settings/{name}.toml has retention.removal = "retain", but this command must remove '
+            f'what it creates; use an environment with "destroy", such as {ENVIRONMENT}'
         )
     if not settings.endpoint.enabled or not settings.capture.enabled:
         raise RefusedError(
@@ -124,46 +117,64 @@ def _refuse_what_exists(settings: Settings) -> set[str]:
         )
     if stacks := existing_stacks(settings):
         raise RefusedError(
-            f"{', '.join(stacks)} exist already, and this command would destroy them; if they are "
-            f"of an earlier run: cdk destroy --all -c environment={name}"
+            f"{', '.join(stacks)} exist already, and this command would destroy them; if an "
+            f"earlier run left them: cdk destroy --all -c environment={name}"
         )
     return {remain.name for remain in find(settings)}
 
 
 def _preflight(settings: Settings, console: Console) -> None:
-    findings = preflight(PREFLIGHT_CHECKS, Aws(), settings)
-    console.print(table(findings))
-    verdicts = {finding.verdict for found in findings.values() for finding in found}
-    if PreflightVerdict.PROBLEM in verdicts:
-        raise RefusedError("the preflight found a problem, see above; nothing was made")
+    found = checks.run(checks.CHECKS, Aws(), settings)
+    console.print(findings.table(found))
+    if findings.exit_code(found) == findings.EXIT_PROBLEM:
+        raise RefusedError("the preflight found a problem, see above; nothing was created")
 
 
 def _announce(account: str, application: Application, console: Console) -> None:
     model, settings = costs.read(), application.settings
-    console.print(f"Account {account}, {region()}, {_cloud()}.", soft_wrap=True)
-    console.print(
+    items = estimate(settings, model)
+    minutes = model.acceptance.endpoint_minutes + model.acceptance.training_minutes
+    lines = [
+        f"Account {account}, {region()}, {_cloud()}.",
         f"This deploys {', '.join(application.cdk.stacks())} "
         f"(settings/{settings.environment}.toml), checks {len(CHECKS)} assumptions about AWS on "
         "them, and takes everything down again, whatever happens. On AWS it takes about "
-        f"{minutes(model):.0f} minutes.",
-        soft_wrap=True,
-    )
-    items = estimate(settings, model)
-    console.print(
-        f"On AWS it costs about {sum(item.usd for item in items):.2f} USD; an estimate, by list "
+        f"{minutes:.0f} minutes.",
+        f"On AWS it costs about {sum(usd for _, usd in items):.2f} USD, estimated from list "
         f"prices of {model.region} as of {model.as_of}:",
-        soft_wrap=True,
-    )
-    for item in items:
-        console.print(f"  {item.usd:5.2f}  {item.what}", soft_wrap=True)
+        *(f"  {usd:5.2f}  {what}" for what, usd in items),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
-def _ask(
-    console: Console,
-    *,
-    yes: bool,
-    is_terminal: Callable[[], bool] = lambda: sys.stdin.isatty(),
-) -> None:
+def estimate(settings: Settings, model: costs.Model) -> list[tuple[str, float]]:
+    """Return what a run costs, part by part in USD.
+
+    Raises:
+        RefusedError: an instance type has no price.
+    """
+    given = model.acceptance
+    training, endpoint, batch = settings.training, settings.endpoint, settings.batch_transform
+    parts: list[tuple[str, Any, float]] = [
+        (f"{TRAININGS} training jobs", training, TRAININGS * given.training_minutes),
+        # An update starts the new instances before it stops the old ones.
+        ("the endpoint", endpoint, given.endpoint_minutes + given.update_minutes),
+        (f"{TRANSFORM_JOBS} transform jobs", batch, TRANSFORM_JOBS * given.transform_minutes),
+    ]
+    items = []
+    for what, section, minutes in parts:
+        kind, count = section.instance_type, section.instance_count
+        hour = model.instance_hours.get(kind)
+        if hour is None:
+            raise RefusedError(
+                f"{what}: no price of {kind}; add it to [instance_hours] of operations/prices.toml"
+            )
+        items.append((f"{what}, {count} {kind}, {minutes:.0f} min", hour * count * minutes / 60))
+    return [*items, ("all the rest", given.rest_usd)]
+
+
+def _ask(console: Console, *, yes: bool) -> None:
     """Ask whether to go on.
 
     Raises:
@@ -171,10 +182,10 @@ def _ask(
     """
     if yes:
         return
-    if not is_terminal():
+    if not sys.stdin.isatty():
         raise RefusedError("there is no terminal to ask at; --yes goes on without asking")
     if console.input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise RefusedError("not confirmed; nothing was made")
+        raise RefusedError("not confirmed; nothing was created")
 
 
 def _cloud() -> str:

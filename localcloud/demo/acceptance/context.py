@@ -1,7 +1,6 @@
 """What checks share: the deployed application, and evidence that is gathered once."""
 
 import ipaddress
-import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,15 +10,12 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from localcloud.demo.acceptance import counted_lines, pictures, trainings
-from localcloud.demo.acceptance.counted_lines import CountedLines
-from localcloud.demo.acceptance.transforms import Transform, put_manifest
-from localcloud.demo.acceptance.update import Update, update_under_load
-from localcloud.demo.staged import StagedDataset
-from localcloud.demo.workflow import ExecutionFailedError, Notice, Outcome, judge
+from localcloud.demo import captures
+from localcloud.demo.acceptance import pictures
+from localcloud.demo.workflow import Notice, Outcome, classify, judge, listening
 from localcloud.deployment import Application
 from operations.aws import session
-from operations.bulk import Run, Summary, follow, start
+from operations.staging import StagedDataset, read_staged
 from operations.sweep import existing_stacks
 from settings.s3_uris import S3Uri
 
@@ -28,9 +24,7 @@ P = ParamSpec("P")
 
 CAPTURES_APPEAR_SECONDS = {"aws": 900.0, "local": 15.0}
 NOTICE_SECONDS = {"aws": 60.0, "local": 5.0}
-LOG_SECONDS = {"aws": 300.0, "local": 0.0}
-TRANSFORM_SECONDS = {"aws": 2400.0, "local": 60.0}
-TRAINING_SECONDS = {"aws": 2400.0, "local": 60.0}
+JOB_SECONDS = {"aws": 2400.0, "local": 60.0}
 POLL_SECONDS = {"aws": 15.0, "local": 0.25}
 
 
@@ -39,7 +33,7 @@ class NotReachedError(Exception):
 
 
 def is_local(environment: Mapping[str, str]) -> bool:
-    """Return whether AWS_ENDPOINT_URL is a loopback address: an emulator, and no account."""
+    """Return whether AWS_ENDPOINT_URL is a loopback address: an emulator, not an account."""
     host = urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname
     if host is None:
         return False
@@ -49,43 +43,17 @@ def is_local(environment: Mapping[str, str]) -> bool:
         return host == "localhost"
 
 
-def once(
-    method: Callable[Concatenate["Context", P], T],
-) -> Callable[Concatenate["Context", P], T]:
-    """Run a method once for its arguments; then return the same, or raise for the same reason."""
-
-    @wraps(method)
-    def remembered(self: "Context", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        known, key = self._evidence, (method.__name__, *args)
-        if key not in known:
-            try:
-                known[key] = method(self, *args, **kwargs)
-            except Exception as error:
-                known[key] = error
-        value = known[key]
-        if isinstance(value, NotReachedError):
-            raise value
-        if isinstance(value, Exception):
-            what = method.__name__.replace("_", " ")
-            raise NotReachedError(f"{what}: {value or repr(value)}") from value
-        result: T = value
-        return result
-
-    return remembered
-
-
 @dataclass
 class Context:
-    """The application under test, and what was gathered of it."""
+    """The application under test, and what is known about it."""
 
     application: Application
     local: bool = field(default_factory=lambda: is_local(os.environ))
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     not_deployed: str = ""
     """Why the deployment failed; empty if it succeeded."""
-    _evidence: dict[tuple[Any, ...], Any] = field(default_factory=dict)
-
-    # --- waiting ---------------------------------------------------------------------------------
+    evidence: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    """Results or errors of `once`, by the name of the function and its arguments."""
 
     @property
     def kind(self) -> str:
@@ -95,7 +63,7 @@ class Context:
     def wait_for(
         self, what: str, look: Callable[[], T | None], *, within: Mapping[str, float]
     ) -> T | None:
-        """Return what `look` returns as soon as that is something; None when time is up.
+        """Return the first result of `look` that is not None; None when time is up.
 
         `within` has the seconds by kind of cloud.
         """
@@ -107,8 +75,6 @@ class Context:
                 say(f"{deadline - time.monotonic():.0f} s left")
                 time.sleep(POLL_SECONDS[self.kind])
 
-    # --- what is deployed ------------------------------------------------------------------------
-
     def require_deployed(self) -> None:
         """Raise NotReachedError if the deployment failed."""
         if self.not_deployed:
@@ -118,13 +84,10 @@ class Context:
         """Return one output of a stack ("Storage", ...).
 
         Raises:
-            NotReachedError: the application is not deployed, or lacks it.
+            NotReachedError: the application is not deployed.
         """
         self.require_deployed()
-        try:
-            return self.application.output(stack, key)
-        except KeyError as error:
-            raise NotReachedError(f"stack {stack} has no output {key}") from error
+        return self.application.output(stack, key)
 
     def resources(self, kind: str) -> Iterator[tuple[str, str, str]]:
         """Yield stack, logical id and physical id of each deployed resource of one type."""
@@ -135,211 +98,123 @@ class Context:
                 if each and each["ResourceType"] == kind and each.get("PhysicalResourceId"):
                     yield stack, each["LogicalResourceId"], each["PhysicalResourceId"]
 
-    @once
-    def dataset(self) -> StagedDataset:
-        """Return the staged dataset."""
-        self.output("Storage", "DataBucketName")
-        return self.application.staged()
 
-    @once
-    def endpoint(self) -> dict[str, Any]:
-        """Return the description of the endpoint as it was deployed first."""
-        name = self.output("Inference", "EndpointName")
-        return dict(session().client("sagemaker").describe_endpoint(EndpointName=name))
+def once(
+    gather: Callable[Concatenate[Context, P], T],
+) -> Callable[Concatenate[Context, P], T]:
+    """Gather evidence once per context and arguments; then return or raise the same again."""
 
-    # --- pictures --------------------------------------------------------------------------------
+    @wraps(gather)
+    def remembered(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (gather.__name__, *args)
+        if key not in context.evidence:
+            try:
+                context.evidence[key] = gather(context, *args, **kwargs)
+            except Exception as error:
+                context.evidence[key] = error
+        value = context.evidence[key]
+        if isinstance(value, NotReachedError):
+            raise value
+        if isinstance(value, Exception):
+            what = gather.__name__.replace("_", " ")
+            raise NotReachedError(f"{what}: {value or repr(value)}") from value
+        result: T = value
+        return result
 
-    def content(self, key: str) -> bytes:
-        """Return an object of the data bucket."""
-        bucket = self.output("Storage", "DataBucketName")
-        body: bytes = session().client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        return body
+    return remembered
 
-    @once
-    def undecodable_key(self) -> str:
-        """Put a picture that has all parts of a PNG and no pixels; return its key."""
-        key = f"acceptance/{pictures.UNDECODABLE}"
-        session().client("s3").put_object(
-            Bucket=self.output("Storage", "DataBucketName"), Key=key, Body=pictures.undecodable()
-        )
-        return key
 
-    def probabilities(self, content: bytes) -> list[float]:
-        """Return the endpoint's answer to one picture."""
-        return pictures.probabilities(self.output("Inference", "EndpointName"), content)
+@once
+def dataset(context: Context) -> StagedDataset:
+    """Return the staged dataset."""
+    context.require_deployed()
+    return read_staged(context.application.settings)
 
-    # --- evidence --------------------------------------------------------------------------------
 
-    @once
-    def classified(self) -> tuple[dict[str, Any], list[Notice]]:
-        """Run the validation pictures through the workflow; return its output and the notices."""
-        self.output("Workflow", "StateMachineArn")
-        truth = self.dataset().truth
-        with self.application.listening() as receive:
-            output = self.application.classify(truth)
-            counts = output["counts"]
-            # Other messages are about other executions, such as a transform that ended meanwhile.
-            attention = f"{counts['images'] - counts['accepted']} of {counts['images']} images"
-            notices: list[Notice] = []
+@once
+def endpoint(context: Context) -> dict[str, Any]:
+    """Return the description of the endpoint as it was deployed first."""
+    name = context.output("Inference", "EndpointName")
+    return dict(session().client("sagemaker").describe_endpoint(EndpointName=name))
 
-            def received() -> bool | None:
-                notices.extend(each for each in receive() if attention in each.get("Subject", ""))
-                return True if notices else None
 
-            if counts["accepted"] < counts["images"]:
-                self.wait_for("the notice", received, within=NOTICE_SECONDS)
-        return output, notices
+@once
+def first_picture(context: Context) -> bytes:
+    """Return the content of the first validation picture."""
+    return read_object(
+        context.output("Storage", "DataBucketName"), next(iter(dataset(context).truth))
+    )
 
-    @once
-    def outcome(self) -> Outcome:
-        """Return how the execution over the validation pictures ended."""
-        return judge(self.classified()[0], self.dataset().truth)
 
-    @once
-    def spoiled(self) -> dict[str, Any]:
-        """Return the output of an execution over a good picture and one without pixels."""
-        good = next(iter(self.dataset().truth))
-        return self.application.classify([good, self.undecodable_key()])
+@once
+def undecodable_key(context: Context) -> str:
+    """Put a PNG without pixels into the data bucket; return its key."""
+    key = "acceptance/without-pixels.png"
+    session().client("s3").put_object(
+        Bucket=context.output("Storage", "DataBucketName"), Key=key, Body=pictures.undecodable()
+    )
+    return key
 
-    @once
-    def captured(self) -> int:
-        """Wait for the captures of the execution; return their number."""
-        outcome = self.outcome()
-        return self.application.read_captures(
-            expected=outcome.images - outcome.errors,
-            within_seconds=CAPTURES_APPEAR_SECONDS[self.kind],
-        )
 
-    def pictures_in_executions(self) -> int:
-        """Return how many pictures the workflow has judged, in all executions."""
-        return len(self.classified()[0]["results"]) + len(self.spoiled()["results"])
+@once
+def classified(context: Context) -> tuple[dict[str, Any], list[Notice]]:
+    """Run the validation pictures through the workflow; return its output and the notices."""
+    truth = dataset(context).truth
+    with listening(context.application) as receive:
+        output = classify(context.application, truth)
+        counts = output["counts"]
+        # Other messages are about other executions, such as a transform that ended meanwhile.
+        attention = f"{counts['images'] - counts['accepted']} of {counts['images']} images"
+        notices: list[Notice] = []
 
-    @once
-    def counted_lines(self) -> list[CountedLines]:
-        """Wait for the log lines of the executions; return what each metric filter has counted."""
-        expected = self.pictures_in_executions()
-        names = [physical for _, _, physical in self.resources("AWS::Logs::MetricFilter")]
-        found: list[CountedLines] = []
+        def received() -> bool | None:
+            notices.extend(each for each in receive() if attention in each.get("Subject", ""))
+            return True if notices else None
 
-        def all_logged() -> bool | None:
-            found[:] = [counted_lines.read(name, since=self.began) for name in names]
-            return True if sum(len(each.messages) for each in found) >= expected else None
+        if counts["accepted"] < counts["images"]:
+            context.wait_for("the notice", received, within=NOTICE_SECONDS)
+    return output, notices
 
-        self.wait_for("log lines", all_logged, within=LOG_SECONDS)
-        return found
 
-    @once
-    def bulk(self) -> tuple[Run, Summary, list[dict[str, Any]]]:
-        """Run bulk classification over the validation pictures; return its lines, too."""
-        self.output("Batch", "BulkStateMachineArn")
-        prefix = next(iter(self.dataset().truth)).rpartition("/")[0]
-        bucket = self.output("Storage", "DataBucketName")
-        with self.application.steps.step("bulk classification") as say:
-            run = start(self.application.settings, {"prefix": f"s3://{bucket}/{prefix}/"})
-            summary = follow(run, lambda done, total: say(f"{done} of {total}"))
-        text = read_text(summary.location)
-        return run, summary, [json.loads(line) for line in text.splitlines()]
+@once
+def outcome(context: Context) -> Outcome:
+    """Return how the execution over the validation pictures ended."""
+    return judge(classified(context)[0], dataset(context).truth)
 
-    @once
-    def transforms(self) -> dict[str, Transform]:
-        """Put a manifest of good pictures, and one with a picture without pixels among them."""
-        machine = self.output("Batch", "BatchTransformStateMachineArn")
-        bucket = self.output("Storage", "DataBucketName")
-        folder = self.output("Batch", "BatchInputUri").removeprefix(f"s3://{bucket}/")
-        some = list(self.dataset().truth)[:20]
-        return {
-            name: Transform(
-                machine, bucket, put_manifest(bucket, f"{folder}{name}.json", keys), keys
-            )
-            for name, keys in (
-                ("good", tuple(some)),
-                ("spoiled", (*some, self.undecodable_key())),
-            )
-        }
 
-    @once
-    def stacks_job(self) -> dict[str, Any]:
-        """Return the training job of the stack, though it failed and the deployment with it."""
-        if not self.not_deployed:
-            return self.application.training_job()
-        job = trainings.latest(self.application.settings, since=self.began)
-        if job is None:
-            raise NotReachedError(f"no training job: {self.not_deployed.splitlines()[0]}")
-        return job
+@once
+def spoiled(context: Context) -> dict[str, Any]:
+    """Return the output of an execution over a good picture and one without pixels."""
+    good = next(iter(dataset(context).truth))
+    return classify(context.application, [good, undecodable_key(context)])
 
-    @property
-    def other_presets(self) -> list[str]:
-        """Presets that the stack's training job does not have."""
-        own = self.application.settings.training.preset
-        return [each for each in trainings.PRESETS if each != own]
 
-    @once
-    def other_job(self, preset: str) -> str:
-        """Start a training job with another preset than the stack's; return its name."""
-        return trainings.start_copy(self.stacks_job(), self.application.settings, preset)
+@once
+def captured(context: Context) -> int:
+    """Wait for the captures of the execution; return their number."""
+    result = outcome(context)
+    return captures.collect(
+        context.application,
+        context.application.folder / "captures",
+        expected=result.images - result.errors,
+        within_seconds=CAPTURES_APPEAR_SECONDS[context.kind],
+    )
 
-    @once
-    def job_of(self, preset: str) -> dict[str, Any]:
-        """Return the ended training job with a preset: that of the stack, or the other one."""
-        if preset == self.application.settings.training.preset:
-            return self.stacks_job()
-        name = self.other_job(preset)
-        client = session().client("sagemaker")
 
-        def ended() -> dict[str, Any] | None:
-            job = dict(client.describe_training_job(TrainingJobName=name))
-            return None if job["TrainingJobStatus"] in ("InProgress", "Stopping") else job
-
-        found = self.wait_for("the other training job", ended, within=TRAINING_SECONDS)
-        if found is None:
-            raise NotReachedError(f"training job {name} did not end in time")
-        return found
-
-    @once
-    def transformed(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the output of the execution of one of `transforms`, and its job's description.
-
-        Raises:
-            ExecutionFailedError: the execution did not succeed.
-        """
-        transform = self.transforms()[name]
-        execution = self.wait_for(
-            f"the transform job ({name})", transform.ended_execution, within=TRANSFORM_SECONDS
-        )
-        if execution is None:
-            raise NotReachedError(f"no execution of {transform.manifest} ended in time")
-        if execution["status"] != "SUCCEEDED":
-            raise ExecutionFailedError(
-                f"{execution['status']}: {execution.get('error')}: {execution.get('cause')}"
-            )
-        output = json.loads(execution["output"])
-        job = transform.folder(output).rpartition("/")[2]
-        described = session().client("sagemaker").describe_transform_job(TransformJobName=job)
-        return output, dict(described)
-
-    @once
-    def updated(self) -> Update:
-        """Move the endpoint to another model while it is called."""
-        self.output("Inference", "EndpointName")
-        key = next(iter(self.dataset().truth))
-        with self.application.steps.step("update the endpoint under load") as say:
-            return update_under_load(
-                self.application, self.content(key), say, poll_seconds=POLL_SECONDS[self.kind]
-            )
-
-    def loaded(self) -> datetime:
-        """Return when the endpoint was called by the update last, or now if it never was."""
-        update = self._evidence.get(("updated",))
-        return update.ended if isinstance(update, Update) else datetime.now(UTC)
-
-    def seconds_left_after_the_load(self, most: float) -> float:
-        """Return what is left of so many seconds since the endpoint was called last."""
-        return max(0.0, most - (datetime.now(UTC) - self.loaded()).total_seconds())
+def read_object(bucket: str, key: str) -> bytes:
+    """Return the content of an object."""
+    content: bytes = session().client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
 
 
 def read_text(uri: str) -> str:
     """Return the text of an object `s3://bucket/key`."""
     found = S3Uri.parse_object(uri)
-    answer = session().client("s3").get_object(Bucket=found.bucket, Key=found.key)
-    body: bytes = answer["Body"].read()
-    return body.decode()
+    return read_object(found.bucket, found.key).decode()
+
+
+def keys_below(bucket: str, prefix: str) -> list[str]:
+    """Return the keys of the objects below a prefix, without it, sorted."""
+    pages = session().client("s3").get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=bucket, Prefix=prefix).search("Contents[].Key")
+    return sorted(key.removeprefix(prefix) for key in found if key)

@@ -1,26 +1,34 @@
-"""What is assumed of the endpoint: pictures, tags, scaling, updates."""
+"""Assumptions about the endpoint: pictures, tags, scaling, updates."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.demo.acceptance import pictures
-from localcloud.demo.acceptance.check import Check, Finding, Verdict, check, confirmed_if
-from localcloud.demo.acceptance.context import Context
-from localcloud.demo.acceptance.pictures import TOLERANCE, Comparison, refusal
+from localcloud.demo.acceptance.check import Finding, Verdict, check, confirmed_if
+from localcloud.demo.acceptance.context import (
+    POLL_SECONDS,
+    Context,
+    NotReachedError,
+    endpoint,
+    first_picture,
+    once,
+    spoiled,
+)
+from localcloud.demo.acceptance.training_checks import stacks_job
+from localcloud.demo.acceptance.update import CONTENT_TYPE, Update
+from localcloud.demo.acceptance.update import update_under_load as run_update
 from operations.aws import session
 
-PICTURES, UPDATES, TAGS = "Pictures", "Endpoint: scaling and updates", "Tags"
+PICTURES, UPDATES = "Pictures", "Endpoint: scaling and updates"
+TOLERANCE = 1e-4
+"""Difference of probabilities that rounding explains."""
 
 
-@check(
-    "The model answers 4xx to a picture that it cannot decode",
-    expected="OriginalStatusCode 400 to 499",
-    section=PICTURES,
-    aws_only=True,
-)
+@check(expected="OriginalStatusCode 400 to 499", section=PICTURES, aws_only=True)
 def undecodable_picture(context: Context) -> Finding:
-    """Send a PNG without pixels straight to the endpoint."""
-    answer = refusal(context.output("Inference", "EndpointName"), pictures.undecodable())
+    """The model answers 4xx to a picture that it cannot decode."""
+    answer = refusal(context.output("Inference", "EndpointName"))
     if answer is None:
         return Finding(Verdict.REFUTED, "it answers as to any picture")
     status = int(answer["OriginalStatusCode"])
@@ -29,168 +37,150 @@ def undecodable_picture(context: Context) -> Finding:
 
 
 @check(
-    "A picture that cannot be decoded is one failed picture of its execution",
     expected="422 ImageRefused; the other picture has a verdict",
     section=PICTURES,
     of_execution=True,
 )
 def undecodable_picture_in_the_workflow(context: Context) -> Finding:
-    """Run it through the workflow beside a good one."""
-    good, bad = context.spoiled()["results"]
+    """A picture that cannot be decoded is one failed picture of its execution."""
+    good, bad = spoiled(context)["results"]
     seen = f"{bad['statusCode']} {bad.get('error', '')}; the other: {good['statusCode']}"
     right = (bad["statusCode"], bad.get("error")) == (422, "ImageRefused")
     return confirmed_if(right and good["statusCode"] in (200, 406), seen)
 
 
-@check(
-    "The orientation in EXIF is ignored",
-    expected="the same probabilities with and without",
-    section=PICTURES,
-    aws_only=True,
-)
+@check(expected="the same probabilities with and without it", section=PICTURES, aws_only=True)
 def orientation_is_ignored(context: Context) -> Finding:
-    """Compare the answers to a JPEG with an orientation, without one, and turned."""
-    return _compared(context, pictures.turned(_first_picture(context)))
+    """The orientation in EXIF is ignored."""
+    return _compared(context, pictures.turned)
 
 
-@check(
-    "Transparency is dropped, not blended",
-    expected="the same probabilities with and without",
-    section=PICTURES,
-    aws_only=True,
-)
+@check(expected="the same probabilities with and without it", section=PICTURES, aws_only=True)
 def transparency_is_dropped(context: Context) -> Finding:
-    """Compare the answers to a PNG, to the same half transparent, and to that blended."""
-    return _compared(context, pictures.transparent(_first_picture(context)))
+    """Transparency is dropped, not blended."""
+    return _compared(context, pictures.transparent)
 
 
-@check(
-    "Of 16 bits the upper 8 are used",
-    expected="the same probabilities as of 8 bits",
-    section=PICTURES,
-    aws_only=True,
-)
+@check(expected="the same probabilities as of 8 bits", section=PICTURES, aws_only=True)
 def upper_bits_are_used(context: Context) -> Finding:
-    """Compare the answers to a grey PNG in 8 bits, in 16, and to the lower bits."""
-    return _compared(context, pictures.sixteen_bit(_first_picture(context)))
+    """Of 16 bits the upper 8 are used."""
+    return _compared(context, pictures.sixteen_bit)
 
 
-def _first_picture(context: Context) -> bytes:
-    return context.content(next(iter(context.dataset().truth)))
-
-
-def _compared(context: Context, comparison: Comparison) -> Finding:
-    one, same, other = (
-        context.probabilities(each)
-        for each in (comparison.one, comparison.same_if_assumed, comparison.same_if_not)
-    )
-    distance, to_other = _distance(one, same), _distance(one, other)
-    seen = f"differs by {distance:.2g}; it would by {to_other:.2g}"
-    if to_other <= TOLERANCE:
-        return Finding(Verdict.NOT_SHOWN, f"{seen}: the model cannot tell the two apart")
-    return confirmed_if(distance <= TOLERANCE, seen)
-
-
-def _distance(one: list[float], other: list[float]) -> float:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
-
-
-@check(
-    "Model, configuration, endpoint and training job have the tags of the settings",
-    expected="ListTags returns all of them",
-    section=TAGS,
-)
+@check(expected="ListTags returns all of them", section="Tags")
 def tags(context: Context) -> Finding:
-    """Ask each for its tags."""
-    wanted = context.application.settings.tags_by_key.items()
-    client = session().client("sagemaker")
+    """Model, configuration, endpoint and training job have the tags of the settings."""
+    client, deployed = session().client("sagemaker"), endpoint(context)
+    config = client.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])
+    model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     lacking = []
-    for kind, arn in _tagged(context, client):
+    for kind, arn in (
+        ("the endpoint", deployed["EndpointArn"]),
+        ("the endpoint configuration", config["EndpointConfigArn"]),
+        ("the model", model["ModelArn"]),
+        ("the training job", stacks_job(context)["TrainingJobArn"]),
+    ):
         found = {each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
-        lacking += [f"{kind} lacks {key}={value}" for key, value in wanted - found.items()]
+        missing = context.application.settings.tags_by_key.items() - found.items()
+        lacking += [f"{kind} lacks {key}={value}" for key, value in missing]
     return confirmed_if(not lacking, "; ".join(lacking) or "all have them")
 
 
-def _tagged(context: Context, client: Any) -> Iterator[tuple[str, str]]:
-    endpoint = context.endpoint()
-    config = client.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-    model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    yield "the endpoint", endpoint["EndpointArn"]
-    yield "the endpoint configuration", config["EndpointConfigArn"]
-    yield "the model", model["ModelArn"]
-    yield "the training job", context.stacks_job()["TrainingJobArn"]
-
-
 @check(
-    "CloudFormation accepts RetainAllVariantProperties in a template that creates the endpoint",
     expected="the endpoint is created, and its variant is a scalable target",
     section=UPDATES,
     aws_only=True,
 )
 def created_with_scaling(context: Context) -> Finding:
-    """Look whether the endpoint with this property was created."""
-    endpoint = context.endpoint()
+    """CloudFormation accepts RetainAllVariantProperties in a template that creates the endpoint."""
+    deployed = endpoint(context)
     if not context.application.settings.endpoint.autoscaling.enabled:
-        return Finding(Verdict.NOT_REACHED, "endpoint.autoscaling is off in these settings")
-    targets = (
-        session()
-        .client("application-autoscaling")
-        .describe_scalable_targets(
-            ServiceNamespace="sagemaker",
-            ResourceIds=[
-                f"endpoint/{endpoint['EndpointName']}/variant/{each['VariantName']}"
-                for each in endpoint["ProductionVariants"]
-            ],
-        )["ScalableTargets"]
-    )
-    seen = f"{endpoint['EndpointStatus']}; scalable targets: {len(targets)}"
-    expected = len(endpoint["ProductionVariants"])
-    return confirmed_if(
-        endpoint["EndpointStatus"] == "InService" and len(targets) == expected, seen
-    )
+        raise NotReachedError("endpoint.autoscaling is off in these settings")
+    variants = [
+        f"endpoint/{deployed['EndpointName']}/variant/{each['VariantName']}"
+        for each in deployed["ProductionVariants"]
+    ]
+    client = session().client("application-autoscaling")
+    answer = client.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=variants)
+    status, targets = deployed["EndpointStatus"], len(answer["ScalableTargets"])
+    seen = f"{status}; scalable targets: {targets}"
+    return confirmed_if(status == "InService" and targets == len(variants), seen)
 
 
 @check(
-    "The endpoint moves to another model without failing a call; CloudFormation reads the SSM "
-    "parameter of the model again, though the template is the previous one",
     expected="UPDATE_COMPLETE, another configuration, 0 failed calls",
     section=UPDATES,
 )
 def update_under_load(context: Context) -> Finding:
-    """Update it while it is called all the time."""
-    update = context.updated()
+    """The endpoint moves to another model without failing a call; CloudFormation reads the SSM
+    parameter of the model again, though the template is the previous one.
+    """
+    update = updated(context)
     failed = ", ".join(f"{name} {count}" for name, count in update.failures.items()) or "0"
-    moved = update.config_before != update.config_after
     reason = f" ({update.stack_reason})" if update.stack_reason else ""
-    config = "another" if moved else "the same"
+    seconds = (update.ended - update.began).total_seconds()
     seen = (
-        f"{update.stack_status}{reason} after {update.seconds:.0f} s, {config} configuration; "
+        f"{update.stack_status}{reason} after {seconds:.0f} s, "
+        f"{'another' if update.moved else 'the same'} configuration; "
         f"{update.calls} calls, failed: {failed}"
     )
     complete = update.stack_status == "UPDATE_COMPLETE"
-    return confirmed_if(complete and moved and bool(update.calls) and not update.failures, seen)
+    return confirmed_if(
+        complete and update.moved and bool(update.calls) and not update.failures, seen
+    )
 
 
-@check(
-    "SageMaker may read the alarms that can roll an update back (cloudwatch:DescribeAlarms)",
-    expected="the update went through, with these alarms",
-    section=UPDATES,
-    aws_only=True,
-)
+@check(expected="the update went through, with these alarms", section=UPDATES, aws_only=True)
 def update_watched_by_alarms(context: Context) -> Finding:
-    """Look which alarms SageMaker says it watched."""
+    """SageMaker may read the alarms that can roll an update back (cloudwatch:DescribeAlarms)."""
     if not context.application.settings.endpoint.update_policy.rollback_on_alarms:
-        return Finding(Verdict.NOT_REACHED, "rollback_on_alarms is off in these settings")
-    update = context.updated()
+        raise NotReachedError("rollback_on_alarms is off in these settings")
+    update = updated(context)
     seen = f"{update.stack_status}; alarms: {len(update.alarms)}"
     return confirmed_if(update.stack_status == "UPDATE_COMPLETE" and bool(update.alarms), seen)
 
 
-PICTURE_CHECKS: tuple[Check, ...] = (
-    undecodable_picture,
-    undecodable_picture_in_the_workflow,
-    orientation_is_ignored,
-    transparency_is_dropped,
-    upper_bits_are_used,
-)
-UPDATE_CHECKS: tuple[Check, ...] = (update_under_load, update_watched_by_alarms)
+@once
+def updated(context: Context) -> Update:
+    """Move the endpoint to another model while it is called."""
+    context.require_deployed()
+    picture = first_picture(context)
+    with context.application.steps.step("update the endpoint under load") as say:
+        return run_update(
+            context.application, picture, say, poll_seconds=POLL_SECONDS[context.kind]
+        )
+
+
+def refusal(endpoint_name: str) -> Mapping[str, Any] | None:
+    """Return the error with which the model refuses a PNG without pixels; None if it answers."""
+    client = session().client("sagemaker-runtime")
+    try:
+        client.invoke_endpoint(
+            EndpointName=endpoint_name, ContentType=CONTENT_TYPE, Body=pictures.undecodable()
+        )
+    except client.exceptions.ModelError as error:
+        answer: dict[str, Any] = dict(error.response)
+        return answer
+    return None
+
+
+def _compared(context: Context, forms: Callable[[bytes], pictures.Comparison]) -> Finding:
+    """Compare the endpoint's answers to three forms of a picture."""
+    name = context.output("Inference", "EndpointName")
+    client = session().client("sagemaker-runtime")
+
+    def probabilities(content: bytes) -> list[float]:
+        reply = client.invoke_endpoint(EndpointName=name, ContentType=CONTENT_TYPE, Body=content)
+        answer: list[float] = json.loads(reply["Body"].read())
+        return answer
+
+    def distance(other: bytes) -> float:
+        return max(abs(a - b) for a, b in zip(one, probabilities(other), strict=True))
+
+    comparison = forms(first_picture(context))
+    one = probabilities(comparison.one)
+    if_assumed, if_not = distance(comparison.same_if_assumed), distance(comparison.same_if_not)
+    seen = f"differs by {if_assumed:.2g}; it would by {if_not:.2g}"
+    if if_not <= TOLERANCE:
+        return Finding(Verdict.NOT_SHOWN, f"{seen}: the model cannot tell the two apart")
+    return confirmed_if(if_assumed <= TOLERANCE, seen)

@@ -1,25 +1,17 @@
 """Pictures that show how the endpoint decodes them."""
 
 import io
-import json
 import struct
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from operations.aws import session
-
-UNDECODABLE = "without-pixels.png"
-CONTENT_TYPE = "application/x-image"
 TURNED = 6
 """EXIF orientation: to be shown turned by a quarter."""
 ORIENTATION_TAG = 0x0112
-TOLERANCE = 1e-4
-"""Difference of probabilities that rounding explains."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +20,13 @@ class Comparison:
 
     one: bytes
     same_if_assumed: bytes
-    """To the model the same as `one`, if the assumption holds."""
+    """What the model sees as the same picture if the assumption holds."""
     same_if_not: bytes
     """What it would see instead."""
 
 
-def probabilities(endpoint: str, content: bytes) -> list[float]:
-    """Return the endpoint's answer to one picture."""
-    reply = (
-        session()
-        .client("sagemaker-runtime")
-        .invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=content)
-    )
-    answer: list[float] = json.loads(reply["Body"].read())
-    return answer
-
-
-def refusal(endpoint: str, content: bytes) -> Mapping[str, Any] | None:
-    """Return the error with which the model refuses a picture; None if it answers."""
-    client = session().client("sagemaker-runtime")
-    try:
-        client.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=content)
-    except client.exceptions.ModelError as error:
-        answer: dict[str, Any] = dict(error.response)
-        return answer
-    return None
-
-
 def undecodable() -> bytes:
-    """Return a PNG with all its parts, whose compressed pixels are none."""
+    """Return a PNG with all its parts, whose compressed data has no pixels."""
     header = struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", b"these are no pixels"), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -86,9 +56,9 @@ def transparent(content: bytes) -> Comparison:
     layered = image.copy()
     layered.putalpha(mask)
     return Comparison(
-        _file(image, "PNG"),
-        _file(layered, "PNG"),
-        _file(Image.composite(image, Image.new("RGB", image.size), mask), "PNG"),
+        _file(image),
+        _file(layered),
+        _file(Image.composite(image, Image.new("RGB", image.size), mask)),
     )
 
 
@@ -97,13 +67,13 @@ def sixteen_bit(content: bytes) -> Comparison:
     grey = np.asarray(Image.open(io.BytesIO(content)).convert("L"), dtype=np.uint16)
     lower = np.random.default_rng(0).integers(0, 256, grey.shape, dtype=np.uint16)
     return Comparison(
-        _file(Image.fromarray(grey.astype(np.uint8)), "PNG"),
-        _file(Image.fromarray(grey * 256 + lower), "PNG"),
-        _file(Image.fromarray(lower.astype(np.uint8)), "PNG"),
+        _file(Image.fromarray(grey.astype(np.uint8))),
+        _file(Image.fromarray(grey * 256 + lower)),
+        _file(Image.fromarray(lower.astype(np.uint8))),
     )
 
 
-def _file(image: Image.Image, image_format: str, **options: Any) -> bytes:
+def _file(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()

@@ -1,23 +1,30 @@
-"""One run: deploy, check, take down; then the report of what was found."""
+"""One run: deploy, check, take down."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 
-from localcloud.demo.acceptance.check import Check, Claim, Finding, Verdict
+from localcloud.demo.acceptance.batch_checks import manifests
+from localcloud.demo.acceptance.check import Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
-from localcloud.demo.acceptance.interrupts import interrupts
-from localcloud.demo.acceptance.report import Row
 from localcloud.demo.acceptance.teardown import Teardown
-from localcloud.demo.signals import number_of
+from localcloud.demo.acceptance.training_checks import start_other_job
+from localcloud.demo.signals import number_of, warned_once
 from localcloud.deployment import Application
+from training.source import Source
 
-# No check: the run sees it at its end.
-DESTROYED = Claim(
+
+def _looked_at_by_the_run(_context: Context) -> Finding:
+    raise NotImplementedError
+
+
+DESTROYED = Check(
     name="destroy_leaves_nothing",
     assumption="Destroy leaves nothing but logs of SageMaker, which sweep removes",
     expected="nothing is left",
     section="Stacks",
+    look=_looked_at_by_the_run,
 )
 
 
@@ -26,47 +33,50 @@ class Acceptance:
     """A run on one application."""
 
     application: Application
+    pictures: Callable[[], Source]
     checks: Sequence[Check]
     teardown: Teardown
-    rows: list[Row] = field(default_factory=list)
+    found: list[tuple[Check, Finding]] = field(default_factory=list)
     failure: str = ""
+    """What ended the run early; empty if nothing did."""
     interrupted: int = 0
-    """Number of the signal that ended it early, 0 if none did."""
+    """Number of the signal that ended it early; 0 if none did."""
     left: list[str] = field(default_factory=list)
     taken_down: bool = True
-    """Whether the teardown ran to its end, and what is left could be listed."""
+    """Whether the teardown finished, and what is left could be listed."""
 
     def run(self) -> None:
-        """Fill the rows; what was made is gone afterwards, or named in `left`."""
+        """Fill `found`; what was created is gone afterwards, or named in `left`."""
         context = Context(self.application)
-        with interrupts(self.application.steps.console) as state:
+        with warned_once(self.application.steps.console) as teardown:
             try:
                 self._deploy(context)
                 for each in self.checks:
                     with self.application.steps.step(each.name):
-                        self.rows.append(Row(each, each.run(context)))
+                        self.found.append((each, each.run(context)))
             except KeyboardInterrupt as interrupt:
                 self.interrupted = number_of(interrupt)
                 self.failure = "interrupted"
             finally:
-                state.ending = True
+                teardown.begun = True
                 self._take_down()
                 self._look_what_is_left()
         why = Finding(Verdict.NOT_REACHED, self.failure.partition("\n")[0])
-        self.rows += [Row(each, why) for each in self.checks[len(self.rows) :]]
-        self.rows.append(Row(DESTROYED, self._destroyed()))
+        self.found += [(each, why) for each in self.checks[len(self.found) :]]
+        self.found.append((DESTROYED, self._destroyed()))
 
     def _deploy(self, context: Context) -> None:
         try:
-            self.application.deploy()
+            folder: Path = self.application.folder / "datasets"
+            self.application.deploy(self.pictures, copy_to=folder)
         except Exception as error:
             # The checks run all the same: what failed may be the answer to one of them.
             self.failure = context.not_deployed = str(error) or repr(error)
             return
-        # Both take minutes; they run while other things are checked.
-        for preset in context.other_presets:
-            _try(partial(context.other_job, preset))
-        _try(context.transforms)
+        # These take minutes and run during the other checks. Those that need them report an error.
+        for begin in (start_other_job, manifests):
+            with suppress(Exception):
+                begin(context)
 
     def _take_down(self) -> None:
         try:
@@ -91,10 +101,3 @@ class Acceptance:
             return Finding(Verdict.NOT_REACHED, seen)
         holds = not self.left and not self.teardown.problems
         return Finding(Verdict.CONFIRMED if holds else Verdict.REFUTED, seen)
-
-
-def _try(start: Callable[[], object]) -> None:
-    try:
-        start()
-    except Exception:
-        return  # remembered as the reason by those checks that need it

@@ -1,4 +1,4 @@
-"""Takes down what a run made, and finds what is left of it."""
+"""Take down what a run created, and find what is left of it."""
 
 import time
 from collections.abc import Collection, Iterable
@@ -18,12 +18,12 @@ from settings import Settings
 SETTLE_SECONDS = 3600.0
 POLL_SECONDS = 2.0
 DELETABLE = ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS")
-"""Statuses under way in which CloudFormation deletes a stack all the same."""
+"""Statuses in which CloudFormation deletes a stack though something is under way."""
 
 
 @dataclass
 class Teardown:
-    """The end of a run: what was made is removed, and what could not be is named."""
+    """The end of a run: remove what was created, and name what could not be removed."""
 
     application: Application
     before: Collection[str]
@@ -32,9 +32,9 @@ class Teardown:
     _ours: set[str] = field(default_factory=set)
 
     def run(self) -> None:
-        """Destroy the stacks, and stop and remove what is not theirs.
+        """Destroy the stacks; stop and remove what outlives them.
 
-        A step that fails is a problem, and no reason to leave out those after it.
+        A step that fails is a problem, but the others still run.
         """
         for step in (self._remember, self._stop_jobs, self._settle, self._destroy, self._sweep):
             try:
@@ -43,13 +43,9 @@ class Teardown:
                 self.problems.append(str(error) or repr(error))
 
     @property
-    def _settings(self) -> Settings:
-        return self.application.settings
-
-    @property
     def commands(self) -> str:
         """Return the commands that remove whatever is left."""
-        name = self._settings.environment
+        name = self.application.settings.environment
         return (
             f"cdk destroy --all -c environment={name}, "
             f"then scones sweep --environment {name} --delete"
@@ -57,34 +53,38 @@ class Teardown:
 
     def left(self) -> list[str]:
         """Return lines that name what is left, and how to remove it."""
-        settings = self._settings
+        settings = self.application.settings
         if stacks := existing_stacks(settings):
             return [f"stack {name}: {self.commands}" for name in stacks]
         remains = [each for each in find(settings) if each.name not in self.before]
-        named = {each.name for each in remains}
+        named = {each.name for each in remains} | set(self.before)
         return [
             *(f"{each.kind} {each.name}: {each.by_hand}" for each in remains),
             *(
                 f"{kind} {name}: remove it by hand"
                 for kind, name in listed()
-                if name not in named and name not in self.before and self._is_ours(name)
+                # Models and the like have generated names, known from their stack only; what a
+                # killed function or a late log creates again has the name of the environment.
+                if name not in named
+                and (name in self._ours or settings.resource_prefix in name.lower())
             ),
         ]
 
     def _remember(self) -> None:
-        self._ours |= _physical_ids(self._settings)
+        self._ours |= _physical_ids(self.application.settings)
 
     def _stop_jobs(self) -> None:
         # First of all: they cost by the minute, whatever becomes of the stacks.
-        self._remove(each for each in find(self._settings) if each.kind.startswith("running "))
+        found = find(self.application.settings)
+        self._remove(each for each in found if each.kind.startswith("running "))
 
     def _settle(self) -> None:
-        if existing_stacks(self._settings):
+        if existing_stacks(self.application.settings):
             with self.application.steps.step("wait for the stacks") as say:
-                settle(self._settings, say)
+                settle(self.application.settings, say)
 
     def _destroy(self) -> None:
-        if not existing_stacks(self._settings):
+        if not existing_stacks(self.application.settings):
             return
         try:
             self.application.destroy()
@@ -94,10 +94,10 @@ class Teardown:
             self.application.destroy()
 
     def _sweep(self) -> None:
-        # What stacks still use would be found, too.
-        if not existing_stacks(self._settings):
+        # Only without stacks: sweep also finds what they still use.
+        if not existing_stacks(self.application.settings):
             with self.application.steps.step("sweep"):
-                self._remove(find(self._settings))
+                self._remove(find(self.application.settings))
 
     def _remove(self, remains: Iterable[Remain]) -> None:
         for remain in remains:
@@ -107,11 +107,6 @@ class Teardown:
                 remain.remove()
             except (BotoCoreError, ClientError) as error:
                 self.problems.append(f"{remain.kind} {remain.name}: {error}")
-
-    def _is_ours(self, name: str) -> bool:
-        # Models and the like have generated names, which only their stack tells; what a killed
-        # function or a late flush of a log makes again has the name of the environment.
-        return name in self._ours or self._settings.resource_prefix in name.lower()
 
 
 def _physical_ids(settings: Settings) -> set[str]:
@@ -125,7 +120,7 @@ def _physical_ids(settings: Settings) -> set[str]:
 
 
 def settle(settings: Settings, say: Say) -> None:
-    """Wait until CloudFormation takes the deletion of every stack."""
+    """Wait until CloudFormation accepts the deletion of every stack."""
     client = session().client("cloudformation")
     cancelled: set[str] = set()
     deadline = time.monotonic() + SETTLE_SECONDS
@@ -137,7 +132,7 @@ def settle(settings: Settings, say: Say) -> None:
                 busy[stack] = status
             if status == "UPDATE_IN_PROGRESS" and stack not in cancelled:
                 cancelled.add(stack)
-                # Refused if it has just ended; it is waited for in any case.
+                # Refused if it has just ended; the loop waits for it in any case.
                 with suppress(ClientError):
                     client.cancel_update_stack(StackName=stack)
         if not busy:

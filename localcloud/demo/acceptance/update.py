@@ -1,4 +1,4 @@
-"""Moves the endpoint to another model while it is called."""
+"""Move the endpoint to another model while it is called."""
 
 import threading
 import time
@@ -10,15 +10,14 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.demo.acceptance.pictures import CONTENT_TYPE
 from localcloud.deployment import Application
 from localcloud.steps import Say
 from operations.aws import session
 from settings.s3_uris import S3Uri
 
+CONTENT_TYPE = "application/x-image"
 THREADS = 2
 PAUSE_SECONDS = 0.2
-STACK = "Inference"
 LONGEST_SECONDS = 3600
 
 
@@ -28,56 +27,62 @@ class Update:
 
     stack_status: str
     stack_reason: str
-    config_before: str
-    config_after: str
+    moved: bool
+    """Whether the endpoint has another configuration."""
     alarms: list[str]
-    """Alarms that SageMaker watched meanwhile, as it says itself."""
+    """Alarms that SageMaker says it watched."""
     calls: int
     failures: Counter[str]
     """Calls that failed, by the name of the error."""
     began: datetime
     ended: datetime
 
-    @property
-    def seconds(self) -> float:
-        """Return how long it took."""
-        return (self.ended - self.began).total_seconds()
-
 
 def update_under_load(
     application: Application, picture: bytes, say: Say, *, poll_seconds: float
 ) -> Update:
-    """Deploy a copy of the model by the template that is deployed; call the endpoint meanwhile."""
+    """Deploy a copy of the model with the deployed template; call the endpoint meanwhile."""
     sagemaker = session().client("sagemaker")
     name = application.settings.endpoint_name
     before = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
     calls: Counter[str] = Counter()
     done = threading.Event()
-    # Clients are made here: threads may share them, but not make them.
+    # Created here: threads may share a client, but not create it.
     runtime = session().client(
         "sagemaker-runtime", config=Config(retries={"total_max_attempts": 1})
     )
-    load = [
-        threading.Thread(target=_call, args=(runtime, name, picture, calls, done), daemon=True)
-        for _ in range(THREADS)
-    ]
+
+    def call() -> None:
+        while not done.wait(PAUSE_SECONDS):
+            try:
+                reply = runtime.invoke_endpoint(
+                    EndpointName=name, ContentType=CONTENT_TYPE, Body=picture
+                )
+                reply["Body"].read()
+            except ClientError as error:
+                calls[error.response["Error"]["Code"]] += 1
+            except BotoCoreError as error:
+                calls[type(error).__name__] += 1
+            else:
+                calls[""] += 1
+
+    threads = [threading.Thread(target=call, daemon=True) for _ in range(THREADS)]
     began = datetime.now(UTC)
-    for thread in load:
+    for thread in threads:
         thread.start()
     try:
         status, reason = _update_stack(application, say, poll_seconds)
     finally:
         done.set()
-        for thread in load:
+        for thread in threads:
             thread.join()
     described = sagemaker.describe_endpoint(EndpointName=name)
-    config = described.get("LastDeploymentConfig", {}).get("AutoRollbackConfiguration", {})
+    rollback = described.get("LastDeploymentConfig", {}).get("AutoRollbackConfiguration", {})
     return Update(
         stack_status=status,
         stack_reason=reason,
-        config_before=before,
-        config_after=described["EndpointConfigName"],
-        alarms=sorted(each["AlarmName"] for each in config.get("Alarms", ())),
+        moved=described["EndpointConfigName"] != before,
+        alarms=sorted(each["AlarmName"] for each in rollback.get("Alarms", ())),
         calls=calls.total(),
         failures=calls - Counter({"": calls[""]}),
         began=began,
@@ -85,28 +90,11 @@ def update_under_load(
     )
 
 
-def _call(
-    runtime: Any, endpoint: str, picture: bytes, calls: Counter[str], done: threading.Event
-) -> None:
-    while not done.wait(PAUSE_SECONDS):
-        try:
-            runtime.invoke_endpoint(EndpointName=endpoint, ContentType=CONTENT_TYPE, Body=picture)[
-                "Body"
-            ].read()
-        except ClientError as error:
-            calls[error.response["Error"]["Code"]] += 1
-        except BotoCoreError as error:
-            calls[type(error).__name__] += 1
-        else:
-            calls[""] += 1
-
-
 def _update_stack(application: Application, say: Say, poll_seconds: float) -> tuple[str, str]:
     """Point the model's SSM parameter at a copy, and let CloudFormation read it again."""
-    settings = application.settings
     _point_at_a_copy(application)
-    client = session().client("cloudformation")
-    stack = settings.stack_name(STACK)
+    client: Any = session().client("cloudformation")
+    stack = application.settings.stack_name("Inference")
     (described,) = client.describe_stacks(StackName=stack)["Stacks"]
     client.update_stack(
         StackName=stack,
@@ -121,9 +109,8 @@ def _update_stack(application: Application, say: Say, poll_seconds: float) -> tu
     while True:
         (described,) = client.describe_stacks(StackName=stack)["Stacks"]
         status: str = described["StackStatus"]
-        over = time.monotonic() > deadline
-        # What the update replaced is deleted before CloudFormation calls it complete.
-        if not status.endswith("_IN_PROGRESS") or over:
+        # CloudFormation deletes what the update replaced before it calls it complete.
+        if not status.endswith("_IN_PROGRESS") or time.monotonic() > deadline:
             return status, described.get("StackStatusReason", "")
         say(status)
         time.sleep(poll_seconds)
@@ -133,10 +120,9 @@ def _point_at_a_copy(application: Application) -> None:
     settings = application.settings
     ssm, s3 = session().client("ssm"), session().client("s3")
     parameter = settings.model_data_url_parameter
-    url = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
-    uri = S3Uri.parse_object(url)
+    uri = S3Uri.parse_object(ssm.get_parameter(Name=parameter)["Parameter"]["Value"])
     models = uri.key.partition("/")[0]
-    # Below the name of the environment, by which sweep knows the models that are ours.
+    # Below the name of the environment, by which sweep recognises our models.
     copy = f"{models}/{settings.resource_prefix}-copy/model.tar.gz"
     s3.copy_object(Bucket=uri.bucket, Key=copy, CopySource={"Bucket": uri.bucket, "Key": uri.key})
     ssm.put_parameter(Name=parameter, Value=f"s3://{uri.bucket}/{copy}", Overwrite=True)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from rich.console import Console
 
 from benchmarks import __main__ as command
 from benchmarks.cloud import Cloud
 from benchmarks.comparator.workflow import NAME
 from localcloud.deployment import Application
-from localcloud.steps import Steps
 from operations import costs
 from tests.local.deployment import Deployment
 from training import drawn, source
@@ -24,7 +22,7 @@ def test_the_command_measures_every_part_that_needs_a_cloud(
 ) -> None:
     @contextmanager
     def deployed(*_: object) -> Iterator[Cloud]:
-        application = Application(deployment.settings, Steps(Console(quiet=True)), tmp_path)
+        application = Application(deployment.settings, tmp_path)
         yield Cloud(deployment.cloud, application)
 
     pictures = drawn.draw(["bicycle", "motorcycle"], train_per_class=2, validation_per_class=1)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from operations.bulk import ClassificationError, Run, resume, start
+from operations.aws import AwsError
+from operations.bulk import Run, resume, start
 from scones.classify import EXIT_NOT_ALL_ACCEPTED
 from tests.local.batch import classify, followed, lines
 from tests.local.captures import captured_calls
@@ -105,7 +106,7 @@ def test_a_stopped_run_is_resumed_and_pays_for_no_picture_twice(
         time.sleep(0.05)
     assert resume(deployment.settings, run.name).execution_arn == run.execution_arn
     stepfunctions.stop_execution(executionArn=run.execution_arn)
-    with pytest.raises(ClassificationError, match=f"ABORTED.*\n.*--resume {run.name}"):
+    with pytest.raises(AwsError, match=f"ABORTED.*\n.*--resume {run.name}"):
         followed(run)
     done = finished(deployment, run)
 
@@ -170,7 +171,7 @@ def test_a_source_that_cannot_be_classified_is_refused_and_reported(
     given = {name: uri.format(bucket=deployment.data_bucket) for name, uri in source.items()}
     deployment.put("twice.csv", b"key,key\na.png,b.png\n")
 
-    with pytest.raises(ClassificationError, match=reason):
+    with pytest.raises(AwsError, match=reason):
         classify(deployment, **given)
 
     (message,) = messages(1)

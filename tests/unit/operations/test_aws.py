@@ -2,7 +2,10 @@
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import boto3
 import pytest
 from moto import mock_aws
 
@@ -125,6 +128,43 @@ def test_a_command_without_a_region_ends_with_the_remedy(
     assert main(command) in (1, 2)
     said = "".join(capsys.readouterr())
     assert "no AWS region is set: export AWS_REGION=" in said
+
+
+@pytest.fixture
+def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What DescribeExecution answers, one after the other; moto runs no state machine."""
+    client = boto3.client("stepfunctions", region_name="us-east-1")
+    answers: list[dict[str, Any]] = []
+    monkeypatch.setattr(client, "start_execution", lambda **_: {"executionArn": "arn:execution"})
+    monkeypatch.setattr(
+        client,
+        "describe_execution",
+        lambda executionArn: {"executionArn": executionArn, **answers.pop(0)},
+    )
+    monkeypatch.setattr(aws, "session", lambda: SimpleNamespace(client=lambda _: client))
+    return answers
+
+
+def test_an_execution_is_awaited_and_described(described: list[dict[str, Any]]) -> None:
+    described += [{"status": "RUNNING"}, {"status": "SUCCEEDED", "output": "{}"}]
+    looks: list[int] = []
+
+    ended = aws.execute("arn", {}, poll_seconds=0, on_poll=lambda: looks.append(len(described)))
+
+    assert ended["output"] == "{}"
+    assert looks == [1, 0]
+
+
+@pytest.mark.parametrize("cause", ["no images", '{"errorMessage": "no images", "stackTrace": []}'])
+def test_an_execution_that_failed_is_named_with_its_error(
+    described: list[dict[str, Any]], cause: str
+) -> None:
+    described += [{"status": "FAILED", "error": "InvalidInput", "cause": cause}]
+
+    with pytest.raises(
+        aws.ExecutionFailedError, match="arn:execution is FAILED: InvalidInput: no images$"
+    ):
+        aws.execute("arn", {}, poll_seconds=0)
 
 
 def test_nothing_else_makes_sessions_or_clients_of_boto3() -> None:

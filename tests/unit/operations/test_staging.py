@@ -1,12 +1,228 @@
-"""Too few validation pictures are found before the baseline is made of them."""
+"""Staging uploads only what is missing, the manifest last, and moves the pointer only if needed."""
 
+import hashlib
 import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
+from operations import staging
+from operations.aws import AwsError
 from operations.staging import baseline_shortage
 from settings import Settings
 from settings.loader import validate
+from training import source
+from training.dataset import Dataset, build
+
+Content = dict[str, dict[bytes, Any]]
+PARAMETER = "/scones/dev/dataset"
+
+
+@pytest.fixture
+def dataset(archive: Callable[[Content], Path], content: Content) -> Dataset:
+    return build(source.from_archive(archive(content)), ("bicycle", "motorcycle"))
+
+
+@pytest.fixture
+def puts(aws: boto3.Session) -> list[str]:
+    """Keys in the order in which they were sent to S3."""
+    keys: list[str] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        keys.append(params["Key"])
+
+    aws.events.register("provide-client-params.s3.PutObject", record)
+    return keys
+
+
+def _objects(bucket: str) -> dict[str, Any]:
+    s3 = boto3.client("s3")
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {item["Key"]: s3.get_object(Bucket=bucket, Key=item["Key"]) for item in found}
+
+
+def test_every_file_arrives_as_it_is(bucket: str, dataset: Dataset) -> None:
+    assert staging.upload(dataset, bucket) == 9
+    objects = _objects(bucket)
+    files = dict([*dataset.data_files(), dataset.manifest_file()])
+    assert {key: item["Body"].read() for key, item in objects.items()} == {
+        f"datasets/{dataset.digest}/{path}": content for path, content in files.items()
+    }
+    types = {Path(key).suffix: item["ContentType"] for key, item in objects.items()}
+    assert types[".png"] == "image/png"
+    assert types[".json"] == "application/json"
+
+
+def test_no_file_waits_for_leave_to_be_sent(
+    bucket: str, dataset: Dataset, aws: boto3.Session
+) -> None:
+    headers: list[set[str]] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        headers.append(set(params["headers"]))
+
+    aws.events.register_last("before-call.s3", record)
+    staging.upload(dataset, bucket)
+
+    assert headers
+    assert not any("Expect" in each for each in headers)
+
+
+def test_s3_compares_every_file_with_its_hash(
+    bucket: str, dataset: Dataset, aws: boto3.Session
+) -> None:
+    signed: dict[str, str] = {}
+
+    def record(request: AWSPreparedRequest, **_: object) -> None:
+        if request.method == "PUT":
+            value = request.headers["X-Amz-Content-SHA256"]
+            signed[request.url] = value.decode() if isinstance(value, bytes) else value
+
+    aws.events.register_first("before-send.s3", record)
+    staging.upload(dataset, bucket)
+
+    files = [*dataset.data_files(), dataset.manifest_file()]
+    assert sorted(signed.values()) == sorted(
+        hashlib.sha256(content).hexdigest() for _, content in files
+    )
+
+
+def test_manifest_goes_up_last(bucket: str, dataset: Dataset, puts: list[str]) -> None:
+    staging.upload(dataset, bucket)
+    assert len(puts) == 9
+    assert puts[-1] == f"{dataset.prefix}/manifest.json"
+
+
+def test_second_run_uploads_nothing(bucket: str, dataset: Dataset, puts: list[str]) -> None:
+    staging.upload(dataset, bucket)
+    puts.clear()
+    assert staging.upload(dataset, bucket) == 0
+    assert puts == []
+
+
+def test_interrupted_upload_is_completed(bucket: str, dataset: Dataset, puts: list[str]) -> None:
+    staging.upload(dataset, bucket)
+    picture, manifest = (
+        f"{dataset.prefix}/train/seen_000002.png",
+        f"{dataset.prefix}/manifest.json",
+    )
+    for key in (picture, manifest):
+        boto3.client("s3").delete_object(Bucket=bucket, Key=key)
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{dataset.prefix}/train.lst", Body=b"")
+    puts.clear()
+    assert staging.upload(dataset, bucket) == 3
+    assert sorted(puts) == sorted([picture, manifest, f"{dataset.prefix}/train.lst"])
+
+
+def test_failed_picture_leaves_no_manifest(
+    aws: boto3.Session, bucket: str, dataset: Dataset
+) -> None:
+    def fail(params: dict[str, Any], **_: object) -> None:
+        if params["Key"].endswith("train.lst"):
+            params["Bucket"] = "absent"
+
+    aws.events.register("provide-client-params.s3.PutObject", fail)
+    with pytest.raises(AwsError, match="AWS: .*bucket does not exist"):
+        staging.upload(dataset, bucket)
+    assert f"{dataset.prefix}/manifest.json" not in _objects(bucket)
+
+
+def test_an_error_does_not_wait_for_the_others(
+    aws: boto3.Session, bucket: str, dataset: Dataset
+) -> None:
+    released = threading.Event()
+
+    def fail_or_hang(params: dict[str, Any], **_: object) -> None:
+        if params["Key"].endswith("train.lst"):
+            params["Bucket"] = "absent"
+        elif "/validation" in params["Key"]:  # after it
+            released.wait(20)
+
+    aws.events.register("provide-client-params.s3.PutObject", fail_or_hang)
+    timer = threading.Timer(10, released.set)
+    timer.start()
+    with pytest.raises(AwsError, match="bucket does not exist"):
+        staging.upload(dataset, bucket)
+    assert not released.is_set()
+    timer.cancel()
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(10)  # its picture must not reach the bucket of the next test
+
+
+def test_listing_of_several_pages_is_read_to_its_end(
+    aws: boto3.Session, bucket: str, dataset: Dataset
+) -> None:
+    def shorten(params: dict[str, Any], **_: object) -> None:
+        params["MaxKeys"] = 2
+
+    aws.events.register("provide-client-params.s3.ListObjectsV2", shorten)
+    assert staging.upload(dataset, bucket) == 9
+    assert staging.upload(dataset, bucket) == 0
+
+
+def test_pointer_moves_once(bucket: str, settings: Settings, dataset: Dataset) -> None:
+    assert staging.point(settings, dataset) is True
+    ssm = boto3.client("ssm")
+    parameter = ssm.get_parameter(Name=PARAMETER)["Parameter"]
+    assert (parameter["Value"], parameter["Type"]) == (dataset.prefix, "String")
+    assert staging.point(settings, dataset) is False
+    assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Version"] == parameter["Version"]
+
+
+def test_bucket_is_read_from_the_stack(bucket: str, settings: Settings) -> None:
+    assert staging.data_bucket(settings) == bucket
+
+
+@pytest.mark.usefixtures("stacks")
+def test_missing_stack_says_how_to_deploy_it(settings: Settings) -> None:
+    remedy = "cdk deploy Scones-dev-Storage -c environment=dev"
+    with pytest.raises(AwsError, match=f"Scones-dev-Storage does not exist; .*{remedy}"):
+        staging.data_bucket(settings)
+
+
+def test_stack_without_the_output_is_named(
+    stacks: dict[str, list[dict[str, str]]], settings: Settings
+) -> None:
+    stacks["Scones-dev-Storage"] = []
+    with pytest.raises(AwsError, match="has no output DataBucketName"):
+        staging.data_bucket(settings)
+
+
+def test_missing_credentials_are_said_plainly(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with pytest.raises(AwsError, match="no AWS credentials found; set AWS_PROFILE"):
+        staging.data_bucket(settings)
+
+
+def test_missing_region_is_said_plainly(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AwsError, match="no AWS region is set: export AWS_REGION"):
+        staging.data_bucket(settings)
+
+
+def test_the_staged_dataset_is_read_from_where_the_pointer_says(
+    bucket: str, settings: Settings, dataset: Dataset
+) -> None:
+    staging.upload(dataset, bucket)
+    staging.point(settings, dataset)
+
+    staged = staging.read_staged(settings)
+
+    assert (staged.source, staged.train) == ("cifar-100", 4)
+    assert staged.truth == {
+        f"{dataset.prefix}/validation/unseen_000000.png": "motorcycle",
+        f"{dataset.prefix}/validation/unseen_000002.png": "bicycle",
+    }
 
 
 def settings_with(**drift: object) -> Settings:

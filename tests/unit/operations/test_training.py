@@ -134,9 +134,7 @@ def test_other_classes_are_refused_before_anything_starts(
 ) -> None:
     settings = validate({"dataset": {"classes": classes}}, environment="dev", source="test")
 
-    with pytest.raises(
-        training.TrainingError, match=rf"bicycle,motorcycle .*{','.join(classes)}; stage"
-    ):
+    with pytest.raises(AwsError, match=rf"bicycle,motorcycle .*{','.join(classes)}; stage"):
         training.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
 
     assert len(deployed.list_training_jobs()["TrainingJobSummaries"]) == 1
@@ -156,9 +154,7 @@ def test_a_stack_that_trains_nothing_has_no_job_to_copy() -> None:
     values = {"training": {"model_data_url": "s3://elsewhere/model.tar.gz"}}
     settings = validate(values, environment="dev", source="test")
 
-    with pytest.raises(
-        training.TrainingError, match=r"s3://elsewhere/model.tar.gz.*remove it and deploy"
-    ):
+    with pytest.raises(AwsError, match=r"s3://elsewhere/model.tar.gz.*remove it and deploy"):
         training.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
 
 

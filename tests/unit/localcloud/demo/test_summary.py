@@ -5,15 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from localcloud.demo.summary import Captures, Data, Summary, Training, Workflow
+from localcloud.demo.summary import Summary
+from localcloud.demo.workflow import Outcome
+from operations.staging import StagedDataset
 
 SUMMARY = Summary(
-    data=Data(source="drawn", train=1000, validation=200),
-    training=Training(validation_accuracy=0.925),
-    workflow=Workflow(
-        images=200, accepted=120, rejected=80, errors=0, accuracy=0.925, notifications=1
-    ),
-    captures=Captures(records=200),
+    dataset=StagedDataset("drawn", 1000, {str(number): "bicycle" for number in range(200)}),
+    validation_accuracy=0.925,
+    outcome=Outcome(images=200, accepted=120, rejected=80, errors=0, accuracy=0.925),
+    notifications=1,
+    captures=200,
     left_after_destroy=["bucket: forgotten"],
     seconds={"bootstrap": 8.0, "destroy": 12.5},
 )

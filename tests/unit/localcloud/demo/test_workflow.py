@@ -1,14 +1,16 @@
 """What the output of an execution means, and that notifications are received."""
 
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
 from localcloud.demo.signals import CloudEnded
-from localcloud.demo.workflow import ExecutionFailedError, Outcome, execute, judge, listening
+from localcloud.demo.workflow import Outcome, judge, listening
+from localcloud.deployment import Application
 from localcloud.launcher import LocalCloudError
+from settings import load
 
 
 def result(key: str, status: int, label: str | None = None) -> dict[str, Any]:
@@ -46,12 +48,21 @@ def test_nothing_classified_has_no_accuracy() -> None:
     assert judge(output, {"a": "bicycle"}).accuracy is None
 
 
-@pytest.mark.usefixtures("aws")
-def test_messages_are_received_from_the_subscription_on_and_the_queue_goes() -> None:
+@pytest.fixture
+def topic(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """ARN of the topic of the application."""
+    arn = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
+    monkeypatch.setattr(Application, "output", lambda *_: arn)
+    return arn
+
+
+APPLICATION = Application(load("dev"), Path("nowhere"))
+
+
+def test_messages_are_received_from_the_subscription_on_and_the_queue_goes(topic: str) -> None:
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
-    topic = sns.create_topic(Name="notifications")["TopicArn"]
     sns.publish(TopicArn=topic, Message="too early")
-    with listening(topic, "messages") as receive:
+    with listening(APPLICATION) as receive:
         sns.publish(TopicArn=topic, Message="one")
         sns.publish(TopicArn=topic, Message="two")
 
@@ -60,39 +71,9 @@ def test_messages_are_received_from_the_subscription_on_and_the_queue_goes() -> 
     assert sns.list_subscriptions()["Subscriptions"] == []
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("topic")
 def test_a_cloud_that_has_ended_is_not_asked_to_remove_the_queue() -> None:
-    topic = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
-
-    with pytest.raises(CloudEnded), listening(topic, "messages"):
+    with pytest.raises(CloudEnded), listening(APPLICATION):
         raise CloudEnded(LocalCloudError("the local cloud ended"))
 
     assert len(boto3.client("sqs").list_queues()["QueueUrls"]) == 1
-
-
-@pytest.fixture
-def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What DescribeExecution answers, one after the other; moto runs no state machine."""
-    client = boto3.client("stepfunctions", region_name="us-east-1")
-    answers: list[dict[str, Any]] = []
-    monkeypatch.setattr(client, "start_execution", lambda **_: {"executionArn": "arn:execution"})
-    monkeypatch.setattr(client, "describe_execution", lambda **_: answers.pop(0))
-    session = SimpleNamespace(client=lambda _: client)
-    monkeypatch.setattr("localcloud.demo.workflow.session", lambda: session)
-    return answers
-
-
-def test_an_execution_is_awaited_and_described(described: list[dict[str, Any]]) -> None:
-    described += [{"status": "RUNNING"}, {"status": "SUCCEEDED", "output": '{"counts": {}}'}]
-
-    assert execute("arn", {}, print)["output"] == '{"counts": {}}'
-    assert described == []
-
-
-def test_an_execution_that_failed_is_named_with_its_error(described: list[dict[str, Any]]) -> None:
-    described += [{"status": "FAILED", "error": "InvalidInput", "cause": "no images"}]
-
-    with pytest.raises(
-        ExecutionFailedError, match="arn:execution is FAILED: InvalidInput: no images"
-    ):
-        execute("arn", {}, print)

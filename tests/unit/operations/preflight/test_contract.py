@@ -4,7 +4,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from operations.preflight import algorithm, bootstrap, dataset, endpoint, notifications
-from operations.upload import BUCKET_OUTPUT, STORAGE_STACK
+from operations.staging import BUCKET_OUTPUT, STORAGE_STACK
 from settings import load
 from stacks.constructs.common.algorithm_image import TABLE
 from stacks.storage import NOT_STAGED

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from localcloud.demo.acceptance.check import Check, Finding, Verdict, confirmed_if, first_of
-from localcloud.demo.acceptance.context import Context, NotReachedError, is_local, once
-from localcloud.demo.workflow import ExecutionFailedError
+from localcloud.demo.acceptance.context import Context, NotReachedError, dataset, is_local, once
 from localcloud.deployment import Application
-from localcloud.steps import Steps
+from operations.aws import ExecutionFailedError
 from settings import load
 
 
 def context(*, local: bool = False) -> Context:
-    application = Application(load("acceptance"), Steps(Console(quiet=True)), Path("nowhere"))
-    return Context(application, local=local)
+    return Context(Application(load("acceptance"), Path("nowhere")), local=local)
 
 
 def run(found: Finding | Exception, *, local: bool = False, **options: bool) -> Finding:
@@ -24,8 +21,7 @@ def run(found: Finding | Exception, *, local: bool = False, **options: bool) -> 
             raise found
         return found
 
-    chosen = {"aws_only": False, **options}
-    return Check("name", "assumption", "expected", "", look, **chosen).run(context(local=local))
+    return Check("name", "assumption", "expected", "", look, **options).run(context(local=local))
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -73,33 +69,31 @@ def test_an_execution_that_fails_refutes_only_the_check_of_it() -> None:
     assert run(error).verdict is Verdict.NOT_REACHED
 
 
-class Evidence(Context):
-    calls = 0
+def test_evidence_is_gathered_once() -> None:
+    gathered: list[str] = []
 
     @once
-    def gather(self: Context, what: str) -> str:
-        Evidence.calls += 1
+    def gather(_context: Context, what: str) -> str:
+        gathered.append(what)
         if what == "nothing":
             raise ValueError("there is none")
         return what
 
+    evidence = context()
 
-def test_evidence_is_gathered_once() -> None:
-    evidence = Evidence(context().application, local=True)
-
-    assert evidence.gather("it") == evidence.gather("it") == "it"
+    assert gather(evidence, "it") == gather(evidence, "it") == "it"
     for _ in range(2):
         with pytest.raises(NotReachedError, match="gather: there is none") as raised:
-            evidence.gather("nothing")
+            gather(evidence, "nothing")
         assert isinstance(raised.value.__cause__, ValueError)
-    assert Evidence.calls == 2
+    assert gathered == ["it", "nothing"]
 
 
 def test_without_a_deployment_nothing_of_it_is_reached() -> None:
     failed = context()
     failed.not_deployed = "stack failed\nand more"
 
-    for ask in (lambda: failed.output("Storage", "DataBucketName"), failed.dataset):
+    for ask in (lambda: failed.output("Storage", "DataBucketName"), lambda: dataset(failed)):
         with pytest.raises(NotReachedError, match="not deployed: stack failed$"):
             ask()
 

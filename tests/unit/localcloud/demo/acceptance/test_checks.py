@@ -6,7 +6,7 @@ from typing import get_args
 from localcloud.cdk import PROJECT
 from localcloud.demo.acceptance.checks import CHECKS
 from localcloud.demo.acceptance.run import DESTROYED
-from localcloud.demo.acceptance.trainings import PRESETS
+from localcloud.demo.acceptance.training_checks import PRESETS
 from settings import load
 from settings.training import Training
 

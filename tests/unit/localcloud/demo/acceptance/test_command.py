@@ -15,8 +15,11 @@ import localcloud.demo.acceptance.command as program
 from localcloud.cdk import Cdk, CdkError
 from localcloud.demo.signals import ENDING
 from localcloud.deployment import Application
+from operations import costs
+from operations.preflight import checks
 from operations.preflight.findings import Finding, Verdict
 from scones.__main__ import main
+from settings import load
 from settings.loader import validate
 
 STACKS: list[dict[str, str]] = []
@@ -37,8 +40,8 @@ def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         raise AssertionError("something was deployed")
 
     monkeypatch.setattr(BaseClient, "_make_api_call", answer)
-    monkeypatch.setattr(program, "preflight", lambda *_: {"all": [Finding(Verdict.OK, "well")]})
-    for step in ("bootstrap", "deploy", "destroy"):
+    preflight_finds(monkeypatch, Finding(Verdict.OK, "well"))
+    for step in ("bootstrap", "deploy_stacks", "destroy"):
         monkeypatch.setattr(Application, step, never)
     monkeypatch.setattr(Application, "synth", lambda _: None)
     monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
@@ -49,9 +52,13 @@ def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         signal.signal(each, handler)
 
 
+def preflight_finds(monkeypatch: pytest.MonkeyPatch, finding: Finding) -> None:
+    monkeypatch.setattr(checks, "CHECKS", {"all": lambda *_: iter([finding])})
+
+
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["demo", "--aws", *arguments]) == program.EXIT_REFUSED
-    return " ".join(capsys.readouterr().out.split())
+    return " ".join("".join(capsys.readouterr()).split())
 
 
 def test_stacks_that_exist_are_not_touched(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,11 +99,11 @@ def test_a_problem_of_the_preflight_ends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     problem = Finding(Verdict.PROBLEM, "the quota is 0", "ask for more")
-    monkeypatch.setattr(program, "preflight", lambda *_: {"instances": [problem]})
+    preflight_finds(monkeypatch, problem)
 
     said = refused(capsys, "--yes")
 
-    assert "the quota is 0" in said and "nothing was made" in said
+    assert "the quota is 0" in said and "nothing was created" in said
     assert "USD" not in said
 
 
@@ -106,8 +113,8 @@ def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> 
     account = boto3.client("sts").get_caller_identity()["Account"]
     assert f"Account {account}, us-east-1, AWS." in said
     assert "deploys Scones-acceptance-Storage, and others" in said
-    assert "an estimate" in said and "2 training jobs, 1 ml.g4dn.xlarge" in said
-    assert said.endswith("--yes goes on without asking")
+    assert "estimated from list prices" in said and "2 training jobs, 1 ml.g4dn.xlarge" in said
+    assert "--yes goes on without asking" in said
 
 
 @pytest.mark.parametrize("answer", ["", "n", "what?"])
@@ -139,7 +146,7 @@ def test_no_credentials_are_a_refusal(
 
     monkeypatch.setattr(program, "existing_stacks", fail)
 
-    assert "AWS: Unable to locate credentials" in refused(capsys, "--yes")
+    assert "no AWS credentials found" in refused(capsys, "--yes")
 
 
 @pytest.mark.parametrize(
@@ -147,3 +154,38 @@ def test_no_credentials_are_a_refusal(
 )
 def test_options_that_do_not_go_together(arguments: list[str], tmp_path: Path) -> None:
     assert main(["demo", *arguments, "--out", str(tmp_path)]) == 2
+
+
+def test_each_part_costs_its_hours_times_its_price() -> None:
+    model = costs.read()
+    given, hours = model.acceptance, model.instance_hours
+
+    usd = [usd for _, usd in program.estimate(load("acceptance"), model)]
+
+    assert usd == pytest.approx(
+        [
+            2 * given.training_minutes / 60 * hours["ml.g4dn.xlarge"],
+            (given.endpoint_minutes + given.update_minutes) / 60 * hours["ml.m5.xlarge"],
+            2 * given.transform_minutes / 60 * hours["ml.m5.xlarge"],
+            given.rest_usd,
+        ]
+    )
+    assert 0.5 < sum(usd) < 1.5
+
+
+def endpoint_usd(**endpoint: object) -> float:
+    settings = validate({"endpoint": endpoint}, environment="acceptance", source="a test")
+    return program.estimate(settings, costs.read())[1][1]
+
+
+def test_twice_the_instances_cost_twice() -> None:
+    one, two = (
+        endpoint_usd(instance_type="ml.m5.xlarge", instance_count=count) for count in (1, 2)
+    )
+    assert two == pytest.approx(2 * one)
+
+
+def test_a_price_that_is_missing_is_named() -> None:
+    words = r"the endpoint: no price of ml.c5.4xlarge; add it"
+    with pytest.raises(program.RefusedError, match=words):
+        endpoint_usd(instance_type="ml.c5.4xlarge")

@@ -8,18 +8,18 @@ import pytest
 from localcloud.demo.acceptance import metrics_checks
 from localcloud.demo.acceptance.check import Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
-from localcloud.demo.acceptance.counted_lines import CountedLines
-from localcloud.demo.acceptance.metrics_checks import METRICS_CHECKS, Metric, metrics_of
+from localcloud.demo.acceptance.metrics import CountedLines, Metric
+from localcloud.demo.acceptance.metrics_checks import METRICS_CHECKS, metrics_of
 
 ENDPOINT = {"EndpointName": "scones-acceptance", "VariantName": "AllTraffic"}
 OF_SAGEMAKER, *_, OF_OUR_OWN = METRICS_CHECKS
 
 
 @pytest.fixture(autouse=True)
-def patience(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def patience(aws: None, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """None: what is not listed at once never is."""
     monkeypatch.setattr(metrics_checks, "LISTED_SECONDS", 0)
-    monkeypatch.setattr(Context, "counted_lines", lambda _: [])
+    context.evidence["counted_lines",] = []
 
 
 def pairs(dimensions: dict[str, str]) -> list[dict[str, str]]:
@@ -93,9 +93,7 @@ def test_a_namespace_that_no_alarm_uses_is_not_reached(context: Context) -> None
     assert found(OF_SAGEMAKER, context).verdict is Verdict.NOT_REACHED
 
 
-def test_what_the_metric_filters_count_is_looked_for_too(
-    context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_metric_filters_count_is_looked_for_too(context: Context) -> None:
     transformation = {
         "metricNamespace": "Scones/acceptance",
         "metricName": "Pictures",
@@ -104,7 +102,7 @@ def test_what_the_metric_filters_count_is_looked_for_too(
     lines = CountedLines(
         {"metricTransformations": [transformation]}, ['{"verdict": "Accepted"}'] * 2
     )
-    monkeypatch.setattr(Context, "counted_lines", lambda _: [lines])
+    context.evidence["counted_lines",] = [lines]
     alarm("Ours", "Scones/acceptance", EndpointName="scones-acceptance")
     write("Ours", "Scones/acceptance", EndpointName="scones-acceptance")
 

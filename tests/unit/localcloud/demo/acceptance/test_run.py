@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from localcloud.cdk import CdkError
+from localcloud.demo.acceptance import run as program
 from localcloud.demo.acceptance import teardown
 from localcloud.demo.acceptance.check import Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
 from localcloud.demo.acceptance.run import Acceptance
 from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.deployment import Application
-from localcloud.steps import Steps
 from operations.sweep import Remain
 from settings import load
+from training import source
 
 
 class Cloud:
@@ -48,10 +48,10 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setattr(teardown, "listed", lambda: fake.listed)
     monkeypatch.setattr(teardown, "settle", lambda *_: None)
     monkeypatch.setattr(teardown, "_physical_ids", lambda _: {"model-of-a-stack"})
-    monkeypatch.setattr(Context, "transforms", lambda _: None)
-    monkeypatch.setattr(Context, "other_job", lambda *_: fake.calls.append("train"))
+    monkeypatch.setattr(program, "manifests", lambda _: None)
+    monkeypatch.setattr(program, "start_other_job", lambda _: fake.calls.append("train"))
 
-    def deploy(_: Application) -> None:
+    def deploy(*_: object, **__: object) -> None:
         fake.calls.append("deploy")
         fake.stacks.append("Scones-acceptance-Storage")
 
@@ -69,18 +69,19 @@ def check(look: Callable[[], object] = lambda: None) -> Check:
         look()
         return Finding(Verdict.CONFIRMED, "seen")
 
-    return Check("name", "assumption", "expected", "", found, aws_only=False)
+    return Check("name", "assumption", "expected", "", found)
 
 
 def run(*checks: Check, before: frozenset[str] = frozenset()) -> Acceptance:
-    application = Application(load("acceptance"), Steps(Console(quiet=True)), Path("nowhere"))
-    acceptance = Acceptance(application, checks, Teardown(application, before))
+    application = Application(load("acceptance"), Path("nowhere"))
+    pictures = lambda: source.drawing(application.settings.dataset.classes)  # noqa: E731
+    acceptance = Acceptance(application, pictures, checks, Teardown(application, before))
     acceptance.run()
     return acceptance
 
 
 def verdicts(acceptance: Acceptance) -> list[Verdict]:
-    return [row.finding.verdict for row in acceptance.rows]
+    return [finding.verdict for _, finding in acceptance.found]
 
 
 def interrupt(times: int = 1, number: int = signal.SIGINT) -> None:
@@ -117,8 +118,8 @@ def test_an_interrupted_deployment_is_taken_down(
 ) -> None:
     deploy = Application.deploy
 
-    def interrupted(application: Application) -> Path:
-        deploy(application)
+    def interrupted(application: Application, *_: object, **__: object) -> None:
+        deploy(application, lambda: source.drawing(()))
         interrupt()
         raise AssertionError("not interrupted")
 
@@ -147,7 +148,7 @@ def test_a_closed_terminal_that_sends_several_signals_does_not_stop_the_teardown
 def test_a_deployment_that_fails_is_taken_down_and_said(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Application) -> None:
+    def fail(*_: object, **__: object) -> None:
         cloud.stacks.append("Scones-acceptance-Training")
         raise CdkError("training job is Failed: bad hyperparameter\nall of it")
 
@@ -194,7 +195,7 @@ def test_a_destroy_that_fails_once_is_tried_again_and_not_hidden(cloud: Cloud) -
     acceptance = run(check())
 
     assert acceptance.left == []
-    assert acceptance.rows[-1].finding == Finding(Verdict.REFUTED, "a bucket is not empty")
+    assert acceptance.found[-1][1] == Finding(Verdict.REFUTED, "a bucket is not empty")
 
 
 def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud) -> None:
@@ -206,7 +207,7 @@ def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud
     acceptance = run(check())
 
     assert len(acceptance.left) == 1
-    assert acceptance.rows[-1].finding.seen.endswith("a bucket is not empty; a bucket is not empty")
+    assert acceptance.found[-1][1].seen.endswith("a bucket is not empty; a bucket is not empty")
     assert cloud.remains == []
 
 

@@ -12,15 +12,17 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from operations import bulk
+from operations.aws import AwsError
 from scones.__main__ import main as scones
 from scones.classify import EXIT_NOT_ALL_ACCEPTED
-from scones.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from scones.errors import EXIT_FAILED
 from settings import Settings
 from settings.loader import validate
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Bulk"
 RESULTS = "s3://artifacts/bulk"
 OUTPUTS = {"BulkStateMachineArn": MACHINE, "BulkResultsUri": RESULTS}
+POLL_SECONDS = bulk.POLL_SECONDS
 BEGIN = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -87,9 +89,7 @@ def arn_of(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "POLL_SECONDS", 0)
-        return scones(["classify", *arguments])
+    return scones(["classify", *arguments])
 
 
 def s3() -> Any:
@@ -100,12 +100,15 @@ def s3() -> Any:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[StepFunctions]:
     fake = StepFunctions()
     monkeypatch.setattr(bulk, "stack_output", lambda _settings, _stack, output: OUTPUTS[output])
+    monkeypatch.setattr(bulk, "POLL_SECONDS", 0)
+    monkeypatch.setattr("scones.classify.announce", lambda: None)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         s3().create_bucket(Bucket="artifacts")
         clients = {"stepfunctions": fake, "s3": s3()}
         session = SimpleNamespace(client=clients.__getitem__)
-        monkeypatch.setattr("operations.bulk.session", lambda: session)
+        for user in ("operations.bulk", "operations.aws"):
+            monkeypatch.setattr(f"{user}.session", lambda: session)
         yield fake
 
 
@@ -376,7 +379,7 @@ def test_interrupted_it_says_how_to_stop_and_how_to_finish(
 
     monkeypatch.setattr(machine, "list_map_runs", interrupt)
 
-    assert main(["s3://pictures/a/"]) == EXIT_INTERRUPTED
+    assert main(["s3://pictures/a/"]) == 130
 
     (arn,) = machine.executions
     said = capsys.readouterr().out
@@ -389,7 +392,7 @@ def test_without_an_endpoint_there_is_another_path(machine: StepFunctions) -> No
         {"endpoint": {"enabled": False}}, environment="test", source="test.toml"
     )
 
-    with pytest.raises(bulk.ClassificationError, match="use batch transform, which needs none"):
+    with pytest.raises(AwsError, match="use batch transform, which needs none"):
         bulk.start(settings, {"prefix": "s3://pictures/a/"})
 
     assert machine.executions == {}
@@ -417,9 +420,10 @@ def test_it_looks_every_few_seconds(
     machine: StepFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(bulk, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr("operations.aws.time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(bulk, "POLL_SECONDS", POLL_SECONDS)
 
-    assert scones(["classify", "s3://pictures/a/"]) == 0
+    assert main(["s3://pictures/a/"]) == 0
 
     (seconds,) = waits
     assert 3 <= seconds <= 5

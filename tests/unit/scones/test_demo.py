@@ -10,10 +10,11 @@ import pytest
 
 from localcloud.demo import command as program
 from localcloud.demo import signals
-from localcloud.demo.run import Demo
-from localcloud.demo.summary import Captures, Data, Summary, Training, Workflow
+from localcloud.demo.summary import Summary
+from localcloud.demo.workflow import Outcome
 from localcloud.guard import lock
 from localcloud.launcher import LocalCloudError
+from operations.staging import StagedDataset
 from scones.__main__ import main
 
 
@@ -51,16 +52,19 @@ class FakeCloud:
         """The caller's, so that the tests go on."""
         return dict(os.environ)
 
+    def command(self, verb: str) -> str:
+        """Name the port."""
+        return f"scones local {verb} --port {self.port}"
+
 
 def summary(left: list[str] | None) -> Summary:
     """Of a good run."""
     return Summary(
-        data=Data(source="drawn", train=4, validation=2),
-        training=Training(validation_accuracy=1.0),
-        workflow=Workflow(
-            images=2, accepted=2, rejected=0, errors=0, accuracy=1.0, notifications=0
-        ),
-        captures=Captures(records=2),
+        dataset=StagedDataset("drawn", 4, {"a": "bicycle", "b": "motorcycle"}),
+        validation_accuracy=1.0,
+        outcome=Outcome(images=2, accepted=2, rejected=0, errors=0, accuracy=1.0),
+        notifications=0,
+        captures=2,
         left_after_destroy=left,
         seconds={},
     )
@@ -73,13 +77,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     before = {each: signal.getsignal(each) for each in signals.ENDING}
 
     def call(result: Summary | BaseException, *arguments: str) -> tuple[int, Path]:
-        def steps(_self: object, *, destroy: bool) -> Summary:
+        def steps(*_: object, destroy: bool) -> Summary:
             FakeCloud.calls.append(f"destroy: {destroy}")
             if isinstance(result, BaseException):
                 raise result
             return result
 
-        monkeypatch.setattr(Demo, "run", steps)
+        monkeypatch.setattr(program, "run", steps)
         out = tmp_path / "out"
         return main(["demo", "--out", str(out), *arguments]), out
 
@@ -130,7 +134,7 @@ def test_a_failure_takes_the_cloud_down_and_leaves_no_summary(
 def test_the_error_is_shown(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     run(RuntimeError("stack [red]X[/red] failed"))
 
-    assert "stack [red]X[/red] failed" in capsys.readouterr().out
+    assert "stack [red]X[/red] failed" in capsys.readouterr().err
 
 
 def test_keep_destroys_nothing_and_says_how_to_go_on(
@@ -166,7 +170,7 @@ def test_a_second_one_in_the_same_folder_is_refused_and_touches_nothing(
         code, _ = run(RuntimeError("it ran"))
 
     assert code == program.EXIT_RUNNING
-    assert f"{out} (process 12, since 11:22:33)" in capsys.readouterr().out
+    assert f"{out} (process 12, since 11:22:33)" in capsys.readouterr().err
     assert (out / "summary.json").read_text() == "of the first"
     # What a killed one wrote is no lock.
     assert run(summary([]))[0] == 0
@@ -182,7 +186,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(
     code, out = run(RuntimeError("it ran"))
 
     assert code == program.EXIT_FAILED
-    said = capsys.readouterr().out
+    said = capsys.readouterr().err
     assert f"{out} cannot be written (" in said
     assert "--out FOLDER" in said
 
@@ -211,4 +215,4 @@ def test_a_cloud_that_runs_already_is_left_alone(
 
     assert code == program.EXIT_FAILED
     assert FakeCloud.calls == []
-    assert "a local cloud already runs" in capsys.readouterr().out
+    assert "a local cloud already runs" in capsys.readouterr().err

@@ -1,19 +1,55 @@
 """What belongs to the environment is listed, and removed when asked; nothing else is."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from operations.sweep import TRAINING_LOGS, TRANSFORM_LOGS, find
 from scones.__main__ import main
 from scones.errors import EXIT_FAILED as EXIT_REFUSED
 from scones.sweep import EXIT_LEFT
 from settings import load
-from tests.unit.operations.sweep.conftest import Answers
 
+Answers = dict[str, Callable[[dict[str, Any]], Any]]
 ROLE = "arn:aws:iam::123456789012:role/any"
+
+
+@pytest.fixture
+def stacks() -> list[dict[str, str]]:
+    """Stack summaries that ListStacks gives."""
+    return [
+        {"StackName": "Scones-dev-Storage", "StackStatus": "DELETE_COMPLETE"},
+        {"StackName": "Scones-dev2-Storage", "StackStatus": "CREATE_COMPLETE"},
+        {"StackName": "CDKToolkit", "StackStatus": "CREATE_COMPLETE"},
+    ]
+
+
+@pytest.fixture
+def answers(stacks: list[dict[str, str]]) -> Answers:
+    """What takes the arguments of an operation and answers it, in place of moto."""
+    # moto's CloudFormation needs packages that nothing else here does.
+    return {"ListStacks": lambda _: {"StackSummaries": stacks}}
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> Iterator[None]:
+    """An empty account; clients made from the environment reach it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    call = vars(BaseClient)["_make_api_call"]
+
+    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation in answers:
+            return answers[operation](arguments)
+        return call(client, operation, arguments)
+
+    with mock_aws():
+        monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+        yield
 
 
 def make_log_group(name: str, *streams: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.demo.acceptance.counted_lines import CountedLines, value_of
+from localcloud.demo.acceptance.metrics import CountedLines, value_of
 
 LINE = '{"type": "PassStateEntered", "details": {"name": "Failed"}}'
 
@@ -40,7 +40,7 @@ class Logs:
 
 def lacking(monkeypatch: pytest.MonkeyPatch, field: str, *, matching: int = 2) -> set[str]:
     session = SimpleNamespace(client=lambda _: Logs(matching))
-    monkeypatch.setattr("localcloud.demo.acceptance.counted_lines.session", lambda: session)
+    monkeypatch.setattr("localcloud.demo.acceptance.metrics.session", lambda: session)
     transformation = {"metricName": "Pictures", "dimensions": {"Verdict": field}}
     described = {"filterPattern": "{}", "metricTransformations": [transformation]}
     return CountedLines(described, [LINE, LINE]).lacking()
