@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import unquote
@@ -34,15 +33,11 @@ async def handle(
 ) -> Response:
     """Serve one request of a control plane (JSON 1.1) or of the runtime (REST JSON)."""
     scope = Scope.current()
+    run = asyncio.get_running_loop().run_in_executor
     target, _, operation = headers.get("x-amz-target", "").partition(".")
     if target in _TARGETS:
-        service = _TARGETS[target]
-        return await _in(_control, lambda: _control_plane(scope, service, operation, body))
-    return await _in(_invocations, lambda: _runtime(scope, method, path, headers, body))
-
-
-async def _in(pool: ThreadPoolExecutor, work: Callable[[], Response]) -> Response:
-    return await asyncio.get_running_loop().run_in_executor(pool, work)
+        return await run(_control, _control_plane, scope, _TARGETS[target], operation, body)
+    return await run(_invocations, _runtime, scope, method, path, headers, body)
 
 
 def _control_plane(

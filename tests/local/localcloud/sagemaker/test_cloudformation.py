@@ -85,11 +85,6 @@ class Stack:
         found = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 
-    def deployed_config(self) -> str:
-        """The configuration of the serving endpoint."""
-        described = self.sagemaker.api.describe_endpoint(EndpointName=self.endpoint)
-        return str(described["EndpointConfigName"])
-
     def failures(self) -> str:
         events = self.api.describe_stack_events(StackName=self.name)["StackEvents"]
         return "\n".join(
@@ -149,7 +144,8 @@ def test_an_updated_stack_replaces_the_model_under_the_endpoint(
     assert [kind for kind in before if after[kind] == before[kind]] == ["Endpoint"]
     with pytest.raises(ClientError, match="Could not find model"):
         sagemaker.api.describe_model(ModelName=name_in(before["Model"]))
-    assert stack.deployed_config() == name_in(after["EndpointConfig"])
+    described = sagemaker.api.describe_endpoint(EndpointName=stack.endpoint)
+    assert described["EndpointConfigName"] == name_in(after["EndpointConfig"])
     assert sagemaker.classify(stack.endpoint, 1)
 
 
@@ -163,7 +159,9 @@ def test_a_failed_update_rolls_back_to_the_serving_endpoint(
 
     assert "did not pass the ping health check" in stack.failures()
     assert stack.arns() == before
-    assert stack.deployed_config() == name_in(before["EndpointConfig"])
+    described = sagemaker.api.describe_endpoint(EndpointName=stack.endpoint)
+    assert described["EndpointStatus"] == "InService"
+    assert described["EndpointConfigName"] == name_in(before["EndpointConfig"])
     assert sagemaker.classify(stack.endpoint, 1)
 
 

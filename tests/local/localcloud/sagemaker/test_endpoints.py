@@ -106,19 +106,6 @@ def test_an_update_fails_no_invocation(sagemaker: SageMaker) -> None:
     sagemaker.api.delete_endpoint(EndpointName=name)
 
 
-def test_a_failed_update_leaves_the_old_servers(sagemaker: SageMaker) -> None:
-    config = sagemaker.config(sagemaker.model())
-    name = sagemaker.endpoint(config)
-    broken = sagemaker.config(sagemaker.model(sagemaker.broken_model_data()))
-    sagemaker.api.update_endpoint(EndpointName=name, EndpointConfigName=broken)
-    described = sagemaker.settled(name)
-    assert described["EndpointStatus"] == "InService"
-    assert described["EndpointConfigName"] == config
-    assert "did not pass the ping health check" in described["FailureReason"]
-    assert sagemaker.classify(name, 1)
-    sagemaker.api.delete_endpoint(EndpointName=name)
-
-
 def test_an_endpoint_that_cannot_serve_fails(sagemaker: SageMaker) -> None:
     name = new_name()
     model_data = sagemaker.put("models/soon-gone.tar.gz", b"")

@@ -82,8 +82,3 @@ def test_another_file_is_refused(
 
     with pytest.raises(ValueError, match=f"model.npz is not a model of .*{reason}.*; train it"):
         Model.load(tmp_path)
-
-
-def test_a_model_that_would_run_code_is_not_saved(model: Model, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="allow_pickle"):
-        replace(model, mean=np.array([object()])).save(tmp_path)

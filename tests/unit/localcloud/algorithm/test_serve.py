@@ -48,11 +48,6 @@ def invoke(client: Client, body: bytes, content_type: str = "image/png") -> tupl
     return response.status, response.read().decode()
 
 
-def test_ping(client: Client) -> None:
-    client.request("GET", "/ping")
-    assert client.getresponse().status == 200
-
-
 @pytest.mark.parametrize(
     "page", [{"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}], ids=str
 )
@@ -108,10 +103,14 @@ def test_a_bad_request_is_refused_and_the_connection_goes_on(
     assert invoke(client, PICTURE)[0] == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("POST", "/ping")])
-def test_other_path_is_not_found(client: Client, method: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/ping", 200), ("GET", "/", 404), ("POST", "/ping", 404)]
+)
+def test_only_ping_and_invocations_are_found(
+    client: Client, method: str, path: str, status: int
+) -> None:
     client.request(method, path, b"", {"Content-Type": "image/png"})
-    assert client.getresponse().status == 404
+    assert client.getresponse().status == status
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from localcloud.algorithm import train
 from localcloud.algorithm.model import FILE_NAME, Model
 from tests.unit.localcloud.algorithm.small_job import Job
 
+TRAIN_LIST, VALIDATION_LIST = "train_lst/any-name.lst", "validation_lst/any-name.lst"
 COMMAND = [sys.executable, "-m", "localcloud.algorithm", "train"]
 
 
@@ -54,14 +55,10 @@ def test_sigterm_stops_it_at_once(job: Job) -> None:
     assert not (job.root / "model" / FILE_NAME).exists()
 
 
-def lists(channel: str, text: str) -> Callable[[Job], object]:
-    """Replace a list."""
-    return lambda job: job.write_list(channel, text)
-
-
-def writes(name: str, content: bytes) -> Callable[[Job], object]:
+def writes(name: str, content: str | bytes) -> Callable[[Job], object]:
     """Write a file of the input."""
-    return lambda job: (job.data / name).write_bytes(content)
+    data = content if isinstance(content, bytes) else content.encode()
+    return lambda job: (job.data / name).write_bytes(data)
 
 
 def removes(name: str) -> Callable[[Job], object]:
@@ -77,35 +74,35 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lists("train", "\n"), "any-name.lst names no picture"),
+        (writes(TRAIN_LIST, "\n"), "any-name.lst names no picture"),
         (
-            lists("validation", "0\t2\tclass0/0.png\n"),
+            writes(VALIDATION_LIST, "0\t2\tclass0/0.png\n"),
             r"line 1: label 2 is outside 0..1 \(num_classes = 2\)",
         ),
-        (lists("train", "0\tbicycle\tclass0/0.png\n"), "label 'bicycle' is not a number"),
-        (lists("train", "0\t0.5\tclass0/0.png\n"), "label '0.5' is not a whole number"),
+        (writes(TRAIN_LIST, "0\tbicycle\tclass0/0.png\n"), "label 'bicycle' is not a number"),
+        (writes(TRAIN_LIST, "0\t0.5\tclass0/0.png\n"), "label '0.5' is not a whole number"),
         (
             removes("train/class1/3.png"),
             "line 16: class1/3.png does not exist in channel train",
         ),
         (
-            lists("train", "0\t0\t../validation/class0/0.png\n"),
+            writes(TRAIN_LIST, "0\t0\t../validation/class0/0.png\n"),
             "line 1: no picture .*'../validation/.*' is not a path below",
         ),
         (
-            lists("train", f"0\t0\t{'a' * 300}.png\n"),
+            writes(TRAIN_LIST, f"0\t0\t{'a' * 300}.png\n"),
             "line 1: no picture in channel train: .*File name too long",
         ),
         (
-            writes("train_lst/any-name.lst", b"0\t0\t\xff.png\n"),
+            writes(TRAIN_LIST, b"0\t0\t\xff.png\n"),
             "any-name.lst is not text in UTF-8",
         ),
         (
-            lists("train", "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"),
+            writes(TRAIN_LIST, "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"),
             "line 2: duplicate index 7",
         ),
         (
-            lists("train", "0 0 class0/0.png\n"),
+            writes(TRAIN_LIST, "0 0 class0/0.png\n"),
             "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'",
         ),
         (
@@ -130,7 +127,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             "channel train_lst must hold exactly one .lst file, has 2",
         ),
         (
-            removes("validation_lst/any-name.lst"),
+            removes(VALIDATION_LIST),
             "channel validation_lst must hold exactly one .lst file, has 0",
         ),
     ],

@@ -8,7 +8,6 @@ import pytest
 
 from localcloud.sagemaker import models
 from localcloud.sagemaker.contract import ApiError, Failure
-from training.archive import MAX_MEMBERS
 
 
 def test_a_packed_model_unpacks_to_the_same_files(tmp_path: Path) -> None:
@@ -69,12 +68,6 @@ def test_a_model_that_unpacks_to_too_much_is_refused(
     archive = _archive(tmp_path, ("bomb", tarfile.REGTYPE, bytes(200_000)))
     with pytest.raises(Failure, match=r"unpacks to more than 100,000 bytes.*without what serving"):
         models.unpack(archive, tmp_path / "model", source="s3://b/k")
-
-
-def test_a_model_of_too_many_members_is_refused(tmp_path: Path) -> None:
-    members = [(f"{number}", tarfile.DIRTYPE, b"") for number in range(MAX_MEMBERS + 1)]
-    with pytest.raises(Failure, match=r"more than 1,000 members"):
-        models.unpack(_archive(tmp_path, *members), tmp_path / "model", source="s3://b/k")
 
 
 def _archive(folder: Path, *members: tuple[str, bytes, bytes]) -> Path:
