@@ -77,7 +77,7 @@ def report(
         raise typer.BadParameter("name CAPTURES, or the --environment whose captures to read")
     names = class_names(classes)
     console = terminal.console()
-    with errors.shown(ValueError):
+    with errors.shown(ValueError, packages="report"):
         from analysis.report.build import REPORT, Request, build
         from analysis.threshold import Costs
 

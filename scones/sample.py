@@ -34,7 +34,7 @@ def sample(
         raise typer.BadParameter("name --classes, or --environment")
     names = class_names(classes)
     console = terminal.console()
-    with errors.shown():
+    with errors.shown(packages="report"):
         from analysis.labelling import pick, refuse_existing, write
         from analysis.skipped_lines import SkippedLines
 

@@ -11,7 +11,6 @@ from moto import mock_aws
 
 from operations import aws
 from operations.aws import REGION_VARIABLES
-from scones.__main__ import main
 
 ROOT = Path(__file__).parents[3]
 # The emulator is not to see the shell's access, and functions have an environment of their own.
@@ -88,46 +87,6 @@ def test_account_and_region_are_announced_beside_the_data(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err == "AWS: account 123456789012, eu-west-1\n"
-
-
-COMMANDS = [
-    ["classify", "s3://bucket/folder"],
-    ["demo", "--aws"],
-    ["report", "--environment", "dev"],
-    ["report", "captures", "--truth", "s3://bucket/folder"],
-    ["sample", "s3://bucket/captures", "--classes", "a,b"],
-    ["sweep"],
-    ["stage", "--drawn"],
-    ["train", "--max-runtime-minutes", "10"],
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_says_where_it_acts_before_it_calls_aws(
-    command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        pytest.fail(f"{command} called AWS before it said where")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
-    monkeypatch.setattr("operations.aws.where", lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        main(command)
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_command_without_a_region_ends_with_the_remedy(
-    command: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(command) in (1, 2)
-    said = "".join(capsys.readouterr())
-    assert "no AWS region is set: export AWS_REGION=" in said
 
 
 @pytest.fixture

@@ -130,8 +130,3 @@ def test_refused_archive_is_an_error_of_its_own(
     content["train"][b"data"] = print
     assert main(["stage", "--no-upload", "--archive", str(archive(content))]) == 1
     assert "asks for __builtin__.print" in capsys.readouterr().err
-
-
-def test_unknown_environment_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["stage", "--environment", "nowhere"]) == 1
-    assert "environment 'nowhere' has no settings file" in capsys.readouterr().err

@@ -243,8 +243,3 @@ def test_stacks_that_exist_are_a_refusal(
 
     assert "Scones-dev-Inference still exist" in capsys.readouterr().err
     assert found() == DEVS
-
-
-def test_an_unknown_environment_is_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sweep", "--environment", "nowhere"]) == EXIT_REFUSED
-    assert "'nowhere' has no settings file" in capsys.readouterr().err

@@ -61,17 +61,3 @@ def test_what_is_longer_than_its_column_is_not_cut() -> None:
     console.print(findings.table({"one": [Finding(Verdict.NOTE, arn, arn)]}))
     shown = "".join(console.export_text().split())
     assert shown.count("a-queue-with-a-long-name") == 2
-
-
-def test_settings_that_are_not_accepted_are_a_problem(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["preflight", "--environment", "nowhere"]) == 1
-    assert "environment 'nowhere' has no settings file" in capsys.readouterr().err
-
-
-def test_help_documents_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preflight", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert "Exit codes: 0 no problem; 1 a problem" in text
-    assert "3 no problem found, but something could not be checked" in text

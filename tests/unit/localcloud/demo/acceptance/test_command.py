@@ -91,10 +91,6 @@ def test_an_environment_without_endpoint_or_captures_is_refused(
     assert "the checks need both" in refused(capsys, "--yes")
 
 
-def test_an_unknown_environment_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "has no settings file" in refused(capsys, "--environment", "nowhere", "--yes")
-
-
 def test_a_problem_of_the_preflight_ends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
