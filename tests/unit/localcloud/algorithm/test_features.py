@@ -12,10 +12,6 @@ ACCEPTED = odd_pictures.accepted()
 NOISE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 
-def test_png_of_32_pixels_is_decoded_exactly() -> None:
-    assert np.array_equal(decode(encoded(Image.fromarray(NOISE))), NOISE)
-
-
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_picture_of_any_kind_is_what_pillow_shows(name: str) -> None:
     content, rgb = ACCEPTED[name]
