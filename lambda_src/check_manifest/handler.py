@@ -42,11 +42,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     many there are: `usable`, `failed`, and `folders`, the console's empty objects for folders.
 
     S3 delivers events at least once. Only the first execution for an event does all this; any other
-    gets the ARN of the first, `duplicate_of`.
-
-    Raises:
-        InvalidManifest: the message says what is wrong, and what was expected.
-        InvalidEvent: a member of the event is missing, or of another type.
+    gets the ARN of the first, `duplicate_of`. Raises InvalidManifest with what was expected.
     """
     bucket, key = bucket_name(event, "bucket"), object_key(event, "key")
     output, execution = object_key(event, "output"), text(event, "execution")

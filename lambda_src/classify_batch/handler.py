@@ -92,13 +92,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Returns the part's key, the index of its first picture, and the counts of its lines by status.
     The part has the finished lines even if this raises an error, and most of them if the process
-    dies.
-
-    Raises:
-        BatchUnfinished: transient; the state machine calls again.
-        InvalidEvent: the event is not a batch.
-        Any other error of the steps that is not a picture's fault, such as a missing endpoint: the
-            first of them.
+    dies. Errors that are not a picture's fault are raised: BatchUnfinished, for which the state
+    machine calls again, if all are transient; otherwise the first other one.
     """
     items = bulk_parts.read_items(event)
     key = bulk_parts.part_key(bulk_parts.read_results(mapping(event, "BatchInput")), items)

@@ -28,11 +28,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     The picture is `event["image_data"]` (base64 text), or if that is empty the object
     `s3_bucket`/`s3_key`. It is dropped, so that the output of the Map stays small.
-
-    Raises:
-        InvalidEvent: one of the three is missing, or of another type.
-        Those of `read`: the object is gone, or another picture by now.
-        EndpointUnavailable, ImageRefused, InvalidPrediction: see `classify`.
     """
     bucket, key = bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     image = _image_data(event) or read(_s3(), bucket, key)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from .chance import RANDOMLY_DRAWN, DesignEffect
 
-MINIMUM = 50
-"""Pictures of a comparison: among fewer, chance would hide anything but a catastrophe."""
+MINIMUM = 50  # pictures of a comparison: among fewer, chance would hide anything but a catastrophe
 
 METRICS = {
     "confidence": "MeanConfidence",
@@ -29,8 +28,7 @@ class BaselineDamaged(Exception):
 class Observation(NamedTuple):
     """One picture and the model's answer."""
 
-    confidence: float
-    """Probability of the best class."""
+    confidence: float  # probability of the best class
     best_class: int
     brightness: float | None = None
     """As `picture_statistics.measure`; None, like the next two, if it could not be measured."""
@@ -45,11 +43,7 @@ class Observation(NamedTuple):
 
     @classmethod
     def from_json(cls, row: Any) -> Self:
-        """Read the list that JSON makes of an observation.
-
-        Raises:
-            TypeError, ValueError: it is something else.
-        """
+        """Read the list that JSON makes of an observation; raise TypeError for anything else."""
         confidence, best_class, *measured = row
         if not isinstance(best_class, int) or number(best_class) < 0:
             raise TypeError(f"{row!r:.50} is no observation")
@@ -63,8 +57,7 @@ class Reference:
 
     count: int
     mean: float
-    deviation: float
-    """Standard deviation."""
+    deviation: float  # standard deviation
 
 
 @dataclass(frozen=True)
@@ -96,10 +89,6 @@ class Baseline:
             class_count: classes of the model, seen or not.
             labels: the true class of each picture, if the number of pictures of each class was
                 chosen and not left to chance.
-
-        Raises:
-            ValueError: there are fewer than `MINIMUM` observations, fewer than two classes, a best
-                class outside them, or not as many labels as observations.
         """
         count = len(observations)
         if count < MINIMUM:
@@ -127,11 +116,7 @@ class Baseline:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what `asdict` wrote; members of quantities that are no longer used are ignored.
-
-        Raises:
-            AttributeError, LookupError, TypeError, ValueError: the value is something else.
-        """
+        """Read what `asdict` wrote; members of quantities that are no longer used are ignored."""
         quantities = {
             name: Reference(fields["count"], fields["mean"], fields["deviation"])
             for name, fields in value["quantities"].items()
@@ -164,22 +149,15 @@ class Baseline:
 class StoredBaseline:
     """A baseline in S3, and the model it belongs to."""
 
-    created: datetime
-    """Records from before this moment may be an earlier model's."""
+    created: datetime  # records from before this moment may be an earlier model's
     model_data_url: str
-    dataset: str
-    """Prefix of the dataset whose validation pictures were used."""
+    dataset: str  # prefix of the dataset whose validation pictures were used
     classes: tuple[str, ...]
     baseline: Baseline
 
     @classmethod
     def load(cls, s3: Any, *, bucket: str, key: str) -> Self:
-        """Read a baseline.
-
-        Raises:
-            NoSuchKey, of the client: it does not exist.
-            BaselineDamaged: it is not what `save` wrote.
-        """
+        """Read a baseline; raise BaselineDamaged if it is not what `save` wrote."""
         body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         try:
             value = json.loads(body)
@@ -214,11 +192,7 @@ class StoredBaseline:
 
 
 def number(value: Any) -> float:
-    """Return a number of a JSON text.
-
-    Raises:
-        TypeError: it is something else, huge or NaN.
-    """
+    """Return a number of a JSON text; raise TypeError for anything else, huge ones and NaN."""
     # JSON's true is an int to Python, and no comparison with NaN is true.
     if type(value) not in (int, float) or not -1e100 < value < 1e100:
         raise TypeError(f"{value!r:.50} is not a number")
@@ -232,11 +206,7 @@ def known(observations: Sequence[Observation], quantity: str) -> list[float]:
 
 
 def count_classes(observations: Sequence[Observation], class_count: int) -> list[int]:
-    """Count observations by best class.
-
-    Raises:
-        ValueError: a best class is not in 0 to class_count - 1.
-    """
+    """Count observations by best class; raise ValueError if one is not below class_count."""
     counts = [0] * class_count
     for observation in observations:
         if not 0 <= observation.best_class < class_count:

@@ -66,16 +66,11 @@ class Inputs(NamedTuple):
     model_data_url: str
     endpoint_name: str
     namespace: str
-    shares: list[float]
-    """Of each class in the traffic."""
+    shares: list[float]  # of each class in the traffic
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Self:
-        """Read the properties as CloudFormation sends them: numbers are texts.
-
-        Raises:
-            InvalidEvent: one is missing, or of another type.
-        """
+        """Read the properties as CloudFormation sends them: numbers are texts."""
         classes, shares = texts(properties, "Classes"), texts(properties, "ClassShares")
         if len(classes) < 2 or len(shares) != len(classes) or not all(map(_is_share, shares)):
             raise invalid(
@@ -106,11 +101,6 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Create, Update: make the baseline of these inputs. Delete: remove it.
 
     The physical id is the baseline's key; another key makes CloudFormation delete the old one.
-
-    Raises:
-        DatasetNotUsable: it is missing, damaged, has other classes, or too few pictures.
-        EndpointNotUsable: the endpoint does not answer with a probability for each class.
-        InvalidEvent: a property is missing, or of another type.
     """
     kind = text(event, "RequestType")
     properties = mapping(event, "ResourceProperties")

@@ -41,22 +41,17 @@ class Record(NamedTuple):
     """One answered request."""
 
     event_id: str
-    inference_id: str
-    """Empty if the caller sent none."""
-    time: datetime
-    """When the model answered, to the second, with time zone."""
-    probabilities: list[float]
-    """One for each class of the model."""
-    picture: bytes | None
-    """None if requests are not captured."""
+    inference_id: str  # empty if the caller sent none
+    time: datetime  # when the model answered, to the second, with time zone
+    probabilities: list[float]  # one for each class of the model
+    picture: bytes | None  # None if requests are not captured
 
 
 def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> Iterator[bytes]:
     """Yield the lines of a capture file, gzip or not, by `json_limits.lines`, without blank ones.
 
-    Raises:
-        UnreadableError: the rest of the file is damaged gzip, has too many lines, or takes longer
-            than `may_read` allows: the next run would not get further.
+    Raises UnreadableError if the rest is damaged gzip, has too many lines, or takes longer than
+    `may_read` allows: the next run would not get further.
     """
     stream = io.BufferedReader(body)
     zipped = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
@@ -70,12 +65,7 @@ def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> It
 
 
 def parse(line: bytes) -> Record:
-    """Return the record of a line.
-
-    Raises:
-        UnreadableError: it is not JSON, lacks what a record with a prediction has, or is larger
-            than `json_limits` or `MAX_ID` allow.
-    """
+    """Return the record of a line; raise UnreadableError if it is none or exceeds a limit."""
     try:
         capture = json_limits.parse(line)
         metadata, data = capture["eventMetadata"], capture["captureData"]

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from .baseline import METRICS, MINIMUM, Baseline, Observation, count_classes, known
 from .chance import normal_quantile, student_quantile
 
-WINDOW = 200
-"""The latest pictures, which are compared; more if one run has more."""
+WINDOW = 200  # the latest pictures, which are compared; more if one run has more
 FALSE_ALARM_RATE = 0.0005
 """Share of the windows without drift in which some comparison exceeds its limit: half of the aim, 1
 in 1,000, because the limits are approximations. Baselines share it unevenly: an unlucky one alarms
@@ -33,6 +32,7 @@ SMALLEST_SHIFT = {"confidence": 0.02, "brightness": 5.0, "contrast": 3.0, "sharp
 
 COMPARISONS = (*METRICS.values(), "ShareBelowThreshold", "ClassStabilityIndex")
 """Names of all comparisons of a window."""
+RATE_EACH = FALSE_ALARM_RATE / len(COMPARISONS)
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,8 @@ class Comparison:
 
     name: str
     value: float
-    expected: float
-    """The baseline's; 0 for a stability index."""
-    limit: float
-    """Of the distance; above 0."""
+    expected: float  # the baseline's; 0 for a stability index
+    limit: float  # of the distance; above 0
 
     @property
     def distance(self) -> float:
@@ -77,9 +75,6 @@ def compare(
     `threshold` is the confidence below which the workflow rejects a picture. A quantity that was
     measured in fewer than `MINIMUM` pictures of the window or the baseline is left out; of a window
     with fewer pictures, nothing is compared.
-
-    Raises:
-        ValueError: a best class is none of the baseline's.
     """
     if len(window) < MINIMUM:
         return []
@@ -102,24 +97,24 @@ def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
     with wrong labels, since its own baseline has the same fault.
     """
     z = normal_quantile(1 - FALSE_ALARM_RATE / 2)
-    spread = math.sqrt(1 / old.count + 1 / new.count)
     before, after = old.quantities["confidence"], new.quantities["confidence"]
+    by_chance = z * before.deviation * _spread(old.count, new.count)
     drops = [
         Comparison(
             name="MeanConfidence",
             value=min(after.mean, before.mean),
             expected=before.mean,
-            limit=max(SMALLEST_SHIFT["confidence"], z * before.deviation * spread),
+            limit=max(SMALLEST_SHIFT["confidence"], by_chance),
         )
     ]
     if old.accuracy is not None and new.accuracy is not None:
-        pooled = (old.accuracy * old.count + new.accuracy * new.count) / (old.count + new.count)
+        by_chance = z * _share_deviation(old.accuracy, old.count, new.accuracy, new.count)
         drops.append(
             Comparison(
                 name="Accuracy",
                 value=min(new.accuracy, old.accuracy),
                 expected=old.accuracy,
-                limit=max(SMALLEST_ACCURACY, z * math.sqrt(pooled * (1 - pooled)) * spread),
+                limit=max(SMALLEST_ACCURACY, by_chance),
             )
         )
     return drops
@@ -128,13 +123,13 @@ def compare_models(old: Baseline, new: Baseline) -> list[Comparison]:
 def mean_shift(baseline: Baseline, window: Sequence[Observation], quantity: str) -> Comparison:
     """Compare the means of a quantity; the limit is a t-test's, with the baseline's deviation."""
     reference, values = baseline.quantities[quantity], known(window, quantity)
-    t = student_quantile(1 - _rate_each() / 2, reference.count - 1)
-    spread = reference.deviation * math.sqrt(1 / reference.count + 1 / len(values))
+    t = student_quantile(1 - RATE_EACH / 2, reference.count - 1)
+    by_chance = t * reference.deviation * _spread(reference.count, len(values))
     return Comparison(
         name=METRICS[quantity],
         value=statistics.fmean(values),
         expected=reference.mean,
-        limit=max(SMALLEST_SHIFT[quantity], t * spread),
+        limit=max(SMALLEST_SHIFT[quantity], by_chance),
     )
 
 
@@ -142,16 +137,14 @@ def share_below_threshold(
     baseline: Baseline, window: Sequence[Observation], threshold: float
 ) -> Comparison:
     """Compare the shares below the threshold; the limit is that of two proportions."""
-    expected = bisect_left(baseline.confidences, threshold)
-    below, count = sum(each.confidence < threshold for each in window), len(window)
-    pooled = (below + expected) / (count + baseline.count)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / baseline.count + 1 / count))
-    z = normal_quantile(1 - _rate_each() / 2)
+    expected = bisect_left(baseline.confidences, threshold) / baseline.count
+    share = sum(each.confidence < threshold for each in window) / len(window)
+    deviation = _share_deviation(expected, baseline.count, share, len(window))
     return Comparison(
         name="ShareBelowThreshold",
-        value=below / count,
-        expected=expected / baseline.count,
-        limit=max(SMALLEST_SHARE, z * spread),
+        value=share,
+        expected=expected,
+        limit=max(SMALLEST_SHARE, normal_quantile(1 - RATE_EACH / 2) * deviation),
     )
 
 
@@ -160,25 +153,29 @@ def class_stability_index(baseline: Baseline, window: Sequence[Observation]) -> 
     expected = baseline.class_counts
     found = count_classes(window, len(expected))
     # Half a picture more in each class: the logarithm of an empty one would be infinite.
-    before, after = ([count + 0.5 for count in counts] for counts in (expected, found))
-    old, new = sum(before), sum(after)
-    index = sum(
-        (b / new - a / old) * math.log((b / new) / (a / old))
-        for a, b in zip(before, after, strict=True)
+    before, after = (
+        [(count + 0.5) / (sum(counts) + 0.5 * len(counts)) for count in counts]
+        for counts in (expected, found)
     )
     by_chance = baseline.class_design.index_by_chance(
-        1 - _rate_each(),
+        1 - RATE_EACH,
         degrees=len(expected) - 1,
         baseline_count=baseline.count,
         window_count=len(window),
     )
     return Comparison(
         name="ClassStabilityIndex",
-        value=index,
+        value=sum((b - a) * math.log(b / a) for a, b in zip(before, after, strict=True)),
         expected=0.0,
         limit=max(SMALLEST_INDEX, by_chance),
     )
 
 
-def _rate_each() -> float:
-    return FALSE_ALARM_RATE / len(COMPARISONS)
+def _spread(n: int, m: int) -> float:
+    return math.sqrt(1 / n + 1 / m)
+
+
+def _share_deviation(share: float, count: int, other: float, other_count: int) -> float:
+    """Return the standard deviation of the difference of two shares of one population."""
+    pooled = (share * count + other * other_count) / (count + other_count)
+    return math.sqrt(max(0.0, pooled * (1 - pooled))) * _spread(count, other_count)

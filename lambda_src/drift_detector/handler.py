@@ -29,16 +29,12 @@ class Environment(EnvironmentVariables):
     """What the stack sets."""
 
     capture_bucket: str
-    capture_prefix: str
-    """Of the endpoint's variant, ends in a slash."""
-    state_bucket: str
-    """Of the state and of the baseline."""
+    capture_prefix: str  # of the endpoint's variant, ends in a slash
+    state_bucket: str  # of the state and of the baseline
     state_key: str
     baseline_key: str
-    model_name: str
-    """Of the baseline."""
-    model_name_parameter: str
-    """SSM parameter with the name of the deployed model."""
+    model_name: str  # of the baseline
+    model_name_parameter: str  # SSM parameter with the name of the deployed model
     confidence_threshold: float
     metric_namespace: str
     endpoint_name: str

@@ -9,8 +9,7 @@ from .drift import Comparison
 
 MINUTE = timedelta(minutes=1)
 
-RECORDS = "Records"
-"""Capture records that were read; sent with every batch, even if it is 0."""
+RECORDS = "Records"  # capture records that were read; sent with every batch, even if it is 0
 UNREADABLE = "RecordsUnreadable"
 """Lines that are no record with a prediction of this model's classes, and files that are damaged
 or too large: one for all that is left out of a file."""
@@ -19,10 +18,8 @@ NOT_COMPARED = "RecordsNotCompared"
 NOT_MEASURED = "PicturesNotMeasured"
 """Pictures without brightness, contrast and sharpness, such as those that are not PNG."""
 COUNTS = (RECORDS, UNREADABLE, NOT_COMPARED, NOT_MEASURED)
-MODEL = "Model"
-"""Prefix of the comparisons of a new model with the one before it."""
-DRIFT = "Drift"
-"""Suffix of every comparison: its distance over its limit; above 1, it has moved."""
+MODEL = "Model"  # prefix of the comparisons of a new model with the one before it
+DRIFT = "Drift"  # suffix of every comparison: its distance over its limit; above 1, it has moved
 
 
 def drift_of(comparisons: Iterable[Comparison], *, prefix: str = "") -> dict[str, float]:
@@ -34,8 +31,7 @@ def drift_of(comparisons: Iterable[Comparison], *, prefix: str = "") -> dict[str
 class Metrics:
     """Metrics of one endpoint."""
 
-    cloudwatch: Any
-    """Client that tries once: repeating a call that did arrive would count twice."""
+    cloudwatch: Any  # client that tries once: repeating a call that did arrive would count twice
     namespace: str
     endpoint_name: str
 

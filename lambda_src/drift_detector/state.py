@@ -52,14 +52,10 @@ class CaptureFile(NamedTuple):
 class Cursor:
     """The files that are done, and what the next comparison needs of them."""
 
-    uploaded: datetime | None = None
-    """Upload of the latest done file."""
-    done: tuple[CaptureFile, ...] = ()
-    """Done files of the last `OVERLAP`."""
-    baseline: str = ""
-    """The baseline that `window` belongs to."""
-    window: tuple[Observation, ...] = ()
-    """The latest observations, oldest first."""
+    uploaded: datetime | None = None  # upload of the latest done file
+    done: tuple[CaptureFile, ...] = ()  # done files of the last `OVERLAP`
+    baseline: str = ""  # the baseline that `window` belongs to
+    window: tuple[Observation, ...] = ()  # the latest observations, oldest first
 
     def after(self, files: Iterable[CaptureFile]) -> Self:
         """Return the cursor once these files are done as well."""
@@ -97,13 +93,11 @@ class Cursor:
 class Pending:
     """A batch whose metrics may have reached CloudWatch or not."""
 
-    begun: datetime
-    """When a run last began to send them."""
+    begun: datetime  # when a run last began to send them
     minutes: tuple[datetime, ...]
     """Under which they were or will be sent: one for each attempt, the latest last."""
     metrics: dict[str, float]
-    then: Cursor
-    """The cursor once they are sent."""
+    then: Cursor  # the cursor once they are sent
 
 
 @dataclass(frozen=True)
@@ -111,17 +105,12 @@ class State:
     """One version of the object in S3."""
 
     cursor: Cursor = Cursor()
-    minutes: tuple[datetime, ...] = ()
-    """Of the batches that were sent in the last `MINUTES_KEPT`."""
+    minutes: tuple[datetime, ...] = ()  # of the batches that were sent in the last `MINUTES_KEPT`
     pending: Pending | None = None
-    version: str | None = None
-    """ETag; None if there is no object yet."""
+    version: str | None = None  # ETag; None if there is no object yet
 
     def free_minute(self, now: datetime) -> datetime:
-        """Return the present minute, or the last before it that no batch has.
-
-        Not a future one: alarms would not see it yet.
-        """
+        """Return the latest minute that no batch has; not a future one, which alarms would miss."""
         used = {*self.minutes, *(self.pending.minutes if self.pending else ())}
         minute = now.replace(second=0, microsecond=0)
         while minute in used:
@@ -142,11 +131,7 @@ class StateStore:
         self._s3, self._bucket, self._key = s3, bucket, key
 
     def load(self) -> State:
-        """Return the latest state, an empty one if there is none.
-
-        Raises:
-            StateDamagedError: it cannot be read.
-        """
+        """Return the latest state, an empty one if there is none, or raise StateDamagedError."""
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=self._key)
         except self._s3.exceptions.NoSuchKey:
@@ -169,8 +154,7 @@ class StateStore:
     def save(self, state: State) -> State:
         """Replace the version that `state` was made from; return it with the new version.
 
-        Raises:
-            OvertakenError: another run has replaced that version.
+        Raises OvertakenError if another run has replaced that version.
         """
         value = asdict(state)
         del value["version"]

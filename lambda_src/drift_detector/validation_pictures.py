@@ -21,11 +21,7 @@ class Row(NamedTuple):
 
 
 def choose(dataset: StagedDataset, shares: Sequence[float]) -> list[Row]:
-    """Return the first pictures of each class, as many as its share of the traffic.
-
-    Raises:
-        DatasetNotUsable: the dataset is missing, damaged, has other classes or too few pictures.
-    """
+    """Return the first pictures of each class, as many as its share of the traffic."""
     dataset.manifest()
     by_label: defaultdict[int, list[Row]] = defaultdict(list)
     for line in dataset.read("validation.lst").splitlines():

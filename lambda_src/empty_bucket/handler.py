@@ -95,11 +95,7 @@ def _refuse_new_objects(bucket: str, *, partition: str) -> None:
 
 
 def _empty(bucket: str, remaining_time: RemainingTime) -> None:
-    """Delete all versions of all objects.
-
-    Raises:
-        BucketNotEmptied: S3 refuses to delete some, or there are too many for one call.
-    """
+    """Delete all versions of all objects, or raise BucketNotEmptied."""
     deleted, left = 0, []
     # boto3 requests URL-encoded keys and decodes them.
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):

@@ -14,10 +14,8 @@ class Environment(EnvironmentVariables):
     """What the stack sets."""
 
     confidence_threshold: float
-    rejection_style: str
-    """"status": answer 406; "raise": raise an error."""
-    classes: tuple[str, ...]
-    """In the order of the model's probabilities."""
+    rejection_style: str  # "status": answer 406; "raise": raise an error
+    classes: tuple[str, ...]  # in the order of the model's probabilities
 
 
 environment = Environment.read()
@@ -30,12 +28,8 @@ class ConfidenceThresholdNotMet(Exception):
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Accept (200) or reject (406) the picture by `inferences`, and log the verdict.
 
-    The metric `Pictures` counts the lines of this log.
-
-    Raises:
-        ConfidenceThresholdNotMet: the picture is rejected, and the settings want it raised.
-        ClassCountMismatch: see `judge`.
-        InvalidEvent: bucket, key or probabilities are missing, or of another type.
+    The metric `Pictures` counts the lines of this log. A rejection is raised as
+    ConfidenceThresholdNotMet where the settings want it.
     """
     bucket, key = bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     inferences = sequence(event, "inferences")

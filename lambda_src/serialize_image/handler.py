@@ -22,9 +22,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Check the picture `s3_bucket`/`s3_key` and return the body for classify_image.
 
     Other keys of the event (`image_data`, `inferences` of the students' event) are ignored.
-
-    Raises:
-        Those of `reference` and `read`: the picture is not named, not readable or not usable.
     """
     bucket, key = reference(event)
     image = read(s3, bucket, key)

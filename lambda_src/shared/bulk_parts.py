@@ -39,11 +39,7 @@ def read_results(event: object) -> str:
 
 
 def read_items(event: object) -> list[Item]:
-    """Return the items of the batch that an event has in `Items`, one or more.
-
-    Raises:
-        InvalidEvent: there is none, or one has no index.
-    """
+    """Return the items of the batch that an event has in `Items`, one or more."""
     items = sequence(event, "Items")
     if not items:
         raise invalid("Items", items, "a list of one item or more")
@@ -60,8 +56,7 @@ def part_key(results: str, items: Sequence[Any]) -> str:
 def read_part(s3: Any, bucket: str, key: str, items: Sequence[Item] | None = None) -> list[Line]:
     """Return the lines of a part, of these items if they are known.
 
-    There are none if there is no such part yet, and none if it is damaged: then its pictures are
-    classified again.
+    There are none if the part does not exist or is damaged: its pictures are classified again.
     """
     try:
         found = s3.get_object(Bucket=bucket, Key=key)

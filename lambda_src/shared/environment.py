@@ -18,12 +18,7 @@ class EnvironmentVariables:
 
     @classmethod
     def read(cls) -> Self:
-        """Read the variables that the stack sets; the only place that does.
-
-        Raises:
-            KeyError: a variable is not set.
-            ValueError: it is not of the field's type.
-        """
+        """Read the variables that the stack sets; no other code reads them."""
         types = get_type_hints(cls)
         return cls(
             **{

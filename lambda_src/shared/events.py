@@ -22,11 +22,7 @@ class InvalidEvent(Exception):
 
 
 def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
-    """Return the text `name` of the event.
-
-    Raises:
-        InvalidEvent: it is missing, no text, empty, or has a lone surrogate, which services refuse.
-    """
+    """Return the text `name` of the event; lone surrogates are refused, as services do."""
     value = _value(event, name)
     if not isinstance(value, str) or not (value or may_be_empty):
         raise invalid(name, value, "a text")
@@ -38,11 +34,7 @@ def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
 
 
 def bucket_name(event: object, name: str) -> str:
-    """Return the name of a general purpose bucket.
-
-    Raises:
-        InvalidEvent: it is anything else, such as an access point or a directory bucket.
-    """
+    """Return the name of a general purpose bucket; access points and others are refused."""
     value = text(event, name)
     if not re.fullmatch(BUCKET, value) or value.endswith(OTHER_THAN_BUCKETS):
         raise invalid(
@@ -92,11 +84,7 @@ def texts(event: object, name: str) -> list[str]:
 
 
 def digest(value: object) -> str:
-    """Return the SHA-256 of a JSON value, in hexadecimal digits.
-
-    Raises:
-        InvalidEvent: it is no JSON, or nested too deeply for Python.
-    """
+    """Return the SHA-256 of a JSON value, in hexadecimal digits."""
     try:
         content = json.dumps(value, sort_keys=True).encode()
     except (TypeError, ValueError, RecursionError) as error:

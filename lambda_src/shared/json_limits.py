@@ -1,4 +1,4 @@
-"""JSON of others, read in bounded memory: what a model answers, and what SageMaker captured."""
+"""JSON of others, read in bounded memory: a model's answers, and SageMaker's captures."""
 
 import io
 import json
@@ -8,22 +8,15 @@ from typing import IO, Any
 MAX_BYTES = 16 * 2**20
 """Of a text or a line: twice the largest request that an endpoint takes, 6 MB, in BASE64."""
 MAX_VALUES = 100_000
-"""Values of a JSON text. Python takes up to a hundred bytes for one that is two bytes of text, and
-a capture record has a dozen, and a probability for each class."""
+"""Values of a JSON text. Python takes up to a hundred bytes for one of two bytes of text, and a
+capture record has a dozen, and a probability for each class."""
 MAX_LINES = 200_000
 """Lines of a file, blank ones included: a reader keeps some 100 MB of so many records, and an
 endpoint's files have far fewer."""
-LOOK_EVERY = 2**20
-"""Bytes between two looks at the clock; even an empty line counts as `LEAST_COST`."""
-LEAST_COST = 256
 
 
 def parse(text: bytes) -> Any:
-    """Return the value of a JSON text.
-
-    Raises:
-        ValueError: it is no JSON, see also `excess`, or is nested too deeply for Python.
-    """
+    """Return the value of a JSON text; raise ValueError for anything else and for excess."""
     if reason := excess(text):
         raise ValueError(reason)
     try:
@@ -36,7 +29,7 @@ def excess(text: bytes) -> str:
     """Return why a JSON text is too large to be parsed in bounded memory; empty if it is not."""
     if len(text) > MAX_BYTES:
         return f"longer than {MAX_BYTES:,} bytes, which no request and answer take"
-    # Each value but the outermost has one of these before it.
+    # Each value but the outermost follows one of these.
     values = 1 + sum(map(text.count, (b"[", b"{", b",")))
     if values > MAX_VALUES:
         return f"up to {values:,} values in its JSON; a record has at most {MAX_VALUES:,}"
@@ -46,31 +39,22 @@ def excess(text: bytes) -> str:
 def lines(
     stream: IO[bytes] | io.BufferedIOBase, may_read: Callable[[], bool] = lambda: True
 ) -> Iterator[bytes]:
-    """Yield every line, one in memory at a time.
+    """Yield every line, one in memory at a time; a line in `excess` is cut.
 
-    Of a line longer than `MAX_BYTES` only the beginning is kept, which is in `excess`.
-
-    Raises:
-        ValueError: there are more than `MAX_LINES`, or they take longer than `may_read` allows.
+    Raises ValueError if there are more than `MAX_LINES`, or if `may_read` returns False.
     """
-    cost = 0
 
-    def next_part(size: int) -> bytes:
-        nonlocal cost
-        part = stream.readline(size)
-        cost += max(len(part), LEAST_COST)
-        if cost >= LOOK_EVERY:
-            cost = 0
-            if not may_read():
-                raise ValueError("the time of the run is over; the rest is left out")
-        return part
+    def read(size: int) -> bytes:
+        if not may_read():
+            raise ValueError("the time of the run is over; the rest is left out")
+        return stream.readline(size)
 
     count = 0
-    while line := next_part(MAX_BYTES + 1):
+    while line := read(MAX_BYTES + 1):
         count += 1
         if count > MAX_LINES:
             raise ValueError(f"more than {MAX_LINES:,} lines; the rest is left out")
         end = line
         while len(line) > MAX_BYTES and end and not end.endswith(b"\n"):
-            end = next_part(io.DEFAULT_BUFFER_SIZE)
+            end = read(io.DEFAULT_BUFFER_SIZE)
         yield line

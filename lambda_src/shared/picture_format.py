@@ -82,17 +82,10 @@ class TooManySegments(Exception):
 
 
 def check(content: bytes, source: str) -> str:
-    """Media type of a picture, "image/png" or "image/jpeg", that is whole and not too large.
+    """Return the media type of a whole picture, "image/png" or "image/jpeg", or raise its fault.
 
-    Args:
-        content: the file's bytes. What follows the end of the picture is not looked at: phones
-            append previews and films.
-        source: what the errors call it, such as its S3 URI.
-
-    Raises:
-        ImageEmpty, NotAnImage, UnsupportedImageFormat, ImageTruncated, ImageDamaged,
-        TooManyPixels, TooManyScans, TooManySegments: the message names the source, what was
-            found, and the remedy.
+    `source` is the picture's name in errors, such as its S3 URI. Anything after the end of the
+    picture is ignored: phones append previews and films.
     """
     if content.startswith(_PNG):
         _check_png(content, source)

@@ -73,8 +73,7 @@ class Verdict(NamedTuple):
     label: str
     confidence: float
     inferences: list[float]
-    reason: str | None
-    """Why the picture is rejected; None if it is accepted."""
+    reason: str | None  # why the picture is rejected; None if it is accepted
 
     @property
     def status(self) -> str:
@@ -83,11 +82,7 @@ class Verdict(NamedTuple):
 
 
 def reference(event: object) -> tuple[str, str]:
-    """Return bucket and key of an event's picture.
-
-    Raises:
-        InvalidImageReference: one of them is missing, or S3 cannot have it.
-    """
+    """Return bucket and key of an event's picture, or raise InvalidImageReference."""
     try:
         return bucket_name(event, "s3_bucket"), object_key(event, "s3_key")
     except InvalidEvent as error:
@@ -97,15 +92,10 @@ def reference(event: object) -> tuple[str, str]:
 
 
 def read(s3: Any, bucket: str, key: str) -> bytes:
-    """Return a picture from S3, checked.
+    """Return a picture from S3, checked; one that is too large is not downloaded.
 
-    Raises:
-        InvalidImageReference: S3 cannot have such a bucket.
-        ImageNotFound, ImageAccessDenied, ImageTooLarge: the object cannot be used; too large ones
-            are not downloaded.
-        Those of `picture_format.check`: it is not a picture to classify.
-
-    All of them are the picture's fault, so another try is useless.
+    Its errors, and those of `picture_format.check`, are the picture's fault: another try is
+    useless.
     """
     source = f"s3://{bucket}/{key}"
     try:
@@ -147,15 +137,8 @@ def classify(
 ) -> list[float]:
     """Return the probabilities of one picture (PNG or JPEG, up to 6 MiB) in class order.
 
-    Args:
-        image: the file's bytes.
-        source: the picture's name in errors, such as its S3 URI.
-        request: more parameters of InvokeEndpoint.
-
-    Raises:
-        EndpointUnavailable: transient.
-        ImageRefused: the model answered 4xx for this picture.
-        InvalidPrediction: the reply is not a JSON list of probabilities.
+    `source` is the picture's name in errors, such as its S3 URI; `request` has more parameters of
+    InvokeEndpoint. EndpointUnavailable is transient, ImageRefused the picture's fault.
     """
     reply = _invoke(runtime, endpoint, image, source, request)
     try:
@@ -197,15 +180,8 @@ def judge(
 ) -> Verdict:
     """Accept or reject a picture by the probability of its best class.
 
-    The threshold itself is accepted: only a confidence *below* it is rejected.
-
-    Args:
-        inferences: the probabilities, in the order of `classes`.
-        source: the picture's name in errors, such as its S3 URI.
-
-    Raises:
-        ClassCountMismatch: there are not as many probabilities as class names.
-        ValueError: a probability is not a number from 0 to 1.
+    The threshold itself is accepted: only a confidence *below* it is rejected. Raises ValueError
+    if one of the `inferences` is not a number from 0 to 1.
     """
     if len(inferences) != len(classes):
         raise ClassCountMismatch(

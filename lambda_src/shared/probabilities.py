@@ -2,17 +2,13 @@
 
 MAX_CLASSES = 1_000
 """As ImageNet has; what is kept of a reply, and a report on it, grows with the classes."""
-ROUNDING = 1e-6
-"""A sum of 32-bit floats ends a little above 1, or below 0."""
+ROUNDING = 1e-6  # a sum of 32-bit floats ends a little above 1, or below 0
 
 
 def check(values: object, *, classes: int | None = None) -> list[float]:
-    """Return the probabilities of a parsed reply, with rounding taken off: from 0 to 1.
+    """Return the probabilities of a parsed reply, with rounding taken off, or raise ValueError.
 
-    They need not add up to 1. Without `classes` any number of them up to `MAX_CLASSES` will do.
-
-    Raises:
-        ValueError: this is not a list with one number from 0 to 1 for each class.
+    They need not add up to 1. Without `classes`, any number up to `MAX_CLASSES` is accepted.
     """
     if not isinstance(values, list) or not values:
         raise ValueError("not a list with one probability per class")

@@ -21,8 +21,7 @@ STATUSES = ("accepted", "rejected", "failed")
 class ResultSummary:
     """Results counted by status; of those that are not accepted, the first are named."""
 
-    bucket: str
-    """Of the pictures."""
+    bucket: str  # of the pictures
     counts: Counter[str] = field(default_factory=Counter)
     named: list[dict[str, Any]] = field(default_factory=list)
     _named_bytes: Counter[str] = field(default_factory=Counter)

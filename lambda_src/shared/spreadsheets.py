@@ -18,10 +18,7 @@ _QUOTED_FORMULA = re.compile(f"{_CELL_START}'{_FORMULA_AHEAD}")
 
 
 def quote_formulas(value: object) -> object:
-    """Return text with a single quote before each formula, and anything but text unchanged.
-
-    Numbers stay numbers, negative ones too.
-    """
+    """Return text with a single quote before each formula; numbers and others stay unchanged."""
     return _FORMULA.sub("'", value) if isinstance(value, str) else value
 
 

@@ -21,11 +21,7 @@ class StagedDataset(NamedTuple):
     remedy: str = "stage the data: scones stage"
 
     def read(self, path: str) -> bytes:
-        """Return a file of the dataset.
-
-        Raises:
-            DatasetNotUsable: it does not exist.
-        """
+        """Return a file of the dataset, or raise DatasetNotUsable."""
         try:
             found = self.s3.get_object(Bucket=self.bucket, Key=f"{self.prefix}/{path}")
         except self.s3.exceptions.ClientError as error:
@@ -36,11 +32,7 @@ class StagedDataset(NamedTuple):
         return content
 
     def manifest(self) -> dict[str, Any]:
-        """Return the dataset's manifest.
-
-        Raises:
-            DatasetNotUsable: it does not exist, is damaged, or has other classes.
-        """
+        """Return the manifest; raise DatasetNotUsable if it is damaged or has other classes."""
         try:
             manifest = json_limits.parse(self.read("manifest.json"))
         except ValueError as error:

@@ -94,11 +94,6 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     `event["map"]` is the result of the Map. Returns `counts` and `results` as the workflow's Map
     does, the latter for at most 20 pictures of each status that is not accepted, and the `location`
     of all. The console's empty folders are not pictures: they are counted, and have no line.
-
-    Raises:
-        NothingToClassify: there are no pictures; most often a typing slip in the input.
-        ResultsIncomplete: not every picture of the Map Run has exactly one line.
-        InvalidEvent: a member of the event is missing, or of another type.
     """
     prefix = bulk_parts.read_results(event)
     source, execution = events.text(event, "source"), events.text(event, "execution")
@@ -142,11 +137,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
-    """Yield the batches of the manifest that the ResultWriter wrote.
-
-    Raises:
-        ResultsIncomplete: it, or a file that it names, is gone or not what a ResultWriter writes.
-    """
+    """Yield the batches of the manifest that the ResultWriter wrote."""
     try:
         manifest = json_limits.parse(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         files = mapping(manifest, "ResultFiles")
@@ -203,11 +194,7 @@ def _message(cause: str) -> str:
 
 
 def _chunks(batches: list[Batch], results: ResultSummary) -> Iterator[bytes]:
-    """Yield the lines of each batch, and add them to the results.
-
-    Raises:
-        ResultsIncomplete: a line is not that of the next picture.
-    """
+    """Yield the lines of each batch, and add them to the results, in the order of the pictures."""
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(batches), THREADS):  # no more than these in memory
             for lines in pool.map(_lines, batches[start : start + THREADS]):

@@ -25,12 +25,7 @@ s3 = boto3.client("s3")
 
 
 def define(properties: Properties) -> Definition:
-    """Return the CreateTrainingJob request, but for the job's name and what depends on it.
-
-    Raises:
-        DatasetNotUsable: the dataset is missing, damaged, or has other classes.
-        InvalidEvent: a property is missing, or of another type.
-    """
+    """Return the CreateTrainingJob request, but for the job's name and what depends on it."""
     bucket, prefix = bucket_name(properties, "DataBucket"), object_key(properties, "DatasetPrefix")
     classes = texts(properties, "Classes")
     pictures = _training_pictures(StagedDataset(s3, bucket, prefix, classes))

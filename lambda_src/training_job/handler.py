@@ -53,11 +53,6 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Find or start the job of these inputs; `is_complete` stops the job of a deleted resource.
 
     The physical id is the job's name; another name makes CloudFormation delete the old one.
-
-    Raises:
-        DatasetNotUsable: the dataset is missing, damaged, or has other classes.
-        TrainingFailed: too many attempts have failed.
-        InvalidEvent: a property is missing, or of another type.
     """
     if text(event, "RequestType") == "Delete":
         return {"PhysicalResourceId": text(event, "PhysicalResourceId")}
@@ -66,12 +61,7 @@ def on_event(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def is_complete(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Return whether the job has ended, with its attributes once it is Completed.
-
-    Raises:
-        TrainingFailed: it failed or was stopped; the message has SageMaker's FailureReason.
-        InvalidEvent: a property is missing, or of another type.
-    """
+    """Return whether the job has ended, with its attributes once it is Completed."""
     if text(event, "RequestType") == "Delete":
         name = _job_to_stop(event)
         return {"IsComplete": name is None or _has_stopped(name)}

@@ -55,8 +55,7 @@ class Job(NamedTuple):
     bucket: str
     output: str
     name: str
-    failure: str
-    """SageMaker's reason."""
+    failure: str  # SageMaker's reason
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -64,15 +63,10 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     Each picture of check_manifest's two files has a line: key, label, confidence, status (accepted,
     rejected, failed), error and reason. The `.out` objects are in `raw/`; a picture without one
-    failed, and `event["failure"]`, if it exists, is what SageMaker said.
+    failed, and `event["failure"]`, if it exists, is SageMaker's reason.
 
     Returns `counts` and `results` as the workflow's Map does, the latter for at most 20 pictures of
     each status that is not accepted, and the `location` of all.
-
-    Raises:
-        PredictionsIncomplete: there are not as many lines as check_manifest counted pictures, or
-            its files are damaged.
-        InvalidEvent: a member of the event is missing, or of another type.
     """
     bucket, output = bucket_name(event, "bucket"), object_key(event, "output")
     failure = text(event, "failure") if event.get("failure") else "no reason"

@@ -126,7 +126,7 @@ def test_a_run_that_is_short_of_time_leaves_files_to_the_next(
     for _ in range(3):
         cloud.put(record())
 
-    result = cloud.run(900_000, 900_000, 59_000)
+    result = cloud.run(*[900_000] * 6, 59_000)
 
     assert result == {"records": 2, "files": 2, "files_left": 1}
     assert cloud.run()["records"] == 1
@@ -139,7 +139,7 @@ def test_a_file_that_no_run_can_finish_is_counted_and_passed(
     cloud.put(record(), b"x\n" * 10_000, record(), packed=True)
     cloud.put(record())
 
-    assert cloud.run(900_000, 29_000) == {"records": 1, "files": 1, "files_left": 1}
+    assert cloud.run(*[900_000] * 9, 29_000) == {"records": 1, "files": 1, "files_left": 1}
     assert cloud.run() == {"records": 1, "files": 1, "files_left": 0}
     first, second = cloud.figures("RecordsUnreadable")
     assert 1 < first < 10_000  # the lines up to there, and one for the rest
