@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 from aws_cdk.assertions import Template
@@ -26,25 +25,6 @@ PHYSICAL_NAMES = (
     "TopicName",
 )
 
-# Actions for which AWS offers nothing narrower than "*".
-WITHOUT_RESOURCES = {
-    "cloudwatch:GetMetricStatistics",
-    "cloudwatch:PutMetricData",
-    "ecr:GetAuthorizationToken",
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
-
 
 def resources(stacks: Stacks, type_: str = "") -> dict[str, Resource]:
     """Resources of all stacks by logical id, of one type or all."""
@@ -54,20 +34,6 @@ def resources(stacks: Stacks, type_: str = "") -> dict[str, Resource]:
         for logical_id, resource in template.to_json()["Resources"].items()
         if type_ in ("", resource["Type"])
     }
-
-
-def policies(stacks: Stacks) -> Iterator[Resource]:
-    """Statements of all inline policies."""
-    for resource in resources(stacks, "AWS::IAM::Policy").values():
-        yield from resource["Properties"]["PolicyDocument"]["Statement"]
-    for resource in resources(stacks, "AWS::IAM::Role").values():
-        for policy in resource["Properties"].get("Policies", ()):
-            yield from policy["PolicyDocument"]["Statement"]
-
-
-def as_list(value: Any) -> list[Any]:
-    """A policy has a list, or its only element."""
-    return value if isinstance(value, list) else [value]
 
 
 # --- names and order -----------------------------------------------------------------------------
@@ -135,82 +101,6 @@ def no_log_group_is_exported(stacks: Stacks, settings: Settings) -> None:
             for value in [output["Value"]]
         ]
         assert not groups.keys() & set(exported), stack
-
-
-# --- grants --------------------------------------------------------------------------------------
-
-
-def no_action_is_a_wildcard(stacks: Stacks, settings: Settings) -> None:
-    wild = {
-        action
-        for statement in policies(stacks)
-        for action in as_list(statement["Action"])
-        if "*" in action
-    }
-
-    assert wild == set()
-
-
-def any_resource_only_where_aws_has_nothing_narrower(stacks: Stacks, settings: Settings) -> None:
-    granted = {
-        action
-        for statement in policies(stacks)
-        if "*" in as_list(statement["Resource"])
-        for action in as_list(statement["Action"])
-    }
-
-    assert granted <= WITHOUT_RESOURCES
-
-
-def pass_role_is_for_the_training_role_and_sagemaker_only(
-    stacks: Stacks, settings: Settings
-) -> None:
-    statements = [
-        statement
-        for statement in policies(stacks)
-        if "iam:PassRole" in as_list(statement["Action"])
-    ]
-
-    # on_event and is_complete
-    assert len(statements) == 2 * len(resources(stacks, "Custom::TrainingJob"))
-    for statement in statements:
-        (logical_id, attribute) = statement["Resource"]["Fn::GetAtt"]
-        assert logical_id.startswith("TrainingJobJobRole")
-        assert attribute == "Arn"
-        assert statement["Condition"] == {
-            "StringEquals": {
-                "iam:PassedToService": ["sagemaker.amazonaws.com", "sagemaker.amazonaws.com.cn"]
-            }
-        }
-
-
-def no_role_has_a_policy_of_others(stacks: Stacks, settings: Settings) -> None:
-    # AWSLambdaBasicExecutionRole, for one, may make any log group again after `cdk destroy`.
-    managed = {
-        logical_id
-        for logical_id, role in resources(stacks, "AWS::IAM::Role").items()
-        if "ManagedPolicyArns" in role["Properties"]
-    }
-
-    assert managed == set()
-
-
-# --- storage -------------------------------------------------------------------------------------
-
-
-def buckets_are_encrypted_private_and_tls_only(stacks: Stacks, settings: Settings) -> None:
-    buckets = resources(stacks, "AWS::S3::Bucket")
-    assert len(buckets) == 3
-    for logical_id, bucket in buckets.items():
-        assert bucket["Properties"]["BucketEncryption"], logical_id
-        assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
-    denials = [
-        statement["Condition"]
-        for policy in resources(stacks, "AWS::S3::BucketPolicy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Deny"
-    ]
-    assert denials.count({"Bool": {"aws:SecureTransport": "false"}}) == 3
 
 
 def one_switch_decides_what_outlives_the_stacks(stacks: Stacks, settings: Settings) -> None:
@@ -292,38 +182,6 @@ def _name(group: Resource) -> Any:
     return group["Properties"].get("LogGroupName")
 
 
-def sagemaker_may_log_and_no_more(stacks: Stacks, settings: Settings) -> None:
-    """Each action where the service authorization reference has it, or denials of AWS do."""
-    roles = {
-        logical_id
-        for logical_id, role in resources(stacks, "AWS::IAM::Role").items()
-        if "sagemaker.amazonaws.com" in str(role["Properties"]["AssumeRolePolicyDocument"])
-    }
-    for policy in resources(stacks, "AWS::IAM::Policy").values():
-        (role,) = policy["Properties"]["Roles"]
-        if role["Ref"] not in roles:
-            continue
-        allowed: dict[str, set[tuple[str, str]]] = {}
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            for action, arn in product(
-                as_list(statement["Action"]), as_list(statement["Resource"])
-            ):
-                if action.startswith("logs:"):
-                    _, _, name = arn["Fn::Join"][1][-1].partition(":log-group:")
-                    group, separator, stream = name.partition(":log-stream:")
-                    allowed.setdefault(group, set()).add((action, separator + stream))
-        assert allowed
-        for actions in allowed.values():
-            assert actions == {
-                ("logs:CreateLogGroup", ""),
-                ("logs:CreateLogGroup", ":log-stream:"),
-                ("logs:DescribeLogStreams", ""),
-                ("logs:DescribeLogStreams", ":log-stream:"),
-                ("logs:CreateLogStream", ":log-stream:*"),
-                ("logs:PutLogEvents", ":log-stream:*"),
-            }
-
-
 # --- alarms --------------------------------------------------------------------------------------
 
 
@@ -399,16 +257,10 @@ INVARIANTS = (
     what_assumes_a_role_waits_for_its_policy,
     what_changes_with_each_training_is_not_exported,
     no_log_group_is_exported,
-    no_action_is_a_wildcard,
-    any_resource_only_where_aws_has_nothing_narrower,
-    pass_role_is_for_the_training_role_and_sagemaker_only,
-    no_role_has_a_policy_of_others,
-    buckets_are_encrypted_private_and_tls_only,
     one_switch_decides_what_outlives_the_stacks,
     every_task_is_tried_again,
     every_function_writes_to_a_log_group_of_its_stack,
     state_machines_log_all_but_the_pictures,
-    sagemaker_may_log_and_no_more,
     every_function_of_ours_has_its_errors_watched,
     numbers_are_ordinary,
 )

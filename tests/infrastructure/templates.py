@@ -61,18 +61,3 @@ def alarms_of(template: Template) -> dict[str, dict[str, Any]]:
 
 def dimensions_of(metric: dict[str, Any]) -> dict[str, str]:
     return {each["Name"]: each["Value"] for each in metric["Dimensions"]}
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def statements(template: Template, role: str) -> list[dict[str, Any]]:
-    """Statements of the inline policy of the only role whose logical id starts with `role`."""
-    (policy,) = (
-        policy
-        for logical_id, policy in template.find_resources("AWS::IAM::Policy").items()
-        if logical_id.startswith(role)
-    )
-    found: list[dict[str, Any]] = policy["Properties"]["PolicyDocument"]["Statement"]
-    return found

@@ -1,4 +1,4 @@
-"""The batch transform: what starts it, what it asks of SageMaker, and what it may do."""
+"""The batch transform: what starts it, and what it asks of SageMaker."""
 
 import json
 from typing import Any
@@ -8,9 +8,10 @@ from aws_cdk.assertions import Template
 
 from lambda_src.shared.picture_steps import MAX_IMAGE_BYTES
 from lambda_src.shared.result_summary import MAX_NAMED
+from stacks.constructs.common.state_machine import CRASHES, LAMBDA_ERRORS
 from stacks.constructs.notifications import messages
 from tests.infrastructure.synthesis import Templates, state_machine, states
-from tests.infrastructure.templates import as_list, statements, templates_with
+from tests.infrastructure.templates import templates_with
 
 MINUTE = 60
 
@@ -75,12 +76,7 @@ def test_the_request_is_for_one_picture_each(templates: Templates) -> None:
     assert request["MaxPayloadInMB"] << 20 == MAX_IMAGE_BYTES
     assert {"Key": "environment", "Value": "dev"} in request["Tags"]
     assert "KmsKeyId" not in request["TransformOutput"]
-
-
-def test_the_results_are_encrypted_with_the_key_there_is(templates: Templates) -> None:
-    request = transform_of(templates("prod")["Batch"])["Arguments"]
-
-    assert "KmsKeyId" in request["TransformOutput"]
+    assert "KmsKeyId" in transform_of(templates("prod")["Batch"])["Arguments"]["TransformOutput"]
 
 
 def test_the_settings_choose_the_instances_and_how_long_they_run() -> None:
@@ -189,70 +185,10 @@ def test_every_task_is_tried_again(templates: Templates) -> None:
     anything = {"Read model name", "Describe job", "Stop job", "Notify"}
     assert {name for name, errors in tasks.items() if errors == ["States.ALL"]} == anything
     assert tasks.keys() - anything == {"Check manifest", "Transform", "Write predictions"}
+    for name in ("Check manifest", "Write predictions"):
+        assert {*LAMBDA_ERRORS, *CRASHES} == set(tasks[name])
     # Each of these would be a job once more.
     assert not {"States.ALL", "States.TaskFailed", "States.Timeout"} & set(tasks["Transform"])
-
-
-def test_faults_of_lambda_are_retried(templates: Templates) -> None:
-    by_name = states(templates("dev")["Batch"], notice="BatchTransform")
-
-    for name in ("Check manifest", "Write predictions"):
-        retry, after_crash = by_name[name]["Retry"]
-        assert "Lambda.TooManyRequestsException" in retry["ErrorEquals"]
-        assert {"Lambda.Unknown", "Sandbox.Timedout"} <= set(after_crash["ErrorEquals"])
-        assert after_crash["MaxAttempts"] == 2
-        assert retry["JitterStrategy"] == after_crash["JitterStrategy"] == "FULL"
-
-
-def test_it_may_run_the_jobs_of_its_environment_only(
-    templates: Templates, environment: str
-) -> None:
-    granted = {
-        str(action): json.dumps(statement["Resource"])
-        for statement in statements(
-            templates(environment)["Batch"], "BatchTransformStateMachineRole"
-        )
-        for action in as_list(statement["Action"])
-    }
-
-    jobs = {
-        action for action, arn in granted.items() if f":transform-job/scones-{environment}-*" in arn
-    }
-    assert jobs == {
-        "sagemaker:AddTags",
-        "sagemaker:CreateTransformJob",
-        "sagemaker:DescribeTransformJob",
-        "sagemaker:ListTags",
-        "sagemaker:StopTransformJob",
-    }
-    rule = ":rule/StepFunctionsGetEventsForSageMakerTransformJobsRule"
-    assert {action for action, arn in granted.items() if rule in arn} == {
-        "events:DescribeRule",
-        "events:PutRule",
-        "events:PutTargets",
-    }
-    assert f":parameter/scones/{environment}/model/name" in granted["ssm:GetParameter"]
-    assert "iam:PassRole" not in granted
-
-
-def test_the_model_may_log_as_transform_job_too(templates: Templates, environment: str) -> None:
-    granted = statements(templates(environment)["Inference"], "ImageEndpointModelRole")
-
-    logs = json.dumps([each for each in granted if "logs:PutLogEvents" in as_list(each["Action"])])
-    assert ":/aws/sagemaker/TransformJobs:log-stream:*" in logs
-    assert f":/aws/sagemaker/Endpoints/scones-{environment}:log-stream:*" in logs
-
-
-def test_the_model_may_list_the_manifests_of_its_jobs_only(
-    templates: Templates, environment: str
-) -> None:
-    (listing,) = (
-        statement
-        for statement in statements(templates(environment)["Inference"], "ImageEndpointModelRole")
-        if "s3:ListBucket" in as_list(statement["Action"])
-    )
-
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": "batch/output/*"}}
 
 
 def test_handler_and_message_name_as_many_pictures() -> None:

@@ -1,4 +1,4 @@
-"""The bulk state machine: how it lists, batches, retries and writes, and what it may do."""
+"""The bulk state machine: how it lists, batches, retries and writes."""
 
 import json
 from typing import Any
@@ -9,8 +9,8 @@ from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
 from stacks.constructs.common.state_machine import CRASHES
 from stacks.constructs.notifications import NOTIFIED_ERROR
-from tests.infrastructure.synthesis import Templates, state_machine, states
-from tests.infrastructure.templates import statements, templates_with
+from tests.infrastructure.synthesis import Templates, states
+from tests.infrastructure.templates import templates_with
 
 NAME = "BulkClassification"
 READERS = {
@@ -54,20 +54,6 @@ def test_every_listing_goes_the_same_way(
     assert catch["ErrorEquals"] == ["States.ItemReaderFailed"]
     refusal = bulk(templates, environment)[catch["Next"]]
     assert (refusal["Type"], refusal["Error"]) == ("Fail", "InvalidInput")
-
-
-def test_every_task_is_tried_again(templates: Templates) -> None:
-    by_name = bulk(templates)
-    tasks = {name: state for name, state in by_name.items() if state["Type"] == "Task"}
-    for label in READERS:
-        tasks |= by_name[f"Classify pictures ({label})"]["ItemProcessor"]["States"]
-
-    assert tasks.keys() == {
-        "Summarize",
-        "Notify",
-        *(f"Classify batch ({label})" for label in READERS),
-    }
-    assert {name for name in tasks if not tasks[name].get("Retry")} == set()
 
 
 def test_the_input_decides_how_pictures_are_listed(templates: Templates) -> None:
@@ -123,22 +109,3 @@ def test_dead_executions_are_told_of(templates: Templates) -> None:
     )
 
     assert any(each["Ref"].startswith(NAME) for each in rule["stateMachineArn"])
-
-
-def test_the_state_machine_writes_below_the_results_only(templates: Templates) -> None:
-    granted = {
-        action: statement["Resource"]
-        for statement in statements(templates("dev")["Batch"], f"{NAME}StateMachineRole")
-        for action in statement["Action"]
-        if action in ("s3:PutObject", "s3:AbortMultipartUpload")
-    }
-
-    assert set(granted) == {"s3:PutObject", "s3:AbortMultipartUpload"}
-    for resource in granted.values():
-        assert resource["Fn::Join"][1][-1] == "/bulk/*"
-
-
-def test_the_log_has_no_pictures(templates: Templates) -> None:
-    logging = state_machine(templates("dev")["Batch"], notice=NAME)["LoggingConfiguration"]
-
-    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)

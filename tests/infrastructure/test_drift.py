@@ -1,4 +1,4 @@
-"""The drift detector: when there is one, what makes it look again, and what it may do."""
+"""The drift detector: when there is one, and what makes it look again."""
 
 import json
 from typing import Any
@@ -11,15 +11,10 @@ from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
 from stacks.constructs.monitoring import drift_metrics
 from tests.infrastructure.templates import (
     alarms_of,
-    as_list,
     dimensions_of,
     monitoring_with,
     plain,
-    statements,
-    templates_with,
 )
-
-OFF: dict[str, Any] = {"drift": {"enabled": False}}
 
 
 @pytest.fixture(scope="module")
@@ -99,52 +94,6 @@ def test_the_baseline_has_the_class_shares_of_the_traffic() -> None:
     assert the_only(template, "Custom::ModelBaseline")["ClassShares"] == ["0.7", "0.3"]
 
 
-@pytest.mark.parametrize(
-    ("role", "expected"),
-    [
-        (
-            "DriftDetectorFunctionRole",
-            {
-                "cloudwatch:GetMetricStatistics",
-                "cloudwatch:PutMetricData",
-                "s3:GetObject",
-                "s3:ListBucket",
-                "s3:PutObject",
-                "ssm:GetParameter",
-            },
-        ),
-        (
-            "ModelBaselineOnEventRole",
-            {
-                "cloudwatch:PutMetricData",
-                "s3:DeleteObject",
-                "s3:GetObject",
-                "s3:ListBucket",
-                "s3:PutObject",
-                "sagemaker:InvokeEndpoint",
-            },
-        ),
-    ],
-)
-def test_each_function_may_do_what_it_needs(
-    template: Template, role: str, expected: set[str]
-) -> None:
-    granted = statements(template, role)
-
-    actions = {action for each in granted for action in as_list(each["Action"])}
-    assert {each for each in actions if not each.startswith("logs:")} == expected
-    (metrics,) = (each for each in granted if "cloudwatch:PutMetricData" in as_list(each["Action"]))
-    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Scones/test"}}
-    written = [each["Resource"] for each in granted if "s3:PutObject" in as_list(each["Action"])]
-    assert len(written) == 1
-    assert (
-        json.dumps(written).count(
-            "/drift/scones-test.json" if "Detector" in role else "/baselines/*"
-        )
-        == 1
-    )
-
-
 # --- alarms --------------------------------------------------------------------------------------
 
 
@@ -184,7 +133,7 @@ def test_a_worse_model_is_an_alarm(template: Template, name: str) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        OFF,
+        {"drift": {"enabled": False}},
         {"endpoint": {"enabled": False}},
         {"capture": {"enabled": False}},
         {"capture": {"mode": "input"}},
@@ -197,17 +146,6 @@ def test_there_is_no_detector_without_something_to_look_at(values: dict[str, Any
     template.resource_count_is("AWS::Lambda::Function", 0)
     template.resource_count_is("AWS::Events::Rule", 0)
     assert "Drift" not in json.dumps(template.to_json())
-
-
-def test_switching_it_off_takes_no_export_away_that_it_imports() -> None:
-    # Storage is deployed first, and CloudFormation keeps an export that is in use.
-    given = {"training": {"model_data_url": "s3://some-bucket/models/model.tar.gz"}}
-
-    def exports(**values: Any) -> set[str]:
-        outputs = templates_with(**given, **values)["Storage"].to_json()["Outputs"]
-        return {name for name, output in outputs.items() if "Export" in output}
-
-    assert exports(**OFF) == exports()
 
 
 def test_without_captured_pictures_there_are_no_alarms_on_them() -> None:

@@ -220,37 +220,3 @@ def test_the_reference_has_what_step_functions_adds(
     jsonata: Engine, expression: str, value: Any
 ) -> None:
     assert jsonata(f"{{% {expression} %}}", NO_STATES, {"variable": None}) == value
-
-
-def test_a_state_that_no_input_reaches_and_a_wrong_type_are_noticed(jsonata: Engine) -> None:
-    choice = {
-        "Type": "Choice",
-        "Choices": [{"Condition": "{% $states.input = 1 %}", "Next": "Never"}],
-        "Default": "Fail",
-    }
-    definition = {
-        "StartAt": "Choice",
-        "States": {
-            "Choice": choice,
-            "Never": {"Type": "Succeed", "Output": "{% 1 %}"},
-            "Fail": {"Type": "Fail", "Error": "{% 7 %}"},
-        },
-    }
-    walk = Walk(definition, jsonata)
-    walk.run([0, 2])
-
-    assert {(each.path, each.error) for each in walk.evaluations.values()} == {
-        ("/States/Choice/Choices/0/Condition", ""),
-        ("/States/Fail/Error", "a value of type int"),
-    }
-
-
-def test_a_state_machine_without_inputs_is_noticed() -> None:
-    with pytest.raises(LookupError, match="nothing for NewStateMachine"):
-        starts("NewStateMachine1234")
-
-
-def test_values_that_differ_are_noticed() -> None:
-    assert is_same({"a": [1, None, "x"]}, {"a": [1.0, None, "x"]})
-    for one, other in [(1, True), ({"a": 1, "b": 2}, {"b": 2, "a": 1}), ([1], [1, 1]), (0, None)]:
-        assert not is_same(one, other)

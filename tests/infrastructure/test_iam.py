@@ -13,7 +13,7 @@ from settings.loader import validate
 from tests.infrastructure.iam.account import Account
 from tests.infrastructure.iam.calls import Call, calls
 from tests.infrastructure.iam.forbidden import forbidden, unencrypted
-from tests.infrastructure.iam.judging import Judged, grants, judge_all, policy_of, split
+from tests.infrastructure.iam.judging import Judged, judge_all, policy_of
 from tests.infrastructure.iam.reasons import ALLOWED_NEVERTHELESS, UNUSED, covered
 from tests.infrastructure.synthesis import COMPREHENSIVE, configuration
 
@@ -46,18 +46,6 @@ def widened(account: Account) -> Account:
     return account.with_policies({WIDENED: [*others, everything]})
 
 
-def diminished(account: Account) -> Account:
-    """Return the account without the first grant of each role that has a use."""
-    used = [grant for grant in grants(account) if not covered(grant, account, UNUSED)]
-    first = {grant.holder: grant.sid for grant in reversed(used)}
-    return account.with_policies(
-        {
-            role: [each for each in split(statements) if each["Sid"] != first.get(role)]
-            for role, statements in account.identity_policies.items()
-        }
-    )
-
-
 def of(role: str, table: list[Call]) -> list[Call]:
     return [call for call in table if call.holder == role]
 
@@ -82,7 +70,6 @@ def judged(tables: dict[str, list[Call]], denials: list[Call]) -> dict[str, Judg
             "forbidden": (ACCOUNT, denials),
             "unencrypted": (ACCOUNT, unencrypted(ACCOUNT, table)),
             "widened": (widened(ACCOUNT), [*of(WIDENED, table), *of(WIDENED, denials)]),
-            "diminished": (diminished(ACCOUNT), table),
         }
     )
 
@@ -166,13 +153,3 @@ def test_a_widened_policy_is_noticed(
     assert "s3:DeleteBucket" in {
         call.action for call in allowed if not covered(call, ACCOUNT, ALLOWED_NEVERTHELESS)
     }
-
-
-def test_a_removed_grant_is_noticed(
-    tables: dict[str, list[Call]], judged: dict[str, Judged]
-) -> None:
-    with_grants = {role for role, own in ACCOUNT.identity_policies.items() if own}
-
-    denied = judged["diminished"].denied(tables["everything"])
-
-    assert {call.holder for call in denied} == with_grants

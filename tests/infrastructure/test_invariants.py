@@ -16,7 +16,6 @@ from tests.infrastructure.invariants import (
     INVARIANTS,
     Resource,
     Stacks,
-    as_list,
     resources,
 )
 from tests.infrastructure.synthesis import (
@@ -39,33 +38,6 @@ def test_whatever_the_settings_are(
     templates: Templates, name: str, holds: Callable[[Stacks, Settings], None]
 ) -> None:
     holds(templates(name), configuration(name))
-
-
-# --- captures ------------------------------------------------------------------------------------
-
-
-def test_each_role_writes_below_a_prefix_of_its_own(templates: Templates, environment: str) -> None:
-    written = sorted(
-        (role["Ref"].rpartition("Role")[0], str(resource["Fn::Join"][1][-1]))
-        for policy in resources(templates(environment), "AWS::IAM::Policy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if "s3:PutObject" in as_list(statement["Action"])
-        for resource in as_list(statement["Resource"])
-        for role in policy["Properties"]["Roles"]
-    )
-
-    assert written == [
-        ("BatchTransformCheckManifest", "/batch/output/*"),
-        ("BatchTransformWritePredictions", "/batch/output/*"),
-        ("BulkClassificationClassifyBatch", "/bulk/*"),
-        ("BulkClassificationStateMachine", "/bulk/*"),
-        ("BulkClassificationSummarizeBulk", "/bulk/*"),
-        ("DriftDetectorFunction", f"/drift/scones-{environment}.json"),
-        ("ImageEndpointModel", "/batch/output/*"),
-        ("ImageEndpointModel", "/captures/*"),
-        ("ModelBaselineOnEvent", "/baselines/*"),
-        ("TrainingJobJob", "/models/*"),
-    ]
 
 
 def test_captures_expire(templates: Templates, environment: str) -> None:

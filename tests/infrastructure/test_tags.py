@@ -77,16 +77,6 @@ def test_the_dataset_pointer_has_none(templates: dict[str, Template]) -> None:
     assert tags_of(pointer) == {}
 
 
-def test_the_training_job_may_be_tagged(templates: dict[str, Template]) -> None:
-    actions = [
-        statement["Action"]
-        for policy in templates["Training"].find_resources("AWS::IAM::Policy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-    ]
-
-    assert any("sagemaker:AddTags" in action for action in actions)
-
-
 def test_tags_that_are_not_set_are_left_out() -> None:
     settings = validate({}, environment="test", source="test.toml")
 

@@ -1,14 +1,13 @@
 """Runs requests through engine.mjs, all of them in one Node process."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.infrastructure.node import node_command
 
 Statement = dict[str, Any]
 
@@ -44,13 +43,9 @@ def judge(
     Raises:
         subprocess.CalledProcessError: the engine refused a request or a policy; it says which.
     """
-    # The Node.js that set-up put beside this interpreter comes first.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    node = shutil.which("node", path=path)
-    assert node, "Node.js is not installed in this environment; run: make setup-dev"
     given = {"account": account, "policies": policies, "requests": list(map(vars, requests))}
     finished = subprocess.run(
-        [node, str(Path(__file__).with_name("engine.mjs"))],
+        node_command(Path(__file__).with_name("engine.mjs"), package="@cloud-copilot/iam-simulate"),
         input=json.dumps(given),
         stdout=subprocess.PIPE,
         text=True,

@@ -4,10 +4,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from localcloud.emulator.names import private
-from tests.infrastructure.state_machines.node import node_command
+from tests.infrastructure.node import node_command
 
 Json = Any
 States = dict[str, Json]  # $states: input, context, and result or errorOutput where there is one
@@ -31,7 +32,7 @@ class Engine(Protocol):
 @contextmanager
 def reference() -> Iterator[Engine]:
     """Run npm's jsonata, with the functions and limits of Step Functions."""
-    command = node_command("evaluate.cjs", package="jsonata")
+    command = node_command(Path(__file__).with_name("evaluate.cjs"), package="jsonata")
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
