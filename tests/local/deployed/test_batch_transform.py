@@ -136,7 +136,7 @@ def test_an_unreadable_manifest_is_reported(deployment: Deployment, messages: Me
     assert (execution["status"], execution["error"]) == ("FAILED", "InvalidManifest")
     (message,) = messages(1)
     assert message["Subject"] == "Scones dev: an execution failed"
-    assert "batch/input/list.json is no JSON" in message["Message"]
+    assert "batch/input/list.json is not JSON" in message["Message"]
 
 
 def test_a_job_that_cannot_be_created_is_reported(
