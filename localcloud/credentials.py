@@ -1,6 +1,6 @@
 """The credentials of a local cloud's administrator: new at each start, in a file of its folder.
 
-The file has the form of `~/.aws/credentials` and is for the user alone who started the cloud.
+The file has the form of `~/.aws/credentials`; only the user who started the cloud can read it.
 """
 
 import base64
@@ -29,7 +29,7 @@ class Credentials:
 
     @classmethod
     def read(cls, file: Path) -> "Credentials":
-        """Return what `write` wrote.
+        """Read what `write` wrote.
 
         Raises:
             FileNotFoundError: there is no such file.

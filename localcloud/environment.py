@@ -21,8 +21,8 @@ CREDENTIALS_FILE = "LOCALCLOUD_CREDENTIALS"
 HEALTH_PATH = "/_ministack/health"
 """Answers without credentials, and only says that the server answers."""
 
-# Jobs here take seconds instead of minutes, so Wait states and intervals between retries last a
-# twentieth of their time. With SFN_WAIT_SCALE=1 they last as long as on AWS.
+# Jobs take seconds instead of minutes here, so Wait states and retry intervals are scaled down;
+# SFN_WAIT_SCALE=1 restores them.
 _WAIT_SCALE = {"SFN_WAIT_SCALE": "0.05"}
 
 _IMPATIENT_CDK = Path(__file__).parent / "impatient_cdk.cjs"
@@ -36,14 +36,14 @@ _NO_OTHER_ACCESS = {
 
 
 def endpoint_url(port: int) -> str:
-    """URL of the emulator at `port`; with a numeric host S3 clients use path-style addresses."""
+    """Return the URL at `port`; with a numeric host S3 clients use path-style addresses."""
     return f"http://{HOST}:{port}"
 
 
 def client_variables(
     environment: Mapping[str, str], port: int, credentials: Credentials
 ) -> dict[str, str]:
-    """What points boto3, the AWS CLI and the CDK CLI at the emulator, and nowhere else."""
+    """Return what points boto3, the AWS CLI and the CDK CLI at the emulator only."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url(port),
         "AWS_ACCESS_KEY_ID": credentials.access_key,
@@ -56,7 +56,7 @@ def client_variables(
 
 
 def foreign_variables(environment: Mapping[str, str]) -> list[str]:
-    """Names of the caller's AWS variables that ours do not replace, e.g. `AWS_PROFILE`."""
+    """Return the caller's AWS variables that ours do not replace, such as `AWS_PROFILE`."""
     ours = client_variables(environment, DEFAULT_PORT, Credentials("", ""))
     return sorted(name for name in environment if name.startswith("AWS_") and name not in ours)
 
@@ -64,9 +64,9 @@ def foreign_variables(environment: Mapping[str, str]) -> list[str]:
 def client_environment(
     environment: Mapping[str, str], port: int, credentials: Credentials
 ) -> dict[str, str]:
-    """`environment` without the caller's AWS access, pointed at the emulator at `port`.
+    """Point `environment` at the emulator, without the caller's AWS access.
 
-    In it, the CDK CLI looks more often whether a stack is done.
+    In it, the CDK CLI polls stacks more often.
     """
     options = [environment.get("NODE_OPTIONS", ""), "--require", json.dumps(str(_IMPATIENT_CDK))]
     return (
@@ -84,11 +84,10 @@ def server_environment(
     calls: Path | None,
     credentials: Path,
 ) -> dict[str, str]:
-    """Environment of the emulator; Lambda workers, training and model servers inherit it.
+    """Return the environment of the emulator, which all its processes inherit.
 
-    It holds nothing of the caller's AWS access. `temporary` is the TMPDIR of all of them; `calls`
-    is where judged calls are written, None if all calls are allowed; `credentials` is the file of
-    the administrator's.
+    It has nothing of the caller's AWS access. `temporary` is the TMPDIR; `calls` is the file of
+    judged calls, None to allow all; `credentials` is the file of the administrator's.
     """
     return {**_WAIT_SCALE, **_without_aws(environment)} | {
         "AUTH": "false" if calls is None else "true",

@@ -31,8 +31,8 @@ ATTEMPTS = 50
 def guarded(command: Sequence[str], *, folder: Path) -> list[str]:
     """Return the command line that runs `command` with a guard.
 
-    Start it with a pipe as standard input and in a session of its own. `folder` is emptied at the
-    start and removed at the end.
+    Start it in a new session, with a pipe as standard input. `folder` is emptied at the start and
+    removed at the end.
     """
     return [sys.executable, "-I", "-S", __file__, str(folder), *command]
 
@@ -69,7 +69,7 @@ def _guard(pid: int, *, caller: int, folder: Path) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     watched = [caller]
-    # Asked again and again: a pipe held by the command could be held by a child of it, too.
+    # Polled: a child of the command could hold any pipe that the command holds.
     while os.getppid() == pid:
         ready, _, _ = select.select(watched, [], [], LOOK_SECONDS)
         if ready and not os.read(caller, 1):

@@ -62,13 +62,13 @@ def free_port() -> int:
 
 @functools.cache  # a session reads the models of services once, which takes 0.1 s for each
 def _session(credentials: Credentials) -> Any:  # boto3's type knows services as literals only
-    nobody = {
+    no_profile = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
     return boto3.Session(
-        botocore_session=botocore.session.Session(session_vars=nobody),
+        botocore_session=botocore.session.Session(session_vars=no_profile),
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         region_name=REGION,

@@ -1,7 +1,6 @@
-"""The emulator's own process: ministack with our extensions and repairs.
+"""The emulator's process: ministack with our extensions and repairs.
 
-Started by `localcloud.launcher`, never by hand: the launcher chooses environment and process group,
-and the guard that ends every process of the group after this one.
+`localcloud.launcher` starts it, with its environment, process group and guard.
 """
 
 from localcloud import emulator, sagemaker

@@ -1,4 +1,4 @@
-"""How a plug-in adds an AWS service and CloudFormation resource types to the emulator.
+"""Lets a plug-in add an AWS service, resource types of CloudFormation and tasks to the emulator.
 
 Call these before the emulator serves its first request. ministack keeps account and region of the
 current request in context variables, which tasks and `asyncio.to_thread` inherit and a bare
@@ -25,7 +25,7 @@ Attributes = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResourceType:
-    """What CloudFormation calls for one resource type.
+    """The functions that CloudFormation calls for one resource type.
 
     All three run on their own thread, one resource of a stack at a time: they may block and may
     call the emulator over HTTP. An exception fails the resource, with its text as the reason.

@@ -1,4 +1,4 @@
-"""What only makes the emulator faster; without it everything works."""
+"""Makes the emulator faster; everything works without."""
 
 from types import FunctionType
 from typing import Any, Self

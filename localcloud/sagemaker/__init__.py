@@ -12,7 +12,7 @@ capture.py         data capture of endpoints
 scaling.py         Application Auto Scaling, for endpoints only
 """
 
-from localcloud.emulator import add_resource_types, add_service, add_task
+from localcloud.emulator.extension import add_resource_types, add_service, add_task
 from localcloud.sagemaker import handler, operations, resources
 
 

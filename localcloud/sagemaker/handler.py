@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import unquote
 
-from localcloud.emulator import Response
+from localcloud.emulator.extension import Response
 from localcloud.sagemaker import contract, operations, runtime
 from localcloud.sagemaker.contract import ApiError
 from localcloud.sagemaker.records import Scope

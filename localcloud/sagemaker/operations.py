@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localcloud.emulator import TaskError, sdk_result
+from localcloud.emulator.extension import TaskError, sdk_result
 from localcloud.sagemaker import (
     contract,
     endpoint_configs,

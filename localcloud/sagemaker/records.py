@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from localcloud.emulator import current_account, current_region
+from localcloud.emulator.extension import current_account, current_region
 from localcloud.sagemaker.contract import ApiError, invalid
 
 DEFAULT_PAGE: Final = 10

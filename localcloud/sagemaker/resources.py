@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from localcloud.emulator import Attributes, Properties, ResourceType
+from localcloud.emulator.extension import Attributes, Properties, ResourceType
 from localcloud.sagemaker import contract, operations
 from localcloud.sagemaker.contract import ApiError, Failure
 from localcloud.sagemaker.endpoints import ENDPOINTS

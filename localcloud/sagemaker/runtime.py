@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localcloud.emulator import Response
+from localcloud.emulator.extension import Response
 from localcloud.sagemaker import contract
 from localcloud.sagemaker.capture import Invocation, Payload
 from localcloud.sagemaker.contract import ApiError

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from botocore.config import Config
 
-from localcloud.emulator import endpoint_url, session_of
+from localcloud.emulator.enforcement.judge import session_of
+from localcloud.emulator.extension import endpoint_url
 from localcloud.sagemaker.contract import Failure, invalid
 from localcloud.sagemaker.records import Scope
 from training.paths import relative_path

@@ -1,4 +1,4 @@
-"""Records every call of a role that was judged, once, as a line of JSON."""
+"""Records each judged call of a role once, as a line of JSON."""
 
 import contextvars
 import json

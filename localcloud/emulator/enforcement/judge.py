@@ -1,4 +1,4 @@
-"""Judges the calls that services make as a role without a request over HTTP."""
+"""Judges calls that services make as a role, without a request over HTTP."""
 
 import hashlib
 import hmac
@@ -30,10 +30,9 @@ class Session:
 
 
 def session_of(role_arn: str, name: str) -> Session:
-    """Return the credentials of the session `name` of a role; the same ones at every call.
+    """Return the credentials of the session `name` of a role, the same at every call.
 
-    Whether the role exists is seen by the first call that is made with them: one that does not
-    may do nothing.
+    A role that does not exist has them as well, and may do nothing.
     """
     account = role_arn.split(":")[4]
     role = role_arn.rpartition("/")[2]
@@ -59,7 +58,7 @@ def session_of(role_arn: str, name: str) -> Session:
 
 
 class AccessDeniedError(Exception):
-    """A call that no policy allows, or that one denies; the message is AWS's."""
+    """A policy denies the call, or none allows it; the message is AWS's."""
 
 
 def is_enforced() -> bool:
@@ -103,7 +102,7 @@ def authorize(
     )
     if refusal is None:
         return
-    # Without a decision the caller is unknown, and the refusal words that itself.
+    # A refusal without a decision says that the caller is unknown.
     decision = getattr(refusal, "decision", None)
     raise AccessDeniedError(denial(action, resource, refusal) if decision else refusal.message)
 

@@ -1,4 +1,4 @@
-"""Requests over HTTP that ministack does not judge as AWS does, and the wording of a denial."""
+"""Judges requests over HTTP that ministack does not understand, and words denials as AWS does."""
 
 import contextvars
 import json
@@ -15,7 +15,7 @@ ACTIONS = "ministack.core.iam_actions"
 EVALUATOR = "ministack.core.iam_evaluator"
 
 SERVICES: Final = ("sagemaker", "application-autoscaling")
-"""Services of ours; each signs and is granted by the same name."""
+"""Services of ours, whose signing names are those of their actions."""
 
 INVOCATION: Final = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 
@@ -26,7 +26,7 @@ SAGEMAKER_RESOURCES: Final = {
     "EndpointConfigName": "endpoint-config",
     "ModelName": "model",
 }
-"""Member of a request -> kind of the resource that it is judged on; the first one that is there.
+"""Member of a request -> kind of the resource that it is judged on; the first one present.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html"""
 
@@ -108,7 +108,7 @@ def _know_namespace_of_metrics() -> None:
 
 
 def _match_every_character() -> None:
-    """Let `*` and `?` of a policy match the end of a line, too; else a key with one is denied."""
+    """Let `*` and `?` of a policy match line ends; ministack denies keys that have one."""
     path = f"{EVALUATOR}:_fnmatch_compile"
     compile_pattern: Callable[[str, bool], re.Pattern[str]] = private(path)
 

@@ -1,4 +1,4 @@
-"""What Step Functions and EventBridge do, judged as calls of a role.
+"""Judges what Step Functions and EventBridge do as calls of a role.
 
 A task of a state machine is a call of the state machine's role; the state fails with the denial as
 its cause. An execution that EventBridge starts is a call of the target's role.
@@ -30,7 +30,7 @@ ERRORS: Final = {
     "sns": "SNS.AuthorizationErrorException",
     "sqs": "SQS.AmazonSQSException",
 }
-"""Names of a denial in the optimized integrations; others are called after their SDK."""
+"""Names of a denial in the optimized integrations; others are named after their SDK."""
 
 SESSION: Final = "StepFunctions"
 
@@ -105,7 +105,7 @@ def _judge_targets() -> None:
 
 
 def authorize_task(action: str, resource: str, context: Mapping[str, Any] | None = None) -> None:
-    """Judge a call that the state that runs makes; return if it is allowed.
+    """Judge a call of the running state; return if it is allowed.
 
     Raises:
         AccessDeniedError: it is not.

@@ -1,4 +1,4 @@
-"""What a handler returns or raises, and what it logs, reaches the caller as on AWS.
+"""Reports what a handler returns, raises and logs to the caller as AWS does.
 
 ministack calls every exception `Runtime.HandlerError`, so that no Retry or Catch by name matches,
 ends the worker with it, and cannot return `bytes`. Code of ours in its worker scripts

@@ -1,8 +1,8 @@
-"""A function has at most so many workers; further calls wait for one. Idle workers end.
+"""Limits the workers of a function, lets further calls wait for one, and ends idle workers.
 
 ministack starts a process for every concurrent call: 192 of them for 40 pictures at a time through
 three functions. AWS scales out as well, but not on a laptop. It keeps a function's first worker for
-ever, even that of a function whose stack was deleted.
+ever, even when the stack of the function is deleted.
 
 A call that came from another function never waits, or functions that call each other (or
 themselves) could wait for one another for ever; the callers' own limit bounds these.

@@ -95,7 +95,7 @@ class ForkServer:
 
 
 class ForkedWorker:
-    """A forked worker, with those members of `subprocess.Popen` that ministack uses."""
+    """A forked worker, with the members of `subprocess.Popen` that ministack uses."""
 
     def __init__(self, pid: int, files: Sequence[IO[Any]]) -> None:
         """`files`: the other ends of the worker's standard files, and of the one it holds."""

@@ -28,7 +28,7 @@ NAMES: Final = {
     "claimed_key": "ministack.core.router:extract_access_key_id",
     "virtual_host": "ministack.app:_extract_s3_vhost_bucket",
 }
-"""What every request is checked with: to be looked up before the first one comes."""
+"""Every request is checked with these; they are looked up before the first one comes."""
 
 HASH: Final = "x-amz-content-sha256"
 UNKNOWN: Final = "The security token included in the request is invalid."
@@ -77,12 +77,12 @@ class Request:
 
     @property
     def authorization(self) -> str:
-        """The header of that name, empty if there is none."""
+        """The Authorization header, or an empty string."""
         return self.headers.get("authorization", "")
 
     @property
     def signs_its_body(self) -> bool:
-        """Whether the signature cannot be checked without the body."""
+        """Whether checking the signature takes the body."""
         if "X-Amz-Signature" in self.query:
             return "/s3/" not in self.query.get("X-Amz-Credential", [""])[0]
         content_hash = self.headers.get(HASH, "")

@@ -1,4 +1,4 @@
-"""What the pinned ministack does differently from AWS, repaired: one module a subject."""
+"""Repairs what the pinned ministack does differently from AWS; one module a subject."""
 
 from localcloud.emulator.repairs import (
     alarm_events,

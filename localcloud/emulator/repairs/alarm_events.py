@@ -1,4 +1,4 @@
-"""A change of an alarm's state is an event on EventBridge's default bus; ministack sends none.
+"""Sends an event to EventBridge's default bus when an alarm changes its state; ministack does not.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 """
@@ -57,11 +57,7 @@ def _state(entry: dict[str, str]) -> dict[str, str]:
 
 
 def _configuration(alarm: Alarm) -> dict[str, Any]:
-    configuration: dict[str, Any] = {}
-    if description := alarm["AlarmDescription"]:
-        configuration["description"] = description
-    if rule := alarm.get("AlarmRule"):
-        return {**configuration, "alarmRule": rule}
+    description = alarm["AlarmDescription"]
     queries = alarm.get("Metrics") or [
         {
             "Id": str(uuid.uuid4()),
@@ -72,7 +68,10 @@ def _configuration(alarm: Alarm) -> dict[str, Any]:
             },
         }
     ]
-    return {**configuration, "metrics": [_query(each) for each in queries]}
+    return {
+        **({"description": description} if description else {}),
+        "metrics": [_query(each) for each in queries],
+    }
 
 
 def _query(query: dict[str, Any]) -> dict[str, Any]:

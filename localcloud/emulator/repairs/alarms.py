@@ -1,9 +1,9 @@
-"""An alarm looks at its own metric, period by period, and goes back to OK.
+"""Evaluates an alarm by its own metric, period by period, and lets it go back to OK.
 
-ministack looks at every metric of that name, whatever its dimensions, takes all periods together,
-and keeps the last state when data is missing. Here alarms are evaluated whenever data arrives or
-somebody looks, not every minute, and a period is so many seconds back from then. CloudFormation
-also takes alarms on metric math, whose property Metrics ministack refuses; nothing evaluates them.
+ministack evaluates every metric of that name, whatever its dimensions, takes all periods together,
+and keeps the last state when data is missing. Here an alarm is evaluated whenever data arrives or
+its state is requested, and periods count back from then. CloudFormation also accepts alarms on
+metric math, whose property Metrics ministack refuses; nothing evaluates them.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
@@ -25,16 +25,16 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
-OF_ONE_METRIC = (
-    *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit"),
-)
+OF_ONE_METRIC = {
+    *("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+}
 
 Alarm = dict[str, Any]
 Point = dict[str, Any]
 
 
 def repair() -> None:
-    """Replace the evaluation, and evaluate also for metrics of services and before a look."""
+    """Replace the evaluation; evaluate for metrics of services and before alarms are described."""
     set_state: Callable[[Any, dict[str, str], bool], Any] = private(f"{MODULE}:_set_alarm_state")
     datapoints = _datapoints()
     alarms = private(f"{MODULE}:_alarms")

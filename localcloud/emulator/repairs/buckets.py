@@ -1,4 +1,4 @@
-"""S3's buckets: what CloudFormation does to them, and the listing of versions."""
+"""Treats buckets in CloudFormation, and lists their versions, as AWS does."""
 
 import re
 from typing import Any, Final

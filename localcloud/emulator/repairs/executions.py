@@ -1,4 +1,4 @@
-"""Executions of Step Functions: the size of their data, their history, and how they stop."""
+"""Limits the data of an execution, completes its history, and stops it as AWS does."""
 
 import copy
 import json

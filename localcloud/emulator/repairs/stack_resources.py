@@ -1,4 +1,4 @@
-"""What CloudFormation does with exports, generated names and custom resources."""
+"""Treats exports, generated names and custom resources as CloudFormation does."""
 
 import uuid
 from collections.abc import Container
@@ -68,10 +68,10 @@ def _generate_names(
 ) -> None:
     """Name resources `<stack>-<logical id>-<random>`, and refuse a name that is taken.
 
-    ministack calls a log group `/aws/cloudformation/<stack>/<logical id>` and gives a role of the
-    same stack and logical id the same name each time. What goes by the names of an environment
-    misses such a group, and a stack that is created again takes over what the former one retained:
-    AWS refuses to create a log group that exists.
+    ministack calls a log group `/aws/cloudformation/<stack>/<logical id>`, which searches for the
+    names of an environment miss, and a role of the same stack and logical id has the same name each
+    time, so that a stack that is created again takes over what the former one retained. AWS refuses
+    to create a log group that exists.
     """
 
     @around_item(handlers[type_], "create")

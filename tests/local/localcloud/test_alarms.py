@@ -11,19 +11,20 @@ import pytest
 
 from localcloud.launcher import LocalCloud
 from tests.local.inbox import Inbox
+from tests.local.localcloud.repairs.stacks import Stack, resource, template
 
 Alarm = Callable[..., str]
 
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace of the test's own."""
+    """A namespace for this test alone."""
     return f"Test/{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def alarm(cloud: LocalCloud, namespace: str) -> Iterator[Alarm]:
-    """Makes an alarm that rises above 10 in the average of `Brightness`; gives its name."""
+    """Create alarms that fire above 10 in the average of `Brightness`; return their names."""
     client = cloud.client("cloudwatch")
     names: list[str] = []
 
@@ -51,7 +52,7 @@ def alarm(cloud: LocalCloud, namespace: str) -> Iterator[Alarm]:
 
 @pytest.fixture
 def measure(cloud: LocalCloud, namespace: str) -> Callable[..., None]:
-    """Puts one value of `Brightness`, by default of the camera north and of now."""
+    """Put one value of `Brightness`, by default of the camera north and of now."""
     client = cloud.client("cloudwatch")
 
     def put(value: float, *, camera: str = "north", seconds_ago: float = 0) -> None:
@@ -197,8 +198,7 @@ def test_an_error_of_a_function_raises_its_alarm(alarm: Alarm, functions: Any, e
 
 
 def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events: Any) -> None:
-    cloudformation, cloudwatch = cloud.client("cloudformation"), cloud.client("cloudwatch")
-    name = f"a-{uuid.uuid4().hex[:12]}"
+    cloudwatch, name = cloud.client("cloudwatch"), f"a-{uuid.uuid4().hex[:12]}"
     one = {"Namespace": "Test", "MetricName": "Errors", "Dimensions": []}
     queries = [
         {"Id": "share", "Expression": "100 * errors", "Label": "Percent", "ReturnData": True},
@@ -208,22 +208,17 @@ def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events
             "ReturnData": False,
         },
     ]
-    properties = {
-        "AlarmName": name,
-        "AlarmDescription": "",
-        "Metrics": queries,
-        "Threshold": 5,
-        "EvaluationPeriods": 3,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
-    }
-    resource = {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": {"Alarm": resource}})
+    math = resource(
+        "AWS::CloudWatch::Alarm",
+        AlarmName=name,
+        AlarmDescription="",
+        Metrics=queries,
+        Threshold=5,
+        EvaluationPeriods=3,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
     )
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
+    stack = Stack.new(cloud, template(Alarm=math)).wait()
 
     (described,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     assert described["Metrics"] == queries
@@ -236,8 +231,5 @@ def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events
     assert share["expression"] == "100 * errors"
     assert errors["metricStat"]["metric"]["name"] == "Errors"
 
-    cloudformation.delete_stack(StackName=name)
-    cloudformation.get_waiter("stack_delete_complete").wait(
-        StackName=name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
-    )
+    stack.delete()
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []

@@ -62,22 +62,6 @@ def test_stop_ends_what_was_started_in_it_and_removes_temporary_files(
     assert not temporary.exists()
 
 
-def test_it_ends_with_a_caller_that_is_killed(stopped: LocalCloud) -> None:
-    program = (
-        "from pathlib import Path; import time; from localcloud.launcher import LocalCloud\n"
-        f"with LocalCloud({stopped.port}, Path({str(stopped.folder.parent)!r})).running():\n"
-        "    print('started', flush=True); time.sleep(60)\n"
-    )
-    command = [sys.executable, "-c", program]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE) as caller:
-        assert caller.stdout is not None
-        assert caller.stdout.readline() == b"started\n"
-        assert stopped.healthy()
-        caller.send_signal(signal.SIGKILL)
-
-    assert _eventually(lambda: stopped.pid() is None)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_it_and_the_next_start_works(
     stopped: LocalCloud, number: signal.Signals

@@ -19,7 +19,7 @@ GRANDCHILD = """
 import os, pathlib, signal, sys, time
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
-print(os.getpid(), flush=True)
+print("grandchild", os.getpid(), flush=True)
 while True:
     pathlib.Path(sys.argv[1], str(time.monotonic())).touch()
 """
@@ -32,14 +32,14 @@ time.sleep(60)
 CALLER = """
 import subprocess, sys, time
 command = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, start_new_session=True)
-print(command.pid, flush=True)
+print("command", command.pid, flush=True)
 time.sleep(60)
 """
 
 
 @dataclass
 class Family:
-    """A caller that has started a guarded command, which has started a process of its own."""
+    """A caller that has started a guarded command, which has started another process."""
 
     caller: subprocess.Popen[str]
     command: int
@@ -61,9 +61,10 @@ def family(tmp_path: Path) -> Iterator[Family]:
         text=True,
     ) as caller:
         assert caller.stdout is not None
-        pids = [int(caller.stdout.readline()) for _ in range(2)]
+        # Either may be faster.
+        pids = dict(caller.stdout.readline().split() for _ in range(2))
         assert within(10, lambda: any(folder.iterdir()))
-        yield Family(caller, pids[0], pids[1], folder)
+        yield Family(caller, int(pids["command"]), int(pids["grandchild"]), folder)
         caller.kill()
 
 
@@ -77,7 +78,7 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 
 def runs(pid: int) -> bool:
-    # A process that ended and that nobody waited for is a zombie: state Z.
+    # An ended process whose parent has not waited for it is a zombie: state Z.
     status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return status.stdout.strip()[:1] not in ("", "Z")
 
@@ -109,7 +110,7 @@ def test_a_command_that_was_let_go_outlives_its_caller(tmp_path: Path) -> None:
         start_new_session=True,
     ) as process:
         assert process.stdin is not None and process.stdout is not None
-        grandchild = int(process.stdout.readline())
+        grandchild = int(process.stdout.readline().split()[1])
         with process.stdin as pipe:
             pipe.write(b"\n")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from localcloud.emulator import speed
-from localcloud.emulator.names import PrivateNameError, private
+from localcloud.emulator.names import private
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:gone:one"
 
@@ -98,10 +98,3 @@ def test_an_execution_begins_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     speed.hasten()
 
     assert sleeps_of_an_execution(monkeypatch) == [0]
-
-
-def test_another_wait_than_the_known_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "WAIT_SECONDS", 0.16)
-
-    with pytest.raises(PrivateNameError, match=r"_run_execution with the constant 0\.16"):
-        speed.hasten()

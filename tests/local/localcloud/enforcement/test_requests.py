@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud.launcher import LocalCloud
@@ -165,33 +163,3 @@ def test_an_invocation_is_judged_by_its_endpoint(cloud: LocalCloud, role: Any) -
     code, message = refusal(runtime.invoke_endpoint, EndpointName="theirs", Body=b"{}")
     assert code == "AccessDeniedException"
     assert message == denial(arn, "sagemaker:InvokeEndpoint", f"{endpoints}/theirs")
-
-
-def test_a_function_signs_as_its_role(functions: Any) -> None:
-    name = functions.python(
-        """
-import boto3
-def handler(event, context):
-    return boto3.client("sts").get_caller_identity()["Arn"]
-"""
-    )
-
-    caller = functions.invoke(name)["payload"]
-
-    function = name.rpartition(":")[2]
-    assert caller == f"arn:aws:sts::000000000000:assumed-role/any/{function}"
-
-
-def test_an_unknown_access_key_is_refused(cloud: LocalCloud) -> None:
-    stranger: Any = boto3.client(
-        "s3",
-        endpoint_url=cloud.endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
-        aws_secret_access_key="secret",
-        config=Config(proxies={}),
-    )
-
-    code, _ = refusal(stranger.list_buckets)
-
-    assert code == "InvalidAccessKeyId"

@@ -17,23 +17,9 @@ fuzzed = hypothesis.settings(max_examples=20 * hypothesis.settings().max_example
 PIECES = (
     *("", "0", "-1", " ", ",", "=", "/", ";", "&", "%", "%00", "%ff", "\0", "\xff", "x" * 5000),
     *("test", "000000000000", "AKIAIOSFODNN7EXAMPLE", "s3", "sts", "iot-data", "host", "none"),
-    *(
-        "AWS4-HMAC-SHA256 ",
-        "AWS4-ECDSA-P256-SHA256 ",
-        "AWS ",
-        "Bearer ",
-        "Credential=",
-        "Signature=",
-    ),
-    *("SignedHeaders=", "test/20260101/us-east-1/s3/aws4_request", "20260101T000000Z", "20269999"),
-    *(
-        "UNSIGNED-PAYLOAD",
-        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
-        "9" * 400,
-        "\u00fc",
-        "::1",
-        "[::1]",
-    ),
+    *("AWS4-HMAC-SHA256 ", "AWS4-ECDSA-P256-SHA256 ", "AWS ", "Bearer ", "9" * 400, "\u00fc"),
+    *("Credential=", "Signature=", "SignedHeaders=", "test/20260101/us-east-1/s3/aws4_request"),
+    *("20260101T000000Z", "20269999", "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
 )
 NAMES = (
     *("authorization", "date", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"),
@@ -41,27 +27,13 @@ NAMES = (
     *("sec-fetch-site", "x-forwarded-proto", "x-http-method-override", "upgrade"),
 )
 PARAMETERS = (
-    *(
-        "X-Amz-Algorithm",
-        "X-Amz-Credential",
-        "X-Amz-Signature",
-        "X-Amz-SignedHeaders",
-        "X-Amz-Date",
-    ),
-    *("X-Amz-Expires", "X-Amz-Security-Token", "X-Amz-Region-Set", "AWSAccessKeyId", "Signature"),
-    *("Expires", "SignatureVersion", "Action", "x-amz-credential", "x-amz-signature"),
+    *("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders"),
+    *("X-Amz-Date", "X-Amz-Expires", "X-Amz-Security-Token", "X-Amz-Region-Set", "Expires"),
+    *("AWSAccessKeyId", "Signature", "SignatureVersion", "Action", "x-amz-signature"),
 )
 PATHS = (
-    "",
-    "bucket",
-    "/key",
-    "//",
-    "..",
-    "%2e",
-    "_ministack/reset",
-    "2015-03-31/functions",
-    "?",
-    "#",
+    *("", "bucket", "/key", "//", "..", "%2e", "?", "#"),
+    *("_ministack/reset", "2015-03-31/functions"),
 )
 
 pieces = st.lists(st.sampled_from(PIECES), max_size=4).map("".join) | st.text(max_size=20)
