@@ -79,7 +79,7 @@ def checked_members(
         raise
     except Exception as error:
         # tarfile raises nearly anything for a damaged header (IndexError, RecursionError, ...).
-        raise _damaged(f"{type(error).__name__}: {_shown(str(error))}") from error
+        raise _damaged(f"{type(error).__name__}: {str(error)[:_MAX_SHOWN]}") from error
 
 
 def require_size(
@@ -147,16 +147,16 @@ def _checked(archive: tarfile.TarFile, stream: _Unpacked) -> Iterator[tuple[str,
         # Before anything is read or skipped: tarfile takes years to skip 2^63 bytes.
         if member.size < 0:
             raise ArchiveRefusedError(
-                f"member {_shown(member.name)!r} claims {member.size:,} bytes; "
+                f"member {member.name[:_MAX_SHOWN]!r} claims {member.size:,} bytes; "
                 "use an intact archive"
             )
         if member.size > stream.limit:
             raise ArchiveRefusedError(
                 f"it unpacks to more than {stream.limit:,} bytes: member "
-                f"{_shown(member.name)!r} claims {member.size:,}; {stream.instead}"
+                f"{member.name[:_MAX_SHOWN]!r} claims {member.size:,}; {stream.instead}"
             )
         if name in seen:
-            raise ArchiveRefusedError(f"duplicate member {_shown(member.name)!r}")
+            raise ArchiveRefusedError(f"duplicate member {member.name[:_MAX_SHOWN]!r}")
         seen.add(name)
         stream.expect(member.size)
         yield name, archive.extractfile(member)
@@ -166,15 +166,11 @@ def _damaged(reason: str) -> ArchiveRefusedError:
     return ArchiveRefusedError(f"not a readable .tar.gz: {reason}; use an intact archive")
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
-
-
 def _refuse_unsafe(member: tarfile.TarInfo, name: str) -> None:
     if name.startswith("/") or ".." in member.name.split("/") or set(member.name) & set("\\:\0"):
-        raise ArchiveRefusedError(f"member {_shown(member.name)!r} points outside the archive")
+        raise ArchiveRefusedError(f"member {member.name[:_MAX_SHOWN]!r} points outside the archive")
     if not (member.isfile() or member.isdir()) or member.issparse():
         raise ArchiveRefusedError(
-            f"member {_shown(member.name)!r} has tar type {member.type!r}; "
+            f"member {member.name[:_MAX_SHOWN]!r} has tar type {member.type!r}; "
             "allowed: plain files and folders"
         )

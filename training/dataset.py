@@ -13,7 +13,7 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,15 +111,14 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
     """
     labels = _positions(classes, source.pictures.class_names)
     known = len(source.pictures.class_names)
-    train = _check("train", source.pictures.train, labels, known=known, elsewhere=frozenset())
-    validation = _check(
-        "validation", source.pictures.test, labels, known=known, elsewhere=train.fingerprints
-    )
+    refused: list[RefusedRow] = []
+    train = _check("train", source.pictures.train, labels, known, refused)
+    validation = _check("validation", source.pictures.test, labels, known, refused, elsewhere=train)
     dataset = Dataset(
         source=source,
         classes=tuple(classes),
-        splits={"train": train.kept, "validation": validation.kept},
-        refused=train.refused + validation.refused,
+        splits={"train": tuple(train.values()), "validation": tuple(validation.values())},
+        refused=tuple(refused),
     )
     _require_every_class(dataset)
     return dataset
@@ -150,21 +149,21 @@ def _positions(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:
     return {known.index(name): position for position, name in enumerate(classes)}
 
 
-@dataclass(frozen=True)
-class _Checked:
-    kept: tuple[Picture, ...]
-    refused: tuple[RefusedRow, ...]
-    fingerprints: Set[bytes]
-
-
 def _check(
-    split: str, rows: Split, labels: Mapping[int, int], *, known: int, elsewhere: Set[bytes]
-) -> _Checked:
-    """Check the rows of one split; `elsewhere` are the fingerprints of another split."""
-    kept: list[Picture] = []
-    refused: list[RefusedRow] = []
+    split: str,
+    rows: Split,
+    labels: Mapping[int, int],
+    known: int,
+    refused: list[RefusedRow],
+    *,
+    elsewhere: Container[bytes] = (),
+) -> dict[bytes, Picture]:
+    """Return the pictures of a split by fingerprint, and append its `refused` rows.
+
+    `elsewhere` are the fingerprints of another split.
+    """
+    kept: dict[bytes, Picture] = {}
     file_names: set[str] = set()
-    fingerprints: set[bytes] = set()
     pictures = rows.pictures
     for row, (label, file_name) in enumerate(zip(rows.labels, rows.file_names, strict=True)):
         is_known = 0 <= label < known
@@ -175,7 +174,7 @@ def _check(
             "label is not in meta": is_known,
             "file name is not safe": _SAFE_FILE_NAME.fullmatch(file_name) is not None,
             "duplicate file name": file_name not in file_names,
-            "duplicate picture": fingerprint not in fingerprints,
+            "duplicate picture": fingerprint not in kept,
             "picture is also in train": fingerprint not in elsewhere,
         }
         reason = next((reason for reason, passed in checks.items() if not passed), None)
@@ -184,9 +183,8 @@ def _check(
             refused.append(RefusedRow(split=split, row=number, file_name=file_name, reason=reason))
             continue
         file_names.add(file_name)
-        fingerprints.add(fingerprint)
-        kept.append(Picture(file_name, labels[label], _png(pictures[row])))
-    return _Checked(tuple(kept), tuple(refused), fingerprints)
+        kept[fingerprint] = Picture(file_name, labels[label], _png(pictures[row]))
+    return kept
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

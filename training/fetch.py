@@ -114,7 +114,10 @@ def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence
                     waits = iter(pauses)
                 pause = next(waits, None)
                 if pause is None or _is_final(error, started=size != size_at_start):
-                    raise _unavailable(url, error) from error
+                    reason = getattr(error, "reason", error) or type(error).__name__
+                    raise ArchiveUnavailableError(
+                        f"{url}: cannot be downloaded: {reason}; check the network"
+                    ) from error
                 time.sleep(pause)
 
 
@@ -148,13 +151,6 @@ def _is_final(error: Exception, *, started: bool) -> bool:
         return error.code not in _TRANSIENT_STATUSES
     no_connection = isinstance(error, urllib.error.URLError | TimeoutError)
     return no_connection and not started
-
-
-def _unavailable(url: str, error: Exception) -> ArchiveUnavailableError:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    return ArchiveUnavailableError(
-        f"{url}: cannot be downloaded: {reason or type(error).__name__}; check the network"
-    )
 
 
 def _size(path: Path) -> int:

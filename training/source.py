@@ -10,8 +10,7 @@ from typing import Literal
 from rich.console import Console
 
 from training import cifar100, drawn
-from training.archive import require_size
-from training.errors import ArchiveRefusedError, StagingError
+from training.errors import StagingError
 from training.fetch import ARCHIVE_MD5, fetch, md5_of
 
 ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
@@ -38,14 +37,10 @@ def from_archive(path: Path, *, classes: Collection[str] | None = None) -> Sourc
         StagingError: the file cannot be read; `ArchiveRefusedError` if its content is refused.
     """
     try:
-        try:
-            require_size(path)
-        except ArchiveRefusedError as error:
-            raise ArchiveRefusedError(f"{path}: {error}") from error
+        pictures = cifar100.load(path, classes=classes)  # first: it refuses pipes and huge files
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         published = md5_of(path) == ARCHIVE_MD5
-        pictures = cifar100.load(path, classes=classes)
     except OSError as error:
         raise StagingError(
             f"archive {path}: {error.strerror or error}; "
