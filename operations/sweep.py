@@ -1,7 +1,7 @@
-"""Finds what outlives the stacks of one environment.
+"""Find what outlives the stacks of one environment.
 
-SageMaker writes logs to groups of its own, which belong to no stack; an update or a destroy that
-failed may leave the rest. Everything is recognised by the environment's names alone.
+SageMaker writes logs to its own groups, which belong to no stack; a failed update or destroy may
+leave the rest. Everything is recognised by the environment's names alone.
 
 Listing needs the IAM actions cloudformation:ListStacks, logs:DescribeLogGroups,
 logs:DescribeLogStreams, s3:ListAllMyBuckets, and of sagemaker: ListEndpoints, ListEndpointConfigs,
@@ -35,20 +35,21 @@ class Remain:
     by_hand: str
     """Command that removes it."""
     remove: Callable[[], object] | None
-    """None: it holds data that is kept on purpose, so only a person may remove it."""
+    """None: its data is kept on purpose, so only a person may remove it."""
 
 
 def existing_stacks(settings: Settings) -> list[str]:
-    """Names of the environment's stacks that still exist, in whatever status."""
-    pages = session().client("cloudformation").get_paginator("list_stacks").paginate()
-    names = pages.search("StackSummaries[?StackStatus != 'DELETE_COMPLETE'].StackName")
-    return sorted(name for name in names if name and name.startswith(settings.stack_name("")))
+    """Return the names of the environment's stacks that exist, in any status."""
+    client = session().client("cloudformation")
+    query = "StackSummaries[?StackStatus != 'DELETE_COMPLETE'].StackName"
+    prefix = settings.stack_name("")
+    return sorted(name for name in _names(client, "list_stacks", query) if name.startswith(prefix))
 
 
 def find(settings: Settings) -> list[Remain]:
-    """What is left, in the order in which it can be removed.
+    """Return what is left, in the order in which it can be removed.
 
-    Only to be asked when `existing_stacks` gives none: it does not tell what is still in use.
+    Call it only if there are no `existing_stacks`: it cannot tell what they still use.
     """
     return [
         *_jobs(settings, "training", "Training"),
@@ -62,15 +63,15 @@ def find(settings: Settings) -> list[Remain]:
 
 
 def _jobs(settings: Settings, kind: str, member: str) -> Iterator[Remain]:
-    # Only those that run, and cost: finished ones are history, which SageMaker never deletes.
-    client = session().client("sagemaker")
+    # Only running ones, which cost money: SageMaker never deletes finished ones.
+    client, prefix = session().client("sagemaker"), f"{settings.resource_prefix}-"
 
     def running() -> list[str]:
         return _names(
             client,
             f"list_{kind}_jobs",
             f"{member}JobSummaries[].{member}JobName",
-            NameContains=f"{settings.resource_prefix}-",
+            NameContains=prefix,
             StatusEquals="InProgress",
         )
 
@@ -83,54 +84,57 @@ def _jobs(settings: Settings, kind: str, member: str) -> Iterator[Remain]:
                 raise
 
     for name in running():
-        if name.startswith(f"{settings.resource_prefix}-"):
-            yield Remain(
-                f"running {kind} job",
-                name,
-                f"aws sagemaker stop-{kind}-job --{kind}-job-name {name}",
-                partial(stop, name),
-            )
+        if name.startswith(prefix):
+            by_hand = f"aws sagemaker stop-{kind}-job --{kind}-job-name {name}"
+            yield Remain(f"running {kind} job", name, by_hand, partial(stop, name))
 
 
 def _serving(settings: Settings) -> Iterator[Remain]:
-    """The endpoint; and models of this environment's training jobs with their configurations.
+    """Yield the endpoint, and models of this environment's training jobs with their configurations.
 
-    CloudFormation names models and configurations after nothing but their logical id, so they
-    are known by the training job that made the model's artifact. A model of
-    `training.model_data_url` is not found: nothing tells whose it is.
+    CloudFormation generates the names of models and configurations, so they are recognised by the
+    training job that made the model's artifact. Models of `training.model_data_url` are not found.
     """
     client = session().client("sagemaker")
-    models = [
+    endpoints = _names(client, "list_endpoints", "Endpoints[].EndpointName")
+    models = {
         name
         for name in _names(client, "list_models", "Models[].ModelName")
         if f"/{settings.resource_prefix}-"
-        in _artifact(_described(client.describe_model, ModelName=name))
-    ]
+        in _described(client.describe_model, ModelName=name)
+        .get("PrimaryContainer", {})
+        .get("ModelDataUrl", "")
+    }
     configurations = [
         name
         for name in _names(client, "list_endpoint_configs", "EndpointConfigs[].EndpointConfigName")
-        if _models_of(_described(client.describe_endpoint_config, EndpointConfigName=name))
-        & set(models)
-    ]
-    endpoints = [
-        name
-        for name in _names(client, "list_endpoints", "Endpoints[].EndpointName")
-        if name == settings.endpoint_name
+        for variants in [
+            _described(client.describe_endpoint_config, EndpointConfigName=name).get(
+                "ProductionVariants", []
+            )
+        ]
+        if models & {variant.get("ModelName") for variant in variants}
     ]
     for kind, names, command, remove, member in (
-        ("endpoint", endpoints, "endpoint --endpoint-name", client.delete_endpoint, "Endpoint"),
+        (
+            "endpoint",
+            [name for name in endpoints if name == settings.endpoint_name],
+            "endpoint --endpoint-name",
+            client.delete_endpoint,
+            "EndpointName",
+        ),
         (
             "endpoint configuration",
             configurations,
             "endpoint-config --endpoint-config-name",
             client.delete_endpoint_config,
-            "EndpointConfig",
+            "EndpointConfigName",
         ),
-        ("model", models, "model --model-name", client.delete_model, "Model"),
+        ("model", sorted(models), "model --model-name", client.delete_model, "ModelName"),
     ):
         for name in names:
             by_hand = f"aws sagemaker delete-{command} {name}"
-            yield Remain(kind, name, by_hand, partial(remove, **{f"{member}Name": name}))
+            yield Remain(kind, name, by_hand, partial(remove, **{member: name}))
 
 
 def _described(describe: Callable[..., Mapping[str, Any]], **name: str) -> Mapping[str, Any]:
@@ -143,29 +147,18 @@ def _described(describe: Callable[..., Mapping[str, Any]], **name: str) -> Mappi
         raise
 
 
-def _artifact(model: Mapping[str, Any]) -> str:
-    url: str = model.get("PrimaryContainer", {}).get("ModelDataUrl", "")
-    return url
-
-
-def _models_of(configuration: Mapping[str, Any]) -> set[str]:
-    return {variant.get("ModelName", "") for variant in configuration.get("ProductionVariants", [])}
-
-
 def _log_groups(settings: Settings) -> Iterator[Remain]:
-    client = session().client("logs")
-    of_stacks = settings.stack_name("")
+    client, of_stacks = session().client("logs"), settings.stack_name("")
+    of_endpoint = f"{ENDPOINT_LOGS}/{settings.endpoint_name}"
     kept = settings.retention.removal == "retain"
     for prefix, keep in (
-        (f"{ENDPOINT_LOGS}/{settings.endpoint_name}", False),
+        (of_endpoint, False),
         (f"/aws/lambda/{of_stacks}", False),
         (f"{STATE_MACHINE_LOGS}/{of_stacks}", kept),
         (of_stacks, kept),
     ):
-        for name in _names(
-            client, "describe_log_groups", "logGroups[].logGroupName", logGroupNamePrefix=prefix
-        ):
-            if prefix.startswith(ENDPOINT_LOGS) and name != prefix:
+        for name in _group_names(client, prefix):
+            if prefix == of_endpoint != name:
                 continue  # of another endpoint, whose name begins with ours
             yield Remain(
                 "log group",
@@ -176,12 +169,9 @@ def _log_groups(settings: Settings) -> Iterator[Remain]:
 
 
 def _log_streams(settings: Settings, group: str) -> Iterator[Remain]:
-    # The group is shared by all such jobs of the account: only our streams in it are ours.
+    # All such jobs of the account share the group: only our streams in it are ours.
     client = session().client("logs")
-    groups = _names(
-        client, "describe_log_groups", "logGroups[].logGroupName", logGroupNamePrefix=group
-    )
-    if group not in groups:
+    if group not in _group_names(client, group):
         return
     for name in _names(
         client,
@@ -206,6 +196,11 @@ def _buckets(settings: Settings) -> Iterator[Remain]:
             yield Remain("bucket", name, f"aws s3 rb s3://{name} --force", None)
 
 
-def _names(client: Any, operation: str, names: str, **arguments: str) -> list[str]:
+def _group_names(client: Any, prefix: str) -> list[str]:
+    query = "logGroups[].logGroupName"
+    return _names(client, "describe_log_groups", query, logGroupNamePrefix=prefix)
+
+
+def _names(client: Any, operation: str, query: str, **arguments: str) -> list[str]:
     pages = client.get_paginator(operation).paginate(**arguments)
-    return [name for name in pages.search(names) if name is not None]
+    return [name for name in pages.search(query) if name is not None]

@@ -1,10 +1,10 @@
-"""Looks, before a deployment costs money, whether it can succeed: `scones preflight`.
+"""Check before a deployment costs money whether it can succeed: `scones preflight`.
 
-Every check only reads. To add one: a generator of findings in a module of its own,
-`def check(aws: Aws, settings: Settings) -> Iterator[Finding]`, and a line in `checks.CHECKS`.
-It handles the errors that are an answer; all others become "could not check" by themselves.
+Checks only read. To add one, write a generator of findings,
+`def check(aws: Aws, settings: Settings) -> Iterator[Finding]`, and add it to `checks.CHECKS`. It
+handles the errors that are an answer; all others become "could not check".
 
-The IAM actions they need, each of them for its own findings only: cloudformation:DescribeStacks,
+The checks need these IAM actions, each only for its own findings: cloudformation:DescribeStacks,
 cloudformation:DescribeStackResources, lambda:GetAccountSettings, s3:GetObject, s3:ListBucket,
 sagemaker:DescribeEndpoint, servicequotas:ListServiceQuotas,
 servicequotas:ListAWSDefaultServiceQuotas, ssm:GetParameter; of sns: ListSubscriptionsByTopic, and

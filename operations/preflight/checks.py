@@ -1,22 +1,16 @@
-"""All checks, and how they run: at once, and no longer than the deadline."""
+"""All checks, which run at the same time and no longer than the deadline."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from operations.preflight.access import credentials, region
-from operations.preflight.algorithm import algorithm
-from operations.preflight.bootstrap import bootstrap
+from operations.preflight.account import algorithm, bootstrap, credentials, endpoint, region
 from operations.preflight.clients import NO_ANSWER, Aws, not_checked
-from operations.preflight.concurrency import concurrency
-from operations.preflight.dataset import dataset
-from operations.preflight.endpoint import endpoint
 from operations.preflight.findings import Finding, Verdict
-from operations.preflight.model import given_model
-from operations.preflight.notifications import notifications
+from operations.preflight.inputs import dataset, given_model
+from operations.preflight.notifications import notifications, sms
 from operations.preflight.queues import queues
-from operations.preflight.quotas import quotas
-from operations.preflight.sms import sms
+from operations.preflight.quotas import concurrency, quotas
 from settings import Settings
 
 Check = Callable[[Aws, Settings], Iterator[Finding]]
@@ -46,7 +40,7 @@ def run(
     *,
     deadline_seconds: float = DEADLINE_SECONDS,
 ) -> dict[str, list[Finding]]:
-    """Findings by the name of the check; what is not there by the deadline was not checked."""
+    """Return the findings by check; what has no answer by the deadline was not checked."""
     found: dict[str, list[Finding]] = {name: [] for name in checks}
     bugs: list[Exception] = []
 
@@ -57,9 +51,9 @@ def run(
         except NO_ANSWER as error:
             found[name].append(not_checked(error))
         except Exception as error:
-            bugs.append(error)  # raised below: here it would end nothing but this thread
+            bugs.append(error)  # raised below: here it would end only this thread
 
-    # Daemons: a process that fetches credentials may hang, and must not keep us from ending.
+    # Daemons, because a process that fetches credentials may hang and must not keep us from ending.
     threads = {
         name: threading.Thread(target=work, args=(name, check), daemon=True)
         for name, check in checks.items()

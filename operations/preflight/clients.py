@@ -1,4 +1,4 @@
-"""AWS for the checks: clients that give up early, the questions they share, errors in words."""
+"""AWS for the checks: clients that give up early, shared questions, errors in words."""
 
 import threading
 from typing import Any, Literal
@@ -24,7 +24,7 @@ Service = Literal[
 ]
 
 NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)
-"""What a call raises that did not get the answer it asked for."""
+"""Errors of calls that did not get the answer they asked for."""
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 _CONFIG = Config(
@@ -33,17 +33,17 @@ _CONFIG = Config(
 
 
 class Aws:
-    """Clients for several threads; nothing is asked or read until it is needed."""
+    """Clients for several threads, created when they are needed."""
 
     def __init__(self) -> None:
-        """Clients are those of the shell's account, in the region that the CDK CLI takes."""
-        # Threads may share clients, but not make them; which may wait for credentials.
+        """Use the shell's account, in the region of the CDK CLI."""
+        # Threads may share clients but not create them, which may wait for credentials.
         self._lock = threading.Lock()
         self._clients: dict[tuple[Service, str | None], Any] = {}
 
     @property
     def region(self) -> str:
-        """Region that is deployed to.
+        """Return the region of the deployment.
 
         Raises:
             NoRegionError: none is set.
@@ -51,7 +51,7 @@ class Aws:
         return aws.region()
 
     def client(self, service: Service, *, region: str | None = None) -> Any:
-        """The client of a service, in another region than that of the session if one is given.
+        """Return the client of a service, by default in the region of the deployment.
 
         Raises:
             BotoCoreError: no region is set, or the profile does not exist.
@@ -64,13 +64,8 @@ class Aws:
                 )
             return self._clients[key]
 
-    def account(self) -> str:
-        """Account of the caller."""
-        account: str = self.client("sts").get_caller_identity()["Account"]
-        return account
-
     def parameter(self, name: str) -> str | None:
-        """Value of an SSM parameter; None if it does not exist."""
+        """Return the value of an SSM parameter; None if it does not exist."""
         ssm = self.client("ssm")
         try:
             value: str = ssm.get_parameter(Name=name)["Parameter"]["Value"]
@@ -79,12 +74,12 @@ class Aws:
         return value
 
     def stack_outputs(self, stack: str) -> dict[str, str]:
-        """Outputs of a stack; of one that is not deployed, none."""
+        """Return the outputs of a stack; none if it is not deployed."""
         return aws.outputs_of(self.client("cloudformation"), stack) or {}
 
 
 def not_checked(error: Exception) -> Finding:
-    """The finding "could not check", and why, for one of `NO_ANSWER`."""
+    """Return the finding "could not check" for one of `NO_ANSWER`, with its reason."""
     if not isinstance(error, ClientError):
         return Finding(Verdict.NOT_CHECKED, str(error))
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
@@ -94,6 +89,6 @@ def not_checked(error: Exception) -> Finding:
             f"{code} on {error.operation_name}: {message}",
             "allow this identity the action, or let somebody run the preflight who may",
         )
-    if code.isdigit():  # botocore puts the HTTP status where the reply is no error of AWS
+    if code.isdigit():  # botocore's code, the HTTP status, of a reply that is no error of AWS
         code, message = f"HTTP {code}", "no answer of AWS; emulators lack some services"
     return Finding(Verdict.NOT_CHECKED, f"{error.operation_name}: {code}: {message}")

@@ -39,9 +39,19 @@ STYLES = {
 }
 
 
+def ok(what: str) -> Finding:
+    """Return a finding that is no trouble."""
+    return Finding(Verdict.OK, what)
+
+
+def problem(what: str, remedy: str) -> Finding:
+    """Return a finding that stands in the way of the deployment."""
+    return Finding(Verdict.PROBLEM, what, remedy)
+
+
 def table(findings: Mapping[str, Sequence[Finding]]) -> Table:
-    """Return one row a finding, with the name of the check at its first."""
-    # Folded, not cut: an ARN is longer than the column, and a remedy is there to be copied.
+    """Return one row per finding; the first of a check has its name."""
+    # Folded, not cut: an ARN is longer than the column, and remedies are to be copied.
     what_and_remedy = Column("what and remedy", overflow="fold")
     shown = Table("check", "verdict", what_and_remedy, box=box.SIMPLE_HEAD)
     for name, found in findings.items():

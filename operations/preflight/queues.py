@@ -1,4 +1,4 @@
-"""The SQS queues that are to be told: there, open to the topic, with a key that SNS may use."""
+"""Check that the SQS queues exist, accept what the topic sends, and have a key SNS may use."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,21 +7,21 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from operations.preflight.clients import NO_ANSWER, Aws, not_checked
-from operations.preflight.findings import Finding, Verdict
+from operations.preflight.findings import Finding, Verdict, ok, problem
 from operations.preflight.notifications import topic_arn
 from settings import Settings
 
 SNS = "sns.amazonaws.com"
-# Or that of the region, which a topic in a region that is not on by default has to be:
+# Includes the principals of regions, which topics in opt-in regions need:
 # https://docs.aws.amazon.com/sns/latest/dg/sns-cross-region-delivery.html
 ANY_SNS = "sns.*amazonaws.com"
 KEY_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Each queue takes what the topic sends."""
+    """Check that each queue accepts what the topic sends."""
     if not settings.notifications.sqs:
-        yield Finding(Verdict.OK, "not needed: notifications.sqs is empty")
+        yield ok("not needed: notifications.sqs is empty")
         return
     topic = topic_arn(aws, settings)
     for arn in settings.notifications.sqs:
@@ -29,23 +29,23 @@ def queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
             found = list(_queue(aws, arn, topic))
         except NO_ANSWER as error:
             found = [not_checked(error)]
-        for finding in found or [Finding(Verdict.OK, "takes what SNS sends")]:
+        for finding in found or [ok("takes what SNS sends")]:
             yield replace(finding, what=f"{arn}: {finding.what}")
 
 
 def _queue(aws: Aws, arn: str, topic: str | None) -> Iterator[Finding]:
-    """What keeps a queue from taking messages of the topic, which may not exist yet."""
+    """Yield what keeps a queue from getting messages of the topic, which may not exist yet."""
     *_, region, account, name = arn.split(":")
     sqs = aws.client("sqs", region=region)
     try:
         url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        # SQS says so of the queues of others, too, if they do not show them to us.
-        if account != aws.account():
+        # SQS also says so of queues of other accounts that hide them from us.
+        if account != aws.client("sts").get_caller_identity()["Account"]:
             what = "belongs to another account, which does not let us look"
             yield Finding(Verdict.NOT_CHECKED, what, f"its owner can; {_remedy(arn, topic)}")
         else:
-            yield Finding(Verdict.PROBLEM, "does not exist", "another ARN, or create it")
+            yield problem("does not exist", "another ARN, or create it")
         return
     reply = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy", "KmsMasterKeyId"])
     attributes = reply.get("Attributes", {})
@@ -67,18 +67,18 @@ def _key(aws: Aws, region: str, key: str, topic: str | None) -> Iterator[Finding
     described = kms.describe_key(KeyId=key)["KeyMetadata"]
     if described["KeyManager"] == "AWS":
         what = f"is encrypted with AWS's own key {key}, which SNS may not use"
-        yield Finding(Verdict.PROBLEM, what, remedy)
+        yield problem(what, remedy)
         return
     policy = kms.get_key_policy(KeyId=described["KeyId"])["Policy"]
     if not all(lets(policy, action, topic) for action in KEY_ACTIONS):
         what = f"the policy of its key {key} does not let SNS use it"
-        yield Finding(Verdict.PROBLEM, what, remedy)
+        yield problem(what, remedy)
 
 
 def lets(policy: str | None, action: str, topic: str | None) -> bool:
-    """Whether a policy (JSON text) allows the action to SNS, sending for the topic if there is one.
+    """Return whether a policy (JSON text) allows SNS the action, on behalf of the topic if any.
 
-    Of the conditions it weighs aws:SourceArn only, and Deny statements not at all.
+    Conditions other than aws:SourceArn, and Deny statements, are ignored.
     """
     statements = json.loads(policy or "{}").get("Statement", [])
     return any(

@@ -1,4 +1,4 @@
-"""Instance types: offered in the region, and allowed in the numbers that the settings ask for.
+"""Checks of quotas: instance types and their numbers, and concurrent function calls.
 
 Quota names such as "ml.g4dn.xlarge for training job usage" are those of the console, of
 ResourceLimitExceeded and of ListServiceQuotas alike:
@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.preflight.clients import Aws
-from operations.preflight.findings import Finding, Verdict
+from operations.preflight.findings import Finding, Verdict, ok, problem
 from settings import Settings
 
 SERVICE = "sagemaker"
-PAGE_SIZE = 100  # the most there is; SageMaker has some 2,000 quotas
+PAGE_SIZE = 100  # the maximum; SageMaker has some 2,000 quotas
 
 # Of the account, for all types together.
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
 ALL_TRANSFORM = "Number of instances across all transform jobs"
+
+CONCURRENCY = "L-B99A9384"  # Lambda's "Concurrent executions"
+USUAL_CONCURRENCY = 1000  # a new account may have 10
 
 Quota = dict[str, Any]
 
@@ -32,87 +35,68 @@ class Need:
     quota: str
     """Name of the quota."""
     type_setting: str | None
-    """Key of the instance type in the settings; None if the quota is that of all types."""
+    """Key of the instance type in the settings; None for the quota of all types."""
     starts: int
     """Instances that a deployment starts."""
     runs: int
-    """Instances that run later, at most."""
-    updates: int
-    """Instances at the same time while an update runs; 0 if there is no such thing."""
+    """Most instances that run later."""
+    updates: int = 0
+    """Instances that exist during an update of the endpoint."""
 
     @property
     def most(self) -> int:
-        """Instances at the same time, at worst."""
+        """Return the largest number of instances at the same time."""
         return max(self.runs, self.updates)
 
 
-def needs(settings: Settings) -> list[Need]:
-    """What the settings ask for."""
-    return [
-        *_training_needs(settings),
-        *_endpoint_needs(settings),
-        *_transform_needs(settings),
-    ]
-
-
-def _training_needs(settings: Settings) -> Iterator[Need]:
-    training = settings.training
-    if training.model_data_url:
-        return
-    # Spot instances are counted apart from those on demand.
-    if training.spot.enabled:
-        usage, of_all = "spot training job usage", ALL_SPOT_TRAINING
-    else:
-        usage, of_all = "training job usage", ALL_TRAINING
-    count = training.instance_count
-    for quota, setting in (
-        (f"{training.instance_type} for {usage}", "training.instance_type"),
-        (of_all, None),
-    ):
-        yield Need(quota, setting, starts=count, runs=count, updates=count)
-
-
-def _endpoint_needs(settings: Settings) -> Iterator[Need]:
-    endpoint = settings.endpoint
-    if not endpoint.enabled:
-        return
-    scaling = endpoint.autoscaling
-    runs = scaling.max_instances if scaling.enabled else endpoint.instance_count
-    for quota, setting in (
-        (f"{endpoint.instance_type} for endpoint usage", "endpoint.instance_type"),
-        (ALL_ENDPOINTS, None),
-    ):
-        # An update makes the whole new fleet before traffic shifts, in one step or in several, and
-        # with as many instances as scaling has chosen:
+def needs(settings: Settings) -> Iterator[Need]:
+    """Yield what the settings ask for, from the quota of the type and that of all types."""
+    training, endpoint, batch = settings.training, settings.endpoint, settings.batch_transform
+    if not training.model_data_url:
+        # Spot instances are counted apart from those on demand.
+        spot = training.spot.enabled
+        usage = "spot training job usage" if spot else "training job usage"
+        count = training.instance_count
+        of_type = f"{training.instance_type} for {usage}"
+        yield Need(of_type, "training.instance_type", starts=count, runs=count)
+        yield Need(ALL_SPOT_TRAINING if spot else ALL_TRAINING, None, starts=count, runs=count)
+    if endpoint.enabled:
+        scaling, count = endpoint.autoscaling, endpoint.instance_count
+        runs = scaling.max_instances if scaling.enabled else count
+        # An update creates the whole new fleet before traffic shifts, in one step or in several,
+        # and with as many instances as scaling has chosen:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-blue-green.html
-        yield Need(quota, setting, starts=endpoint.instance_count, runs=runs, updates=2 * runs)
-
-
-def _transform_needs(settings: Settings) -> Iterator[Need]:
-    batch = settings.batch_transform
-    for quota, setting in (
-        (f"{batch.instance_type} for transform job usage", "batch_transform.instance_type"),
-        (ALL_TRANSFORM, None),
-    ):
-        # Nothing of it runs before there is a manifest.
-        yield Need(quota, setting, starts=0, runs=batch.instance_count, updates=0)
+        of_type = f"{endpoint.instance_type} for endpoint usage"
+        yield Need(of_type, "endpoint.instance_type", starts=count, runs=runs, updates=2 * runs)
+        yield Need(ALL_ENDPOINTS, None, starts=count, runs=runs, updates=2 * runs)
+    # A deployment starts no transform job: there is no manifest yet.
+    of_type = f"{batch.instance_type} for transform job usage"
+    yield Need(of_type, "batch_transform.instance_type", starts=0, runs=batch.instance_count)
+    yield Need(ALL_TRANSFORM, None, starts=0, runs=batch.instance_count)
 
 
 def quotas(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """There is a quota for each instance type, and it is large enough."""
+    """Check that there is a large enough quota for each instance type."""
     needed = {need.quota: need for need in needs(settings)}
     # The first list leaves out quotas whose applied value AWS does not know; their default holds.
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
         for quota in _find(aws, operation, needed.keys()):
             yield _judge(needed.pop(quota["QuotaName"]), quota, aws.region)
     for need in needed.values():
-        yield _not_listed(need, aws.region)
+        if need.type_setting is None:
+            yield Finding(Verdict.NOT_CHECKED, f"{aws.region} lists no quota {need.quota!r}")
+        else:
+            yield Finding(
+                Verdict.PROBLEM if need.starts else Verdict.NOTE,
+                f"{aws.region} has no quota {need.quota!r}: the instance type is not offered there",
+                f"another {need.type_setting}, or another region",
+            )
 
 
 def _find(aws: Aws, operation: str, names: Set[str]) -> Iterator[Quota]:
-    """Quotas of these names, each as it is found.
+    """Yield the quotas of these names as they are found.
 
-    The caller takes what it got out of `names`; once that is empty, nothing more is read.
+    The caller removes what it got from `names`; once that is empty, nothing more is read.
     """
     if not names:
         return
@@ -128,49 +112,61 @@ def _judge(need: Need, quota: Quota, region: str) -> Finding:
         reason = quota.get("ErrorReason", {}).get("ErrorMessage", "no reason given")
         return Finding(Verdict.NOT_CHECKED, f"quota {need.quota!r} has no value: {reason}")
     allowed = int(quota["Value"])
-    what, remedy = f"quota {need.quota!r} is {allowed}", _remedy(need, quota, region)
+    what = f"quota {need.quota!r} is {allowed}"
+    if allowed >= need.most:
+        return ok(f"{what}; needed: {need.most}")
+    remedy = _remedy(need, quota, region)
     if allowed < need.starts:
-        return Finding(Verdict.PROBLEM, f"{what}; needed: {need.starts}", remedy)
-    if allowed < need.runs and not need.starts:
-        return Finding(
-            Verdict.NOTE,
-            f"{what}, enough to deploy; a batch transform would wait in vain for the "
-            f"{need.runs} it needs",
-            remedy,
+        return problem(f"{what}; needed: {need.starts}", remedy)
+    if not need.starts:
+        later = f"a batch transform would wait in vain for the {need.runs} it needs"
+    elif allowed < need.runs:
+        later = (
+            f"scaling ends there, below endpoint.autoscaling.max_instances = {need.runs}, and an "
+            "update needs twice the instances that run"
         )
-    if allowed < need.runs:
-        return Finding(
-            Verdict.NOTE,
-            f"{what}, enough to deploy; scaling ends there, below "
-            f"endpoint.autoscaling.max_instances = {need.runs}, and an update needs twice the "
-            "instances that run",
-            remedy,
+    else:
+        later = (
+            "an update starts as many new instances as run before it stops these: up to "
+            f"{need.updates} in all, and it fails if the quota is less"
         )
-    if allowed < need.updates:
-        return Finding(
-            Verdict.NOTE,
-            f"{what}, enough to deploy; an update starts as many new instances as run before it "
-            f"stops these: up to {need.updates} in all, and it fails where the quota is less",
-            remedy,
-        )
-    return Finding(Verdict.OK, f"{what}; needed: {need.most}")
-
-
-def _not_listed(need: Need, region: str) -> Finding:
-    if need.type_setting is None:
-        return Finding(Verdict.NOT_CHECKED, f"{region} lists no quota {need.quota!r}")
-    return Finding(
-        Verdict.PROBLEM if need.starts else Verdict.NOTE,
-        f"{region} has no quota {need.quota!r}: the instance type is not offered there",
-        f"another {need.type_setting}, or another region",
-    )
+    return Finding(Verdict.NOTE, f"{what}, enough to deploy; {later}", remedy)
 
 
 def _remedy(need: Need, quota: Quota, region: str) -> str:
     if not quota["Adjustable"]:
         other = f"another {need.type_setting}" if need.type_setting else "fewer instances"
         return f"AWS does not raise it; {other}, or another region"
+    return _increase(SERVICE, quota["QuotaCode"], need.most, region)
+
+
+def _increase(service: str, code: str, value: int, region: str) -> str:
     return (
-        f"aws service-quotas request-service-quota-increase --service-code {SERVICE} "
-        f"--quota-code {quota['QuotaCode']} --desired-value {need.most} --region {region}"
+        f"aws service-quotas request-service-quota-increase --service-code {service} "
+        f"--quota-code {code} --desired-value {value} --region {region}"
+    )
+
+
+def concurrency(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Check that Lambda runs as many functions at a time as the settings ask for."""
+    limit = aws.client("lambda").get_account_settings()["AccountLimit"]
+    total, free = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    asked = {"workflow.max_concurrency": settings.workflow.max_concurrency}
+    if settings.endpoint.enabled:
+        asked["bulk.max_concurrency"] = settings.bulk.max_concurrency
+    needed = sum(asked.values())
+    reserved = f" ({total - free} more are reserved)" if free < total else ""
+    allowed = f"{free} function calls at a time in {aws.region}{reserved}"
+    wanted = " and ".join(f"{key} = {value}" for key, value in asked.items())
+    if needed <= free:
+        yield ok(f"{allowed}; {wanted} need {needed}")
+        return
+    value = max(USUAL_CONCURRENCY, total + needed - free)
+    yield Finding(
+        Verdict.NOTE,
+        f"{allowed}, enough to deploy; {wanted} start up to {needed}. Lambda throttles the rest, "
+        "whichever function of the account it is: executions take longer, and a picture fails "
+        "when its retries are used up",
+        f"{_increase('lambda', CONCURRENCY, value, aws.region)}; until it is granted, "
+        f"{' + '.join(asked)} of at most {free}",
     )

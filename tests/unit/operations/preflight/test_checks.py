@@ -8,10 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from operations.preflight.checks import Check, run
+from operations.preflight.checks import CHECKS, Check, run
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
 from settings import Settings
+from tests.unit.operations.preflight.conftest import Stub, deny, settings_with, stack_with
 
 OK = Finding(Verdict.OK, "fine")
 
@@ -100,3 +101,43 @@ def test_a_check_that_hangs_is_left_behind(aws: Aws, settings: Settings) -> None
     assert before == OK
     assert (late.verdict, late.what) == (Verdict.NOT_CHECKED, "no answer within 0.2 seconds")
     assert found["other"] == [OK]
+
+
+MODEL = {"initial_model_data_url": "s3://bucket/model.tar.gz"}
+NUMBERS = {"sms": ["+15550100000"], "sqs": ["arn:aws:sqs:eu-west-1:123456789012:alerts"]}
+
+
+@pytest.mark.parametrize("name", CHECKS.keys() - {"credentials", "region", "algorithm"})
+def test_a_refusal_by_aws_is_no_answer(
+    name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise client_error("AccessDeniedException", "not authorized")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
+
+    settings = settings_with(training=MODEL, notifications=NUMBERS)
+    (finding,) = run({name: CHECKS[name]}, aws, settings)[name]
+
+    assert finding.verdict is Verdict.NOT_CHECKED
+
+
+def test_a_refusal_to_read_the_manifest_is_no_answer(aws: Aws, stub: Stub) -> None:
+    stack_with(stub("cloudformation"), "Scones-dev-Storage", DataBucketName="data")
+    stub("ssm").add_response("get_parameter", {"Parameter": {"Value": "datasets/abc"}})
+    deny(stub("s3"), "get_object")
+
+    (finding,) = run({"data": CHECKS["staged data"]}, aws, settings_with())["data"]
+
+    assert finding.verdict is Verdict.NOT_CHECKED
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "algorithm"])
+def test_without_a_region_nothing_is_checked(
+    name: str, aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+
+    (finding,) = run({name: CHECKS[name]}, aws, settings)[name]
+
+    assert finding.verdict is Verdict.NOT_CHECKED

@@ -3,7 +3,7 @@
 import pytest
 from aws_cdk.assertions import Template
 
-from operations.preflight import algorithm, bootstrap, dataset, endpoint, notifications
+from operations.preflight import account, inputs, notifications
 from operations.staging import BUCKET_OUTPUT, STORAGE_STACK
 from settings import load
 from stacks.constructs.common.algorithm_image import TABLE
@@ -19,8 +19,8 @@ def test_the_templates_ask_for_this_bootstrap_version() -> None:
     template = templates()["Storage"].to_json()
     (rule,) = template["Rules"]["CheckBootstrapVersion"]["Assertions"]
     refused, _ = rule["Assert"]["Fn::Not"][0]["Fn::Contains"]
-    assert int(refused[-1]) + 1 == bootstrap.REQUIRED_VERSION
-    assert template["Parameters"]["BootstrapVersion"]["Default"] == bootstrap.VERSION_PARAMETER
+    assert int(refused[-1]) + 1 == account.REQUIRED_VERSION
+    assert template["Parameters"]["BootstrapVersion"]["Default"] == account.VERSION_PARAMETER
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,15 @@ def test_the_stacks_have_these_outputs(stack: str, output: str) -> None:
 
 
 def test_the_endpoint_is_in_this_stack() -> None:
-    found = templates()[endpoint.STACK].find_resources(endpoint.RESOURCE_TYPE)
+    found = templates()[account.ENDPOINT_STACK].find_resources(account.ENDPOINT_TYPE)
     assert [resource["Properties"]["EndpointName"] for resource in found.values()] == [
         load("dev").endpoint_name
     ]
 
 
 def test_the_table_of_regions_is_that_of_the_stacks() -> None:
-    assert str(algorithm.TABLE) == str(TABLE)
+    assert str(account.TABLE) == str(TABLE)
 
 
 def test_the_pointer_of_an_empty_bucket_is_no_prefix() -> None:
-    assert not NOT_STAGED.startswith(dataset.PREFIX)
+    assert not NOT_STAGED.startswith(inputs.PREFIX)

@@ -1,18 +1,18 @@
+"""Staged pictures, and models that the settings name."""
+
 import io
 import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from operations.preflight.clients import Aws
-from operations.preflight.dataset import dataset
 from operations.preflight.findings import Finding, Verdict
+from operations.preflight.inputs import dataset, given_model
 from settings import Settings
 from tests.unit.operations.preflight.conftest import (
     Stub,
-    deny,
     settings_with,
     stack_missing,
     stack_with,
@@ -158,15 +158,33 @@ def test_the_baseline_of_a_given_model_needs_data(aws: Aws, stub: Stub) -> None:
     assert finding.remedy == f"{STAGE}; or drift.enabled = false"
 
 
-@pytest.mark.parametrize("refused", ["cloudformation", "ssm", "s3"])
-def test_a_refusal_is_no_answer(aws: Aws, settings: Settings, stub: Stub, refused: str) -> None:
-    if refused == "cloudformation":
-        deny(stub("cloudformation"), "describe_stacks")
-    elif refused == "ssm":
-        stack_with(stub("cloudformation"), STACK, DataBucketName="data")
-        deny(stub("ssm"), "get_parameter")
-    else:
-        pointer(stub, "datasets/abc")
-        deny(stub("s3"), "get_object")
-    with pytest.raises(ClientError):
-        list(dataset(aws, settings))
+URL = "s3://bucket/models/job/output/model.tar.gz"
+
+
+@pytest.fixture
+def with_model() -> Settings:
+    return settings_with(training={"model_data_url": URL})
+
+
+def test_a_model_that_is_there(aws: Aws, with_model: Settings, stub: Stub) -> None:
+    stub("s3").add_response(
+        "get_object",
+        {},
+        {"Bucket": "bucket", "Key": "models/job/output/model.tar.gz", "Range": "bytes=0-0"},
+    )
+    assert list(given_model(aws, with_model)) == [Finding(Verdict.OK, f"{URL} exists")]
+
+
+@pytest.mark.parametrize("key", ["model_data_url", "initial_model_data_url"])
+@pytest.mark.parametrize("code", ["NoSuchBucket", "NoSuchKey"])
+def test_a_model_that_is_not_there_is_a_problem(aws: Aws, stub: Stub, key: str, code: str) -> None:
+    stub("s3").add_client_error("get_object", code, http_status_code=404)
+    (finding,) = given_model(aws, settings_with(training={key: URL}))
+    assert finding.verdict is Verdict.PROBLEM
+    assert URL in finding.what
+    assert f"training.{key}" in finding.remedy
+
+
+def test_without_one_nothing_is_asked(aws: Aws) -> None:
+    (finding,) = given_model(aws, settings_with())
+    assert finding.verdict is Verdict.OK

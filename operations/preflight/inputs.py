@@ -1,0 +1,95 @@
+"""Checks of what a deployment starts from: staged pictures, or a model."""
+
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+
+from operations.preflight.clients import Aws
+from operations.preflight.findings import Finding, Verdict, ok, problem
+from operations.staging import BUCKET_OUTPUT, STORAGE_STACK, baseline_shortage
+from settings import Settings
+from settings.s3_uris import S3Uri
+from training.dataset import MANIFEST
+from training.manifest import Manifest, parse
+
+PREFIX = "datasets/"
+
+
+def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Check that a complete dataset with the classes of the settings is staged."""
+    stage = f"scones stage --environment {settings.environment}"
+    if settings.training.model_data_url:
+        if not settings.detects_drift:
+            yield ok("not needed: training.model_data_url names a finished model")
+            return
+        stage += "; or drift.enabled = false"
+    stack = settings.stack_name(STORAGE_STACK)
+    bucket = aws.stack_outputs(stack).get(BUCKET_OUTPUT)
+    if bucket is None:
+        yield Finding(
+            Verdict.NOTE,
+            f"{stack} is not deployed: this is the first deployment, nothing can be staged yet",
+            f"cdk deploy {stack} -c environment={settings.environment}, then {stage}",
+        )
+        return
+    prefix = aws.parameter(settings.dataset_parameter)
+    if prefix is None or not prefix.startswith(PREFIX):
+        yield problem(f"nothing is staged: {settings.dataset_parameter} is {prefix!r}", stage)
+        return
+    uri, s3 = f"s3://{bucket}/{prefix}/{MANIFEST}", aws.client("s3")
+    try:
+        reply = s3.get_object(Bucket=bucket, Key=f"{prefix}/{MANIFEST}")
+        manifest = parse(reply["Body"].read(), uri)
+    except s3.exceptions.NoSuchKey:
+        yield problem(
+            f"{settings.dataset_parameter} names a dataset that is gone or was never completed: "
+            f"{uri} does not exist",
+            stage,
+        )
+    except ValueError as error:
+        yield problem(str(error), stage)
+    else:
+        yield _judge(prefix, manifest, settings, stage)
+
+
+def _judge(prefix: str, manifest: Manifest, settings: Settings, stage: str) -> Finding:
+    classes, counts = settings.dataset.classes, manifest.counts
+    if manifest.classes != classes:
+        return problem(
+            f"{prefix} has the classes {list(manifest.classes)}, in this order; "
+            f"the settings say {list(classes)}",
+            stage,
+        )
+    for split, pictures in counts.items():
+        if lacking := [name for name in classes if not pictures.get(name)]:
+            return problem(f"{prefix} has no {split} picture of: {', '.join(lacking)}", stage)
+    if shortage := baseline_shortage(counts["validation"], settings):
+        return problem(f"{prefix}: {shortage}", stage)
+    totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
+    what = f"{prefix}: {totals} pictures of {', '.join(classes)}"
+    if manifest.source == "drawn":
+        return Finding(Verdict.NOTE, f"{what}; drawn stand-ins, not photographs", stage)
+    return ok(what)
+
+
+def given_model(aws: Aws, settings: Settings) -> Iterator[Finding]:
+    """Check that the model that the settings name exists; they name at most one."""
+    training = settings.training
+    for key, url, instead in (
+        ("model_data_url", training.model_data_url, "to train a model"),
+        ("initial_model_data_url", training.initial_model_data_url, "to start from none"),
+    ):
+        if not url:
+            continue
+        uri = S3Uri.parse_object(url)
+        try:
+            # One byte, because the reply to HeadObject has no body to tell an error with.
+            aws.client("s3").get_object(Bucket=uri.bucket, Key=uri.key, Range="bytes=0-0")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("NoSuchBucket", "NoSuchKey"):
+                raise
+            yield problem(f"{url} does not exist", f"another training.{key}, or none, {instead}")
+        else:
+            yield ok(f"{url} exists")
+        return
+    yield ok("none; the deployment trains one")
