@@ -1,6 +1,7 @@
 """Content that is nearly valid, and the bounds within which it has to be read or refused."""
 
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,18 @@ def bounded(*, megabytes: int, seconds: float) -> Iterator[None]:
     taken, added = time.monotonic() - start, (_kilobytes("VmHWM") - before) / 1000
     assert taken < seconds
     assert added < megabytes
+
+
+@contextmanager
+def python_memory_below(limit: int) -> Iterator[None]:
+    """Fail if the block allocates more bytes at its peak."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
 
 
 def _kilobytes(name: str) -> int:

@@ -4,7 +4,6 @@ import io
 import os
 import pickle
 import tempfile
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
+from tests.mutations import python_memory_below
 from training import pickles
 from training.errors import ArchiveRefusedError
 from training.pickled_arrays import PickledArray
@@ -75,15 +75,10 @@ def test_memory_does_not_grow_with_the_array(file: IO[bytes]) -> None:
     array = np.full((10_000, 3072), 200, np.uint8)
     for protocol in (2, pickle.HIGHEST_PROTOCOL):
         source = io.BytesIO(pickle.dumps(array, protocol=protocol))
-        tracemalloc.start()
-        try:
+        with python_memory_below(2_000_000):
             read = pickles.unpickle(source, file)
             assert isinstance(read, PickledArray)
             assert read.array()[9_999].tolist() == [200] * 3072
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        assert peak < 2_000_000
 
 
 def test_array_of_python_2_is_read() -> None:
@@ -161,13 +156,8 @@ def test_more_opcodes_than_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_memo_index_takes_no_memory() -> None:
-    tracemalloc.start()
-    try:
+    with python_memory_below(1_000_000):
         assert unpickle(b"]r\xff\xff\xff\x1f.") == []
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ import base64
 import gzip
 import io
 import json
-import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from lambda_src.drift_detector.captures import (
 )
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from tests import odd_replies
+from tests.mutations import python_memory_below
 from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
 from tests.unit.lambda_src.drift_detector.detector import raw
 
@@ -194,13 +194,8 @@ def test_as_many_values_as_a_limit_are_parsed(record: MakeRecord, encoding: str)
 def test_the_memory_of_many_values_is_bounded(value: str) -> None:
     line = f"[{','.join([value] * 1_500_000)}]".encode()
 
-    tracemalloc.start()
-    with pytest.raises(UnreadableError):
+    with python_memory_below(2**20), pytest.raises(UnreadableError):
         parse(line)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert peak < 2**20
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
@@ -212,13 +207,10 @@ def test_a_long_line_is_not_held_and_the_lines_around_it_are_read(end: bytes) ->
             file.write(b"[" * 2**20)
         file.write(b"\ntwo" + end)
 
-    tracemalloc.start()
-    first, long, last = lines(raw(packed.getvalue()))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    with python_memory_below(4 * MAX_BYTES):
+        first, long, last = lines(raw(packed.getvalue()))
 
     assert (first, last) == (b"one\n", b"two" + end)
-    assert peak < 4 * MAX_BYTES
     with pytest.raises(UnreadableError, match="longer than 16,777,216 bytes"):
         parse(long)
 

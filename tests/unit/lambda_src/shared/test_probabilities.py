@@ -1,12 +1,11 @@
 """What passes for the probabilities of a reply."""
 
-import tracemalloc
-
 import pytest
 
 from lambda_src.shared import json_limits
 from lambda_src.shared.probabilities import MAX_CLASSES, check
 from tests import odd_replies
+from tests.mutations import python_memory_below
 
 
 @pytest.mark.parametrize("reply", odd_replies.READ)
@@ -25,13 +24,12 @@ def test_zero_has_no_sign() -> None:
 def test_all_else_is_refused_in_little_memory(name: str) -> None:
     reply = odd_replies.REFUSED[name]
 
-    tracemalloc.start()
-    with pytest.raises(ValueError, match=r".{10}") as raised:
+    with (
+        python_memory_below(16 * 2**20),
+        pytest.raises(ValueError, match=r".{10}") as raised,
+    ):
         check(json_limits.parse(reply))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
 
-    assert peak < 16 * 2**20
     assert len(str(raised.value)) < 200
 
 
