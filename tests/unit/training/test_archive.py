@@ -15,6 +15,7 @@ from training.archive import MAX_MEMBERS, read_members
 from training.errors import ArchiveRefusedError
 
 Member = tuple[tarfile.TarInfo, bytes]
+Tar = Callable[..., Path]
 
 
 def _contents(path: Path, names: Sequence[str], **options: int) -> dict[str, bytes]:
@@ -30,7 +31,7 @@ def _member(name: str, data: bytes = b"content", **attributes: Any) -> Member:
 
 
 @pytest.fixture
-def tar(tmp_path: Path) -> Callable[..., Path]:
+def tar(tmp_path: Path) -> Tar:
     """Return a function that writes an archive of members, and returns its path."""
 
     def write(*members: Member) -> Path:
@@ -43,7 +44,7 @@ def tar(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_members_are_read_by_name(tar: Callable[..., Path]) -> None:
+def test_members_are_read_by_name(tar: Tar) -> None:
     path = tar(
         _member("folder", b"", type=tarfile.DIRTYPE),
         _member("folder/one", b"1"),
@@ -73,20 +74,20 @@ def test_members_are_read_by_name(tar: Callable[..., Path]) -> None:
     ids=lambda value: value[0].name if isinstance(value, tuple) else "",
 )
 def test_unsafe_member_is_refused_also_when_not_asked_for(
-    tar: Callable[..., Path], unsafe: Member, reason: str
+    tar: Tar, unsafe: Member, reason: str
 ) -> None:
     with pytest.raises(ArchiveRefusedError, match=reason):
         _contents(tar(_member("wanted"), unsafe), ["wanted"])
 
 
-def test_archive_that_unpacks_to_too_much_is_refused(tar: Callable[..., Path]) -> None:
+def test_archive_that_unpacks_to_too_much_is_refused(tar: Tar) -> None:
     path = tar(_member("wanted"), _member("bomb", bytes(5_000_000)))
     assert path.stat().st_size < 50_000
     with pytest.raises(ArchiveRefusedError, match="unpacks to more than 4,000,000 bytes"):
         _contents(path, ["wanted"], max_bytes=4_000_000)
 
 
-def test_memory_is_that_of_what_the_readers_keep(tar: Callable[..., Path]) -> None:
+def test_memory_is_that_of_what_the_readers_keep(tar: Tar) -> None:
     path = tar(_member("wanted", bytes(20_000_000)), _member("unwanted", bytes(20_000_000)))
     with python_memory_below(2_000_000):
         read = read_members(path, {"wanted": lambda source: source.read(3)})
@@ -114,13 +115,13 @@ def test_what_is_no_file_or_too_large_is_refused_unread(tmp_path: Path) -> None:
         _contents(tmp_path / "large", ["wanted"], max_bytes=1000)
 
 
-def test_missing_member_is_named(tar: Callable[..., Path]) -> None:
+def test_missing_member_is_named(tar: Tar) -> None:
     with pytest.raises(ArchiveRefusedError, match=r"no member folder/test"):
         _contents(tar(_member("folder/train")), ["folder/train", "folder/test"])
 
 
 @pytest.mark.parametrize("content", [b"<html>Please log in</html>", None], ids=["page", "half"])
-def test_damaged_archive_is_refused(tar: Callable[..., Path], content: bytes | None) -> None:
+def test_damaged_archive_is_refused(tar: Tar, content: bytes | None) -> None:
     path = tar(_member("wanted", os.urandom(100_000)))
     path.write_bytes(content or path.read_bytes()[:50_000])
     with pytest.raises(ArchiveRefusedError, match=r"not a readable \.tar\.gz"):

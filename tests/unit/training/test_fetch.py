@@ -20,6 +20,8 @@ MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 # `time.sleep` refuses it: a test fails where a pause was taken that should not have been.
 NEVER = (-1.0,)
 
+Download = Callable[..., Path]
+
 
 class Server(ThreadingHTTPServer):
     """Serves `content`, with the misfortunes that a test asks for; `ranges` are the requests."""
@@ -85,7 +87,7 @@ def output() -> io.StringIO:
 
 
 @pytest.fixture
-def download(server: Server, tmp_path: Path, output: io.StringIO) -> Callable[..., Path]:
+def download(server: Server, tmp_path: Path, output: io.StringIO) -> Download:
     def run(pauses: tuple[float, ...] = (0.0, 0.0)) -> Path:
         console = Console(file=output)
         return fetch(url=server.url, md5=MD5, folder=tmp_path, console=console, pauses=pauses)
@@ -98,7 +100,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_archive_is_downloaded_once_with_one_line_of_log(
-    download: Callable[..., Path], server: Server, tmp_path: Path, output: io.StringIO
+    download: Download, server: Server, tmp_path: Path, output: io.StringIO
 ) -> None:
     path = download(pauses=NEVER)
     assert path.read_bytes() == CONTENT
@@ -109,9 +111,7 @@ def test_archive_is_downloaded_once_with_one_line_of_log(
     assert _names(tmp_path) == ["archive.tar.gz"]
 
 
-def test_damaged_file_in_the_cache_is_replaced(
-    download: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_damaged_file_in_the_cache_is_replaced(download: Download, tmp_path: Path) -> None:
     (tmp_path / "archive.tar.gz").write_bytes(CONTENT[:-1])
     assert download().read_bytes() == CONTENT
 
@@ -125,7 +125,7 @@ def test_damaged_file_in_the_cache_is_replaced(
     ids=["resumed", "from the beginning"],
 )
 def test_broken_transfer_is_resumed_if_the_server_knows_ranges(
-    download: Callable[..., Path], server: Server, knows_ranges: bool, ranges: list[str | None]
+    download: Download, server: Server, knows_ranges: bool, ranges: list[str | None]
 ) -> None:
     server.knows_ranges = knows_ranges
     server.cuts = [300_000, 200_000]
@@ -133,9 +133,7 @@ def test_broken_transfer_is_resumed_if_the_server_knows_ranges(
     assert server.ranges == ranges
 
 
-def test_pauses_start_anew_when_bytes_arrived(
-    download: Callable[..., Path], server: Server
-) -> None:
+def test_pauses_start_anew_when_bytes_arrived(download: Download, server: Server) -> None:
     server.cuts = [100_000] * 6
     assert download(pauses=(0.0,)).read_bytes() == CONTENT
 
@@ -150,7 +148,7 @@ def test_pauses_start_anew_when_bytes_arrived(
     ids=["a part", "complete", "of another file"],
 )
 def test_transfer_of_an_earlier_run_is_resumed(
-    download: Callable[..., Path],
+    download: Download,
     server: Server,
     tmp_path: Path,
     part: bytes,
@@ -162,7 +160,7 @@ def test_transfer_of_an_earlier_run_is_resumed(
 
 
 def test_wrong_checksum_is_an_error_and_leaves_nothing(
-    download: Callable[..., Path], server: Server, tmp_path: Path
+    download: Download, server: Server, tmp_path: Path
 ) -> None:
     server.content = b"<html>Please log in</html>"
     with pytest.raises(ArchiveUnavailableError, match=f"the published archive has {MD5}"):
@@ -171,7 +169,7 @@ def test_wrong_checksum_is_an_error_and_leaves_nothing(
     assert _names(tmp_path) == []
 
 
-def test_passing_server_error_is_retried(download: Callable[..., Path], server: Server) -> None:
+def test_passing_server_error_is_retried(download: Download, server: Server) -> None:
     server.statuses = [503, 429]
     assert download().read_bytes() == CONTENT
 
@@ -181,7 +179,7 @@ def test_passing_server_error_is_retried(download: Callable[..., Path], server: 
     [(404, "Not Found", NEVER, 1), (500, "Internal Server Error", (0.0, 0.0), 3)],
 )
 def test_server_that_refuses_is_given_up(
-    download: Callable[..., Path],
+    download: Download,
     server: Server,
     status: int,
     reason: str,
@@ -195,7 +193,7 @@ def test_server_that_refuses_is_given_up(
 
 
 def test_what_arrived_is_kept_for_the_next_run(
-    download: Callable[..., Path], server: Server, tmp_path: Path
+    download: Download, server: Server, tmp_path: Path
 ) -> None:
     server.cuts = [300_000]
     with pytest.raises(ArchiveUnavailableError):
