@@ -103,8 +103,8 @@ def test_a_second_one_is_refused_and_a_closed_terminal_ends_the_first(demo: Runn
         text=True,
     )
 
-    assert second.returncode == EXIT_RUNNING, second.stdout
-    assert f"(process {demo.process.pid}, since " in second.stdout
+    assert second.returncode == EXIT_RUNNING, second.stderr
+    assert f"(process {demo.process.pid}, since " in second.stderr
     assert "--out FOLDER" in second.stdout
     assert demo.process.poll() is None
     demo.started = descendants(demo.process.pid)
