@@ -6,14 +6,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from botocore.response import StreamingBody
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
 from lambda_src.shared.json_limits import MAX_BYTES
 from lambda_src.shared.result_summary import MAX_NAMED
-from tests import odd_captures, odd_replies
+from tests import odd_replies
 from tests.unit.lambda_src import objects
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.events import EVENTS
@@ -21,10 +20,8 @@ from tests.unit.lambda_src.hostile import (
     Mutated,
     answered,
     as_json,
-    fuzzed,
     fuzzed_with_objects,
     mutated,
-    within_bounds,
 )
 
 EVENT = EVENTS["write_predictions"]
@@ -294,50 +291,3 @@ def test_any_event_and_files_are_written_or_have_a_named_error(
     if not isinstance(answer, Exception):
         counts = answer["counts"]
         assert counts["images"] == counts["accepted"] + counts["rejected"] + counts["failed"] == 3
-
-
-class Bucket:
-    """In place of the client, for thousands of jobs."""
-
-    def __init__(self, outputs: list[bytes], exceptions: Any) -> None:
-        self.exceptions = exceptions
-        named = {f"{number}.png": output for number, output in enumerate(outputs)}
-        self.objects = {f"{OUTPUT}/raw/{name}.out": output for name, output in named.items()}
-        manifest = [{"prefix": "s3://data/"}, *named]
-        self.objects[f"{OUTPUT}/manifest.json"] = json.dumps(manifest).encode()
-        self.objects[f"{OUTPUT}/failed.jsonl"] = b""
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
-        content = self.objects[Key]
-        return {
-            "Body": StreamingBody(io.BytesIO(content), len(content)),
-            "ContentLength": len(content),
-        }
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
-        self.objects[Key] = Body
-
-    def upload_fileobj(self, file: Any, bucket: str, key: str) -> None:
-        self.objects[key] = file.read()
-
-
-@fuzzed
-@given(
-    outputs=st.lists(odd_captures.edited(b'{"prediction": [0.25, 0.75]}\n'), min_size=1, max_size=4)
-)
-def test_any_outputs_have_one_line_each_and_a_good_one_stays(
-    handler: ModuleType, monkeypatch: pytest.MonkeyPatch, outputs: list[bytes]
-) -> None:
-    bucket = Bucket([*outputs, prediction(0.07, 0.93).encode()], handler.s3.exceptions)
-    monkeypatch.setattr(handler, "s3", bucket)
-    event = {**JOB, "usable": len(outputs) + 1, "failed": 0}
-
-    with within_bounds():
-        answer = handler.lambda_handler(event, None)
-
-    *others, good = map(json.loads, bucket.objects[f"{OUTPUT}/predictions.jsonl"].splitlines())
-    assert (good["label"], good["confidence"], good["status"]) == ("motorcycle", 0.93, "accepted")
-    for line in others:
-        failed = line["error"] in ("InvalidPrediction", "ClassCountMismatch")
-        assert failed or 0 <= line["confidence"] <= 1
-    json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()

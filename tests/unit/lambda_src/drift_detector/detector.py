@@ -1,17 +1,21 @@
 """The drift detector's handler, and the AWS around it."""
 
+import base64
 import gzip
 import io
 import json
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
+from PIL import Image
 
-from lambda_src.drift_detector.baseline import Baseline, Observation
+from lambda_src.drift_detector.baseline import Baseline, Observation, StoredBaseline
 
 PREFIX = "captures/scones-dev/AllTraffic/"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -29,6 +33,47 @@ ENVIRONMENT = {
     "MODEL_NAME": "model-one",
     "MODEL_NAME_PARAMETER": "/scones/dev/model/name",
 }
+
+
+def png(brightness: int, *, seed: int = 0) -> bytes:
+    """A noisy 8 x 8 picture."""
+    noise = np.random.default_rng(seed).integers(-20, 20, (8, 8, 3))
+    file = io.BytesIO()
+    Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def record(
+    *,
+    confidence: float = 0.97,
+    picture: bytes | None = None,
+    time: datetime | None = None,
+    inference_id: str | None = None,
+    output: str | None = None,
+) -> dict[str, Any]:
+    """A capture record of the present."""
+    metadata = {
+        "eventId": str(uuid.uuid4()),
+        "inferenceTime": f"{time or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    if inference_id:
+        metadata["inferenceId"] = inference_id
+    data: dict[str, Any] = {
+        "endpointOutput": {
+            "observedContentType": "application/json",
+            "mode": "OUTPUT",
+            "data": output or json.dumps([confidence, 1 - confidence]),
+            "encoding": "JSON",
+        }
+    }
+    if picture is not None:
+        data["endpointInput"] = {
+            "observedContentType": "image/png",
+            "mode": "INPUT",
+            "data": base64.b64encode(picture).decode(),
+            "encoding": "BASE64",
+        }
+    return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
 
 
 class Killed(BaseException):
@@ -85,7 +130,7 @@ class Cloud:
         self.late += MINUTE
         return result
 
-    def figures(self, name: str) -> list[float]:
+    def metric(self, name: str) -> list[float]:
         """Sums by minute; no minute has two values."""
         found = self.cloudwatch.get_metric_statistics(
             Namespace="Scones/dev",
@@ -108,7 +153,7 @@ class Cloud:
             Overwrite=True,
         )
 
-    def metrics(self) -> set[str]:
+    def metric_names(self) -> set[str]:
         found = self.cloudwatch.list_metrics(Namespace="Scones/dev")["Metrics"]
         return {each["MetricName"] for each in found}
 
@@ -140,3 +185,13 @@ def raw(content: bytes) -> io.RawIOBase:
             return self.content.readinto(buffer)
 
     return Body()
+
+
+def make_stored_baseline() -> StoredBaseline:
+    return StoredBaseline(
+        created=CREATED,
+        model_data_url="s3://artifacts/models/model.tar.gz",
+        dataset="datasets/one",
+        classes=("bicycle", "motorcycle"),
+        baseline=make_baseline(),
+    )

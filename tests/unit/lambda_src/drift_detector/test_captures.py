@@ -19,13 +19,12 @@ from lambda_src.drift_detector.captures import (
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from tests import odd_replies
 from tests.mutations import python_memory_below
-from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
-from tests.unit.lambda_src.drift_detector.detector import raw
+from tests.unit.lambda_src.drift_detector.detector import png, raw, record
 
 REFUSED = odd_replies.REFUSED | odd_replies.WRAPPED
 
 
-def test_a_record_has_what_the_detector_needs(record: MakeRecord) -> None:
+def test_a_record_has_what_the_detector_needs() -> None:
     time = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
     capture = record(confidence=0.75, picture=png(100), time=time, inference_id="mine")
 
@@ -34,7 +33,7 @@ def test_a_record_has_what_the_detector_needs(record: MakeRecord) -> None:
     assert parsed == (capture["eventMetadata"]["eventId"], "mine", time, [0.75, 0.25], png(100))
 
 
-def test_output_may_be_base64_and_input_missing(record: MakeRecord) -> None:
+def test_output_may_be_base64_and_input_missing() -> None:
     capture = record()
     capture["captureData"]["endpointOutput"] |= {"encoding": "BASE64", "data": "WzAuOSwgMC4xXQ=="}
 
@@ -55,12 +54,12 @@ def answered(capture: dict[str, Any], reply: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("reply", odd_replies.READ)
-def test_replies_are_read(record: MakeRecord, reply: bytes) -> None:
+def test_replies_are_read(reply: bytes) -> None:
     assert parse(answered(record(), reply)).probabilities == odd_replies.READ[reply]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_reply_without_probabilities_is_unreadable(record: MakeRecord, name: str) -> None:
+def test_a_reply_without_probabilities_is_unreadable(name: str) -> None:
     with pytest.raises(UnreadableError) as raised:
         parse(answered(record(), REFUSED[name]))
     assert len(str(raised.value)) <= MAX_REASON
@@ -84,7 +83,7 @@ def test_what_is_no_record_is_unreadable(line: bytes) -> None:
         parse(line)
 
 
-def test_a_cut_line_and_a_time_without_zone_are_unreadable(record: MakeRecord) -> None:
+def test_a_cut_line_and_a_time_without_zone_are_unreadable() -> None:
     capture = record()
     with pytest.raises(UnreadableError):
         parse(json.dumps(capture).encode()[:-9])
@@ -129,9 +128,7 @@ BILLIONS = "1" * 400
         "inferenceId",
     ],
 )
-def test_no_value_of_a_record_raises_another_error(
-    record: MakeRecord, place: str, value: str
-) -> None:
+def test_no_value_of_a_record_raises_another_error(place: str, value: str) -> None:
     capture = record(picture=png(100), inference_id="mine")
     for part in (capture, *capture.values(), *capture["captureData"].values()):
         if isinstance(part, dict) and place in part:
@@ -142,7 +139,7 @@ def test_no_value_of_a_record_raises_another_error(
         parse(line)
 
 
-def test_a_reason_is_short(record: MakeRecord) -> None:
+def test_a_reason_is_short() -> None:
     capture = record()
     capture["eventMetadata"]["inferenceTime"] = "x" * 10**6
 
@@ -153,7 +150,7 @@ def test_a_reason_is_short(record: MakeRecord) -> None:
 
 
 @pytest.mark.parametrize("field", ["eventId", "inferenceId"])
-def test_an_id_has_a_length(record: MakeRecord, field: str) -> None:
+def test_an_id_has_a_length(field: str) -> None:
     capture = record()
     capture["eventMetadata"][field] = "i" * MAX_ID
     parse(json.dumps(capture).encode())
@@ -163,14 +160,14 @@ def test_an_id_has_a_length(record: MakeRecord, field: str) -> None:
         parse(json.dumps(capture).encode())
 
 
-def test_an_inference_id_may_be_null(record: MakeRecord) -> None:
+def test_an_inference_id_may_be_null() -> None:
     capture = record()
     capture["eventMetadata"]["inferenceId"] = None
 
     assert parse(json.dumps(capture).encode()).inference_id == ""
 
 
-def test_the_largest_request_of_an_endpoint_is_readable(record: MakeRecord) -> None:
+def test_the_largest_request_of_an_endpoint_is_readable() -> None:
     picture = bytes(6 * 2**20)
 
     parsed = parse(json.dumps(record(picture=picture)).encode())
@@ -179,7 +176,7 @@ def test_the_largest_request_of_an_endpoint_is_readable(record: MakeRecord) -> N
 
 
 @pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
-def test_as_many_values_as_a_limit_are_parsed(record: MakeRecord, encoding: str) -> None:
+def test_as_many_values_as_a_limit_are_parsed(encoding: str) -> None:
     output = json.dumps([0.5] * MAX_VALUES)
     if encoding == "BASE64":
         output = base64.b64encode(output.encode()).decode()

@@ -8,25 +8,24 @@ import pytest
 
 from lambda_src.drift_detector.baseline import BaselineDamaged
 from lambda_src.drift_detector.state import Cursor, StateDamagedError
-from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
-from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud
+from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud, record
 
 
-def test_records_are_counted_once(cloud: Cloud, record: MakeRecord) -> None:
+def test_records_are_counted_once(cloud: Cloud) -> None:
     cloud.put(record(), record())
     cloud.put(record(), packed=True)
 
     first, second = cloud.run(), cloud.run()
 
     assert (first["records"], second["records"]) == (3, 0)
-    assert cloud.figures("Records") == [3, 0]
+    assert cloud.metric("Records") == [3, 0]
 
 
 def test_silence_is_a_figure(cloud: Cloud) -> None:
     cloud.run()
 
-    assert cloud.figures("Records") == [0]
-    assert cloud.metrics() == {
+    assert cloud.metric("Records") == [0]
+    assert cloud.metric_names() == {
         "Records",
         "RecordsUnreadable",
         "RecordsNotCompared",
@@ -34,9 +33,7 @@ def test_silence_is_a_figure(cloud: Cloud) -> None:
     }
 
 
-def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(cloud: Cloud) -> None:
     cloud.put(record())
     cloud.run()
 
@@ -45,15 +42,13 @@ def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(
     assert cloud.run()["records"] == 1
 
 
-def test_files_far_back_are_not_listed(cloud: Cloud, record: MakeRecord) -> None:
+def test_files_far_back_are_not_listed(cloud: Cloud) -> None:
     cloud.put(record(), hour=NOW - timedelta(days=32))
 
     assert cloud.run()["files"] == 0
 
 
-def test_after_a_long_pause_the_listing_begins_where_it_ended(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_after_a_long_pause_the_listing_begins_where_it_ended(cloud: Cloud) -> None:
     cloud.put(record())
     cloud.run()
     cloud.put(record(), hour=NOW + timedelta(hours=1))
@@ -71,9 +66,7 @@ def test_another_variant_of_the_folders_is_not_read(cloud: Cloud) -> None:
     assert cloud.run()["files"] == 0
 
 
-def test_all_pages_of_a_listing_are_read(
-    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_pages_of_a_listing_are_read(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(7):
         cloud.put(record())
     paginator = cloud.handler.s3.get_paginator("list_objects_v2")
@@ -88,7 +81,7 @@ def test_all_pages_of_a_listing_are_read(
     assert cloud.run()["records"] == 7
 
 
-def test_a_file_that_shows_late_is_read_and_none_twice(cloud: Cloud, record: MakeRecord) -> None:
+def test_a_file_that_shows_late_is_read_and_none_twice(cloud: Cloud) -> None:
     # S3 dates an object by the beginning of its upload.
     hidden = cloud.put(record())
     body = cloud.s3.get_object(Bucket="captures", Key=hidden)["Body"].read()
@@ -104,7 +97,7 @@ def test_a_file_that_shows_late_is_read_and_none_twice(cloud: Cloud, record: Mak
 
 @pytest.mark.parametrize("uploaded_minutes_ago", [0, 10, 300])
 def test_the_state_keeps_only_the_files_of_the_overlap(
-    cloud: Cloud, record: MakeRecord, uploaded_minutes_ago: int
+    cloud: Cloud, uploaded_minutes_ago: int
 ) -> None:
     file = cloud.handler.CaptureFile
     earlier = file(NOW - timedelta(minutes=uploaded_minutes_ago), "earlier")
@@ -120,9 +113,7 @@ def test_the_state_keeps_only_the_files_of_the_overlap(
 # --- Bounds -----------------------------------------------------------------------------------
 
 
-def test_a_run_that_is_short_of_time_leaves_files_to_the_next(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_a_run_that_is_short_of_time_leaves_files_to_the_next(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.put(record())
 
@@ -130,24 +121,22 @@ def test_a_run_that_is_short_of_time_leaves_files_to_the_next(
 
     assert result == {"records": 2, "files": 2, "files_left": 1}
     assert cloud.run()["records"] == 1
-    assert cloud.figures("Records") == [2, 1]
+    assert cloud.metric("Records") == [2, 1]
 
 
-def test_a_file_that_no_run_can_finish_is_counted_and_passed(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_a_file_that_no_run_can_finish_is_counted_and_passed(cloud: Cloud) -> None:
     cloud.put(record(), b"x\n" * 10_000, record(), packed=True)
     cloud.put(record())
 
     assert cloud.run(*[900_000] * 9, 29_000) == {"records": 1, "files": 1, "files_left": 1}
     assert cloud.run() == {"records": 1, "files": 1, "files_left": 0}
-    first, second = cloud.figures("RecordsUnreadable")
+    first, second = cloud.metric("RecordsUnreadable")
     assert 1 < first < 10_000  # the lines up to there, and one for the rest
     assert second == 0
 
 
 def test_many_records_are_several_batches_of_a_run(
-    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cloud.handler, "MAX_RECORDS", 2)
     for _ in range(5):
@@ -155,14 +144,12 @@ def test_many_records_are_several_batches_of_a_run(
 
     assert cloud.run()["records"] == 5
 
-    assert cloud.figures("Records") == [1, 2, 2]  # each in the last minute that was free
+    assert cloud.metric("Records") == [1, 2, 2]  # each in the last minute that was free
     present = datetime.now(UTC)
     assert all(datetime.fromisoformat(each) <= present for each in cloud.state()["minutes"])
 
 
-def test_records_that_cannot_be_read_are_counted_and_passed(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_records_that_cannot_be_read_are_counted_and_passed(cloud: Cloud) -> None:
     deep = record(output="[" * 3000 + "]" * 3000)
     huge = record(output=f"[{'1' * 400}]")
     cloud.put(record(), deep, huge, b"[" * 100_000, record())
@@ -171,10 +158,10 @@ def test_records_that_cannot_be_read_are_counted_and_passed(
     assert cloud.run()["records"] == 3
     assert cloud.run()["files"] == 0
 
-    assert cloud.figures("RecordsUnreadable") == [3, 0]
+    assert cloud.metric("RecordsUnreadable") == [3, 0]
 
 
-def test_an_archived_file_is_counted_and_passed(cloud: Cloud, record: MakeRecord) -> None:
+def test_an_archived_file_is_counted_and_passed(cloud: Cloud) -> None:
     archived = cloud.put(record())
     cloud.s3.copy_object(
         Bucket="captures",
@@ -186,11 +173,11 @@ def test_an_archived_file_is_counted_and_passed(cloud: Cloud, record: MakeRecord
 
     assert cloud.run()["records"] == 1
 
-    assert cloud.figures("RecordsUnreadable") == [1]
+    assert cloud.metric("RecordsUnreadable") == [1]
 
 
 def test_a_log_of_a_record_is_text_that_can_be_written(
-    cloud: Cloud, record: MakeRecord, caplog: pytest.LogCaptureFixture
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Lambda's log handler raises what it cannot encode.
     capture = record(picture=b"no picture")
@@ -244,9 +231,7 @@ def test_a_damaged_state_or_baseline_is_named_with_the_remedy(cloud: Cloud, cont
     ],
     ids=lambda changed: str(changed)[:40],
 )
-def test_a_state_that_no_run_has_written_is_named(
-    cloud: Cloud, record: MakeRecord, changed: dict[str, Any]
-) -> None:
+def test_a_state_that_no_run_has_written_is_named(cloud: Cloud, changed: dict[str, Any]) -> None:
     cloud.put(record())
     cloud.run()
     state = cloud.state()

@@ -1,147 +1,107 @@
 """Every record is counted once, whatever happens between a run and the next."""
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
-from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
-from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud, Killed
+from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud, Killed, record
 
 Kill = Callable[[Cloud], None]
 
 
-def before_nth_save(number: int) -> Kill:
+def at(operation: str, *, nth: int = 1, after: bool = False) -> Kill:
+    """The process dies before or after the nth call of an operation."""
+
     def kill(cloud: Cloud) -> None:
-        put, saves = cloud.handler.s3.put_object, Counter[str]()
+        owner = {
+            "add_file": cloud.handler.Batch,
+            "put_object": cloud.handler.s3,
+            "put_metric_data": cloud.handler.metrics.cloudwatch,
+        }[operation]
+        real, calls = getattr(owner, operation), count(1)
 
-        def dying(**request: Any) -> Any:
-            saves["all"] += 1
-            if saves["all"] == number:
+        def dying(*arguments: Any, **request: Any) -> Any:
+            last = next(calls) == nth
+            if last and not after:
                 raise Killed
-            return put(**request)
+            result = real(*arguments, **request)
+            if last:
+                raise Killed
+            return result
 
-        cloud.patch.setattr(cloud.handler.s3, "put_object", dying)
+        cloud.patch.setattr(owner, operation, dying)
 
     return kill
 
 
-def after_nth_save(number: int) -> Kill:
-    def kill(cloud: Cloud) -> None:
-        put, saves = cloud.handler.s3.put_object, Counter[str]()
-
-        def dying(**request: Any) -> Any:
-            written = put(**request)
-            saves["all"] += 1
-            if saves["all"] == number:
-                raise Killed
-            return written
-
-        cloud.patch.setattr(cloud.handler.s3, "put_object", dying)
-
-    return kill
-
-
-def before_publishing(cloud: Cloud) -> None:
-    def dying(**_: Any) -> None:
-        raise Killed
-
-    cloud.patch.setattr(cloud.handler.metrics.cloudwatch, "put_metric_data", dying)
-
-
-def after_publishing(cloud: Cloud) -> None:
-    put = cloud.handler.metrics.cloudwatch.put_metric_data
-
-    def dying(**request: Any) -> None:
-        put(**request)
-        raise Killed
-
-    cloud.patch.setattr(cloud.handler.metrics.cloudwatch, "put_metric_data", dying)
-
-
-def while_reading(cloud: Cloud) -> None:
-    def dying(*_: Any) -> None:
-        raise Killed
-
-    cloud.patch.setattr(cloud.handler.Batch, "add_file", dying)
-
-
+BEFORE_PUBLISHING, AFTER_PUBLISHING = (
+    at("put_metric_data", after=after) for after in (False, True)
+)
 KILLS = [
-    while_reading,
-    before_nth_save(1),
-    after_nth_save(1),
-    before_publishing,
-    after_publishing,
-    before_nth_save(2),
-    after_nth_save(2),
+    at("add_file"),
+    BEFORE_PUBLISHING,
+    AFTER_PUBLISHING,
+    *(at("put_object", nth=nth, after=after) for nth in (1, 2) for after in (False, True)),
 ]
+AGAIN = [BEFORE_PUBLISHING, AFTER_PUBLISHING, at("put_object", after=True)]
 
 
-AGAIN = [before_publishing, after_publishing, after_nth_save(1)]
+def run_and_die(cloud: Cloud, kill: Kill) -> None:
+    patch = cloud.patch
+    with pytest.MonkeyPatch.context() as cloud.patch:
+        kill(cloud)
+        with pytest.raises(Killed):
+            cloud.run()
+    cloud.patch = patch
 
 
 @pytest.mark.parametrize(
     ("kill", "again"),
     [
         *((kill, None) for kill in KILLS),
-        *((kill, again) for kill in (before_publishing, after_publishing) for again in AGAIN),
+        *((kill, again) for kill in (BEFORE_PUBLISHING, AFTER_PUBLISHING) for again in AGAIN),
     ],
 )
 def test_a_killed_run_neither_loses_nor_doubles(
-    cloud: Cloud, record: MakeRecord, kill: Kill, again: Kill | None
+    cloud: Cloud, kill: Kill, again: Kill | None
 ) -> None:
     cloud.put(record())
     cloud.run()
     cloud.put(record(), record())
-    patch = cloud.patch
     for each in filter(None, (kill, again)):
-        with pytest.MonkeyPatch.context() as cloud.patch:
-            each(cloud)
-            with pytest.raises(Killed):
-                cloud.run()
-    cloud.patch = patch
+        run_and_die(cloud, each)
     cloud.put(record(), record(), record())
 
     cloud.run()
     cloud.run()
 
-    assert sum(cloud.figures("Records")) == 6
+    assert sum(cloud.metric("Records")) == 6
     assert cloud.state()["pending"] is None
 
 
-def test_a_young_pending_batch_is_given_time(cloud: Cloud, record: MakeRecord) -> None:
-    cloud.put(record())
-    with pytest.MonkeyPatch.context() as cloud.patch:
-        before_publishing(cloud)
-        with pytest.raises(Killed):
-            cloud.run()
-
-    cloud.run()
-
-    (slept,) = cloud.slept
-    assert 40 < slept <= 45
-
-
-def test_an_old_pending_batch_is_sent_at_once_and_under_the_present(
-    cloud: Cloud, record: MakeRecord
+@pytest.mark.parametrize("late", [timedelta(), timedelta(hours=1)])
+def test_a_pending_batch_is_given_time_and_sent_under_the_present(
+    cloud: Cloud, late: timedelta
 ) -> None:
     cloud.put(record())
-    with pytest.MonkeyPatch.context() as cloud.patch:
-        before_publishing(cloud)
-        with pytest.raises(Killed):
-            cloud.run()
+    run_and_die(cloud, BEFORE_PUBLISHING)
 
-    cloud.late = timedelta(hours=1)
+    cloud.late += late
     cloud.run()
 
-    assert cloud.slept == []
-    # Late by an hour, CloudWatch would show the figures to no alarm.
-    assert datetime.fromisoformat(cloud.state()["minutes"][-1]) > NOW + timedelta(minutes=58)
+    if late:
+        assert cloud.slept == []
+        # Late by an hour, CloudWatch would show the metrics to no alarm.
+        minute = datetime.fromisoformat(cloud.state()["minutes"][-1])
+        assert minute > NOW + timedelta(minutes=58)
+    else:
+        assert 40 < sum(cloud.slept) <= 45
 
 
-def test_a_slow_run_leaves_its_batch_to_the_next(cloud: Cloud, record: MakeRecord) -> None:
+def test_a_slow_run_leaves_its_batch_to_the_next(cloud: Cloud) -> None:
     cloud.put(record())
     put = cloud.handler.s3.put_object
 
@@ -156,19 +116,14 @@ def test_a_slow_run_leaves_its_batch_to_the_next(cloud: Cloud, record: MakeRecor
 
     cloud.run()
 
-    assert sorted(cloud.figures("Records")) == [0, 1]
+    assert sorted(cloud.metric("Records")) == [0, 1]
 
 
-@pytest.mark.parametrize("kill", [None, before_publishing, after_publishing])
-def test_of_two_runs_at_a_time_one_counts(
-    cloud: Cloud, record: MakeRecord, kill: Kill | None
-) -> None:
+@pytest.mark.parametrize("kill", [None, BEFORE_PUBLISHING, AFTER_PUBLISHING])
+def test_of_two_runs_at_a_time_one_counts(cloud: Cloud, kill: Kill | None) -> None:
     cloud.put(record())
     if kill:
-        with pytest.MonkeyPatch.context() as cloud.patch:
-            kill(cloud)
-            with pytest.raises(Killed):
-                cloud.run()
+        run_and_die(cloud, kill)
     load = cloud.handler.store.load
     with pytest.MonkeyPatch.context() as patch:
 
@@ -183,4 +138,4 @@ def test_of_two_runs_at_a_time_one_counts(
         result = cloud.run()
 
     assert "overtaken" in result
-    assert sum(cloud.figures("Records")) == 1
+    assert sum(cloud.metric("Records")) == 1

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from lambda_src.drift_detector.state import Cursor
-from tests.unit.lambda_src.drift_detector.conftest import MakeRecord, png
-from tests.unit.lambda_src.drift_detector.detector import CREATED, NOW, PREFIX, Cloud
+from tests.unit.lambda_src.drift_detector.detector import CREATED, NOW, PREFIX, Cloud, png, record
 
 
-def test_what_is_unreadable_is_counted_and_passed(cloud: Cloud, record: MakeRecord) -> None:
+def test_what_is_unreadable_is_counted_and_passed(cloud: Cloud) -> None:
     cloud.put(record(), b'{"cut', b"\xff", record(output="[0.2, 0.3, 0.5]"))
     cloud.s3.put_object(
         Bucket="captures", Key=f"{PREFIX}{NOW:%Y/%m/%d/%H}/x.jsonl", Body=b"\x1f\x8b no gzip"
@@ -18,12 +17,12 @@ def test_what_is_unreadable_is_counted_and_passed(cloud: Cloud, record: MakeReco
 
     assert cloud.run()["files_left"] == 0
 
-    assert (cloud.figures("Records"), cloud.figures("RecordsUnreadable")) == ([1], [4])
+    assert (cloud.metric("Records"), cloud.metric("RecordsUnreadable")) == ([1], [4])
     assert cloud.run()["files"] == 0
 
 
 def test_a_file_that_expired_meanwhile_is_counted_and_passed(
-    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = cloud.put(record())
     new_files = Cursor.new_files
@@ -36,35 +35,31 @@ def test_a_file_that_expired_meanwhile_is_counted_and_passed(
     monkeypatch.setattr(Cursor, "new_files", list_and_expire)
     cloud.run()
 
-    assert cloud.figures("RecordsUnreadable") == [1]
+    assert cloud.metric("RecordsUnreadable") == [1]
 
 
-def test_duplicates_count_once_and_the_baselines_own_calls_not_at_all(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_duplicates_count_once_and_the_baselines_own_calls_not_at_all(cloud: Cloud) -> None:
     same = record()
     cloud.put(same, same, record(inference_id="baseline-1"), record(inference_id="mine"))
     cloud.put(same)
 
     cloud.run()
 
-    assert cloud.figures("Records") == [2]
+    assert cloud.metric("Records") == [2]
 
 
-def test_records_of_an_earlier_model_are_counted_and_not_compared(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_records_of_an_earlier_model_are_counted_and_not_compared(cloud: Cloud) -> None:
     early = CREATED - timedelta(seconds=1)
     cloud.put(*(record(time=early, output="[0.4, 0.3, 0.3]") for _ in range(60)))
 
     cloud.run()
 
-    assert cloud.figures("Records") == cloud.figures("RecordsNotCompared") == [60]
-    assert "MeanConfidenceDrift" not in cloud.metrics()
+    assert cloud.metric("Records") == cloud.metric("RecordsNotCompared") == [60]
+    assert "MeanConfidenceDrift" not in cloud.metric_names()
 
 
 def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
-    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.put(*(record() for _ in range(60)))
     cloud.run()
@@ -73,64 +68,62 @@ def test_while_the_model_is_replaced_records_are_counted_and_not_compared(
     cloud.put(*(record(output="[0.4, 0.3, 0.3]") for _ in range(60)))
     cloud.run()
 
-    assert cloud.figures("Records") == [60, 120]
-    assert cloud.figures("RecordsNotCompared") == [0, 120]
-    assert cloud.figures("RecordsUnreadable") == [0, 0]
-    assert len(cloud.figures("MeanConfidenceDrift")) == 1
+    assert cloud.metric("Records") == [60, 120]
+    assert cloud.metric("RecordsNotCompared") == [0, 120]
+    assert cloud.metric("RecordsUnreadable") == [0, 0]
+    assert len(cloud.metric("MeanConfidenceDrift")) == 1
 
     cloud.change(model_name="model-two")  # its baseline is there
     cloud.put(*(record() for _ in range(60)))
     cloud.run()
 
-    assert cloud.figures("RecordsNotCompared") == [0, 120, 0]
-    assert len(cloud.figures("MeanConfidenceDrift")) == 2
+    assert cloud.metric("RecordsNotCompared") == [0, 120, 0]
+    assert len(cloud.metric("MeanConfidenceDrift")) == 2
 
 
-def test_pictures_that_cannot_be_measured_are_counted(cloud: Cloud, record: MakeRecord) -> None:
+def test_pictures_that_cannot_be_measured_are_counted(cloud: Cloud) -> None:
     cloud.put(record(picture=b"\xff\xd8\xff JPEG"), record(picture=png(100)), record())
 
     cloud.run()
 
-    assert cloud.figures("PicturesNotMeasured") == [1]
+    assert cloud.metric("PicturesNotMeasured") == [1]
 
 
 def test_ordinary_pictures_do_not_drift_and_dark_ones_do(
-    cloud: Cloud, record: MakeRecord, caplog: pytest.LogCaptureFixture
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     cloud.put(*(record(confidence=0.97, picture=png(100, seed=n)) for n in range(100)))
     cloud.run()
     cloud.put(*(record(confidence=0.97, picture=png(30, seed=n)) for n in range(100)))
     cloud.run()
 
-    ordinary, dark = cloud.figures("MeanBrightnessDrift")
+    ordinary, dark = cloud.metric("MeanBrightnessDrift")
     assert ordinary < 1 < dark
     assert "MeanBrightness is " in caplog.text
 
 
-def test_few_pictures_have_no_figures_of_drift_until_there_are_more(
-    cloud: Cloud, record: MakeRecord
-) -> None:
+def test_few_pictures_have_no_figures_of_drift_until_there_are_more(cloud: Cloud) -> None:
     cloud.put(*(record() for _ in range(30)))
     cloud.run()
-    assert "MeanConfidenceDrift" not in cloud.metrics()
+    assert "MeanConfidenceDrift" not in cloud.metric_names()
 
     cloud.put(*(record() for _ in range(30)))
     cloud.run()
 
-    assert len(cloud.figures("MeanConfidenceDrift")) == 1
+    assert len(cloud.metric("MeanConfidenceDrift")) == 1
 
 
-def test_without_new_records_nothing_is_said_of_drift(cloud: Cloud, record: MakeRecord) -> None:
+def test_without_new_records_nothing_is_said_of_drift(cloud: Cloud) -> None:
     cloud.put(*(record() for _ in range(60)))
 
     cloud.run()
     cloud.run()
 
-    assert len(cloud.figures("MeanConfidenceDrift")) == 1
+    assert len(cloud.metric("MeanConfidenceDrift")) == 1
 
 
 def test_another_baseline_begins_another_window(
-    cloud: Cloud, record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloud.put(*(record() for _ in range(60)))
     cloud.run()

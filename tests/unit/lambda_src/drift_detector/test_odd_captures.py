@@ -1,30 +1,21 @@
 """Whatever is in a capture file or in a reply: counted and passed, or one named error."""
 
 import json
-from datetime import UTC, datetime
 
 from hypothesis import given
 
-from lambda_src.drift_detector.baseline import StoredBaseline
 from lambda_src.drift_detector.captures import Batch
 from lambda_src.drift_detector.drift import compare
 from tests import odd_captures
-from tests.unit.lambda_src.drift_detector.conftest import MakeRecord
-from tests.unit.lambda_src.drift_detector.detector import make_baseline, raw
+from tests.unit.lambda_src.drift_detector.detector import make_stored_baseline, raw, record
 from tests.unit.lambda_src.hostile import fuzzed, within_bounds
 
-BASELINE = StoredBaseline(
-    created=datetime(2024, 10, 1, tzinfo=UTC),
-    model_data_url="s3://artifacts/models/model.tar.gz",
-    dataset="datasets/one",
-    classes=("bicycle", "motorcycle"),
-    baseline=make_baseline(),
-)
+BASELINE = make_stored_baseline()
 
 
 @fuzzed
 @given(content=odd_captures.files())
-def test_any_file_is_counted_and_the_next_one_is_read(content: bytes, record: MakeRecord) -> None:
+def test_any_file_is_counted_and_the_next_one_is_read(content: bytes) -> None:
     good = b"".join(json.dumps(record()).encode() + b"\n" for _ in range(50))
     batch = Batch(BASELINE)
 
