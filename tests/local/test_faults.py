@@ -105,7 +105,7 @@ def test_a_second_one_is_refused_and_a_closed_terminal_ends_the_first(demo: Runn
 
     assert second.returncode == EXIT_RUNNING, second.stderr
     assert f"(process {demo.process.pid}, since " in second.stderr
-    assert "--out FOLDER" in second.stdout
+    assert "--out FOLDER" in second.stderr
     assert demo.process.poll() is None
     demo.started = descendants(demo.process.pid)
 
