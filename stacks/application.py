@@ -35,14 +35,14 @@ def add_stacks(scope: Construct, settings: Settings, *, env: Env = None) -> None
     monitoring.add_stack_dependency(inference, "asks the endpoint what its baseline is")
     monitoring.add_stack_dependency(batch, "reads the SSM parameters of bulk classification")
 
-    _warn_if_retired(training, "training.instance_type", settings.training.instance_type)
-    _warn_if_retired(inference, "endpoint.instance_type", settings.endpoint.instance_type)
-    _warn_if_retired(batch, "batch_transform.instance_type", settings.batch_transform.instance_type)
-
-
-def _warn_if_retired(stack: cdk.Stack, key: str, instance_type: str) -> None:
-    if is_retired(instance_type):
-        cdk.Annotations.of(stack).add_warning_v2(
-            "scones:retired-instance-type",
-            f"{key} = {instance_type!r}: AWS is retiring this family; use ml.g4dn.xlarge",
-        )
+    for stack, section, instance_type in (
+        (training, "training", settings.training.instance_type),
+        (inference, "endpoint", settings.endpoint.instance_type),
+        (batch, "batch_transform", settings.batch_transform.instance_type),
+    ):
+        if is_retired(instance_type):
+            cdk.Annotations.of(stack).add_warning_v2(
+                "scones:retired-instance-type",
+                f"{section}.instance_type = {instance_type!r}: AWS is retiring this family; use "
+                "ml.g4dn.xlarge",
+            )

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import BatchTransform, BulkClassification
 from stacks.constructs.common.conventions import Env, EnvironmentStack
-from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.common.storage import Storage
 from stacks.constructs.notifications import EventNotice, TopicPublisher, notice_of_dead_execution
 
@@ -43,7 +42,7 @@ class BatchStack(EnvironmentStack):
         if settings.endpoint.enabled:
             bulk = BulkClassification(self, settings, storage, publisher)
             state_machines.append(bulk.state_machine)
-            self._publish(settings, bulk)
+            self._publish_arns(settings, bulk)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)
             cdk.CfnOutput(self, "BulkResultsUri", value=bulk.results_uri)
         self.batch = Batch(
@@ -57,7 +56,7 @@ class BatchStack(EnvironmentStack):
             notice=notice_of_dead_execution(self, settings, publisher, state_machines),
         )
 
-    def _publish(self, settings: Settings, bulk: BulkClassification) -> None:
+    def _publish_arns(self, settings: Settings, bulk: BulkClassification) -> None:
         # For the monitoring stack, in place of exports: without an endpoint there is no bulk
         # classification, and CloudFormation could not delete it for as long as the monitoring
         # stack, which is updated later, imports from it.
@@ -65,9 +64,5 @@ class BatchStack(EnvironmentStack):
             name: function.function_arn for name, function in bulk.functions.items()
         }
         for name, arn in arns.items():
-            ssm.StringParameter(
-                self,
-                f"Bulk{name.title().replace('-', '')}Parameter",
-                parameter_name=settings.bulk_parameter(name),
-                string_value=arn,
-            )
+            construct_id = f"Bulk{name.title().replace('-', '')}Parameter"
+            self._publish(construct_id, settings.bulk_parameter(name), arn)

@@ -1,7 +1,6 @@
 """Model, endpoint configuration with data capture, endpoint."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
@@ -17,13 +16,9 @@ class InferenceStack(EnvironmentStack):
         description = "endpoint of the image classifier, with data capture"
         super().__init__(scope, settings, "Inference", description, env)
         endpoint = ImageEndpoint(self, settings, storage)
-        # Not an export: the name changes with every model, and an export in use could not.
-        model_name = ssm.StringParameter(
-            self,
-            "ModelNameParameter",
-            parameter_name=settings.model_name_parameter,
-            string_value=endpoint.model_name,
-        )
+        # The name changes with every model.
+        parameter = settings.model_name_parameter
+        model_name = self._publish("ModelNameParameter", parameter, endpoint.model_name)
         if endpoint.resource:
             # So that the drift detector knows of another model before that model serves.
             endpoint.resource.node.add_dependency(model_name)

@@ -2,20 +2,18 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.batch import Batch
-from stacks.constructs.common.conventions import Env, EnvironmentStack
+from stacks.constructs.common.conventions import Env, EnvironmentStack, published
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.common.storage import Storage
 from stacks.constructs.monitoring.delivery_alarms import DeliveryAlarms
 from stacks.constructs.monitoring.drift_alarms import DriftAlarms
-from stacks.constructs.monitoring.drift_detector import DriftDetector
-from stacks.constructs.monitoring.drift_metrics import DriftMetrics
+from stacks.constructs.monitoring.drift_detector import DriftDetector, DriftMetrics
 from stacks.constructs.monitoring.execution_alarms import ExecutionAlarms
 from stacks.constructs.monitoring.model_baseline import ModelBaseline
 from stacks.constructs.monitoring.operations_dashboard import OperationsDashboard
@@ -70,8 +68,7 @@ class MonitoringStack(EnvironmentStack):
     def _bulk_path(self, settings: Settings) -> PicturePath:
         # By the ARNs that the batch stack publishes (batch.py).
         def arn(name: str) -> str:
-            parameter = settings.bulk_parameter(name)
-            return ssm.StringParameter.value_for_string_parameter(self, parameter)
+            return published(self, settings.bulk_parameter(name))
 
         return PicturePath(
             title="Bulk classification",

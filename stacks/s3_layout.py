@@ -29,7 +29,7 @@ MODELS = Folder("models", "Each training job has its own folder.")
 CHECKPOINTS = Folder("checkpoints", "Each training job has its own folder.")
 BULK_RESULTS = Folder("bulk", "Each run has its own folder.")
 BASELINES = Folder("baselines", "A baseline is named by the hash of its inputs.")
-DRIFT = "drift"
+DRIFT_STATE = "drift"
 
 # The capture bucket.
 CAPTURES = Folder("captures", "SageMaker names each capture by its time.")

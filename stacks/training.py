@@ -1,11 +1,10 @@
 """The training job, and the parameters that say which model to serve."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.conventions import Env, EnvironmentStack
+from stacks.constructs.common.conventions import Env, EnvironmentStack, published
 from stacks.constructs.common.storage import Storage
 from stacks.constructs.training.training_job import TrainingJob
 
@@ -31,13 +30,10 @@ class TrainingStack(EnvironmentStack):
         cdk.CfnOutput(self, "Classes", value=classes)
 
     def _train(self, settings: Settings, storage: Storage) -> TrainingJob:
-        # A CloudFormation parameter, read at deployment: synth does not depend on staged data.
-        dataset = ssm.StringParameter.value_for_string_parameter(self, settings.dataset_parameter)
+        # Read at deployment: synth does not depend on staged data.
+        dataset = published(self, settings.dataset_parameter)
         job = TrainingJob(self, settings, storage, dataset)
         cdk.CfnOutput(self, "DatasetUri", value=storage.data.s3_url_for_object(dataset))
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)
         return job
-
-    def _publish(self, construct_id: str, parameter_name: str, value: str) -> None:
-        ssm.StringParameter(self, construct_id, parameter_name=parameter_name, string_value=value)

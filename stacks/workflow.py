@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import aws_cdk as cdk
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.conventions import Env, EnvironmentStack
+from stacks.constructs.common.conventions import Env, EnvironmentStack, published
 from stacks.constructs.common.grants import allow_endpoint, allow_keys, allow_listing
-from stacks.constructs.common.picture_path import PicturePath
 from stacks.constructs.common.python_function import PythonFunction
+from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.common.storage import Storage, allow_reading
 from stacks.constructs.notifications import (
     EventNotice,
@@ -39,13 +38,8 @@ class WorkflowStack(EnvironmentStack):
         description = "state machine that classifies pictures"
         super().__init__(scope, settings, "Workflow", description, env)
         topic = NotificationTopic(self, settings, storage.key)
-        # For the batch stack (topic_publisher.py).
-        ssm.StringParameter(
-            self,
-            "TopicParameter",
-            parameter_name=settings.topic_parameter,
-            string_value=topic.topic_arn,
-        )
+        # For the batch stack (TopicPublisher.of_other_stack).
+        self._publish("TopicParameter", settings.topic_parameter, topic.topic_arn)
         publisher = TopicPublisher(topic, settings, storage.key)
         filter_confidence = self._filter_confidence(settings)
         classification = ClassificationWorkflow(
@@ -115,9 +109,7 @@ class WorkflowStack(EnvironmentStack):
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
                 "REJECTION_STYLE": settings.workflow.rejection_style,
                 # From the trained model, not from the settings: the names travel with the data.
-                "CLASSES": ssm.StringParameter.value_for_string_parameter(
-                    self, settings.model_classes_parameter
-                ),
+                "CLASSES": published(self, settings.model_classes_parameter),
             },
             timeout=cdk.Duration.seconds(10),
         )

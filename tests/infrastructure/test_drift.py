@@ -8,7 +8,7 @@ from aws_cdk.assertions import Template
 
 from lambda_src.drift_detector.drift import COMPARISONS
 from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
-from stacks.constructs.monitoring import drift_metrics
+from stacks.constructs.monitoring import drift_detector
 from tests.infrastructure.templates import (
     alarms_of,
     dimensions_of,
@@ -98,17 +98,17 @@ def test_the_baseline_has_the_class_shares_of_the_traffic() -> None:
 
 
 def test_the_metrics_are_those_that_the_function_publishes() -> None:
-    compared = drift_metrics.OF_REPLIES | drift_metrics.OF_PICTURES
+    compared = drift_detector.OF_REPLIES | drift_detector.OF_PICTURES
 
     assert sorted(compared) == sorted(COMPARISONS)
-    assert drift_metrics.DRIFT == DRIFT
-    assert drift_metrics.COUNTS == COUNTS
-    assert list(drift_metrics.OF_MODELS) == [
+    assert drift_detector.DRIFT == DRIFT
+    assert drift_detector.COUNTS == COUNTS
+    assert list(drift_detector.OF_MODELS) == [
         f"{MODEL}{name}" for name in ("MeanConfidence", "Accuracy")
     ]
 
 
-@pytest.mark.parametrize("name", [*drift_metrics.OF_REPLIES, *drift_metrics.OF_PICTURES])
+@pytest.mark.parametrize("name", [*drift_detector.OF_REPLIES, *drift_detector.OF_PICTURES])
 def test_each_comparison_has_an_alarm(template: Template, name: str) -> None:
     alarm = alarms_of(template)[f"Drift{name}"]
 
@@ -120,7 +120,7 @@ def test_each_comparison_has_an_alarm(template: Template, name: str) -> None:
     assert "DriftDetectorFunctionLogs" in alarm["AlarmDescription"]
 
 
-@pytest.mark.parametrize("name", drift_metrics.OF_MODELS)
+@pytest.mark.parametrize("name", drift_detector.OF_MODELS)
 def test_a_worse_model_is_an_alarm(template: Template, name: str) -> None:
     alarm = alarms_of(template)[f"Drift{name}"]
 
@@ -152,4 +152,4 @@ def test_without_captured_pictures_there_are_no_alarms_on_them() -> None:
     alarms = alarms_of(monitoring_with(capture={"mode": "output"}))
 
     assert "DriftMeanConfidence" in alarms
-    assert not {f"Drift{name}" for name in drift_metrics.OF_PICTURES} & alarms.keys()
+    assert not {f"Drift{name}" for name in drift_detector.OF_PICTURES} & alarms.keys()

@@ -10,8 +10,13 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
-from stacks.constructs.batch.transform_job_end import STOP_MINUTES, follow_job
-from stacks.constructs.batch.transform_task import QUOTA_WAIT_MINUTES, TransformTask
+from stacks.constructs.batch.transform_job import (
+    QUOTA_WAIT_MINUTES,
+    STOP_MINUTES,
+    TransformTask,
+    follow_job,
+)
+from stacks.constructs.common.conventions import published
 from stacks.constructs.common.grants import allow_keys, allow_listing
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.state_machine import LambdaTask, retry_any_error
@@ -162,9 +167,7 @@ class BatchTransform(ReportingStateMachine):
             folder="write_predictions",
             environment={
                 "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
-                "CLASSES": ssm.StringParameter.value_for_string_parameter(
-                    self, settings.model_classes_parameter
-                ),
+                "CLASSES": published(self, settings.model_classes_parameter),
             },
             timeout=cdk.Duration.minutes(FUNCTION_MINUTES),
             memory_size=1769,  # one processor; reading takes longer with less

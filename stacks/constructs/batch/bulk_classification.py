@@ -13,15 +13,16 @@ from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import bulk_expressions as expressions
-from stacks.constructs.batch.bulk_functions import classify_batch, summarize_bulk
 from stacks.constructs.common.acknowledge import acknowledge_inline_policy, acknowledge_wildcard
-from stacks.constructs.common.grants import s3_arn
+from stacks.constructs.common.conventions import published
+from stacks.constructs.common.grants import allow_endpoint, allow_keys, allow_listing, arn, s3_arn
 from stacks.constructs.common.jsonata import INPUT_IS_USABLE
+from stacks.constructs.common.picture_results import STATUS_OF_ERROR
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.state_machine import LAMBDA_ERRORS, LambdaTask
 from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
-from stacks.s3_layout import BULK_RESULTS
+from stacks.s3_layout import BULK_RESULTS, PICTURES
 
 # classify_batch raises BatchUnfinished for all transient faults.
 TRANSIENT_ERRORS = [*LAMBDA_ERRORS, "BatchUnfinished"]
@@ -50,8 +51,8 @@ class BulkClassification(ReportingStateMachine):
         super().__init__(scope, "BulkClassification", settings, publisher)
         self._data_bucket, self._results_bucket = storage.data, storage.artifacts
         self.results_uri = self._results_bucket.s3_url_for_object(BULK_RESULTS.path)
-        self._classify_batch = classify_batch(self, settings, storage)
-        self._summarize = summarize_bulk(self, settings, storage)
+        self._classify_batch = self._classify_batch_function(settings, storage)
+        self._summarize = self._summarize_function(settings, storage)
         self.functions = {"batch": self._classify_batch, "summary": self._summarize}
         self._create(self._definition(), timeout=cdk.Duration.days(1))
         allow_writing(self.state_machine, storage.key)
@@ -145,17 +146,60 @@ class BulkClassification(ReportingStateMachine):
             other_attempts=RETRIES_AFTER_CRASH,
         )
 
+    # --- functions -------------------------------------------------------------------------------
+
+    def _classify_batch_function(self, settings: Settings, storage: Storage) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "ClassifyBatch",
+            settings=settings,
+            folder="classify_batch",
+            environment={
+                "CLASSES": published(self, settings.model_classes_parameter),
+                "CONFIDENCE_THRESHOLD": str(settings.workflow.confidence_threshold),
+                "DATA_BUCKET": storage.data.bucket_name,
+                "ENDPOINT_NAME": settings.endpoint_name,
+                "PICTURE_FAULTS": ",".join(STATUS_OF_ERROR),
+                "RESULTS_BUCKET": storage.artifacts.bucket_name,
+                "THREADS": str(settings.bulk.threads),
+            },
+            timeout=cdk.Duration.minutes(5),
+            memory_size=512,
+        )
+        allow_keys(function, "s3:GetObject", bucket=storage.data, folder=PICTURES)
+        allow_endpoint(function, settings)
+        actions = ("s3:GetObject", "s3:PutObject")
+        allow_keys(function, *actions, bucket=storage.artifacts, folder=BULK_RESULTS)
+        allow_listing(function, storage.data, storage.artifacts)
+        allow_writing(function, storage.key)
+        return function
+
+    def _summarize_function(self, settings: Settings, storage: Storage) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "SummarizeBulk",
+            settings=settings,
+            folder="summarize_bulk",
+            environment={
+                "DATA_BUCKET": storage.data.bucket_name,
+                "RESULTS_BUCKET": storage.artifacts.bucket_name,
+            },
+            timeout=cdk.Duration.minutes(15),
+            memory_size=1024,
+        )
+        # A multipart upload is aborted if a line is missing.
+        actions = ("s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject")
+        allow_keys(function, *actions, bucket=storage.artifacts, folder=BULK_RESULTS)
+        allow_listing(function, storage.artifacts)
+        allow_writing(function, storage.key)
+        return function
+
     # --- grants ----------------------------------------------------------------------------------
 
     def _allow_reading_map_runs(self) -> None:
         # Not in the role's default policy: the function depends on that, and the state machine on
         # the function.
-        map_runs = cdk.Stack.of(self).format_arn(
-            service="states",
-            resource="mapRun",
-            resource_name=f"{self.state_machine.state_machine_name}/*",
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        map_runs = arn(self, "states", f"mapRun:{self.state_machine.state_machine_name}/*")
         policy = iam.Policy(
             self,
             "MapRunPolicy",
@@ -182,12 +226,8 @@ class BulkClassification(ReportingStateMachine):
             s3_arn(self, self._data_bucket.bucket_name, "*"),
             reason="A manifest may be anywhere in the data bucket.",
         )
-        executions = cdk.Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name=cdk.Fn.select(6, cdk.Fn.split(":", machine.state_machine_arn)),
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        name = cdk.Fn.select(6, cdk.Fn.split(":", machine.state_machine_arn))
+        executions = arn(self, "states", f"execution:{name}")
         for name in (":*", *(f"/{label}:*" for label in LABELS.values())):
             acknowledge_wildcard(
                 machine,

@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
@@ -24,6 +25,15 @@ class EnvironmentStack(cdk.Stack):
             env=env,
             description=f"Scones Unlimited: {description}",
         )
+
+    def _publish(self, construct_id: str, parameter: str, value: str) -> ssm.StringParameter:
+        """Hand a value to other stacks that may change while they use it, as an export may not."""
+        return ssm.StringParameter(self, construct_id, parameter_name=parameter, string_value=value)
+
+
+def published(scope: Construct, parameter: str) -> str:
+    """Return the value of an SSM parameter, which is read at deployment."""
+    return ssm.StringParameter.value_for_string_parameter(scope, parameter)
 
 
 def tag_list(settings: Settings) -> list[dict[str, str]]:

@@ -36,23 +36,19 @@ def provider(
 ) -> custom_resources.Provider:
     """Return a provider in `scope`; `is_complete` polls until the resource is complete."""
     provider_logs = log_group(scope, "ProviderLogs", settings)
-    polling: dict[str, Any] = {}
+    polling_role = None
     if is_complete:
-        polling = {
-            "is_complete_handler": is_complete,
-            "query_interval": query_interval,
-            "total_timeout": total_timeout,
-            "framework_complete_and_timeout_role": _framework_role(
-                scope, "IsCompleteFrameworkRole", provider_logs
-            ),
-        }
+        polling_role = _framework_role(scope, "IsCompleteFrameworkRole", provider_logs)
     made = custom_resources.Provider(
         scope,
         "Provider",
         on_event_handler=on_event,
+        is_complete_handler=is_complete,
+        query_interval=query_interval,
+        total_timeout=total_timeout,
         log_group=provider_logs,
         framework_on_event_role=_framework_role(scope, "OnEventFrameworkRole", provider_logs),
-        **polling,
+        framework_complete_and_timeout_role=polling_role,
     )
     _acknowledge_what_the_framework_is(scope, made, on_event, is_complete)
     return made

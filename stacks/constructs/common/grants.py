@@ -60,9 +60,7 @@ def allow_listing(
 def allow_endpoint(grantee: iam.IGrantable, settings: Settings) -> None:
     """Allow to call the endpoint."""
     assert isinstance(grantee, Construct)
-    endpoint_arn = cdk.Stack.of(grantee).format_arn(
-        service="sagemaker", resource="endpoint", resource_name=settings.endpoint_name
-    )
+    endpoint_arn = arn(grantee, "sagemaker", f"endpoint/{settings.endpoint_name}")
     allow(grantee, "sagemaker:InvokeEndpoint", on=endpoint_arn)
 
 
@@ -75,6 +73,12 @@ def allow_metrics(grantee: iam.IGrantable, namespace: str | list[str]) -> None:
         conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
         why_wildcard="cloudwatch:PutMetricData knows no resources; the namespace narrows it.",
     )
+
+
+def arn(scope: Construct, service: str, resource: str) -> str:
+    """Return the ARN of a resource in the stack's account and region."""
+    stack = cdk.Stack.of(scope)
+    return f"arn:{stack.partition}:{service}:{stack.region}:{stack.account}:{resource}"
 
 
 def s3_arn(scope: Construct, bucket: str, key: str | None = None) -> str:

@@ -38,20 +38,6 @@ _CAUSE_ESCAPES = (
 _CAUSE_ESCAPE = rf"\x5c(?:{'|'.join(_CAUSE_ESCAPES)})"
 
 
-def text_member(name: str, *, of: str) -> str:
-    """Return JSONata for the text of member `name` in the JSON text `of`, or nothing.
-
-    `of` is JSONata for text of any content, or for nothing.
-    """
-    return f"""
-    $replace(
-      $match({of}, /"{name}"\\s*:\\s*{_VALUE}/, 1).groups[0],
-      /{_CAUSE_ESCAPE}/,
-      function($escape) {{ $parse('"' & $escape.match & '"') }}
-    )
-    """
-
-
 def readable(cause: str) -> str:
     """Return JSONata for the message of the Cause `cause`, never empty.
 
@@ -61,7 +47,13 @@ def readable(cause: str) -> str:
     return f"""
     (
       $cause := $type({cause}) = "string" ? {cause} : "";
-      $message := {text_member("errorMessage", of="$cause")};
+      $message :=
+        $replace(
+          $match($cause, /"errorMessage"\\s*:\\s*{_VALUE}/, 1).groups[0],
+          /{_CAUSE_ESCAPE}/,
+          function($escape) {{ $parse('"' & $escape.match & '"') }}
+        )
+      ;
       $message ? $message : $cause ? $cause : "{NO_CAUSE}"
     )
     """

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.constructs.common.acknowledge import acknowledge_inline_policy
 from stacks.constructs.common.algorithm_image import AlgorithmImage
-from stacks.constructs.common.grants import allow, allow_metrics
+from stacks.constructs.common.grants import allow, allow_metrics, arn
 
 
 class SageMakerRole(iam.Role):
@@ -39,12 +38,7 @@ class SageMakerRole(iam.Role):
         allow_metrics(self, ["AWS/SageMaker", *dict.fromkeys(instances)])
 
     def _allow_logs(self, log_group_name: str) -> None:
-        log_group_arn = cdk.Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=log_group_name,
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-        )
+        log_group_arn = arn(self, "logs", f"log-group:{log_group_name}")
         # The reference has these actions on the group; denials of AWS name a stream without a name.
         for group in (log_group_arn, f"{log_group_arn}:log-stream:"):
             allow(self, "logs:CreateLogGroup", "logs:DescribeLogStreams", on=group)

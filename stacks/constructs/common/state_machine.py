@@ -1,6 +1,7 @@
 """State machines: JSONata, traced, logged without the data they carry; the states they share."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
@@ -98,6 +99,22 @@ def retry_any_error(task: sfn.TaskStateBase) -> None:
         backoff_rate=2,
         jitter_strategy=sfn.JitterType.FULL,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePath:
+    """A path of pictures to the model: a state machine and the functions that only it calls."""
+
+    title: str
+    """As in headings."""
+    state_machine: sfn.IStateMachine
+    functions: Mapping[str, lambda_.IFunction]
+    tolerant: frozenset[str] = frozenset()
+    """Functions of which a few errors are normal: bad pictures, or a busy endpoint."""
+    not_watched: frozenset[str] = frozenset()
+    """Functions of which most errors are intended."""
+    less_at_a_time: str
+    """How to make fewer calls at a time."""
 
 
 class LambdaTask(tasks.LambdaInvoke):

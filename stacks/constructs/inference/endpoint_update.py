@@ -1,6 +1,5 @@
 """How the endpoint moves to another model: the update policy, and the alarms that roll it back."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
@@ -8,7 +7,7 @@ from constructs import Construct
 
 from settings import Settings
 from settings.endpoint import ALARM_MINUTES, UpdatePolicy
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, arn
 from stacks.constructs.common.operational_alarm import OperationalAlarm
 from stacks.constructs.inference.endpoint_metrics import MICROSECONDS, EndpointMetrics
 
@@ -46,12 +45,7 @@ class UpdateAlarms(Construct):
         allow(
             role,
             "cloudwatch:DescribeAlarms",
-            on=cdk.Stack.of(self).format_arn(
-                service="cloudwatch",
-                resource="alarm",
-                resource_name="*",
-                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
-            ),
+            on=arn(self, "cloudwatch", "alarm:*"),
             why_wildcard="CloudWatch checks DescribeAlarms on alarm:*, whichever alarms it names.",
         )
 

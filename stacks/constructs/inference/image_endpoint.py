@@ -1,27 +1,27 @@
 """Model, endpoint configuration with data capture, and the endpoint that serves them."""
 
+from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
+from settings.endpoint import Autoscaling
 from settings.s3_uris import S3Uri
 from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.algorithm_image import AlgorithmImage
+from stacks.constructs.common.conventions import published
 from stacks.constructs.common.grants import allow, allow_keys, allow_listing, s3_arn
 from stacks.constructs.common.sagemaker_role import SageMakerRole
 from stacks.constructs.common.storage import Storage, allow_volumes, allow_writing, volume_key
 from stacks.constructs.inference.endpoint_metrics import VARIANT
-from stacks.constructs.inference.endpoint_scaling import EndpointScaling
 from stacks.constructs.inference.endpoint_update import UpdateAlarms, deployment_config
 from stacks.s3_layout import BATCH_OUTPUT, CAPTURES, MODELS, PICTURES
 
-CAPTURE_MODES = {
-    "input-and-output": ("Input", "Output"),
-    "input": ("Input",),
-    "output": ("Output",),
-}
+NAMESPACE = "sagemaker"
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+# More instances fast, fewer slowly.
+SCALE_OUT_COOLDOWN_SECONDS, SCALE_IN_COOLDOWN_SECONDS = 60, 300
 
 
 class ImageEndpoint(Construct):
@@ -42,9 +42,7 @@ class ImageEndpoint(Construct):
             execution_role_arn=role.role_arn,
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=image.uri,
-                model_data_url=ssm.StringParameter.value_for_string_parameter(
-                    scope, settings.model_data_url_parameter
-                ),
+                model_data_url=published(self, settings.model_data_url_parameter),
             ),
             enable_network_isolation=True,
         )
@@ -136,8 +134,8 @@ class ImageEndpoint(Construct):
             destination_s3_uri=self.capture_uri,
             kms_key_id=key.key_arn if key else None,
             capture_options=[
-                sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=mode)
-                for mode in CAPTURE_MODES[capture.mode]
+                sagemaker.CfnEndpointConfig.CaptureOptionProperty(capture_mode=side.title())
+                for side in capture.mode.split("-and-")
             ],
             # Replies stay as they are; everything else, the pictures, becomes base64.
             capture_content_type_header=(
@@ -145,4 +143,47 @@ class ImageEndpoint(Construct):
                     json_content_types=["application/json"]
                 )
             ),
+        )
+
+
+class EndpointScaling(Construct):
+    """Target tracking by invocations per instance.
+
+    Made of low-level constructs, because the others add a role that is not needed: without one,
+    Application Auto Scaling uses the service-linked role of SageMaker endpoints.
+    https://docs.aws.amazon.com/autoscaling/application/userguide/services-that-can-integrate-sagemaker.html
+    """
+
+    def __init__(
+        self, scope: Construct, scaling: Autoscaling, endpoint: sagemaker.CfnEndpoint
+    ) -> None:
+        super().__init__(scope, "Scaling")
+        # The reference makes the target wait for the endpoint and for the end of every update,
+        # during which the number of instances cannot change.
+        target = autoscaling.CfnScalableTarget(
+            self,
+            "Target",
+            service_namespace=NAMESPACE,
+            scalable_dimension=DIMENSION,
+            resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{VARIANT}",
+            min_capacity=scaling.min_instances,
+            max_capacity=scaling.max_instances,
+        )
+        tracking = autoscaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+            target_value=scaling.invocations_per_instance,
+            predefined_metric_specification=(
+                autoscaling.CfnScalingPolicy.PredefinedMetricSpecificationProperty(
+                    predefined_metric_type="SageMakerVariantInvocationsPerInstance"
+                )
+            ),
+            scale_in_cooldown=SCALE_IN_COOLDOWN_SECONDS,
+            scale_out_cooldown=SCALE_OUT_COOLDOWN_SECONDS,
+        )
+        autoscaling.CfnScalingPolicy(
+            self,
+            "Policy",
+            policy_name="invocations-per-instance",
+            policy_type="TargetTrackingScaling",
+            scaling_target_id=target.ref,
+            target_tracking_scaling_policy_configuration=tracking,
         )

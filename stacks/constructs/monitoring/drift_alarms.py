@@ -9,8 +9,13 @@ from constructs import Construct
 from settings import Settings
 from stacks.constructs.common.operational_alarm import OperationalAlarm, any_error
 from stacks.constructs.inference import EndpointMetrics
-from stacks.constructs.monitoring.drift_detector import DriftDetector
-from stacks.constructs.monitoring.drift_metrics import OF_MODELS, OF_PICTURES, RECORDS, DriftMetrics
+from stacks.constructs.monitoring.drift_detector import (
+    OF_MODELS,
+    OF_PICTURES,
+    RECORDS,
+    DriftDetector,
+    DriftMetrics,
+)
 
 LIMIT = 1  # of a distance over its limit
 

@@ -1,6 +1,7 @@
-"""The scheduled function that compares the traffic with the model's baseline."""
+"""The scheduled function that compares the traffic with the model's baseline, and its metrics."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ssm as ssm
@@ -12,9 +13,61 @@ from stacks.constructs.common.grants import allow, allow_keys, allow_listing, al
 from stacks.constructs.common.python_function import PythonFunction
 from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.constructs.inference import VARIANT
-from stacks.constructs.monitoring.drift_metrics import DriftMetrics
 from stacks.constructs.monitoring.model_baseline import ModelBaseline
-from stacks.s3_layout import BASELINES, CAPTURES, DRIFT
+from stacks.s3_layout import BASELINES, CAPTURES, DRIFT_STATE
+
+RECORDS = "Records"
+UNREADABLE = "RecordsUnreadable"
+NOT_COMPARED = "RecordsNotCompared"
+NOT_MEASURED = "PicturesNotMeasured"
+COUNTS = (RECORDS, UNREADABLE, NOT_COMPARED, NOT_MEASURED)
+DRIFT = "Drift"
+
+OF_REPLIES = {
+    "MeanConfidence": "the mean confidence of the replies",
+    "ShareBelowThreshold": "the share of pictures below the confidence threshold",
+    "ClassStabilityIndex": "the shares of the classes",
+}
+OF_PICTURES = {
+    "MeanBrightness": "the mean brightness of the pictures",
+    "MeanContrast": "the mean contrast of the pictures",
+    "MeanSharpness": "the mean sharpness of the pictures",
+}
+OF_MODELS = {
+    "ModelMeanConfidence": "the mean confidence",
+    "ModelAccuracy": "the accuracy",
+}
+
+
+class DriftMetrics:
+    """Metrics of the environment's endpoint, one value in every interval of the detector."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.namespace = f"Scones/{settings.environment}"
+        self.period = cdk.Duration.minutes(settings.drift.interval_minutes)
+        self._dimensions = {"EndpointName": settings.endpoint_name}
+        self.has_pictures = settings.capture.mode != "output"
+        """Whether captures have the pictures."""
+        self.compared = OF_REPLIES | (OF_PICTURES if self.has_pictures else {})
+        """By metric: what is compared with the baseline, in words."""
+
+    def count(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
+        """Return one of `COUNTS`."""
+        return self._metric(name, "Sum", label)
+
+    def drift(self, name: str, *, label: str | None = None) -> cloudwatch.Metric:
+        """Return the distance from the baseline over its limit: above 1, it moved."""
+        return self._metric(f"{name}{DRIFT}", "Maximum", label)
+
+    def _metric(self, name: str, statistic: str, label: str | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map=self._dimensions,
+            statistic=statistic,
+            period=self.period,
+            label=label,
+        )
 
 
 class DriftDetector(Construct):
@@ -33,7 +86,7 @@ class DriftDetector(Construct):
     ) -> None:
         super().__init__(scope, "DriftDetector")
         captures = f"{CAPTURES.path}/{settings.endpoint_name}/{VARIANT}/"
-        state = f"{DRIFT}/{settings.endpoint_name}.json"
+        state = f"{DRIFT_STATE}/{settings.endpoint_name}.json"
         model = ssm.StringParameter.from_string_parameter_attributes(
             self, "ModelName", parameter_name=settings.model_name_parameter
         )

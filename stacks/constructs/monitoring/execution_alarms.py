@@ -11,7 +11,7 @@ from stacks.constructs.common.operational_alarm import (
     OperationalAlarm,
     any_error,
 )
-from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.state_machine import PicturePath
 
 # Fewer errors in a period are single bad pictures, which the execution reports.
 MIN_ERRORS = 10

@@ -1,10 +1,10 @@
 """The replies of the deployed model to the validation pictures, as a resource of the stack."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from settings import Settings
+from stacks.constructs.common.conventions import published
 from stacks.constructs.common.custom_resource_provider import provider
 from stacks.constructs.common.grants import (
     allow_endpoint,
@@ -31,9 +31,8 @@ class ModelBaseline(Construct):
         """`namespace` is that of the metrics."""
         super().__init__(scope, "ModelBaseline")
         # Read at deployment, so that another model or dataset changes the resource.
-        parameter = ssm.StringParameter.value_for_string_parameter
-        model_data_url = parameter(cdk.Stack.of(self), settings.model_data_url_parameter)
-        dataset_prefix = parameter(cdk.Stack.of(self), settings.dataset_parameter)
+        model_data_url = published(self, settings.model_data_url_parameter)
+        dataset_prefix = published(self, settings.dataset_parameter)
         function = PythonFunction(
             self,
             "OnEvent",

@@ -10,7 +10,7 @@ from constructs import Construct
 from settings import Settings
 from settings.instances import has_gpu
 from stacks.constructs.common.operational_alarm import OperationalAlarm
-from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.inference import EndpointMetrics
 from stacks.constructs.monitoring.widgets import (
     COLUMNS,

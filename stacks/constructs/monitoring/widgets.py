@@ -9,10 +9,10 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.constructs.common.operational_alarm import PERIOD
-from stacks.constructs.common.picture_path import PicturePath
+from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.monitoring.delivery_alarms import undelivered
 from stacks.constructs.monitoring.drift_alarms import LIMIT
-from stacks.constructs.monitoring.drift_metrics import (
+from stacks.constructs.monitoring.drift_detector import (
     COUNTS,
     OF_PICTURES,
     OF_REPLIES,

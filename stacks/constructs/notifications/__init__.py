@@ -6,9 +6,8 @@ from stacks.constructs.notifications.event_notice import (
     notice_of_dead_execution,
 )
 from stacks.constructs.notifications.messages import IN_HISTORY, IN_OUTPUT, NOTIFIED_ERROR
-from stacks.constructs.notifications.notification_topic import NotificationTopic
 from stacks.constructs.notifications.reporting_state_machine import ReportingStateMachine
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.notifications.topic import NotificationTopic, TopicPublisher
 
 __all__ = [
     "IN_HISTORY",

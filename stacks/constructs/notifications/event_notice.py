@@ -12,7 +12,7 @@ from settings import Settings
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from stacks.constructs.common.state_machine import JsonataStateMachine
 from stacks.constructs.notifications.messages import NOTIFIED_ERROR, Message, of_alarm, of_death
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.notifications.topic import TopicPublisher
 
 TIMEOUT = cdk.Duration.minutes(5)
 

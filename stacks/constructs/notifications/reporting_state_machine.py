@@ -16,7 +16,7 @@ from stacks.constructs.notifications.messages import (
     NOTIFIED_ERROR,
     of_results,
 )
-from stacks.constructs.notifications.topic_publisher import TopicPublisher
+from stacks.constructs.notifications.topic import TopicPublisher
 
 
 class ReportingStateMachine(Construct):

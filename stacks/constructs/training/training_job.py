@@ -21,6 +21,7 @@ from stacks.constructs.common.grants import (
     allow,
     allow_keys,
     allow_listing,
+    arn,
     s3_arn,
     service_names,
 )
@@ -133,11 +134,7 @@ class TrainingJob(Construct):
             for construct_id, handler in (("OnEvent", "on_event"), ("IsComplete", "is_complete"))
         ]
         on_event, is_complete = functions
-        jobs = cdk.Stack.of(self).format_arn(
-            service="sagemaker",
-            resource="training-job",
-            resource_name=f"{settings.resource_prefix}-*",
-        )
+        jobs = arn(self, "sagemaker", f"training-job/{settings.resource_prefix}-*")
         any_job = "A job's name ends in the hash of its inputs, only known at deployment."
         for function in functions:
             any_error(

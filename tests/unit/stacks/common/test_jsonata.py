@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stacks.constructs.common.jsonata import NO_CAUSE, readable, text_member
+from stacks.constructs.common.jsonata import NO_CAUSE, readable
 from tests.unit.stacks.evaluation import evaluate
 
 TIMED_OUT = (
@@ -83,10 +83,3 @@ def test_the_longest_cause_is_read(fill: str) -> None:
     cause = json.dumps({"errorMessage": fill * 20_000})[:32_768]
 
     assert read({"Cause": cause}).startswith(fill * 500)
-
-
-def test_a_member_that_is_missing_is_nothing() -> None:
-    expression = f"{{% $exists({text_member('FailureReason', of='$states.input.Cause')}) %}}"
-
-    for of in ({}, {"Cause": "plain"}, {"Cause": '{"FailureReason":null}'}):
-        assert evaluate(expression, {"input": of}) is False

@@ -1,17 +1,31 @@
-"""The state that runs a SageMaker transform job and waits until it ends."""
+"""The states that run a SageMaker transform job, and wait for one that they lost.
+
+A state that times out is not documented to stop its job, and the response of CreateTransformJob may
+be lost. In both cases `follow_job` finds the job by its name, stops it if it is overdue, and waits
+for it: only once it has ended are its results complete and its costs final.
+"""
 
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.common.conventions import tag_list
-from stacks.constructs.common.grants import allow
+from stacks.constructs.common.grants import allow, arn
+from stacks.constructs.common.state_machine import retry_any_error
 from stacks.constructs.common.storage import allow_volumes, volume_key
+
+# Time for a job to end once it is stopped.
+STOP_MINUTES = 30
+
+# Each poll adds nine events to a history of at most 25,000.
+POLL_SECONDS = 30
+MOST_POLLS = 1000
 
 # Another job may use all instances of the quota.
 QUOTA_RETRY_MINUTES = 5
@@ -65,11 +79,7 @@ class TransformTask(sfn.CustomState):
             backoff_rate=2,
             jitter_strategy=sfn.JitterType.FULL,
         )
-        self.jobs_arn = cdk.Stack.of(self).format_arn(
-            service="sagemaker",
-            resource="transform-job",
-            resource_name=f"{settings.resource_prefix}-*",
-        )
+        self.jobs_arn = arn(self, "sagemaker", f"transform-job/{settings.resource_prefix}-*")
 
     def allow_jobs(self, state_machine: sfn.StateMachine) -> None:
         """Allow the state machine to run the environment's jobs and wait for them.
@@ -87,11 +97,7 @@ class TransformTask(sfn.CustomState):
             why_wildcard="A job's name ends in the hash of its event.",
         )
         # Step Functions learns from this rule that the job has ended.
-        rule = cdk.Stack.of(self).format_arn(
-            service="events",
-            resource="rule",
-            resource_name="StepFunctionsGetEventsForSageMakerTransformJobsRule",
-        )
+        rule = arn(self, "events", "rule/StepFunctionsGetEventsForSageMakerTransformJobsRule")
         allow(state_machine, "events:DescribeRule", "events:PutRule", "events:PutTargets", on=rule)
         # SageMaker creates the volumes with the permissions of the caller.
         allow_volumes(state_machine, self._volume_key)
@@ -128,3 +134,71 @@ class TransformTask(sfn.CustomState):
             },
             "Tags": tag_list(settings),
         }
+
+
+def follow_job(
+    scope: Construct, *, max_runtime_minutes: int, jobs_arn: str, ended: sfn.IChainable
+) -> sfn.IChainable:
+    """Return the first state, for the variables `run` and those of `expressions.caught`.
+
+    The states lead to `ended`, or to a failure with the caught error if there is no job.
+    """
+    describe = _call(
+        scope,
+        "Describe job",
+        action="describeTransformJob",
+        jobs_arn=jobs_arn,
+        outputs=expressions.described(max_runtime_minutes),
+        assign=expressions.SEEN,
+    )
+    stop = _call(scope, "Stop job", action="stopTransformJob", jobs_arn=jobs_arn)
+    wait = sfn.Wait.jsonata(
+        scope, "Wait for the job", time=sfn.WaitTime.duration(_poll_interval(max_runtime_minutes))
+    )
+    # The job may have ended just before, which the next poll shows.
+    stop.add_catch(wait, errors=["States.ALL"])
+    no_job = sfn.Fail.jsonata(
+        scope, "No job", error=expressions.ERROR_OF_STATE, cause=expressions.CAUSE_OF_STATE
+    )
+    describe.add_catch(
+        sfn.Choice.jsonata(scope, "Is there a job?")
+        .when(sfn.Condition.jsonata(expressions.IS_THERE), wait)
+        .otherwise(no_job),
+        errors=["States.ALL"],
+    )
+    describe.next(
+        sfn.Choice.jsonata(scope, "Has the job ended?")
+        .when(sfn.Condition.jsonata(expressions.HAS_ENDED), ended)
+        .when(sfn.Condition.jsonata(expressions.IS_OVERDUE), stop.next(wait))
+        .otherwise(wait)
+    )
+    wait.next(describe)
+    return describe
+
+
+def _call(
+    scope: Construct,
+    name: str,
+    *,
+    action: str,
+    jobs_arn: str,
+    outputs: str | None = None,
+    assign: dict[str, str] | None = None,
+) -> tasks.CallAwsService:
+    state = tasks.CallAwsService.jsonata(
+        scope,
+        name,
+        service="sagemaker",
+        action=action,
+        parameters={"TransformJobName": expressions.OF_RUN},
+        iam_action=f"sagemaker:{action[0].upper()}{action[1:]}",
+        iam_resources=[jobs_arn],
+        outputs=outputs,
+        assign=assign,
+    )
+    retry_any_error(state)
+    return state
+
+
+def _poll_interval(max_runtime_minutes: int) -> cdk.Duration:
+    return cdk.Duration.seconds(max(POLL_SECONDS, max_runtime_minutes * 60 // MOST_POLLS))
