@@ -460,11 +460,6 @@ def test_with_little_time_left_no_picture_is_blamed(handler: ModuleType, poison:
     assert poison.asked[BAD] == 1
 
 
-def test_the_probe_is_a_picture(handler: ModuleType, endpoint: Endpoint) -> None:
-    assert json.loads(endpoint.by_colour(handler.PROBE)) == [128 / 255, 127 / 255]
-    assert Image.open(io.BytesIO(handler.PROBE)).size == (32, 32)
-
-
 # --- what is damaged -----------------------------------------------------------------------------
 
 LINE = {
@@ -479,13 +474,6 @@ LINE = {
 
 def put_part(batch: dict[str, Any], content: bytes) -> None:
     objects.put("artifacts", part_key("bulk/run", batch["Items"]), content)
-
-
-def test_a_whole_part_is_taken(handler: ModuleType, endpoint: Endpoint) -> None:
-    put_part(event("0.png"), json_lines([LINE]))
-
-    assert classify(handler, "0.png")["counts"] == {"accepted": 1}
-    assert endpoint.calls == 0
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 import io
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.stub import ANY, Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -92,31 +90,10 @@ def write_map_run(
     put(f"{RUN}/map/x/manifest.json", json.dumps({"ResultFiles": files}).encode())
 
 
-@contextmanager
-def map_run_of(handler: ModuleType, *, items: int) -> Iterator[None]:
-    with Stubber(handler.stepfunctions) as stubber:
-        zero = dict.fromkeys(
-            ("pending", "running", "succeeded", "failed", "timedOut", "aborted", "resultsWritten"),
-            0,
-        )
-        described = {
-            "mapRunArn": "arn:map",
-            "executionArn": "arn:execution",
-            "status": "SUCCEEDED",
-            "startDate": 0,
-            "maxConcurrency": 1,
-            "toleratedFailurePercentage": 5,
-            "toleratedFailureCount": 0,
-            "itemCounts": {**zero, "total": items},
-            "executionCounts": {**zero, "total": 1},
-        }
-        stubber.add_response("describe_map_run", described, {"mapRunArn": ANY})
-        yield
-
-
-def summarize(handler: ModuleType, *, items: int) -> Any:
-    with map_run_of(handler, items=items):
-        return handler.lambda_handler(EVENT, None)
+def summarize(handler: ModuleType, *, items: int, event: Any = EVENT) -> Any:
+    counts = {"itemCounts": {"total": items}}
+    handler.stepfunctions = SimpleNamespace(describe_map_run=lambda mapRunArn: counts)
+    return handler.lambda_handler(event, None)
 
 
 def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleType) -> None:
@@ -126,13 +103,8 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
     answer = summarize(handler, items=5)
 
     assert results() == lines
-    assert answer["counts"] == {
-        "images": 5,
-        "accepted": 4,
-        "rejected": 1,
-        "failed": 0,
-        "folders": 0,
-    }
+    counts = {"images": 5, "accepted": 4, "rejected": 1, "failed": 0, "folders": 0}
+    assert answer["counts"] == counts
     assert answer["location"] == "s3://artifacts/bulk/run/results.jsonl"
     assert answer["results"] == [
         {
@@ -184,13 +156,8 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
         accepted(2),
         {"index": 3, "key": "3.png", **fault},
     ]
-    assert answer["counts"] == {
-        "images": 4,
-        "accepted": 2,
-        "rejected": 0,
-        "failed": 2,
-        "folders": 0,
-    }
+    counts = {"images": 4, "accepted": 2, "rejected": 0, "failed": 2, "folders": 0}
+    assert answer["counts"] == counts
     assert answer["results"][0] == {
         "verdict": "failed",
         "error": "ClientError",
@@ -311,25 +278,19 @@ def test_a_damaged_part_is_said_and_can_be_made_again(handler: ModuleType, line:
         summarize(handler, items=3)
 
 
-@pytest.mark.parametrize("line", DAMAGED_LINES.values(), ids=DAMAGED_LINES)
+OTHER = json_lines([{**accepted(1), "key": "other.png"}])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [OTHER, *(json_lines([accepted(1)]) + line for line in DAMAGED_LINES.values())],
+    ids=["of other pictures", *DAMAGED_LINES],
+)
 def test_pictures_of_a_failed_batch_whose_part_is_damaged_are_counted(
-    handler: ModuleType, line: bytes
+    handler: ModuleType, content: bytes
 ) -> None:
     broken = failed_execution(range(2), "why")
-    put(
-        part_key("bulk/run", json.loads(broken["Input"])["Items"]), json_lines([accepted(1)]) + line
-    )
-    write_map_run([], [broken])
-
-    assert summarize(handler, items=2)["counts"]["failed"] == 2
-
-
-def test_a_part_of_other_pictures_is_not_taken_for_that_of_a_failed_batch(
-    handler: ModuleType,
-) -> None:
-    broken = failed_execution(range(2), "why")
-    other = {**accepted(1), "key": "other.png"}
-    put(part_key("bulk/run", json.loads(broken["Input"])["Items"]), json_lines([other]))
+    put(part_key(RUN, json.loads(broken["Input"])["Items"]), content)
     write_map_run([], [broken])
 
     assert summarize(handler, items=2)["counts"]["failed"] == 2
@@ -337,26 +298,18 @@ def test_a_part_of_other_pictures_is_not_taken_for_that_of_a_failed_batch(
 
 @pytest.mark.parametrize("name", ["manifest.json", "SUCCEEDED_0.jsonl", "FAILED_0.jsonl"])
 @pytest.mark.parametrize(
-    "content", [b"{", b"\x1f\x8b", b"[" * 100_000, b"[]", b'{"ResultFiles": 1}']
+    "content", [None, b"{", b"\x1f\x8b", b"[" * 100_000, b"[]", b'{"ResultFiles": 1}']
 )
-def test_a_damaged_file_of_the_result_writer_is_named(
-    handler: ModuleType, name: str, content: bytes
+def test_a_file_of_the_result_writer_that_is_gone_or_damaged_is_named(
+    handler: ModuleType, name: str, content: bytes | None
 ) -> None:
     write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
-    put(f"{RUN}/map/x/{name}", content)
-
-    with pytest.raises(
-        handler.ResultsIncomplete, match=r"^s3://artifacts/bulk/run/map/x/manifest.json, or a file"
-    ):
-        summarize(handler, items=2)
-
-
-@pytest.mark.parametrize("name", ["manifest.json", "SUCCEEDED_0.jsonl", "FAILED_0.jsonl"])
-def test_a_file_of_the_result_writer_that_is_gone_is_said(handler: ModuleType, name: str) -> None:
-    write_map_run([[batch(accepted(0))]], [failed_execution(range(1, 2), "why")])
     objects.s3().delete_object(Bucket="artifacts", Key=f"{RUN}/map/x/{name}")
+    if content is not None:
+        put(f"{RUN}/map/x/{name}", content)
 
-    with pytest.raises(handler.ResultsIncomplete, match=r"is gone or damaged: .* --resume run$"):
+    says = r"^s3://artifacts/bulk/run/map/x/manifest.json, or a file .* is gone or damaged: .* run$"
+    with pytest.raises(handler.ResultsIncomplete, match=says):
         summarize(handler, items=2)
 
 
@@ -391,15 +344,8 @@ def test_any_event_and_files_are_summed_up_or_have_a_named_error(
     write_map_run([[{"part": key, "first": 0}]], [{}])
     put(f"{RUN}/map/x/FAILED_0.jsonl", as_json(failed))
 
-    with map_run_of(handler, items=4):
-        answer = answered(
-            handler.lambda_handler,
-            event,
-            "InvalidEvent",
-            "ResultsIncomplete",
-            "NoSuchBucket",
-            "NoSuchKey",
-        )
+    allowed = ("InvalidEvent", "ResultsIncomplete", "NoSuchBucket", "NoSuchKey")
+    answer = answered(lambda given, _: summarize(handler, items=4, event=given), event, *allowed)
 
     if not isinstance(answer, Exception):
         assert sum(answer["counts"].values()) == 2 * 4

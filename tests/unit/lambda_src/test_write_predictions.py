@@ -78,7 +78,7 @@ MIXED = {
     "a/odd.png": "[0.5, 0.5]",
     "a/broken.png": "{",
 }
-GONE = {"key": "a/gone.png", "error": "ImageNotFound", "reason": "there is no such object"}
+GONE = {"key": "a/gone.png", "error": "ImageNotFound", "reason": "the object does not exist"}
 
 
 def test_each_picture_gets_one_line_in_both_files(
@@ -115,13 +115,8 @@ def test_each_picture_gets_one_line_in_both_files(
 def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleType) -> None:
     answer = write(handler, MIXED, (GONE,))
 
-    assert answer["counts"] == {
-        "images": 6,
-        "accepted": 1,
-        "rejected": 1,
-        "failed": 4,
-        "folders": 0,
-    }
+    counts = {"images": 6, "accepted": 1, "rejected": 1, "failed": 4, "folders": 0}
+    assert answer["counts"] == counts
     assert answer["location"] == f"s3://data/{OUTPUT}/predictions.csv"
     rejected, *failed = answer["results"]
     assert rejected["verdict"] == "rejected"
@@ -129,7 +124,7 @@ def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleTyp
     assert "0.600" in rejected["body"]["reason"]
     assert {each["verdict"] for each in failed} == {"failed"}
     assert failed[-1]["error"] == "ImageNotFound"
-    assert failed[-1]["cause"] == "there is no such object"
+    assert failed[-1]["cause"] == "the object does not exist"
     summary = json.loads(objects.get("data", f"{OUTPUT}/summary.json"))
     assert (summary["counts"], summary["job"]) == (answer["counts"], "scones-test-1")
 
@@ -142,13 +137,8 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
 
     answer = write(handler, unsure)
 
-    assert answer["counts"] == {
-        "images": 25,
-        "accepted": 0,
-        "rejected": 25,
-        "failed": 0,
-        "folders": 0,
-    }
+    counts = {"images": 25, "accepted": 0, "rejected": 25, "failed": 0, "folders": 0}
+    assert answer["counts"] == counts
     assert len(answer["results"]) == MAX_NAMED
     assert [line["key"] for line in lines()] == list(unsure)
 

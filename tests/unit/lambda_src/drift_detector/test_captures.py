@@ -12,6 +12,7 @@ import pytest
 from lambda_src.drift_detector.captures import (
     MAX_ID,
     MAX_REASON,
+    Record,
     UnreadableError,
     lines,
     parse,
@@ -21,75 +22,88 @@ from tests import odd_replies
 from tests.mutations import python_memory_below
 from tests.unit.lambda_src.drift_detector.detector import png, raw, record
 
-REFUSED = odd_replies.REFUSED | odd_replies.WRAPPED
+
+def parsed(capture: dict[str, Any]) -> Record:
+    return parse(json.dumps(capture).encode())
 
 
-def test_a_record_has_what_the_detector_needs() -> None:
-    time = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
-    capture = record(confidence=0.75, picture=png(100), time=time, inference_id="mine")
-
-    parsed = parse(json.dumps(capture).encode())
-
-    assert parsed == (capture["eventMetadata"]["eventId"], "mine", time, [0.75, 0.25], png(100))
-
-
-def test_output_may_be_base64_and_input_missing() -> None:
+def answered(reply: bytes) -> dict[str, Any]:
+    """A record with this reply in BASE64."""
     capture = record()
-    capture["captureData"]["endpointOutput"] |= {"encoding": "BASE64", "data": "WzAuOSwgMC4xXQ=="}
-
-    parsed = parse(json.dumps(capture).encode())
-
-    assert parsed.probabilities == [0.9, 0.1]
-    assert parsed.picture is None
-    assert parsed.inference_id == ""
-
-
-def answered(capture: dict[str, Any], reply: bytes) -> bytes:
-    """The line of a record with this reply."""
     capture["captureData"]["endpointOutput"] |= {
         "encoding": "BASE64",
         "data": base64.b64encode(reply).decode(),
     }
-    return json.dumps(capture).encode()
+    return capture
+
+
+def with_metadata(**changed: Any) -> dict[str, Any]:
+    capture = record()
+    capture["eventMetadata"] |= changed
+    return capture
+
+
+def test_a_record_has_what_the_detector_needs() -> None:
+    time = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+    picture = bytes(6 * 2**20)  # the largest request of an endpoint
+    capture = record(confidence=0.75, picture=picture, time=time, inference_id="mine")
+
+    event_id = capture["eventMetadata"]["eventId"]
+    assert parsed(capture) == (event_id, "mine", time, [0.75, 0.25], picture)
 
 
 @pytest.mark.parametrize("reply", odd_replies.READ)
-def test_replies_are_read(reply: bytes) -> None:
-    assert parse(answered(record(), reply)).probabilities == odd_replies.READ[reply]
+@pytest.mark.parametrize("inference_id", [{}, {"inferenceId": None}])
+def test_output_may_be_base64_and_input_and_inference_id_missing(
+    reply: bytes, inference_id: dict[str, None]
+) -> None:
+    capture = answered(reply)
+    capture["eventMetadata"] |= inference_id
+
+    read = parsed(capture)
+
+    assert read.probabilities == odd_replies.READ[reply]
+    assert (read.picture, read.inference_id) == (None, "")
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_reply_without_probabilities_is_unreadable(name: str) -> None:
-    with pytest.raises(UnreadableError) as raised:
-        parse(answered(record(), REFUSED[name]))
+OF_AN_ID = "an id is no text of up to 256 characters"
+UNREADABLE: dict[bytes, str | None] = {
+    b"\xff\xfe": None,
+    b"[]": None,
+    b"{}": None,
+    b'"text"': None,
+    b"null": None,
+    json.dumps(record()).encode()[:-9]: None,
+    b'{"captureData": {}, "eventMetadata": null}': None,
+    **{
+        json.dumps(capture).encode(): says
+        for capture, says in (
+            (with_metadata(inferenceTime="2026-01-01T00:00:00"), "no time zone"),
+            (with_metadata(inferenceTime="x" * 10**6), "^ValueError: Invalid isoformat string"),
+            (with_metadata(eventId="i" * (MAX_ID + 1)), OF_AN_ID),
+            (with_metadata(inferenceId="i" * (MAX_ID + 1)), OF_AN_ID),
+            (record(output=json.dumps([0.5] * MAX_VALUES)), "values in its JSON; a record has at"),
+            (answered(json.dumps([0.5] * MAX_VALUES).encode()), "values in its JSON; a record"),
+            *((answered(reply), None) for reply in odd_replies.REFUSED.values()),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("line", UNREADABLE, ids=lambda line: ascii(line[:40]))
+def test_what_is_no_record_with_a_prediction_is_unreadable_for_a_short_reason(line: bytes) -> None:
+    with pytest.raises(UnreadableError, match=UNREADABLE[line]) as raised:
+        parse(line)
+
     assert len(str(raised.value)) <= MAX_REASON
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"\xff\xfe",
-        b"[]",
-        b"{}",
-        b'"text"',
-        b"null",
-        b'{"captureData": {}, "eventMetadata": null}',
-        b'{"captureData": {"endpointOutput": {"data": 1, "encoding": "JSON"}}, "eventMetadata": '
-        b'{"eventId": "1", "inferenceTime": "2026-01-01T00:00:00Z"}}',
-    ],
-)
-def test_what_is_no_record_is_unreadable(line: bytes) -> None:
-    with pytest.raises(UnreadableError):
-        parse(line)
+def test_the_longest_ids_are_read() -> None:
+    longest = "i" * MAX_ID
 
+    read = parsed(with_metadata(eventId=longest, inferenceId=longest))
 
-def test_a_cut_line_and_a_time_without_zone_are_unreadable() -> None:
-    capture = record()
-    with pytest.raises(UnreadableError):
-        parse(json.dumps(capture).encode()[:-9])
-    capture["eventMetadata"]["inferenceTime"] = "2026-01-01T00:00:00"
-    with pytest.raises(UnreadableError, match="no time zone"):
-        parse(json.dumps(capture).encode())
+    assert read.event_id == read.inference_id == longest
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -97,10 +111,8 @@ def test_lines_of_a_file_zipped_or_not(pack: Any) -> None:
     assert list(lines(raw(pack(b"one\n\n  \ntwo")))) == [b"one\n", b"two"]
 
 
-def test_damaged_gzip_gives_what_is_before_the_damage() -> None:
-    content = gzip.compress(b"one\n")[:-4]
-
-    read = lines(raw(content))
+def test_damaged_gzip_yields_the_lines_before_the_damage() -> None:
+    read = lines(raw(gzip.compress(b"one\n")[:-4]))
 
     assert next(read) == b"one\n"
     with pytest.raises(UnreadableError, match="damaged gzip"):
@@ -108,83 +120,24 @@ def test_damaged_gzip_gives_what_is_before_the_damage() -> None:
 
 
 DEEP = "[" * 3000 + "]" * 3000
-BILLIONS = "1" * 400
+PLACES = (
+    *("captureData", "eventMetadata", "endpointInput", "endpointOutput", "data", "encoding"),
+    *("eventId", "inferenceTime", "inferenceId"),
+)
 
 
 @pytest.mark.parametrize(
-    "value", [DEEP, BILLIONS, "1" * 5000, '"\\ud800"', "1e999", "NaN", "{}", ""]
+    "value", [DEEP, "1" * 400, "1" * 5000, '"\\ud800"', "1e999", "NaN", "{}", ""]
 )
-@pytest.mark.parametrize(
-    "place",
-    [
-        "captureData",
-        "eventMetadata",
-        "endpointInput",
-        "endpointOutput",
-        "data",
-        "encoding",
-        "eventId",
-        "inferenceTime",
-        "inferenceId",
-    ],
-)
+@pytest.mark.parametrize("place", PLACES)
 def test_no_value_of_a_record_raises_another_error(place: str, value: str) -> None:
     capture = record(picture=png(100), inference_id="mine")
     for part in (capture, *capture.values(), *capture["captureData"].values()):
         if isinstance(part, dict) and place in part:
             part[place] = "HERE"
-    line = json.dumps(capture).replace('"HERE"', value).encode()
 
     with suppress(UnreadableError):
-        parse(line)
-
-
-def test_a_reason_is_short() -> None:
-    capture = record()
-    capture["eventMetadata"]["inferenceTime"] = "x" * 10**6
-
-    with pytest.raises(UnreadableError, match="^ValueError: Invalid isoformat string") as raised:
-        parse(json.dumps(capture).encode())
-
-    assert len(str(raised.value)) == MAX_REASON
-
-
-@pytest.mark.parametrize("field", ["eventId", "inferenceId"])
-def test_an_id_has_a_length(field: str) -> None:
-    capture = record()
-    capture["eventMetadata"][field] = "i" * MAX_ID
-    parse(json.dumps(capture).encode())
-
-    capture["eventMetadata"][field] += "i"
-    with pytest.raises(UnreadableError, match="an id is no text of up to 256 characters"):
-        parse(json.dumps(capture).encode())
-
-
-def test_an_inference_id_may_be_null() -> None:
-    capture = record()
-    capture["eventMetadata"]["inferenceId"] = None
-
-    assert parse(json.dumps(capture).encode()).inference_id == ""
-
-
-def test_the_largest_request_of_an_endpoint_is_readable() -> None:
-    picture = bytes(6 * 2**20)
-
-    parsed = parse(json.dumps(record(picture=picture)).encode())
-
-    assert parsed.picture == picture
-
-
-@pytest.mark.parametrize("encoding", ["JSON", "BASE64"])
-def test_as_many_values_as_a_limit_are_parsed(encoding: str) -> None:
-    output = json.dumps([0.5] * MAX_VALUES)
-    if encoding == "BASE64":
-        output = base64.b64encode(output.encode()).decode()
-    capture = record(output=output)
-    capture["captureData"]["endpointOutput"]["encoding"] = encoding
-
-    with pytest.raises(UnreadableError, match="values in its JSON; a record has at most 100,000"):
-        parse(json.dumps(capture).encode())
+        parse(json.dumps(capture).replace('"HERE"', value).encode())
 
 
 @pytest.mark.parametrize("value", ["0.1", "[]", "{}", '{"a":{}}'])
