@@ -1,7 +1,7 @@
-"""`python -m benchmarks`: measure everything in one run, and print one table.
+"""`python -m benchmarks`: measure everything in one run and print one table.
 
-The parts run one after the other, on their own local cloud where they need one. Within a part, the
-application and the comparator take turns.
+Parts run one after the other, on a local cloud that only they use. Within a part, the application
+and the comparator take turns.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import algorithm, captures, costs, growth, report, staging, synth, workflow
+from benchmarks import costs, growth, report, staging, workflow
 from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
 from benchmarks.results_table import Section, table
 from settings import load
@@ -26,7 +26,7 @@ from training.source import ARCHIVE_VARIABLE, Source
 
 @dataclass
 class Bench:
-    """What the parts measure with; the cloud is started when the first part needs it."""
+    """Share pictures and cloud among the parts; the first part that needs the cloud starts it."""
 
     options: argparse.Namespace
     stack: ExitStack
@@ -58,24 +58,16 @@ def _workflow(bench: Bench) -> Section:
     return workflow.run(bench.cloud, pictures=options.pictures, repeats=options.repeats)
 
 
-def _algorithm(bench: Bench) -> Section:
-    return algorithm.run(bench.pictures, bench.classes, seeds=range(bench.options.repeats))
-
-
 PARTS: dict[str, Callable[[Bench], Section]] = {
     "staging": _staging,
     "workflow": _workflow,
     "growth": lambda bench: growth.run(bench.cloud, pictures=bench.options.growth),
     "costs": lambda _: costs.run(),
-    "synth": lambda bench: synth.run(bench.options.repeats),
-    "algorithm": _algorithm,
-    "captures": lambda bench: captures.run(bench.options.records),
 }
-WITHOUT_PICTURES = frozenset({"costs", "synth", "captures"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print and, on request, write the page; the exit code does not judge."""
+    """Measure, print and, with `--out`, write the page; the exit code does not judge."""
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)
     console = Console()
@@ -105,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _describe_data(bench: Bench) -> str:
     """Describe the pictures; end the command if a part needs them and there are none."""
-    if WITHOUT_PICTURES.issuperset(bench.options.only):
+    if set(bench.options.only) == {"costs"}:
         return "none"
     try:
         return report.describe_data(bench.pictures)
@@ -127,7 +119,6 @@ def _parser() -> argparse.ArgumentParser:
     for option, default, meaning in (
         ("--pictures", workflow.PICTURES, "pictures of a workflow run"),
         ("--growth", growth.PICTURES, "pictures of the growth part"),
-        ("--records", captures.RECORDS, "records of the captures part"),
     ):
         parser.add_argument(
             option, type=_positive, nargs="+", default=default, metavar="N", help=meaning

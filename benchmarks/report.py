@@ -17,7 +17,7 @@ PREFACE = """\
 # Benchmarks
 
 This page compares the application with what is usually built for the task. Both take turns in one \
-run on one machine. Absolute figures vary with the machine and its load; ratios vary less. "Times \
+run on one machine. Absolute figures depend on the machine and its load, ratios less so. "Times \
 better" is the ratio of the medians; below 1 the comparator is better.
 
 S3, Lambda, Step Functions and the endpoint are processes of the local cloud \

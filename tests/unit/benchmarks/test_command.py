@@ -66,13 +66,14 @@ def test_results_are_written_even_if_the_next_part_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: command.Bench) -> Section:
-        raise RuntimeError("no synthesis today")
+        raise RuntimeError("no growth today")
 
-    monkeypatch.setitem(command.PARTS, "synth", fail)
+    monkeypatch.setitem(command.PARTS, "workflow", fail)
+    monkeypatch.setattr(command, "_describe_data", lambda _: "none")
     out = tmp_path / "benchmarks.md"
 
-    with pytest.raises(RuntimeError, match="no synthesis today"):
-        command.main(["--only", "costs", "synth", "--out", str(out)])
+    with pytest.raises(RuntimeError, match="no growth today"):
+        command.main(["--only", "costs", "workflow", "--out", str(out)])
 
     assert "**Cost model**" in out.read_text()
 
