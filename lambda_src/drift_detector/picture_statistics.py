@@ -16,15 +16,14 @@ from itertools import chain, pairwise
 from operator import mul, sub
 from typing import NamedTuple
 
+from lambda_src.shared.picture_format import format_name, png_chunks
+
 MAX_PIXELS = 256 * 256  # 0.1 s of a whole core; a function of 512 MB has a third of one
 MAX_PALETTE = 3 * 256  # bytes
 MIN_SIDE = 3  # the Laplacian needs a pixel with four neighbours
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PALETTE = 3
 CHANNELS = {0: 1, 2: 3, PALETTE: 1, 4: 2, 6: 4}  # by colour type: grey, RGB, palette, with alpha
-
-_OTHER_FORMATS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
 
 
 class NotMeasuredError(ValueError):
@@ -59,9 +58,13 @@ def measure(content: bytes) -> PictureStatistics:
     Transparency is dropped, as the model drops it. Luma is ITU-R 601's in integers, like Pillow's.
     Raises NotMeasuredError for anything else, damaged, large and tiny pictures.
     """
-    if not content.startswith(SIGNATURE):
-        raise NotMeasuredError(f"{_format(content)}; only PNG is measured")
-    chunks = list(_chunks(content))
+    if (name := format_name(content)) != "PNG":
+        found = name or f"{content[:8].hex(' ') or 'nothing'} at its beginning"
+        raise NotMeasuredError(f"{found}; only PNG is measured")
+    try:
+        chunks = list(png_chunks(content))
+    except EOFError as error:
+        raise NotMeasuredError(f"PNG: it ends {error}") from error
     by_kind = dict(chunks)
     header, colours = _header(by_kind.get(b"IHDR", b"")), by_kind.get(b"PLTE", b"")
     if len(colours) > MAX_PALETTE:
@@ -83,30 +86,6 @@ def measure(content: bytes) -> PictureStatistics:
         contrast=_deviation(values),
         sharpness=_mean_size(_laplacian(luma)) / (1 + _mean_size(differences)),
     )
-
-
-def _format(content: bytes) -> str:
-    for magic, name in _OTHER_FORMATS.items():
-        if content.startswith(magic):
-            return name
-    return f"unknown format, begins with {content[:8].hex(' ')}" if content else "empty"
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and data of each chunk; zlib has its own checksum over the pixels."""
-    position = len(SIGNATURE)
-    while position < len(content):
-        try:
-            length, kind = struct.unpack_from(">I4s", content, position)
-        except struct.error as error:
-            raise NotMeasuredError("PNG: it ends within a chunk") from error
-        start = position + 8
-        position = start + length + 4
-        if position > len(content):
-            raise NotMeasuredError(f"PNG: it ends within a chunk ({kind!r})")
-        yield kind, content[start : start + length]
-        if kind == b"IEND":
-            return
 
 
 def _header(data: bytes) -> _Header:

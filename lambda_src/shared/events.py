@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from .messages import shown
 
@@ -15,6 +15,8 @@ OTHER_THAN_BUCKETS = ("--x-s3", "--table-s3", "--ol-s3", "-s3alias", ".mrap")
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
+
+T = TypeVar("T")
 
 
 class InvalidEvent(Exception):
@@ -61,18 +63,12 @@ def whole_number(event: object, name: str) -> int:
 
 def mapping(event: object, name: str) -> dict[str, Any]:
     """Return the JSON object `name` of the event."""
-    value = _value(event, name)
-    if not isinstance(value, dict):
-        raise invalid(name, value, "an object")
-    return value
+    return _of_type(dict, event, name, "an object")
 
 
 def sequence(event: object, name: str) -> list[Any]:
     """Return the list `name` of the event."""
-    value = _value(event, name)
-    if not isinstance(value, list):
-        raise invalid(name, value, "a list")
-    return value
+    return _of_type(list, event, name, "a list")
 
 
 def texts(event: object, name: str) -> list[str]:
@@ -95,6 +91,13 @@ def digest(value: object) -> str:
 def invalid(name: str, value: object, expected: str) -> InvalidEvent:
     """Return the error that names the value and the expectation."""
     return InvalidEvent(f"{name} is {shown(value)}; expected {expected}")
+
+
+def _of_type(kind: type[T], event: object, name: str, expected: str) -> T:
+    value = _value(event, name)
+    if not isinstance(value, kind):
+        raise invalid(name, value, expected)
+    return value
 
 
 def _value(event: object, name: str) -> object:

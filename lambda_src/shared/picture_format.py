@@ -1,7 +1,7 @@
-"""Is this a whole PNG or JPEG picture that a model server can decode?
+"""Check that a file is a whole PNG or JPEG picture that a model server can decode.
 
-Read is the structure alone, nothing is decompressed: a picture that would swell costs nothing
-here. What is wrong inside the compressed pixels, the endpoint finds out.
+Only the structure is read and nothing is decompressed, so a picture that would swell costs nothing
+here. The endpoint finds faults inside the compressed pixels.
 
 Formats: https://www.w3.org/TR/png-3/ (5: chunks, 11.2.1: IHDR) and
 https://www.w3.org/Graphics/JPEG/itu-t81.pdf (annex B: markers).
@@ -9,27 +9,29 @@ https://www.w3.org/Graphics/JPEG/itu-t81.pdf (annex B: markers).
 
 import re
 import struct
+from collections.abc import Iterator
 
-# Decoded to 8-bit RGB, what a camera of 24 megapixels takes has 75 MB.
+# 75 MB decoded to 8-bit RGB; enough for a camera of 24 megapixels.
 MAX_PIXELS = 25_000_000
 
-# Every scan is another walk over all pixels. Progressive pictures have about ten; tens of thousands
-# fit into a few megabytes, and keep a decoder busy for minutes.
+# A decoder walks over all pixels for every scan. Progressive pictures have about ten; tens of
+# thousands fit into a few megabytes, and keep it busy for minutes.
 # https://bugzilla.redhat.com/show_bug.cgi?id=1344214
 MAX_SCANS = 100
 
-# Segments of a JPEG, or chunks of a PNG: a million empty ones fit into a few megabytes. A profile
-# of colours takes up to 255 segments, and the tables of 100 scans several hundred; a PNG of
-# 6 MiB has some 800 chunks by libpng's default, and a few thousand if each row has its own.
+# Segments of a JPEG, or chunks of a PNG: a million empty ones fit into a few megabytes. A colour
+# profile takes up to 255 segments, and the tables of 100 scans several hundred; a PNG of 6 MiB has
+# some 800 chunks by libpng's default, and a few thousand if each row has its own.
 MAX_SEGMENTS = 10_000
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 
-# How many bytes of an SVG's prologue are looked through.
-_HEAD = 1024
+_HEAD = 1024  # bytes of an SVG's prologue that are searched
 
-_OTHER_FORMATS = {
+_FORMATS = {
+    "PNG": re.escape(PNG),
+    "JPEG": _JPEG,
     "GIF": rb"GIF8[79]a",
     "WebP": rb"RIFF....WEBP",
     "BMP": rb"BM.{4}\0{4}",
@@ -87,7 +89,7 @@ def check(content: bytes, source: str) -> str:
     `source` is the picture's name in errors, such as its S3 URI. Anything after the end of the
     picture is ignored: phones append previews and films.
     """
-    if content.startswith(_PNG):
+    if content.startswith(PNG):
         _check_png(content, source)
         return "image/png"
     if content.startswith(_JPEG):
@@ -95,33 +97,51 @@ def check(content: bytes, source: str) -> str:
         return "image/jpeg"
     if not content:
         raise ImageEmpty(f"{source} has 0 bytes: upload it again")
-    for name, beginning in _OTHER_FORMATS.items():
-        if re.match(beginning, content[:_HEAD], re.DOTALL):
-            raise UnsupportedImageFormat(f"{source} is a {name} picture: save it as PNG or JPEG")
+    if name := format_name(content):
+        raise UnsupportedImageFormat(f"{source} is a {name} picture: save it as PNG or JPEG")
     raise NotAnImage(f"{source} begins with {content[:8]!r}; expected a PNG or JPEG picture")
 
 
-def _check_png(content: bytes, source: str) -> None:
-    position = len(_PNG)
-    for _ in range(MAX_SEGMENTS):
+def format_name(content: bytes) -> str | None:
+    """Return the name of a picture's format, if it is known."""
+    for name, beginning in _FORMATS.items():
+        if re.match(beginning, content[:_HEAD], re.DOTALL):
+            return name
+    return None
+
+
+def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and data of each chunk, IEND last; raise EOFError where the file ends before."""
+    position = len(PNG)
+    kind = b""
+    while kind != b"IEND":
         if position + 8 > len(content):
-            raise _truncated(content, source, "before its IEND chunk")
+            raise EOFError("before its IEND chunk")
         length, kind = struct.unpack_from(">I4s", content, position)
-        end = position + 8 + length + 4
-        if end > len(content):
-            raise _truncated(content, source, f"within a chunk {kind!r} of {length:,} bytes")
-        if position == len(_PNG):
-            if (kind, length) != (b"IHDR", 13):
+        start = position + 8
+        position = start + length + 4  # the last four are a checksum
+        if position > len(content):
+            raise EOFError(f"within a chunk {kind!r} of {length:,} bytes")
+        yield kind, content[start : start + length]
+
+
+def _check_png(content: bytes, source: str) -> None:
+    try:
+        for count, (kind, data) in enumerate(png_chunks(content), 1):
+            if count > MAX_SEGMENTS:
+                raise TooManySegments(
+                    f"{source}: PNG of more than {MAX_SEGMENTS:,} chunks: save it again"
+                )
+            if count == 1 and (kind, len(data)) != (b"IHDR", 13):
                 raise ImageDamaged(
-                    f"{source}: PNG whose first chunk is {kind!r} of {length:,} bytes, expected "
+                    f"{source}: PNG whose first chunk is {kind!r} of {len(data):,} bytes, expected "
                     "IHDR of 13: save it again"
                 )
-            width, height = struct.unpack_from(">II", content, position + 8)
-            _check_size(width, height, source)
-        if kind == b"IEND":
-            return
-        position = end
-    raise TooManySegments(f"{source}: PNG of more than {MAX_SEGMENTS:,} chunks: save it again")
+            if count == 1:
+                width, height = struct.unpack_from(">II", data)
+                _check_size(width, height, source)
+    except EOFError as error:
+        raise _truncated(content, source, str(error)) from error
 
 
 def _check_jpeg(content: bytes, source: str) -> None:
