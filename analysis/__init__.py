@@ -10,18 +10,8 @@ One capture at a time, without a data frame:
 ...     print(capture.time, capture.confidence)
 """
 
-from analysis.captures import Capture, Payload, read
+from analysis.captures import Capture, read
 from analysis.records import Records, collect, load
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
 
-__all__ = [
-    "Capture",
-    "Kind",
-    "Payload",
-    "Records",
-    "SkippedLine",
-    "SkippedLines",
-    "collect",
-    "load",
-    "read",
-]
+__all__ = ["Capture", "Kind", "Records", "SkippedLine", "SkippedLines", "collect", "load", "read"]

@@ -31,14 +31,6 @@ _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
-    """A request's body."""
-
-    content_type: str | None
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Capture:
     """One call of the endpoint; what the capture mode leaves out is None."""
 
@@ -51,7 +43,9 @@ class Capture:
     file: str
     line: int
     """Counted from 1."""
-    input: Payload | None
+    input: bytes | None
+    input_type: str | None
+    """Its content type."""
     probabilities: tuple[float, ...] | None
     """In the order of the classes the model was trained with."""
 
@@ -70,8 +64,7 @@ class Capture:
     @property
     def picture(self) -> bytes | None:
         """The input, if it begins like a picture; it may be damaged further on."""
-        content = None if self.input is None else self.input.content
-        return content if content is not None and format_of(content) else None
+        return self.input if self.input is not None and format_of(self.input) else None
 
 
 def read(
@@ -146,7 +139,7 @@ def _capture(line: bytes, file: str, number: int) -> Capture:
     metadata = record.event_metadata
     layout = _LAYOUT.search(file)
     endpoint, variant = layout.groups() if layout else (None, None)
-    output = record.capture_data.endpoint_output
+    sent, output = record.capture_data.endpoint_input, record.capture_data.endpoint_output
     return Capture(
         event_id=metadata.event_id,
         inference_id=metadata.inference_id,
@@ -155,7 +148,8 @@ def _capture(line: bytes, file: str, number: int) -> Capture:
         variant=variant,
         file=file,
         line=number,
-        input=_input(record.capture_data.endpoint_input),
+        input=None if sent is None else _input(sent),
+        input_type=None if sent is None else sent.observed_content_type,
         probabilities=None if output is None else _probabilities(output),
     )
 
@@ -194,13 +188,11 @@ def _undeclared_base64(payload: _Payload) -> bytes:
         return b""
 
 
-def _input(payload: _Payload | None) -> Payload | None:
-    if payload is None:
-        return None
+def _input(payload: _Payload) -> bytes:
     if format_of(_undeclared_base64(payload)):
         reason = f"input declares {payload.encoding}, but is a picture in BASE64"
         raise _RefusedError(Kind.WRONG_ENCODING, reason)
-    return Payload(payload.observed_content_type, _content(payload, "input"))
+    return _content(payload, "input")
 
 
 def _probabilities(output: _Payload) -> tuple[float, ...]:

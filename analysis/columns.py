@@ -19,16 +19,20 @@ from analysis.skipped_lines import EXAMPLES, Kind, SkippedLine, SkippedLines
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+Source = tuple[str | None, str | None]
+
 
 class Columns:
     """Columns and sampled pictures of the captures with the same number of probabilities."""
 
-    def __init__(self, *, sample_size: int, seed: int, fingerprints: bool) -> None:
-        """Args: see `analysis.records.collect`."""
+    def __init__(
+        self, sources: dict[Source, int], *, sample_size: int, seed: int, fingerprints: bool
+    ) -> None:
+        """Make empty columns; all of a report share `sources`, codes by endpoint and variant."""
         self.event_ids: list[str] = []
         self.inference_ids: list[str | None] = []
         self.times = array("q")  # microseconds since 1970
-        self.sources: dict[tuple[str | None, str | None], int] = {}  # endpoint, variant -> code
+        self.sources = sources
         self.source_codes = array("i")
         self.probabilities = array("d")  # one row after the other
         self.fingerprints = array("Q") if fingerprints else None  # 0: no picture
@@ -74,12 +78,13 @@ def frame_of(*groups: Columns, number: int) -> pd.DataFrame:
     order = np.argsort(times, kind="stable")
     rows = np.concatenate([_rows(each, number) for each in groups])[order]
     silent = np.isnan(rows).any(axis=1) if number else np.ones(order.size, dtype=bool)
+    codes = np.concatenate([np.asarray(each.source_codes) for each in groups])[order]
     columns: dict[str, Any] = {
         "event_id": _texts([each.event_ids for each in groups], order),
         "inference_id": _texts([each.inference_ids for each in groups], order),
         "time": pd.DatetimeIndex(times[order]).tz_localize("UTC"),
-        "endpoint": _names(groups, 0, order),
-        "variant": _names(groups, 1, order),
+        "endpoint": _names([endpoint for endpoint, _ in groups[0].sources], codes),
+        "variant": _names([variant for _, variant in groups[0].sources], codes),
     }
     best = rows.argmax(axis=1) if number else np.zeros(order.size)
     columns["best_class"] = pd.arrays.IntegerArray(best.astype(np.int16), silent)
@@ -104,13 +109,8 @@ def _texts(lists: list[list[Any]], order: NDArray[np.intp]) -> pd.Series:
     return pd.Series(texts[order], dtype="str")
 
 
-def _names(groups: Sequence[Columns], position: int, order: NDArray[np.intp]) -> pd.Categorical:
+def _names(names: Sequence[str | None], codes: NDArray[np.int32]) -> pd.Categorical:
     # Codes are sorted, not names: there are few names for many records.
-    names = pd.Index([source[position] for each in groups for source in each.sources], dtype="str")
-    starts = np.cumsum([0, *(len(each.sources) for each in groups)])[:-1]
-    codes = [
-        np.asarray(each.source_codes) + start for each, start in zip(groups, starts, strict=True)
-    ]
-    categories = names.dropna().unique().sort_values()
-    found = categories.get_indexer(names)
-    return pd.Categorical.from_codes(found[np.concatenate(codes)[order]], categories)
+    index = pd.Index(names, dtype="str")
+    categories = index.dropna().unique().sort_values()
+    return pd.Categorical.from_codes(categories.get_indexer(index)[codes], categories)

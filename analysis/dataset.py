@@ -33,7 +33,7 @@ class DatasetPreview:
     """The first training pictures by class."""
 
 
-def read_preview(location: str, *, s3_client: "S3Client | None" = None) -> DatasetPreview:
+def read_preview(location: str) -> DatasetPreview:
     """Return a preview of the dataset in a folder or below `s3://bucket/datasets/<digest>`.
 
     Raises:
@@ -41,7 +41,7 @@ def read_preview(location: str, *, s3_client: "S3Client | None" = None) -> Datas
         ValueError: the manifest or the list is not what staging writes.
     """
     root = location.rstrip("/")
-    client = client_for(root, s3_client)
+    client = client_for(root)
     try:
         manifest = read_manifest(root, client)
     except FileNotFoundError as error:

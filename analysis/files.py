@@ -42,29 +42,17 @@ def lines(
 ) -> Iterator[tuple[str, int, bytes]]:
     """Yield file, line number and content of every line that is neither blank nor too large.
 
-    The limits are the drift detector's, so that a report counts what the detector counts.
-
-    Args:
-        location: see `analysis.read`.
-        on_skip: called with every file, or rest of a file, that cannot be read, and every line
-            beyond `json_limits.excess`.
-        s3_client: see `analysis.read`.
-
-    Raises:
-        FileNotFoundError: there is no such local file or folder.
-        S3UriError: the location looks like S3, but names no bucket and folder there.
+    Arguments and errors are those of `analysis.read`. The limits are the drift detector's, so that
+    a report counts what the detector counts.
     """
-    for name, stream in _files(location, on_skip, s3_client):
+    if is_s3(location):
+        client = s3_client or session().client("s3")
+        files = _s3_files(S3Uri.parse(str(location)), on_skip, client)
+    else:
+        files = _local_files(Path(location), on_skip)
+    for name, stream in files:
         for number, line in _lines(name, stream, on_skip):
             yield name, number, line
-
-
-def _files(
-    location: str | Path, on_skip: OnSkip, s3_client: "S3Client | None"
-) -> Iterator[tuple[str, IO[bytes]]]:
-    if is_s3(location):
-        return _s3_files(S3Uri.parse(str(location)), on_skip, s3_client or session().client("s3"))
-    return _local_files(Path(location), on_skip)
 
 
 def name_of(path: str | Path) -> str:
@@ -171,7 +159,7 @@ def content_of(location: str, s3_client: "S3Client | None") -> bytes:
         FileNotFoundError: it does not exist or cannot be read.
         S3UriError: the location looks like S3, but names no object there.
     """
-    if s3_client is None or not is_s3(location):
+    if s3_client is None:
         try:
             return Path(location).read_bytes()
         except OSError as error:
@@ -183,6 +171,6 @@ def content_of(location: str, s3_client: "S3Client | None") -> bytes:
         raise FileNotFoundError(f"{location} does not exist") from error
 
 
-def client_for(location: str, s3_client: "S3Client | None") -> "S3Client | None":
-    """Return the given client, or one made from the environment if the location needs it."""
-    return session().client("s3") if s3_client is None and is_s3(location) else s3_client
+def client_for(location: str) -> "S3Client | None":
+    """Return a client for an S3 location, None for a local one."""
+    return session().client("s3") if is_s3(location) else None

@@ -8,16 +8,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from analysis.dataset import MANIFEST, labelled_fingerprints, read_manifest
 from analysis.files import SUFFIXES, client_for
 from analysis.labels import GroundTruthError, Label, read_csv, read_json_lines
 from analysis.records import Records
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines, shortened
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 Key = TypeVar("Key", str, int)
 
@@ -36,21 +33,20 @@ class GroundTruth:
     skipped: SkippedLines
 
 
-def read(location: str | Path, *, s3_client: "S3Client | None" = None) -> GroundTruth:
+def read(location: str | Path) -> GroundTruth:
     """Return the labels of a staged dataset, a CSV, or SageMaker's ground-truth JSON Lines.
 
     Args:
         location: a folder or S3 prefix with manifest.json (or that file), whose pictures are
             compared pixel by pixel; a `.csv` with the columns label and event_id or inference_id;
             or `.jsonl` files, or a folder or S3 prefix of them.
-        s3_client: for S3 locations; default: made from the environment.
 
     Raises:
         GroundTruthError: it is none of these, or is damaged.
         FileNotFoundError: there is no such file or folder.
     """
     where = str(location).rstrip("/")
-    client = client_for(where, s3_client)
+    client = client_for(where)
     skipped = SkippedLines()
     if where.endswith(".csv"):
         labels = _unanimous(read_csv(where, client, skipped.add), skipped)

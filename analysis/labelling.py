@@ -16,19 +16,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analysis.captures import read
 from analysis.pictures import format_of
-from analysis.records import require_class_count, usable
+from analysis.records import usable
 from analysis.sampling import CapturedPicture, Reservoir
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
 from lambda_src.shared.spreadsheets import quote_formulas
 from operations.deployed import DEFAULT_THRESHOLD
 from training.paths import writable_path
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 LABELS = "labels.csv"
 COLUMNS = ("file", "event_id", "inference_id", "label", "weight")
@@ -54,34 +50,20 @@ def pick(
     count: int,
     skipped: SkippedLines,
     threshold: float = DEFAULT_THRESHOLD,
-    now: datetime | None = None,
     seed: int = 0,
-    s3_client: "S3Client | None" = None,
 ) -> list[Picked]:
     """Return at most `count` pictures of the captures below `location`, in random order.
 
-    Memory holds `count` pictures per stratum, and all event ids.
-
-    Args:
-        location: see `analysis.read`.
-        classes: names, in the order of the probabilities.
-        count: number of pictures; fewer if fewer were captured.
-        skipped: collects everything that is not used.
-        threshold: the current confidence threshold.
-        now: see `analysis.collect`.
-        seed: another seed picks another sample.
-        s3_client: see `analysis.read`.
-
-    Raises:
-        FileNotFoundError: there is no such local file or folder.
+    Memory holds `count` pictures per stratum, and all event ids. `location`, `classes` and errors
+    are those of `analysis.collect`; `skipped` collects everything that is not used.
     """
     generator = random.Random(seed)
     borders = sorted({*STRATA, threshold})
     strata = [Reservoir(count, generator) for _ in range(len(borders) + 1)]
-    captures = read(location, on_skip=skipped.add, s3_client=s3_client)
-    for capture in usable(captures, skipped=skipped, now=now or datetime.now(UTC)):
-        picture = CapturedPicture.of(capture)
-        if picture and require_class_count(capture, len(classes), skipped):
+    captures = read(location, on_skip=skipped.add)
+    now, number = datetime.now(UTC), len(classes)
+    for capture in usable(captures, skipped=skipped, now=now, number=number):
+        if picture := CapturedPicture.of(capture):
             try:
                 strata[bisect_right(borders, picture.confidence)].offer(picture)
             except ValueError as error:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from analysis.captures import first_error
 from analysis.files import OnSkip, content_of, lines
@@ -81,22 +80,22 @@ def read_csv(
             row = _row(cells, columns, delimiter)
             size = lines_read
             if any(map(str.strip, cells)):
-                yield from _label(row, location, start + 1, delimiter, on_skip)
+                key = _key(row)
+                if label := row.get("label"):
+                    weight = _weight(row.get("weight", "1"), delimiter)
+                    yield key, Label(label, location, start + 1, weight)
+                else:
+                    on_skip(_not_labelled(location, start + 1, key))
         except ValueError as error:
             on_skip(SkippedLine(location, start + 1, str(error), Kind.NO_LABEL))
         start += size
 
 
-def _label(
-    row: Mapping[str, str], file: str, line: int, delimiter: str, on_skip: OnSkip
-) -> Iterator[tuple[str, Label]]:
-    key = next((row[name] for name in ID_COLUMNS if row.get(name)), "")
-    if not key:
-        raise ValueError("neither event_id nor inference_id")
-    if text := row.get("label"):
-        yield key, Label(text, file, line, _weight(row.get("weight", "1"), delimiter))
-    else:
-        on_skip(_not_labelled(file, line, key))
+def _key(row: Mapping[str, str]) -> str:
+    for name in ID_COLUMNS:
+        if row.get(name):
+            return row[name]
+    raise ValueError("neither event_id nor inference_id")
 
 
 def _not_labelled(file: str, line: int, key: str) -> SkippedLine:
@@ -199,22 +198,14 @@ def _weight(text: str, delimiter: str) -> float:
 # --- SageMaker's ground truth -----------------------------------------------------------------
 
 
-class _GroundTruthData(BaseModel):
-    data: str
-    encoding: Literal["CSV"]
-
-
-class _EventMetadata(BaseModel, alias_generator=to_camel):
-    event_id: str
-
-
-class _GroundTruth(BaseModel, alias_generator=to_camel):
+class _GroundTruth(BaseModel):
     """The format, in which only CSV is supported:
     https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-merge.html
     """
 
-    ground_truth_data: _GroundTruthData
-    event_metadata: _EventMetadata
+    data: str = Field(validation_alias=AliasPath("groundTruthData", "data"))
+    encoding: Literal["CSV"] = Field(validation_alias=AliasPath("groundTruthData", "encoding"))
+    event_id: str = Field(validation_alias=AliasPath("eventMetadata", "eventId"))
 
 
 def read_json_lines(
@@ -233,8 +224,8 @@ def read_json_lines(
         except ValidationError as error:
             on_skip(SkippedLine(file, number, first_error(error), Kind.NO_LABEL))
             continue
-        text = record.ground_truth_data.data.strip().strip('"')
-        key = record.event_metadata.event_id
+        text = record.data.strip().strip('"')
+        key = record.event_id
         if text:
             yield key, Label(text, file, number)
         else:

@@ -5,9 +5,11 @@ one stands for. Without them every record counts once.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from scipy.stats import norm
 
 LEVEL = 0.95
@@ -20,14 +22,19 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""Above it a float cannot tell one count from the next."""
+
+
 @dataclass(frozen=True)
 class Share:
-    """A share of records, 0 to 1, with its interval."""
+    """A share of records with its interval."""
 
-    value: float
-    low: float
-    high: float
-    records: int
+    value: Fraction
+    low: Fraction
+    high: Fraction
+    records: Count
     """How many records it was estimated from."""
 
 
@@ -88,7 +95,7 @@ def share(hits: Flags, weights: Floats | None = None) -> Share | None:
         return None
     weight = np.ones(hits.size) if weights is None else weights
     effective = weight.sum() ** 2 / (weight**2).sum()
-    value = float(weight[hits].sum() / weight.sum())
+    value = min(1.0, float(weight[hits].sum() / weight.sum()))  # not 1.0000000000000002
     low, high = wilson(value * effective, effective)
     return Share(value, float(low), float(high), hits.size)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,9 +19,6 @@ from analysis.captures import Capture, read
 from analysis.columns import Columns, frame_of
 from analysis.sampling import CapturedPicture
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 BASELINE_PREFIX = "baseline-"
 """Start of the inference ids of the calls by which a deployment measures its drift baseline."""
@@ -69,7 +65,6 @@ def collect(
     sample_size: int = SAMPLE_SIZE,
     seed: int = 0,
     fingerprints: bool = False,
-    s3_client: "S3Client | None" = None,
 ) -> Records:
     """Read the captures below `location` once, in bounded memory.
 
@@ -82,15 +77,14 @@ def collect(
         seed: of the random sample.
         fingerprints: decode each picture for the frame's column `fingerprint`, by which labels
             find it.
-        s3_client: see `analysis.read`.
 
     Raises:
         FileNotFoundError: there is no such local file or folder.
     """
     skipped = SkippedLines()
     groups: dict[int, Columns] = {}
-    new = partial(Columns, sample_size=sample_size, seed=seed, fingerprints=fingerprints)
-    captures = read(location, on_skip=skipped.add, s3_client=s3_client)
+    new = partial(Columns, {}, sample_size=sample_size, seed=seed, fingerprints=fingerprints)
+    captures = read(location, on_skip=skipped.add)
     for capture in usable(captures, skipped=skipped, now=now or datetime.now(UTC)):
         size = len(capture.probabilities or ())
         if size not in groups:
@@ -112,26 +106,14 @@ def collect(
     )
 
 
-def require_class_count(capture: Capture, number: int, skipped: SkippedLines) -> bool:
-    """Return whether a capture has `number` probabilities; add it to `skipped` if not."""
-    size = len(capture.probabilities or ())
-    if size != number:
-        reason = _wrong_count(size, number)
-        skipped.add(SkippedLine(capture.file, capture.line, reason, Kind.CLASS_COUNT))
-    return size == number
-
-
-def _wrong_count(size: int, number: int) -> str:
-    return f"{size} probabilities, expected {number}"
-
-
 def usable(
-    captures: Iterable[Capture], *, skipped: SkippedLines, now: datetime
+    captures: Iterable[Capture], *, skipped: SkippedLines, now: datetime, number: int = 0
 ) -> Iterator[Capture]:
     """Yield real traffic, until `MAX_CELLS` are used up.
 
-    Adds to `skipped`: repeated events, times in the future, measurements of the baseline, and
-    captures that are yielded although they lack an output or a picture.
+    Adds to `skipped`: repeated events, times in the future, measurements of the baseline, another
+    `number` of probabilities if one is given, and captures that are yielded although they lack an
+    output or a picture.
     """
     seen: set[str] = set()
     room = MAX_CELLS
@@ -144,7 +126,7 @@ def usable(
             )
             skipped.add(SkippedLine(capture.file, capture.line, reason, Kind.UNREADABLE))
             return
-        refusal = _refusal(capture, seen, now)
+        refusal = _refusal(capture, seen, now, number)
         seen.add(capture.event_id)
         for kind, reason in [refusal] if refusal else _gaps(capture):
             skipped.add(SkippedLine(capture.file, capture.line, reason, kind))
@@ -152,14 +134,23 @@ def usable(
             yield capture
 
 
-def _refusal(capture: Capture, seen: set[str], now: datetime) -> tuple[Kind, str] | None:
+def _refusal(
+    capture: Capture, seen: set[str], now: datetime, number: int
+) -> tuple[Kind, str] | None:
     if capture.event_id in seen:
         return Kind.DUPLICATE, f"event {capture.event_id} was read before"
     if capture.time > now + CLOCK_TOLERANCE:
         return Kind.FUTURE, f"time {capture.time:%Y-%m-%dT%H:%M:%SZ} is in the future"
     if (capture.inference_id or "").startswith(BASELINE_PREFIX):
         return Kind.BASELINE, f"inference id {capture.inference_id} is the baseline's"
+    size = len(capture.probabilities or ())
+    if number and size not in (0, number):
+        return Kind.CLASS_COUNT, _wrong_count(size, number)
     return None
+
+
+def _wrong_count(size: int, number: int) -> str:
+    return f"{size} probabilities, expected {number}"
 
 
 def _gaps(capture: Capture) -> Iterator[tuple[Kind, str]]:
@@ -168,4 +159,4 @@ def _gaps(capture: Capture) -> Iterator[tuple[Kind, str]]:
     if capture.input is None:
         yield Kind.NO_INPUT, "no input was captured"
     elif capture.picture is None:
-        yield Kind.NO_PICTURE, f"input of type {capture.input.content_type} is not a picture"
+        yield Kind.NO_PICTURE, f"input of type {capture.input_type} is not a picture"

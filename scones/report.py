@@ -78,7 +78,8 @@ def report(
     names = class_names(classes)
     console = terminal.console()
     with errors.shown(ValueError, packages="report"):
-        from analysis.report.build import REPORT, Request, build
+        from analysis.report.build import REPORT, build
+        from analysis.report.summary import Request
         from analysis.threshold import Costs
 
         with console.status("starting") as status:

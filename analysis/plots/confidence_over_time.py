@@ -10,17 +10,7 @@ from matplotlib.ticker import MultipleLocator
 
 from analysis.metrics import Floats
 from analysis.plots import time_axis
-from analysis.plots.style import (
-    ACCEPTED,
-    INK,
-    REJECTED,
-    Plot,
-    band,
-    counted,
-    ending,
-    legend,
-    percent,
-)
+from analysis.plots.style import ACCEPTED, INK, REJECTED, Plot, band, counted, legend, percent
 from analysis.plots.time_axis import Step, Times, naive, starts, step_for
 
 MOST_POINTS = 3000
@@ -38,20 +28,16 @@ REJECTED_STYLE: dict[str, Any] = {
 SMALLEST_MARKER, LARGEST_MARKER = 10, 110  # square points
 
 
-def plot(seen: pd.DataFrame, *, threshold: float, source: str) -> Plot:
+def plot(seen: pd.DataFrame, *, threshold: float) -> Plot:
     """Plot one point per capture, or, of many captures, bands that contain half and 90% of them.
 
-    Args:
-        seen: captures with a confidence, at least one.
-        threshold: the workflow accepts at or above it.
-        source: where the captures came from, for the subtitle.
+    `seen` holds at least one capture, all with a confidence.
     """
     step = step_for(seen["time"])
     bins = seen.groupby(starts(seen["time"], step))["confidence"]
     quantiles = bins.quantile(list(QUANTILES)).unstack()
     values = seen["confidence"].to_numpy()
     times = naive(seen["time"])
-    spread = time_axis.spread_within_second(times)
     many = len(seen) > MOST_POINTS
 
     def draw(figure: Figure) -> None:
@@ -59,7 +45,7 @@ def plot(seen: pd.DataFrame, *, threshold: float, source: str) -> Plot:
         if many:
             _draw_bands(axes, quantiles, times, step)
         else:
-            _draw_points(axes, spread, values, threshold)
+            _draw_points(axes, times, values, threshold)
         name = f"threshold: {threshold:g}"
         axes.axhline(threshold, color=INK, linestyle="--", linewidth=2, label=name)
         legend(axes)
@@ -82,12 +68,7 @@ def plot(seen: pd.DataFrame, *, threshold: float, source: str) -> Plot:
         f"them at or above the threshold of {threshold:g}. The median confidence is "
         f"{np.median(values):.3f}, the lowest {values.min():.3f}."
     )
-    subtitle = f"captures: {len(seen):,}"
-    if many:
-        subtitle += f", by {step.name}"
-    elif (spread != times).any():
-        subtitle += ", those of one second side by side"
-    subtitle += f"  ·  {ending(source)}"
+    subtitle = f"captures: {len(seen):,}{f', by {step.name}' if many else ''}"
     title = "Confidence over time"
     return Plot("confidence-over-time", title, subtitle, alt, pd.DataFrame(columns), draw)
 

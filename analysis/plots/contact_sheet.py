@@ -37,8 +37,6 @@ class Sheet:
 
     title: str
     tiles: tuple[Tile, ...]
-    broken: int
-    """Pictures that could not be decoded."""
 
     @classmethod
     def of(cls, title: str, pictures: Sequence[CapturedPicture], records: Records) -> "Sheet":
@@ -50,20 +48,12 @@ class Sheet:
             true_classes = shown.set_index("event_id")["true_class"].dropna().to_dict()
         tiles = []
         for each in pictures:
-            true_class = true_classes.get(each.event_id, each.best_class)
+            best, true = each.best_class, true_classes.get(each.event_id, each.best_class)
+            mistaken = None if true == best else records.classes[true]
+            moment = f"{each.time:%Y-%m-%d %H:%M:%S}"
             if png := thumbnail(each.content):
-                tiles.append(
-                    Tile(
-                        png,
-                        label=records.classes[each.best_class],
-                        confidence=each.confidence,
-                        moment=f"{each.time:%Y-%m-%d %H:%M:%S}",
-                        mistaken=(
-                            None if true_class == each.best_class else records.classes[true_class]
-                        ),
-                    )
-                )
-        return cls(title, tuple(tiles), len(pictures) - len(tiles))
+                tiles.append(Tile(png, records.classes[best], each.confidence, moment, mistaken))
+        return cls(title, tuple(tiles))
 
 
 def plot(sheet: Sheet) -> Plot:
@@ -71,15 +61,12 @@ def plot(sheet: Sheet) -> Plot:
     shown = sheet.tiles[: COLUMNS * MOST_ROWS]
 
     def draw(figure: Figure) -> None:
-        figure.set_layout_engine("none")
-        for number, tile in enumerate(shown):
-            row, column = divmod(number, COLUMNS)
-            height = 0.86 / MOST_ROWS
-            bottom = 0.86 - (row + 1) * height
-            axes = figure.add_axes((0.02 + column * 0.121, bottom + 0.075, 0.112, height - 0.085))
+        grid = figure.subplots(MOST_ROWS, COLUMNS).ravel()
+        for axes in grid:
+            axes.set_axis_off()
+        for axes, tile in zip(grid, shown, strict=False):
             with Image.open(io.BytesIO(tile.png)) as image:
                 axes.imshow(np.asarray(image), interpolation="nearest")
-            axes.set_axis_off()
             text = f"{short(tile.label)} {tile.confidence:.3f}"
             if tile.mistaken:
                 text += f"\nis {short(tile.mistaken)}"
@@ -87,19 +74,16 @@ def plot(sheet: Sheet) -> Plot:
                 0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=13
             )
 
-    table = pd.DataFrame(
-        [
-            [tile.label, f"{tile.confidence:.3f}", tile.mistaken or "", tile.moment]
-            for tile in shown
-        ],
-        columns=["predicted class", "confidence", "true class if different", "time (UTC)"],
-    )
-    parts = [f"{tile.label} {tile.confidence:.3f}" for tile in shown]
+    columns = ["predicted class", "confidence", "true class if different", "time (UTC)"]
+    rows = [
+        [tile.label, f"{tile.confidence:.3f}", tile.mistaken or "", tile.moment] for tile in shown
+    ]
+    parts = [f"{label} {confidence}" for label, confidence, *_ in rows]
     return Plot(
         sheet.title.lower().replace(" ", "-"),
         sheet.title,
         "predicted class and confidence; the true class if it is known and different",
         f"{sheet.title}: {', '.join(parts)}.",
-        table,
+        pd.DataFrame(rows, columns=columns),
         draw,
     )

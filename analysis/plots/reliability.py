@@ -35,21 +35,7 @@ def plot(calibration: Calibration) -> Plot:
         points_with_intervals(axes, mean, value, low, high)
         left = np.floor(max(0.0, mean.min() - 0.03) * 20) / 20
         axes.set(xlim=(left, 1), ylim=(0, 1))
-        room = (1 - left) / 11
-        written = -1.0
-        for x, y, count in zip(mean, value, records, strict=True):
-            if x - written < room:
-                continue  # it would overlap its neighbour; the table has it
-            written = x
-            upward = y < 0.5
-            axes.annotate(
-                f"{count:,}",
-                (x, y),
-                xytext=(9, 5 if upward else -5),
-                textcoords="offset points",
-                va="bottom" if upward else "top",
-            )
-        axes.set_xlabel("mean confidence of the group\n(the number beside a point: its records)")
+        axes.set_xlabel("mean confidence of a group of records")
         axes.set_ylabel("share that is correct, with 95% interval")
         time_axis.percentages(axes)
         legend(axes)

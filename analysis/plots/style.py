@@ -23,7 +23,7 @@ from analysis.metrics import Floats
 WIDTH, HEIGHT, DPI = 16, 9, 100  # of a slide: inches, inches, pixels per inch
 PAGE_WIDTH, PAGE_HEIGHT = 9.5, 7  # inches: text of 18 points has 9.4 pixels on a phone's 358
 TEXT_SIZE, TITLE_SIZE = 18, 28  # points
-LONGEST_NAME, LONGEST_PLACE = 18, 50  # characters
+LONGEST_NAME = 18  # characters
 
 INK, MUTED, LINE = "#1a1a1a", "#5a5a5a", "#d5d5d5"
 # Okabe and Ito's colours, safe for colour-blind readers: https://jfly.uni-koeln.de/color/
@@ -141,6 +141,15 @@ def points_with_intervals(
     )
 
 
+def mark(
+    axes: Axes, points: Sequence[tuple[float, float]], shape: str, colour: str, label: str
+) -> None:
+    """Draw points on top of a curve, with a label in the legend."""
+    x, y = np.reshape(points, (-1, 2)).T
+    size = 20 if shape == "*" else 14
+    axes.plot(x, y, shape, color=colour, markersize=size, clip_on=False, zorder=4, label=label)
+
+
 def class_colours(counts: Sequence[int]) -> dict[int, str]:
     """Return colours for the most frequent classes: more colours would look alike.
 
@@ -153,11 +162,6 @@ def class_colours(counts: Sequence[int]) -> dict[int, str]:
 def short(name: str) -> str:
     """Return a name that fits into a plot."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-
-
-def ending(place: str) -> str:
-    """Return the end of a path, its most telling part, as far as it fits on a slide."""
-    return place if len(place) <= LONGEST_PLACE else f"…{place[-LONGEST_PLACE + 1 :]}"
 
 
 def counted(count: int, noun: str) -> str:

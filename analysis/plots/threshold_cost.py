@@ -1,11 +1,9 @@
 """What each threshold would cost."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.plots.style import ACCEPTED, INK, REJECTED, Plot, band, legend
+from analysis.plots.style import ACCEPTED, INK, REJECTED, Plot, band, legend, mark
 from analysis.threshold import MARKED, Choice
 
 
@@ -24,15 +22,11 @@ def plot(choice: Choice, *, lowest: float) -> Plot:
         x, high = choice.thresholds[shown], choice.cost_high[shown]
         band(axes, x, choice.cost_low[shown], high, label="95% interval")
         axes.plot(x, choice.cost[shown], color=ACCEPTED, linewidth=3)
-        others = [value for value in MARKED if value not in (present, best)]
-        marks: tuple[tuple[list[float], str, dict[str, Any]], ...] = (
-            (others, ", ".join(f"{value:.2f}" for value in others), _mark("o", ACCEPTED, 11)),
-            ([present], f"now: {present:g}", _mark("D", REJECTED, 14)),
-            ([best], f"cheapest: {best:g}", _mark("*", INK, 20)),
-        )
-        for order, (values, label, style) in enumerate(marks, 4):
-            costs = [choice.at(value).value for value in values]
-            axes.plot(values, costs, label=label, zorder=order, clip_on=False, **style)
+        others = [value for value in named if value not in (present, best)]
+        label = ", ".join(f"{value:g}" for value in others)
+        mark(axes, [(value, choice.at(value).value) for value in others], "o", ACCEPTED, label)
+        mark(axes, [(present, choice.at(present).value)], "D", REJECTED, f"now: {present:g}")
+        mark(axes, [(best, choice.at(best).value)], "*", INK, f"cheapest: {best:g}")
         axes.set(xlim=(left, 1.0))
         axes.set_ylim(0, max(1.0, 1.05 * float(high.max())))
         axes.set_xlabel("confidence threshold")
@@ -56,7 +50,3 @@ def plot(choice: Choice, *, lowest: float) -> Plot:
         pd.DataFrame(rows, columns=["threshold", "cost of 1,000 pictures", "95% interval"]),
         draw,
     )
-
-
-def _mark(shape: str, colour: str, size: float) -> dict[str, Any]:
-    return {"linestyle": "", "marker": shape, "color": colour, "markersize": size}

@@ -94,16 +94,3 @@ def naive(times: pd.Series) -> Times:
     """Return times in UTC as matplotlib takes them."""
     values: Times = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     return values
-
-
-def spread_within_second(times: Times) -> Times:
-    """Return times that put captures of one second side by side, in their order.
-
-    SageMaker writes whole seconds, so 50 captures per second would hide each other.
-    """
-    if (times != times.astype("datetime64[s]")).any():
-        return times
-    groups = pd.Series(times).groupby(times)
-    rank, size = groups.cumcount().to_numpy(), groups.transform("size").to_numpy()
-    spread: Times = times + rank / size * SECOND
-    return spread

@@ -1,51 +1,26 @@
 """Build a report: from the command line's choices to the files."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis import collect, ground_truth
 from analysis.dataset import read_preview
-from analysis.files import name_of
 from analysis.pictures import data_uri, thumbnail
 from analysis.plots.style import Plot, counted, percent, png, svg
 from analysis.report import summary
 from analysis.report.content import Content, content
-from analysis.report.summary import Summary
+from analysis.report.summary import Request, Summary
 from analysis.report.summary_text import SummaryText
-from analysis.threshold import Costs
 from training.paths import writable_path
 
 REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
 REFUSED_SHOWN = 100
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What to report on, and where to write it."""
-
-    captures: str
-    """s3://bucket/folder, a folder or a file."""
-    out: Path
-    """Folder; an earlier report in it is replaced, and compared with."""
-    threshold: float
-    """The current confidence threshold."""
-    threshold_source: str | None = None
-    """See `operations.deployed.Threshold`."""
-    classes: Sequence[str] = ()
-    """In the order of the probabilities; default: those of the dataset."""
-    dataset: str | None = None
-    """Folder or s3://bucket/prefix of a staged dataset."""
-    truth: str | None = None
-    """See `analysis.ground_truth.read`."""
-    costs: Costs = field(default_factory=Costs)
-    previous: Path | None = None
-    """summary.json of the report to compare with instead."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +50,7 @@ def build(request: Request, *, say: Callable[[str], None]) -> Report:
         fingerprints=truth is not None and truth.by_picture,
     )
     say("computing")
-    shown = content(
-        ground_truth.join(records, truth) if truth else records,
-        captures=name_of(request.captures),
-        threshold=request.threshold,
-        threshold_source=request.threshold_source,
-        costs=request.costs,
-        dataset=dataset,
-    )
+    shown = content(ground_truth.join(records, truth) if truth else records, request, dataset)
     report = Report(shown, SummaryText.of(shown.summary, before))
     _write(report, request.out, replaced=replaced, say=say)
     return report

@@ -23,13 +23,14 @@ from analysis.records import Records
 from analysis.report.summary import (
     Labelled,
     LabelledSummary,
+    Request,
     Summary,
     labelled,
     summarise,
     summarise_labelled,
 )
 from analysis.skipped_lines import SkippedLines
-from analysis.threshold import MARKED, Choice, Costs
+from analysis.threshold import MARKED, Choice
 
 
 @dataclass(frozen=True)
@@ -50,26 +51,12 @@ class Content:
     dataset: DatasetPreview | None
 
 
-def content(
-    records: Records,
-    *,
-    captures: str,
-    threshold: float,
-    costs: Costs,
-    dataset: DatasetPreview | None,
-    threshold_source: str | None = None,
-) -> Content:
-    """Compute and prepare everything, without drawing.
+def content(records: Records, request: Request, dataset: DatasetPreview | None = None) -> Content:
+    """Compute everything, without drawing; `records` are joined with ground truth if there is any.
 
-    Args:
-        records: the captures, joined with ground truth if there is any.
-        captures: where they were read.
-        threshold: the current confidence threshold.
-        costs: of a wrong routing and of a hand check.
-        dataset: what the model learned from, if known.
-        threshold_source: see `operations.deployed.Threshold`.
+    `dataset` is what the model learned from, if known.
     """
-    predictions = _predictions(records, captures=captures, threshold=threshold)
+    predictions = _predictions(records, request)
     sheets = tuple(
         sheet
         for sheet in (
@@ -83,29 +70,23 @@ def content(
     accuracy: tuple[Plot, ...] = ()
     cost: tuple[Plot, ...] = ()
     if known:
-        choice = known.choose_threshold(present=threshold, costs=costs)
+        choice = known.choose_threshold(present=request.threshold, costs=request.costs)
         truth = summarise_labelled(known, choice, classes=len(records.classes))
         accuracy = _accuracy(known, choice, truth, records.classes)
         lowest = float(records.frame["confidence"].min())
         cost = (threshold_cost.plot(choice, lowest=lowest),)
     slides = (*predictions, *map(contact_sheet.plot, sheets), *accuracy, *cost)
-    summary = summarise(
-        records,
-        captures=captures,
-        threshold=threshold,
-        threshold_source=threshold_source,
-        truth=truth,
-        pictures=tuple(f"{plot.name}.png" for plot in slides),
-    )
+    summary = summarise(records, request, truth, tuple(f"{plot.name}.png" for plot in slides))
     return Content(summary, predictions, sheets, accuracy, cost, slides, records.skipped, dataset)
 
 
-def _predictions(records: Records, *, captures: str, threshold: float) -> tuple[Plot, ...]:
+def _predictions(records: Records, request: Request) -> tuple[Plot, ...]:
     seen = records.frame[records.frame["confidence"].notna()]
     if seen.empty:
         return ()
+    threshold = request.threshold
     return (
-        confidence_over_time.plot(seen, threshold=threshold, source=captures),
+        confidence_over_time.plot(seen, threshold=threshold),
         confidence_per_class.plot(seen, classes=records.classes, threshold=threshold),
         share_accepted.plot(seen, threshold=threshold),
         predictions_over_time.plot(seen, classes=records.classes),

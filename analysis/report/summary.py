@@ -1,24 +1,19 @@
 """Compute every number of the report: the content of summary.json, for the next report as well."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AwareDatetime, BaseModel, ValidationError, model_validator
 
 from analysis import metrics, threshold
-from analysis.metrics import Calibration, Flags, Floats, Share
+from analysis.files import name_of
+from analysis.metrics import Calibration, Count, Flags, Floats, Share
 from analysis.records import Records
 from analysis.skipped_lines import Kind
 from analysis.threshold import Choice, Costs, Interval
@@ -32,22 +27,28 @@ OF_LABELS = {
 }
 """Kinds of skipped lines that are about labels, not about captures."""
 
-MAX_COUNT = 2**53
-"""Above it a float cannot tell one count from the next."""
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to report on, and where to write it."""
 
-def _check_share(share: Share) -> Share:
-    # NaN compares as false; an interval may end beyond 0 or 1 by a rounding error.
-    numbers = (share.value, share.low, share.high)
-    if not all(0 <= round(number, 9) <= 1 for number in numbers):
-        raise ValueError("a share is from 0 to 1")
-    if not 0 <= share.records <= MAX_COUNT:
-        raise ValueError(f"a share is of 0 to {MAX_COUNT:,} records")
-    return share
-
-
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-CheckedShare = Annotated[Share, AfterValidator(_check_share)]
+    captures: str
+    """s3://bucket/folder, a folder or a file."""
+    out: Path
+    """Folder; an earlier report in it is replaced, and compared with."""
+    threshold: float
+    """The current confidence threshold."""
+    threshold_source: str | None = None
+    """See `operations.deployed.Threshold`."""
+    classes: Sequence[str] = ()
+    """In the order of the probabilities; default: those of the dataset."""
+    dataset: str | None = None
+    """Folder or s3://bucket/prefix of a staged dataset."""
+    truth: str | None = None
+    """See `analysis.ground_truth.read`."""
+    costs: Costs = field(default_factory=Costs)
+    previous: Path | None = None
+    """summary.json of the report to compare with instead."""
 
 
 class Variant(BaseModel, frozen=True):
@@ -66,7 +67,7 @@ class LabelledSummary(BaseModel, frozen=True):
     records: int
     weighted: bool
     """Whether the records count by the weights of their sample."""
-    accuracy: CheckedShare
+    accuracy: Share
     accuracy_among_accepted: Share | None
     """None if none of them is accepted."""
     confusion: list[list[int]]
@@ -100,7 +101,7 @@ class Summary(BaseModel, frozen=True, allow_inf_nan=False):
     """Among the records; None if pictures were not compared."""
     first: AwareDatetime | None
     last: AwareDatetime | None
-    accepted: CheckedShare | None
+    accepted: Share | None
     mean_confidence: float | None
     predicted: dict[str, Count]
     """By class."""
@@ -161,15 +162,10 @@ def labelled(frame: pd.DataFrame) -> Labelled | None:
 
 
 def summarise(
-    records: Records,
-    *,
-    captures: str,
-    threshold: float,
-    threshold_source: str | None = None,
-    truth: LabelledSummary | None = None,
-    pictures: tuple[str, ...] = (),
+    records: Records, request: Request, truth: LabelledSummary | None, pictures: tuple[str, ...]
 ) -> Summary:
     """Compute the summary; `truth` comes from `summarise_labelled`."""
+    threshold = request.threshold
     frame = records.frame
     seen = frame[frame["confidence"].notna()]
     counts = seen["best_class"].value_counts()
@@ -177,9 +173,9 @@ def summarise(
     of_labels = sum(count for kind, count in skipped.items() if kind in OF_LABELS)
     return Summary(
         made=datetime.now(UTC),
-        captures=captures,
+        captures=name_of(request.captures),
         threshold=threshold,
-        threshold_source=threshold_source,
+        threshold_source=request.threshold_source,
         classes=records.classes,
         records=len(frame),
         predictions=len(seen),

@@ -101,17 +101,13 @@ def changed(now: Summary, before: Summary | None) -> list[str]:
         sentences.append(_moved("The accepted share", now.accepted, before.accepted, now, before))
     if now.mean_confidence is not None and before.mean_confidence is not None:
         old, new = f"{before.mean_confidence:.3f}", f"{now.mean_confidence:.3f}"
-        sentences.append(
-            f"The mean confidence went from {old} to {new}."
-            if new != old
-            else f"The mean confidence is unchanged at {new}."
-        )
+        sentences.append(f"{_went('The mean confidence', old, new)}.")
     if now.classes == before.classes and now.predictions and before.predictions:
         sentences.append(_moved_classes(now, before))
     if now.truth and before.truth:
         accuracy, earlier = now.truth.accuracy, before.truth.accuracy
         if now.truth.weighted or before.truth.weighted:
-            sentences.append(f"The accuracy went from {_share(earlier)} to {_share(accuracy)}.")
+            sentences.append(f"{_went('The accuracy', _share(earlier), _share(accuracy))}.")
         else:
             sentences.append(_moved("The accuracy", accuracy, earlier, now, before))
     return sentences
@@ -129,15 +125,21 @@ def _moved_classes(now: Summary, before: Summary) -> str:
 
 
 def _moved(what: str, new: Share, old: Share, now: Summary, before: Summary) -> str:
+    moved = _went(what, percent(old.value), percent(new.value))
     if percent(old.value) == percent(new.value):
-        return f"{what} is unchanged at {percent(new.value)}."
-    moved = f"{what} went from {percent(old.value)} to {percent(new.value)}"
+        return f"{moved}."
     if not (now.first and before.last and now.first > before.last):
         return f"{moved}; the two reports overlap in time."
     hits = [(round(each.value * each.records), each.records) for each in (new, old)]
     if fisher_exact([[hit, records - hit] for hit, records in hits]).pvalue < CHANCE:
         return f"{moved}, more than chance explains."
     return f"{moved}, which may be chance."
+
+
+def _went(what: str, old: str, new: str) -> str:
+    if old == new:
+        return f"{what} is unchanged at {new}"
+    return f"{what} went from {old} to {new}"
 
 
 def to_do(summary: Summary) -> list[str]:

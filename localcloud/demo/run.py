@@ -4,7 +4,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from analysis.report.build import Request, build
+from analysis.report.build import build
+from analysis.report.summary import Request
 from localcloud.demo import captures
 from localcloud.demo.leftovers import leftovers
 from localcloud.demo.summary import Summary

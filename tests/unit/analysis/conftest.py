@@ -1,13 +1,11 @@
 """Files of captures to test with."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from tests.capture_records import Write
 
@@ -29,9 +27,10 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def client() -> Iterator["S3Client"]:
+def client(aws: boto3.Session) -> "S3Client":
     """Return a client of an S3 with the empty bucket "bucket"."""
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client
+    client = aws.client("s3")
+    client.create_bucket(
+        Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    return client

@@ -41,11 +41,11 @@ def test_s3_holds_the_same_as_the_folder(staged: Path, client: "S3Client") -> No
         if path.suffix != ".png" or content in wanted:  # not a thousand of them
             key = f"datasets/d/{path.relative_to(staged).as_posix()}"
             client.put_object(Bucket="bucket", Key=key, Body=content)
-    found = read_preview("s3://bucket/datasets/d/", s3_client=client)
+    found = read_preview("s3://bucket/datasets/d/")
 
     assert (found.manifest, found.examples) == (local.manifest, local.examples)
     with pytest.raises(FileNotFoundError, match=r"s3://bucket/e/manifest.json does not exist"):
-        read_preview("s3://bucket/e", s3_client=client)
+        read_preview("s3://bucket/e")
 
 
 def test_a_folder_without_manifest_is_named(tmp_path: Path) -> None:

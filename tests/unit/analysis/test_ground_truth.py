@@ -82,10 +82,10 @@ def test_a_dataset_is_read_from_s3_too(dataset: Path, client: "S3Client") -> Non
     for file in dataset.rglob("*.*"):
         client.upload_file(str(file), "bucket", f"datasets/x/{file.relative_to(dataset)}")
 
-    labels = ground_truth.read("s3://bucket/datasets/x/", s3_client=client)
+    labels = ground_truth.read("s3://bucket/datasets/x/")
     assert labels.labels.keys() == ground_truth.read(dataset).labels.keys()
     with pytest.raises(GroundTruthError, match="s3://bucket/nothing contains no ground truth"):
-        ground_truth.read("s3://bucket/nothing", s3_client=client)
+        ground_truth.read("s3://bucket/nothing")
 
 
 def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path) -> None:
@@ -349,7 +349,7 @@ def test_sagemaker_ground_truth_names_records_by_either_id(three: Records, tmp_p
 def test_captures_are_no_ground_truth(write: Write) -> None:
     folder = write(record())
 
-    with pytest.raises(GroundTruthError, match=r"a.jsonl, line 1: groundTruthData: Field required"):
+    with pytest.raises(GroundTruthError, match=r"a.jsonl, line 1: groundTruthData.data: Field req"):
         ground_truth.read(folder)
     with pytest.raises(FileNotFoundError, match="gone"):
         ground_truth.read(folder / "gone")

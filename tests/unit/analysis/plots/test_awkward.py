@@ -37,7 +37,7 @@ def every_plot(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Plot]:
     curve = [metrics.accepted_at(each, confidence, right) for each in choice.thresholds]
     matrix = metrics.confusion(true_class, predicted, classes=len(classes))
     return [
-        confidence_over_time.plot(frame, threshold=THRESHOLD, source="s3://captures" * 20),
+        confidence_over_time.plot(frame, threshold=THRESHOLD),
         confidence_per_class.plot(frame, classes=classes, threshold=THRESHOLD),
         share_accepted.plot(frame, threshold=THRESHOLD),
         predictions_over_time.plot(frame, classes=classes),

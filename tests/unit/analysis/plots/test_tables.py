@@ -42,7 +42,7 @@ def test_a_confidence_at_the_threshold_is_accepted_one_below_it_is_not() -> None
 
 
 def test_confidence_over_time() -> None:
-    drawn = confidence_over_time.plot(FRAME, threshold=0.93, source="here")
+    drawn = confidence_over_time.plot(FRAME, threshold=0.93)
 
     assert [row[:3] for row in rows(drawn)] == [
         ["2024-10-15 14:05", "2", "0.600"],

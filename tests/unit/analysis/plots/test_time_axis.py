@@ -1,26 +1,13 @@
-"""Bins and ticks for any span, and captures of one second side by side."""
+"""Bins and ticks for any span."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.plots.time_axis import MOST_TICKS, scale, spread_within_second, starts, step_for
+from analysis.plots.time_axis import MOST_TICKS, scale, starts, step_for
 
 START = np.datetime64("2025-11-20T23:59:58", "us")
-
-
-def test_captures_of_one_second_are_spread_over_it_in_their_order() -> None:
-    times = START + np.array([0, 5, 0, 0, 0]) * np.timedelta64(1, "s")
-    offsets = (spread_within_second(times) - times).astype(int)
-
-    assert offsets.tolist() == [0, 0, 250_000, 500_000, 750_000]
-
-
-def test_times_that_are_finer_than_seconds_are_left_alone() -> None:
-    times = START + np.array([200_000, 200_000]) * np.timedelta64(1, "us")
-
-    assert (spread_within_second(times) == times).all()
 
 
 @pytest.mark.filterwarnings("error")  # matplotlib warns where it finds no interval

@@ -7,7 +7,7 @@ import pytest
 
 from analysis import collect, ground_truth
 from analysis.report.content import Content, content
-from analysis.threshold import Costs
+from analysis.report.summary import Request
 
 CLASSES = ("bicycle", "motorcycle")
 
@@ -22,6 +22,6 @@ def contents() -> Callable[..., Content]:
         records = collect(captures, classes=classes)
         if labels:
             records = ground_truth.join(records, ground_truth.read(labels))
-        return content(records, captures=str(captures), threshold=0.93, costs=Costs(), dataset=None)
+        return content(records, Request(captures=str(captures), out=captures, threshold=0.93))
 
     return make
