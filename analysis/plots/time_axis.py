@@ -87,7 +87,7 @@ def moments(times: pd.Series) -> list[str]:
 
 def percentages(axes: Axes) -> None:
     """Label the shares of the vertical axis as percentages."""
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
 
 
 def naive(times: pd.Series) -> Times:

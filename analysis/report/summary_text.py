@@ -49,7 +49,7 @@ def did(summary: Summary) -> list[str]:
     assert summary.last is not None
     accepted = round(summary.accepted.value * summary.predictions)
     sentences = [
-        f"{counted(summary.predictions, 'prediction')} captured "
+        f"The endpoint captured {counted(summary.predictions, 'prediction')} "
         f"{_when(summary.first, summary.last)}.",
         f"{accepted:,} of them, {_share(summary.accepted)}, reached the threshold of "
         f"{summary.threshold:g} and were accepted; {summary.predictions - accepted:,} were "

@@ -67,7 +67,7 @@ def test_the_figures_of_real_captures(
     for name in figures["pictures"]:
         with Image.open(out / "pictures" / name) as picture:
             assert picture.size == (1600, 900)
-    assert "22 predictions captured" in capsys.readouterr().out
+    assert "captured 22 predictions" in capsys.readouterr().out
 
 
 def test_weights_of_a_sample_reach_every_estimate(write: Write) -> None:
@@ -203,7 +203,7 @@ def test_skipped_labels_are_printed_before_any_number(
         f"Labels that name no class: 1; first in {labels}, line 4: "
         r"label '[red]\x1b[2J' is none of bicycle, motorcycle"
     )
-    assert printed[2].startswith("3 predictions captured")
+    assert printed[2].startswith("The endpoint captured 3 predictions")
     assert any(line.startswith("Of the 1 labelled prediction, ") for line in printed[3:])
 
 

@@ -62,7 +62,7 @@ def test_what_it_did() -> None:
     said = " ".join(summary_text.did(summary(truth=known(200), different_pictures=998)))
 
     assert "between 20 Nov 2025 08:00 and 21 Nov 2025 08:00 UTC" in said
-    assert "1,000 predictions captured" in said
+    assert "captured 1,000 predictions" in said
     assert "600 of them, 60.0% (56.9% to 63.0%), reached the threshold of 0.93" in said
     assert "400 were rejected" in said
     assert "998 different pictures" in said
@@ -195,4 +195,4 @@ def test_weighted_accuracies_are_told_with_their_intervals_only() -> None:
     said = changed(summary(truth=truth, **later), summary(truth=truth))
 
     value = f"{truth.accuracy.value:.1%} ({truth.accuracy.low:.1%} to {truth.accuracy.high:.1%})"
-    assert f"The accuracy went from {value} to {value}." in said
+    assert f"The accuracy is unchanged at {value}." in said
