@@ -46,11 +46,11 @@ def read_input(data_bucket: str, results_bucket: str) -> str:
           $isOne != true
             ? {{"problem": "the input is " & $quote($states.input)
                 & '; expected {{"prefix": "' & $data & '..."}} or {{"manifest": "' & $data
-                & '....csv"}} (or .jsonl), and "results" of an earlier execution if its run is to '
-                & "be finished"}}
+                & '....csv"}} (or .jsonl), and "results" of an earlier execution to finish '
+                & "its run"}}
           : $exists($key) = false
-            ? {{"problem": $quote($source) & " is not in the data bucket, and no other is read: "
-                & "put it there, e.g. aws s3 cp --recursive, and name it as " & $data & "..."}}
+            ? {{"problem": $quote($source) & " is not in the data bucket, the only one that is "
+                & "read: copy it there (aws s3 cp --recursive) and name it as " & $data & "..."}}
           : $not($listing in {[PREFIX, *MANIFESTS]!r})
             ? {{"problem": "manifest " & $quote($source) & " is neither .csv (with a header, and a "
                 & "column key) nor .jsonl (with a member key on each line)"}}

@@ -32,12 +32,12 @@ def read_event(name_prefix: str, data_bucket: str) -> str:
           );
           $isEvent != true
             ? {{"problem": "the input is " & $quote($states.input)
-                & '; expected what S3 says of a manifest, {{"bucket": {{"name": "{data_bucket}"}}, '
-                & '"object": {{"key": "{INPUT}/....json"}}}}. A manifest that is put below '
-                & $manifests & " starts an execution by itself"}}
+                & '; expected the S3 event of a manifest, {{"bucket": {{"name": "{data_bucket}"}}, '
+                & '"object": {{"key": "{INPUT}/....json"}}}}. Putting a manifest below '
+                & $manifests & " starts an execution"}}
           : $substring($uri, 0, $length($manifests)) != $manifests
             ? {{"problem": $quote($uri) & " is not below " & $manifests
-                & ", where manifests have to be"}}
+                & ", where manifests must be"}}
           : {{
               "bucket": $bucket,
               "key": $key,

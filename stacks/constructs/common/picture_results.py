@@ -86,7 +86,7 @@ def read_input(classes: int) -> str:
           {_BYTES}
           $images := $exists($states.input.images) ? $states.input.images : [$states.input];
           $count := $count($images);
-          $all := "scones classify takes any number";
+          $all := "use scones classify, which takes any number";
           $type($images) != "array"
             ? {{"problem": "images is of type " & $type($images) & "; expected a list of "
                 & "{{s3_bucket, s3_key}}"}}

@@ -44,7 +44,7 @@ _LISTING = f"""
       & $counts.failed & " failed of " & $counts.images & " images"
       & ($counts.folders > 0 ? "; " & $counts.folders & " empty folders skipped") & ".\\n";
     $whole := $summary
-      & $listing("Rejected, to be looked at by a person:", "rejected",
+      & $listing("Rejected, for a person to review:", "rejected",
           function($one) {{ $one.body.reason }})
       & $listing("Failed:", "failed",
           function($one) {{ $one.error & ": " & $one.cause }});
@@ -113,7 +113,7 @@ def shorter_for_phones(message: str) -> str:
 
 _END_OF_EXECUTION = """
     $lookup(
-      {"FAILED": "failed", "TIMED_OUT": "ran out of time", "ABORTED": "was stopped"},
+      {"FAILED": "failed", "TIMED_OUT": "timed out", "ABORTED": "was stopped"},
       "" & $states.input.status
     )
 """
@@ -132,7 +132,7 @@ def of_death(environment: str) -> Message:
               $told := $shownLines($join([$input.error, $cause][$type($) = "string"], "\\n"));
               "An execution " & {_END_OF_EXECUTION} & " before it could report on its images.\\n"
                 & ($told ? "\\n" & $substring($told, 0, {MAX_CAUSE}) & "\\n" : "")
-                & "\\nIts history says where it ended\\n" & $input.executionArn & "\\n"
+                & "\\nIts history shows where it ended\\n" & $input.executionArn & "\\n"
             )
             """
         ),

@@ -92,7 +92,7 @@ def test_any_other_input_is_refused(deployment: Deployment, messages: Messages) 
 
     assert (execution["status"], execution["error"]) == ("FAILED", "InvalidInput")
     (message,) = messages(1)
-    assert "the input is {}; expected what S3 says of a manifest" in message["Message"]
+    assert "the input is {}; expected the S3 event of a manifest" in message["Message"]
 
 
 def test_bad_pictures_do_not_harm_the_others(

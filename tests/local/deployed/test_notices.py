@@ -86,7 +86,7 @@ def test_a_stopped_execution_is_told_of_once(deployment: Deployment, messages: M
     assert message["Message"].splitlines() == [
         "An execution was stopped before it could report on its images.",
         "",
-        "Its history says where it ended",
+        "Its history shows where it ended",
         execution,
     ]
 
@@ -104,7 +104,7 @@ def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: M
     notify_of(deployment, "aws.states", "Step Functions Execution Status Change", detail)
 
     (message,) = messages(1)
-    assert message["Subject"] == "Scones dev: an execution ran out of time"
+    assert message["Subject"] == "Scones dev: an execution timed out"
     assert detail["executionArn"] in message["Message"]
 
 

@@ -70,7 +70,7 @@ def test_what_is_usable(given: dict[str, str], listing: str, key: str, results: 
         (True, "the input is true; expected"),
         (None, "the input is null; expected"),
         ({"prefix": "s3://pictures/a", "manifest": "s3://pictures/b.csv"}, "expected"),
-        ({"prefix": "s3://other/a/"}, "s3://other/a/ is not in the data bucket, and no other is"),
+        ({"prefix": "s3://other/a/"}, "s3://other/a/ is not in the data bucket, the only"),
         ({"prefix": "s3://pictures-2/a/"}, "is not in the data bucket"),
         ({"prefix": "s3://picture"}, "is not in the data bucket"),
         ({"manifest": "s3://pictures"}, "is neither .csv"),

@@ -92,9 +92,9 @@ def test_an_input_that_is_no_event_is_refused_in_words(given: Any) -> None:
     assert evaluate(expressions.HAS_PROBLEM, {"input": made})
     said = evaluate(PROBLEM, {"input": made})
     shown = given if isinstance(given, str) else json.dumps(given, separators=(",", ":"))
-    assert said.startswith(f"the input is {shown}; expected what S3 says of a manifest, ")
+    assert said.startswith(f"the input is {shown}; expected the S3 event of a manifest, ")
     assert '{"bucket": {"name": "data"}, "object": {"key": "batch/input/....json"}}' in said
-    assert said.endswith("put below s3://data/batch/input/ starts an execution by itself")
+    assert said.endswith("Putting a manifest below s3://data/batch/input/ starts an execution")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_manifest_elsewhere_is_refused_in_words(bucket: str, key: str) -> None
 
     assert made == {
         "problem": f"{f's3://{bucket}/{key}':.1024} is not below s3://data/batch/input/, where "
-        "manifests have to be"
+        "manifests must be"
     }
 
 
