@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Where the home folder cannot be written, the caches of npm and of jsii (CDK) go here.
+# If the home folder cannot be written, npm and jsii (CDK) cache here.
 ifneq ($(shell test -w "$$HOME" || echo no),)
 export npm_config_cache ?= $(CURDIR)/.cache/npm
 export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(CURDIR)/.cache/jsii
@@ -17,25 +17,25 @@ CONTEXT     := -c environment=$(ENVIRONMENT)
 
 .DEFAULT_GOAL := help
 .PHONY: help
-help: ## Show the verbs
+help: ## Show these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# --- Set-up: a stamp per layer, redone only when its file changes -----------------------------
+# --- Set-up: a stamp for each layer, which is installed again only when its file changes -------
 
 $(STAMPS):
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {sys.version.split()[0]}; try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	@mkdir -p $@
 
-# A compiled file names everything, so pip has nothing to resolve and nothing unpinned gets in.
+# A compiled file names everything: pip resolves nothing, and installs nothing unpinned.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 $(STAMPS)/%: requirements/%.txt | $(STAMPS)
 	$(INSTALL) --no-deps -r $<
 	@touch $@
 
-# The CDK CLI and jsii want Node.js 22 or 24: the system's where it is one of them, else one from PyPI.
-# `cdk` is linked beside python, so that an activated environment has it on its path.
+# The CDK CLI and jsii need Node.js 22 or 24: the system's if it is one of them, else PyPI's.
+# `cdk` is linked beside python, so that an activated environment finds it.
 $(STAMPS)/node: package-lock.json requirements/node.txt | $(STAMPS)
 	@node --version 2>/dev/null | grep -Eq '^v(22|24)\.' && command -v npm >/dev/null \
 	  || $(INSTALL) --no-deps -r requirements/node.txt
@@ -48,7 +48,7 @@ $(STAMPS)/scones: pyproject.toml | $(STAMPS)
 	$(INSTALL) --no-deps --editable .
 	@touch $@
 
-# The outside oracles of the tests, after and beside what the others need.
+# The npm packages that only the tests use. After `node`, whose `npm ci` would remove them.
 $(STAMPS)/node-dev: $(STAMPS)/node
 	npm ci --silent --no-audit --no-fund
 	@touch $@
@@ -59,7 +59,7 @@ setup: $(STAMPS)/base $(STAMPS)/scones $(STAMPS)/node ## Set up what synth, stag
 .PHONY: setup-dev
 setup-dev: $(STAMPS)/dev $(STAMPS)/scones $(STAMPS)/node-dev ## Set up everything, tests included
 
-# --- Versions: requirements/*.in and package.json say what we use, the files made of them which ----
+# --- Versions: requirements/*.in and package.json name packages, the compiled files pin them ---
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --annotation-style line \
   --custom-compile-command "make update"
@@ -68,7 +68,7 @@ UPGRADE = $(if $(PACKAGES),$(PACKAGES:%=--upgrade-package=%),--upgrade)
 .PHONY: update update-python update-node
 update: update-python update-node ## Pin the newest versions (PACKAGES="numpy scipy" for only some)
 
-# uv prefers the versions in the file that it replaces: so every set gets those of dev, the largest.
+# uv keeps the versions in the file that it replaces: so every set gets those of dev, the largest.
 update-python: | $(STAMPS)
 	@$(INSTALL) --constraint requirements/dev.txt uv
 	@$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt >/dev/null
@@ -78,25 +78,25 @@ update-python: | $(STAMPS)
 	  $(COMPILE) requirements/$$set.in --output-file requirements/$$set.txt >/dev/null; \
 	done
 
-# Without the registry's host in the lock file, `npm ci` asks the one that is configured.
+# Without a host in the lock file, `npm ci` uses the configured registry.
 update-node: $(STAMPS)/node
 	@npm update --silent --no-audit --no-fund --package-lock-only --omit-lockfile-registry-resolved $(PACKAGES)
 
 # --- The verbs ---------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/local $(STAMPS)/scones $(STAMPS)/node ## Run the main job end to end on the local cloud (KEEP=1 leaves it up)
+demo: $(STAMPS)/local $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (KEEP=1 destroys nothing)
 	@$(BIN)/scones demo $(if $(KEEP),--keep)
 
-# Of verbs for which the default of ENVIRONMENT is not meant.
+# For verbs that have another default than ENVIRONMENT=dev.
 NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))
 
-# Without ENVIRONMENT: an environment of its own. ARGS=--yes does not ask.
+# Without ENVIRONMENT: settings/acceptance.toml. ARGS=--yes does not ask.
 .PHONY: acceptance
-acceptance: setup $(STAMPS)/report ## Deploy to your AWS account, check what is assumed of AWS, take it down (asks)
+acceptance: setup $(STAMPS)/report ## Check in your AWS account what we assume of AWS, then tear down (asks)
 	@$(BIN)/scones demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
 
-# Without ENVIRONMENT and CAPTURES: what the demo left, judged by the threshold it had deployed.
+# Without ENVIRONMENT and CAPTURES: the demo's captures, with the threshold that it had deployed.
 CAPTURES ?= $(if $(NAMED_ENVIRONMENT),,out/demo/captures)
 DEMO_THRESHOLD = $(shell sed -n 's/^  "threshold": \(.*\),$$/--threshold \1/p' out/demo/report/summary.json)
 DEMO_OPTIONS = $(foreach option,dataset truth,$(addprefix --$(option) ,$(wildcard out/demo/datasets/*))) $(DEMO_THRESHOLD)
@@ -105,7 +105,7 @@ report: $(STAMPS)/report $(STAMPS)/scones ## Report on captures: the demo's, ENV
 	@$(BIN)/scones report $(CAPTURES) $(NAMED_ENVIRONMENT) \
 	  $(if $(filter out/demo/captures,$(CAPTURES)),$(DEMO_OPTIONS)) $(ARGS)
 
-# Processes side by side: those on a local cloud mostly wait. The slow tests begin.
+# Several processes, because those on a local cloud mostly wait. The slow tests run first.
 WORKERS ?= 3
 TESTS   ?= tests/local tests/infrastructure tests/unit
 .PHONY: test
@@ -113,11 +113,11 @@ test: setup-dev ## Run every test: local, infrastructure and unit (TESTS=tests/u
 	@$(BIN)/python -m pytest -n $(WORKERS) --durations 10 $(TESTS)
 
 .PHONY: check
-check: lint ## Check style, format, types and the unit tests: the inner loop
+check: lint ## Check style, format and types, and run the unit tests
 	@$(BIN)/python -m pytest -n $(WORKERS) -q tests/unit
 
 .PHONY: snapshots
-snapshots: setup-dev ## Accept the templates as they are now; read the diff before you commit it
+snapshots: setup-dev ## Accept the templates as they are now
 	@$(BIN)/python -m pytest tests/infrastructure/test_snapshots.py --snapshot-update
 
 .PHONY: lint
@@ -127,12 +127,12 @@ lint: setup-dev ## Check style, format and types
 	@$(BIN)/mypy
 
 .PHONY: format
-format: setup-dev ## Format the code and mend what ruff can mend
+format: setup-dev ## Format the code and apply ruff's fixes
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 .PHONY: synth
-synth: setup ## Synthesize the templates into cdk.out/ (ENVIRONMENT=dev)
+synth: setup ## Synthesize the templates into cdk.out/
 	@cdk synth --quiet $(CONTEXT)
 
 .PHONY: diff
@@ -144,7 +144,7 @@ stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--ar
 	@$(BIN)/scones stage --environment $(ENVIRONMENT) $(ARGS)
 
 .PHONY: preflight
-preflight: setup ## Look, before it costs money, whether a deployment can succeed
+preflight: setup ## Check whether a deployment can succeed; changes nothing
 	@$(BIN)/scones preflight --environment $(ENVIRONMENT)
 
 .PHONY: deploy
@@ -158,14 +158,14 @@ destroy: setup ## Destroy every stack of the environment
 	@cdk destroy --all $(CONTEXT)
 
 .PHONY: sweep
-sweep: setup ## List what outlived the destroyed stacks (ARGS=--delete removes it)
+sweep: setup ## List what the destroyed stacks left (ARGS=--delete removes it)
 	@$(BIN)/scones sweep --environment $(ENVIRONMENT) $(ARGS)
 
 .PHONY: clean
-clean: ## Remove what the verbs made, but not .venv and node_modules
+clean: ## Remove all output, but not .venv and node_modules
 	rm -rf cdk.out out .localcloud .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean
-distclean: clean ## Remove these, too
+distclean: clean ## Remove .venv and node_modules as well
 	rm -rf $(VENV) node_modules .cache

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run the checks with the newest versions of all packages, and name the version that breaks them.
 
-Needs what .ci/run needs. Where all passes, the new pins are left to be committed.
+Needs the same as .ci/run. If all checks pass, the new pins stay in the checkout, to be committed.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PINS = ("requirements", "package-lock.json")
 LAST_FAILED = Path(".pytest_cache/v/cache/lastfailed")
-PARTS = ("lint", "test")  # of .ci/run: each is tried, so that a new linter hides no failed test
+PARTS = ("lint", "test")  # of .ci/run: both run, so that a new linter hides no failed test
 
 Package = tuple[str, str]  # what updates it, its name
 
@@ -28,8 +28,8 @@ def main() -> int:
     before = versions()
     _update("update")
     after = versions()
-    # Sorted, npm is first: a newer CDK CLI reads what an older library writes, not the reverse.
-    # What is new altogether comes along with what needs it.
+    # npm sorts first: a newer CDK CLI reads the output of an older library, not the reverse.
+    # Packages that are new altogether come with those that need them.
     changed = sorted(name for name in before if before[name] != after.get(name))
     print("\n".join(["Newest versions:", *_differences(before, after)]) if changed else "No news.")
     failed = [part for part in PARTS if not _make(part)]
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def blame(part: str, changed: Sequence[Package], failed_tests: str | None) -> str:
-    """Return which of the changed packages makes a part of the checks fail: a bisection."""
+    """Bisect which of the changed packages makes a part of the checks fail, and describe it."""
     found: dict[int, dict[Package, str]] = {}
 
     def fails(count: int) -> bool:
@@ -58,18 +58,20 @@ def blame(part: str, changed: Sequence[Package], failed_tests: str | None) -> st
         return not _make(part, PYTEST_ADDOPTS="--last-failed --maxfail=1")
 
     if fails(0):
-        return "It fails with the pinned versions, too: none of the new ones is to blame."
+        return "It also fails with the pinned versions: none of the new ones is to blame."
     good, bad = 0, len(changed)
     if not fails(bad):
-        return "Tried again, it passes: the check is flaky, no version is to blame."
+        return "It passes at the second try: the check is flaky, no version is to blame."
     while bad - good > 1:
         middle = (good + bad) // 2
         good, bad = (good, middle) if fails(middle) else (middle, bad)
-    return "\n".join(["It passes without, and fails with:", *_differences(found[good], found[bad])])
+    return "\n".join(
+        ["It passes without this update, and fails with:", *_differences(found[good], found[bad])]
+    )
 
 
 def versions() -> dict[Package, str]:
-    """Return the pinned version of every package; several, where platforms differ."""
+    """Return the pinned version of every package; several if platforms differ."""
     found: dict[Package, set[str]] = {}
     for name in ("dev", "node"):
         text = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
@@ -105,7 +107,7 @@ def _make(*arguments: str, **environment: str) -> bool:
 
 
 def _run(*command: str, **environment: str) -> int:
-    # Their output goes beside ours, which is the report.
+    # Their output goes to stderr: stdout is the report.
     return subprocess.run(
         command, cwd=ROOT, env=os.environ | environment, stdout=sys.stderr, check=False
     ).returncode
