@@ -1,4 +1,4 @@
-"""The assembly is the same from any folder and from a checkout with any modes."""
+"""Synthesis is a pure function of the settings, from any folder and with any modes of files."""
 
 import json
 import os
@@ -8,13 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from aws_cdk.assertions import Annotations, Match
 
 from settings import load
+from settings.loader import validate
 from stacks.assembly import make_assets_readable
 from tests.infrastructure.synthesis import (
     ACCOUNT,
     REGION,
     ROOT,
+    Templates,
+    application,
+    find_stack,
+    synthesize,
     write_assembly,
     write_assembly_elsewhere,
 )
@@ -66,6 +72,23 @@ def test_what_was_zipped_with_wrong_modes_is_zipped_again(
     assert (asset / "below" / "handler.py").stat().st_mode & 0o777 == 0o644
     assert (asset / "tool").stat().st_mode & 0o777 == 0o755
     assert zipped.exists() == zip_is_kept
+
+
+def test_the_same_settings_give_the_same_templates(templates: Templates) -> None:
+    again = synthesize.__wrapped__(load("dev"))  # not from the cache
+
+    assert {name: template.to_json() for name, template in templates("dev").items()} == {
+        name: template.to_json() for name, template in again.items()
+    }
+
+
+def test_a_retired_instance_type_is_warned_of() -> None:
+    settings = validate(
+        {"endpoint": {"instance_type": "ml.p2.xlarge"}}, environment="test", source="test.toml"
+    )
+    stack = find_stack(application(settings, validated=False), settings, "Inference")
+
+    Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(".*ml.p2.xlarge.*"))
 
 
 def _templates(assembly: Path) -> dict[str, object]:

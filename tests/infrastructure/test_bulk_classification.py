@@ -8,7 +8,6 @@ import pytest
 from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
 from stacks.constructs.common.state_machine import CRASHES
-from stacks.constructs.notifications import NOTIFIED_ERROR
 from tests.infrastructure.synthesis import Templates, states
 from tests.infrastructure.templates import templates_with
 
@@ -64,23 +63,6 @@ def test_the_input_decides_how_pictures_are_listed(templates: Templates) -> None
     }
     # Whatever else the input says is a problem, and was refused before.
     assert "Default" not in choice
-
-
-def test_after_the_summary_a_choice_leads_to_sns(templates: Templates) -> None:
-    by_name = bulk(templates)
-
-    choice = by_name[by_name["Summarize"]["Next"]]
-    assert by_name[choice["Choices"][0]["Next"]]["Type"] == "Succeed"
-    notify = by_name[choice["Default"]]
-    assert notify["Resource"].endswith(":states:::sns:publish")
-    assert by_name[notify["Next"]]["Type"] == "Succeed"
-
-
-def test_it_fails_after_the_message_where_the_settings_ask_for_it() -> None:
-    by_name = states(templates_with(workflow={"on_rejection": "fail"})["Batch"], notice=NAME)
-
-    end = by_name[by_name["Notify"]["Next"]]
-    assert (end["Type"], end["Error"]) == ("Fail", NOTIFIED_ERROR)
 
 
 def test_without_an_endpoint_there_is_none() -> None:

@@ -162,16 +162,3 @@ def test_the_alarms_watch_the_new_instances_only() -> None:
         }
         # Nobody asks the new instances anything: that is no fault of theirs.
         assert alarm["TreatMissingData"] == "notBreaching"
-
-
-def test_sagemaker_may_read_the_alarms() -> None:
-    inference = inference_with(update_policy={"rollback_on_alarms": True})
-
-    (statement,) = (
-        statement
-        for policy in inference.find_resources("AWS::IAM::Policy").values()
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Action"] == "cloudwatch:DescribeAlarms"
-    )
-    # As denials name it; a prefix would not match that.
-    assert statement["Resource"]["Fn::Join"][1][-1] == ":alarm:*"

@@ -78,17 +78,6 @@ def test_training_has_room_in_the_hour_of_a_custom_resource(
 # --- workflow ------------------------------------------------------------------------------------
 
 
-def test_after_the_map_a_choice_leads_to_sns(templates: Templates, environment: str) -> None:
-    by_name = states(templates(environment)["Workflow"])
-
-    choice = by_name[by_name["Classify images"]["Next"]]
-    assert choice["Type"] == "Choice"
-    assert by_name[choice["Choices"][0]["Next"]]["Type"] == "Succeed"
-    notify = by_name[choice["Default"]]
-    assert notify["Resource"].endswith(":states:::sns:publish")
-    assert by_name[notify["Next"]]["Type"] == "Succeed"
-
-
 def test_every_error_of_a_picture_is_caught_inside_the_map(
     templates: Templates, environment: str
 ) -> None:
