@@ -208,15 +208,6 @@ def test_what_is_finished_is_not_paid_for_twice(handler: ModuleType, endpoint: E
     assert endpoint.calls == 2
 
 
-def test_other_pictures_have_another_part(handler: ModuleType, endpoint: Endpoint) -> None:
-    put("one.png")
-
-    answers = {classify(handler, "one.png", first=first)["part"] for first in (0, 1)}
-
-    assert set(objects.keys("artifacts")) == answers
-    assert len(answers) == 2
-
-
 def failing_after(endpoint: Endpoint, calls: int, fault: Exception) -> None:
     def answer(picture: bytes) -> bytes:
         if endpoint.calls > calls:

@@ -186,13 +186,6 @@ def test_an_odd_output_is_one_failed_line_and_the_others_stay(handler: ModuleTyp
     assert max(len(row["reason"]) for row in failed.values()) < 700
 
 
-def test_of_the_same_member_twice_the_last_counts(handler: ModuleType) -> None:
-    write(handler, {"one.png": '{"prediction": [0.9, 0.1], "prediction": [0.04, 0.96]}'})
-
-    (line,) = lines()
-    assert (line["label"], line["confidence"]) == ("motorcycle", 0.96)
-
-
 def test_another_number_of_classes_is_a_failed_line_that_says_what_to_do(
     handler: ModuleType,
 ) -> None:

@@ -125,6 +125,9 @@ class Cloud:
         self.s3.put_object(Bucket="captures", Key=key, Body=body)
         return key
 
+    def put_records(self, count: int, **described: Any) -> str:
+        return self.put(*(record(**described) for _ in range(count)))
+
     def run(self, *left: int) -> dict[str, Any]:
         result: dict[str, Any] = self.handler.lambda_handler({}, Context(*left))
         self.late += MINUTE

@@ -53,33 +53,6 @@ def test_the_effect_is_the_variance_of_simulated_baselines(
     assert effect.mean_square == pytest.approx(effect.mean**2)
 
 
-def test_the_effects_of_more_classes_are_those_of_their_covariance() -> None:
-    rng = np.random.default_rng(2)
-    per_class = 500
-    counts = sum(rng.multinomial(per_class, row, size=40_000) for row in CONFUSED_PAIR)
-    shares = np.mean(counts, axis=0)
-    scaled = np.cov(counts, rowvar=False) / np.sqrt(np.outer(shares, shares))
-    effects = np.linalg.eigvalsh(scaled)[1:]  # one is 0: the shares' sum is 1
-
-    effect = exact(CONFUSED_PAIR, [per_class] * 3)
-
-    assert effect.mean == pytest.approx(effects.mean(), rel=0.02)
-    assert effect.mean_square == pytest.approx((effects**2).mean(), rel=0.02)
-
-
-def test_the_estimate_is_unbiased_with_few_pictures() -> None:
-    rng = np.random.default_rng(3)
-    drawn = [np.stack([rng.multinomial(10, row) for row in UNEVEN]) for _ in range(4000)]
-    # Times the shares it was divided by, which are an estimate of their own.
-    variances = [
-        DesignEffect.of(*pictures(confusion)).mean * np.prod(confusion.sum(axis=0)) / 20
-        for confusion in drawn
-        if confusion.sum(axis=0).all()
-    ]
-
-    assert np.mean(variances) == pytest.approx(10 * (0.95 * 0.05 + 0.25 * 0.75), rel=0.03)
-
-
 def test_a_model_without_mistakes_leaves_nothing_to_chance() -> None:
     assert DesignEffect.of([0, 1, 2] * 20, [0, 1, 2] * 20) == DesignEffect(0, 0)
 

@@ -103,12 +103,6 @@ def test_known_classes_narrow_the_limit_of_the_class_shares_alone() -> None:
     assert chosen == left_to_chance
 
 
-def test_an_observation_survives_json() -> None:
-    row = Observation(0.97, 1, None, None, None)
-
-    assert Observation(*json.loads(json.dumps(row))) == row
-
-
 def test_every_comparison_is_made_and_ordinary_pictures_move_none() -> None:
     comparisons = compare(baseline(), observations(seed=2))
 

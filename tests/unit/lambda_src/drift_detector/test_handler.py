@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from lambda_src.drift_detector.baseline import BaselineDamaged
-from lambda_src.drift_detector.state import Cursor, StateDamagedError
-from tests.unit.lambda_src.drift_detector.detector import NOW, Cloud, record
+from lambda_src.drift_detector.state import CaptureFile, Cursor, StateDamagedError
+from tests.unit.lambda_src import objects
+from tests.unit.lambda_src.drift_detector.detector import NOW, PREFIX, Cloud, record
+
+ENOUGH = 900_000
+STATE, BASELINE = "drift/state.json", "baselines/one.json"
 
 
 def test_records_are_counted_once(cloud: Cloud) -> None:
@@ -21,62 +25,36 @@ def test_records_are_counted_once(cloud: Cloud) -> None:
     assert cloud.metric("Records") == [3, 0]
 
 
-def test_silence_is_a_figure(cloud: Cloud) -> None:
-    cloud.run()
-
-    assert cloud.metric("Records") == [0]
-    assert cloud.metric_names() == {
-        "Records",
-        "RecordsUnreadable",
-        "RecordsNotCompared",
-        "PicturesNotMeasured",
-    }
-
-
-def test_a_late_file_in_the_folder_of_an_earlier_hour_is_read(cloud: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("hour", "late", "records"),
+    [
+        (NOW - timedelta(hours=30), timedelta(), 1),  # a late file of an earlier hour
+        (NOW - timedelta(days=32), timedelta(), 0),
+        (NOW + timedelta(hours=1), timedelta(days=10), 1),  # after a long pause
+    ],
+)
+def test_a_listing_looks_back_a_month_from_the_latest_file(
+    cloud: Cloud, hour: datetime, late: timedelta, records: int
+) -> None:
     cloud.put(record())
     cloud.run()
+    cloud.put(record(), hour=hour)
 
-    cloud.put(record(), hour=NOW - timedelta(hours=30))
+    cloud.late += late
 
-    assert cloud.run()["records"] == 1
-
-
-def test_files_far_back_are_not_listed(cloud: Cloud) -> None:
-    cloud.put(record(), hour=NOW - timedelta(days=32))
-
-    assert cloud.run()["files"] == 0
-
-
-def test_after_a_long_pause_the_listing_begins_where_it_ended(cloud: Cloud) -> None:
-    cloud.put(record())
-    cloud.run()
-    cloud.put(record(), hour=NOW + timedelta(hours=1))
-
-    cloud.late = timedelta(days=10)
-
-    assert cloud.run()["records"] == 1
+    assert cloud.run()["records"] == records
 
 
 def test_another_variant_of_the_folders_is_not_read(cloud: Cloud) -> None:
-    cloud.s3.put_object(
-        Bucket="captures", Key=f"captures/other/AllTraffic/{NOW:%Y/%m/%d/%H}/1.jsonl", Body=b"{}"
-    )
+    objects.put("captures", f"captures/other/AllTraffic/{NOW:%Y/%m/%d/%H}/1.jsonl", "{}")
 
     assert cloud.run()["files"] == 0
 
 
 def test_all_pages_of_a_listing_are_read(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "2")
     for _ in range(7):
         cloud.put(record())
-    paginator = cloud.handler.s3.get_paginator("list_objects_v2")
-    paginate = paginator.paginate
-    monkeypatch.setattr(
-        paginator,
-        "paginate",
-        lambda **request: paginate(**request, PaginationConfig={"PageSize": 2}),
-    )
-    monkeypatch.setattr(cloud.handler.s3, "get_paginator", lambda _: paginator)
 
     assert cloud.run()["records"] == 7
 
@@ -84,40 +62,35 @@ def test_all_pages_of_a_listing_are_read(cloud: Cloud, monkeypatch: pytest.Monke
 def test_a_file_that_shows_late_is_read_and_none_twice(cloud: Cloud) -> None:
     # S3 dates an object by the beginning of its upload.
     hidden = cloud.put(record())
-    body = cloud.s3.get_object(Bucket="captures", Key=hidden)["Body"].read()
+    body = objects.get("captures", hidden)
     cloud.s3.delete_object(Bucket="captures", Key=hidden)
     cloud.put(record())
     cloud.run()
 
-    cloud.s3.put_object(Bucket="captures", Key=hidden, Body=body)
+    objects.put("captures", hidden, body)
 
-    assert cloud.run()["records"] == 1
-    assert cloud.run()["records"] == 0
+    assert [cloud.run()["records"] for _ in range(2)] == [1, 0]
 
 
-@pytest.mark.parametrize("uploaded_minutes_ago", [0, 10, 300])
-def test_the_state_keeps_only_the_files_of_the_overlap(
-    cloud: Cloud, uploaded_minutes_ago: int
-) -> None:
-    file = cloud.handler.CaptureFile
-    earlier = file(NOW - timedelta(minutes=uploaded_minutes_ago), "earlier")
-    later = file(NOW, "later")
+@pytest.mark.parametrize("minutes", [0, 10, 300])
+def test_the_state_keeps_only_the_files_of_the_overlap(minutes: int) -> None:
+    earlier, later = CaptureFile(NOW - timedelta(minutes=minutes), "a"), CaptureFile(NOW, "b")
 
     cursor = Cursor().after([earlier]).after([later])
 
     assert not cursor.is_new(earlier) and not cursor.is_new(later)
-    assert (earlier in cursor.done) == (uploaded_minutes_ago <= 15)
-    assert cursor.is_new(file(NOW - timedelta(minutes=5), "not seen yet"))
+    assert (earlier in cursor.done) == (minutes <= 15)
+    assert cursor.is_new(CaptureFile(NOW - timedelta(minutes=5), "not seen yet"))
 
 
-# --- Bounds -----------------------------------------------------------------------------------
+# --- bounds --------------------------------------------------------------------------------------
 
 
 def test_a_run_that_is_short_of_time_leaves_files_to_the_next(cloud: Cloud) -> None:
     for _ in range(3):
         cloud.put(record())
 
-    result = cloud.run(*[900_000] * 6, 59_000)
+    result = cloud.run(*[ENOUGH] * 6, 59_000)
 
     assert result == {"records": 2, "files": 2, "files_left": 1}
     assert cloud.run()["records"] == 1
@@ -128,7 +101,7 @@ def test_a_file_that_no_run_can_finish_is_counted_and_passed(cloud: Cloud) -> No
     cloud.put(record(), b"x\n" * 10_000, record(), packed=True)
     cloud.put(record())
 
-    assert cloud.run(*[900_000] * 9, 29_000) == {"records": 1, "files": 1, "files_left": 1}
+    assert cloud.run(*[ENOUGH] * 9, 29_000) == {"records": 1, "files": 1, "files_left": 1}
     assert cloud.run() == {"records": 1, "files": 1, "files_left": 0}
     first, second = cloud.metric("RecordsUnreadable")
     assert 1 < first < 10_000  # the lines up to there, and one for the rest
@@ -149,41 +122,39 @@ def test_many_records_are_several_batches_of_a_run(
     assert all(datetime.fromisoformat(each) <= present for each in cloud.state()["minutes"])
 
 
-def test_records_that_cannot_be_read_are_counted_and_passed(cloud: Cloud) -> None:
+def test_what_cannot_be_read_is_counted_and_passed(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deep = record(output="[" * 3000 + "]" * 3000)
     huge = record(output=f"[{'1' * 400}]")
-    cloud.put(record(), deep, huge, b"[" * 100_000, record())
-    cloud.put(record(), packed=True)
-
-    assert cloud.run()["records"] == 3
-    assert cloud.run()["files"] == 0
-
-    assert cloud.metric("RecordsUnreadable") == [3, 0]
-
-
-def test_an_archived_file_is_counted_and_passed(cloud: Cloud) -> None:
-    archived = cloud.put(record())
+    other_classes = record(output="[0.2, 0.3, 0.5]")
+    cut = (b'{"cut', b"\xff", b"[" * 100_000)
+    cloud.put(record(), deep, huge, other_classes, *cut, record())
+    objects.put("captures", f"{PREFIX}{NOW:%Y/%m/%d/%H}/x.jsonl", b"\x1f\x8b no gzip")
+    archived, expired = cloud.put(record()), cloud.put(record())
     cloud.s3.copy_object(
-        Bucket="captures",
-        Key=archived,
-        CopySource=f"captures/{archived}",
-        StorageClass="GLACIER",
+        Bucket="captures", Key=archived, CopySource=f"captures/{archived}", StorageClass="GLACIER"
     )
-    cloud.put(record())
+    new_files = Cursor.new_files
 
-    assert cloud.run()["records"] == 1
+    def list_and_expire(*arguments: Any, **request: Any) -> Any:
+        files = new_files(*arguments, **request)
+        cloud.s3.delete_object(Bucket="captures", Key=expired)
+        return files
 
-    assert cloud.metric("RecordsUnreadable") == [1]
+    monkeypatch.setattr(Cursor, "new_files", list_and_expire)
+
+    assert cloud.run() == {"records": 2, "files": 4, "files_left": 0}
+    assert cloud.run()["files"] == 0
+    assert cloud.metric("RecordsUnreadable") == [6 + 1 + 2, 0]
 
 
 def test_a_log_of_a_record_is_text_that_can_be_written(
     cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Lambda's log handler raises what it cannot encode.
-    capture = record(picture=b"no picture")
-    capture["eventMetadata"]["eventId"] = "\ud800"
-    late = record()
-    late["eventMetadata"]["inferenceTime"] = "\ud800"
+    capture, late = record(picture=b"no picture"), record()
+    capture["eventMetadata"]["eventId"] = late["eventMetadata"]["inferenceTime"] = "\ud800"
     cloud.put(capture, late)
 
     cloud.run()
@@ -191,6 +162,9 @@ def test_a_log_of_a_record_is_text_that_can_be_written(
     assert r"not measured: event '\ud800'" in caplog.text
     assert "not readable" in caplog.text
     assert caplog.text.encode()
+
+
+# --- what is damaged -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -205,17 +179,13 @@ def test_a_log_of_a_record_is_text_that_can_be_written(
     ],
 )
 def test_a_damaged_state_or_baseline_is_named_with_the_remedy(cloud: Cloud, content: bytes) -> None:
-    cloud.s3.put_object(Bucket="artifacts", Key="drift/state.json", Body=content)
-    with pytest.raises(
-        StateDamagedError, match=r"^s3://artifacts/drift/state.json is damaged: .*; remove it, and"
+    for key, error, says in (
+        (STATE, StateDamagedError, "is damaged: .*; remove it, and"),
+        (BASELINE, BaselineDamaged, "is no baseline: .*; stage the"),
     ):
-        cloud.run()
-
-    cloud.s3.put_object(Bucket="artifacts", Key="baselines/one.json", Body=content)
-    with pytest.raises(
-        BaselineDamaged, match=r"^s3://artifacts/baselines/one.json is no baseline: .*; stage the"
-    ):
-        cloud.run()
+        objects.put("artifacts", key, content)
+        with pytest.raises(error, match=f"^s3://artifacts/{key} {says}"):
+            cloud.run()
 
 
 @pytest.mark.parametrize(
@@ -235,8 +205,7 @@ def test_a_state_that_no_run_has_written_is_named(cloud: Cloud, changed: dict[st
     cloud.put(record())
     cloud.run()
     state = cloud.state()
-    body = json.dumps({**state, "cursor": {**state["cursor"], **changed}}).encode()
-    cloud.s3.put_object(Bucket="artifacts", Key="drift/state.json", Body=body)
+    objects.put("artifacts", STATE, json.dumps({**state, "cursor": {**state["cursor"], **changed}}))
 
     with pytest.raises(StateDamagedError, match="remove it, and"):
         cloud.run()
@@ -257,13 +226,29 @@ def test_a_state_that_no_run_has_written_is_named(cloud: Cloud, changed: dict[st
     ],
     ids=str,
 )
-def test_a_baseline_whose_figures_do_not_hold_together_is_named(
+def test_a_baseline_whose_numbers_do_not_hold_together_is_named(
     cloud: Cloud, changed: dict[str, Any]
 ) -> None:
-    key = "baselines/one.json"
-    stored = json.load(cloud.s3.get_object(Bucket="artifacts", Key=key)["Body"])
+    stored = json.loads(objects.get("artifacts", BASELINE))
     stored["baseline"] |= changed
-    cloud.s3.put_object(Bucket="artifacts", Key=key, Body=json.dumps(stored).encode())
+    objects.put("artifacts", BASELINE, json.dumps(stored))
 
     with pytest.raises(BaselineDamaged, match="is no baseline: .*; stage the"):
         cloud.run()
+
+
+def test_a_pending_batch_of_an_earlier_release_is_sent(cloud: Cloud) -> None:
+    cloud.put(record())
+    cloud.run()
+    state = cloud.state()
+    pending = {
+        "begun": state["minutes"][-1],
+        "minutes": [f"{NOW - timedelta(minutes=9):%Y-%m-%dT%H:%M:00+00:00}"],
+        "figures": {"Records": 7.0},
+        "then": state["cursor"],
+    }
+    objects.put("artifacts", STATE, json.dumps({**state, "pending": pending}))
+
+    cloud.run()
+
+    assert 7 in cloud.metric("Records")
