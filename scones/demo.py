@@ -75,9 +75,11 @@ def demo(
         from localcloud.demo import command, signals
         from localcloud.demo.acceptance import command as acceptance
 
-        signals.raise_ended()
         try:
-            with command.reserved(out or (acceptance.OUT if aws else command.OUT)) as folder:
+            with (
+                signals.raised(console) as interrupts,
+                command.reserved(out or (acceptance.OUT if aws else command.OUT)) as folder,
+            ):
                 if aws:
                     code = acceptance.main(
                         folder,
@@ -86,6 +88,7 @@ def demo(
                         archive=archive,
                         drawn=drawn,
                         yes=yes,
+                        interrupts=interrupts,
                     )
                 else:
                     code = command.main(

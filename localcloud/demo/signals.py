@@ -41,24 +41,6 @@ def number_of(interrupt: KeyboardInterrupt) -> int:
     return interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT
 
 
-def raise_ended() -> None:
-    """Let a SIGTERM, or the SIGHUP of a closed terminal, raise `Ended`, as Ctrl-C interrupts.
-
-    A signal that the caller ignores, such as SIGHUP under nohup, stays ignored.
-    """
-
-    def handle(number: int, _frame: Any) -> None:
-        # Once: a closed terminal sends several, and tidying up takes seconds.
-        for each in ENDING[1:]:
-            signal.signal(each, signal.SIG_IGN)
-        _leave_terminal(number)
-        raise Ended(number)
-
-    for number in ENDING[1:]:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handle)
-
-
 @contextmanager
 def ending_with(cloud: LocalCloud) -> Iterator[None]:
     """Raise LocalCloudError within the block if the local cloud ends by itself.
@@ -82,51 +64,51 @@ def ending_with(cloud: LocalCloud) -> Iterator[None]:
 
 
 @dataclass
-class Teardown:
-    """How far a run has got whose teardown must not be interrupted by mistake."""
+class Interrupts:
+    """How often a run was interrupted."""
 
-    begun: bool = False
-    """An interrupt, or the last of the checks, has begun it."""
+    ending: bool = False
+    """Whether the run is taking down what it created, after an interrupt or at its end."""
     warned: bool = False
 
 
 @contextmanager
-def warned_once(console: Console) -> Iterator[Teardown]:
-    """Raise `Ended` at a signal of `ENDING`, but once the teardown has begun, warn first.
+def raised(console: Console) -> Iterator[Interrupts]:
+    """Let Ctrl-C, a SIGTERM and a closed terminal raise `Ended`, but warn before ending a teardown.
 
-    The first signal begins it. The next one only says what is going on; all others are raised.
+    The first signal starts the teardown, the next one only warns, all others are raised. A SIGHUP
+    that the caller ignores, as under nohup, stays ignored.
     """
-    teardown = Teardown()
+    state = Interrupts()
 
     def handle(number: int, _frame: Any) -> None:
         if number == signal.SIGHUP:
             signal.signal(number, signal.SIG_IGN)  # a closed terminal sends several
-            _leave_terminal(number)
-        if teardown.begun and not teardown.warned:
-            teardown.warned = True
+            _leave_terminal()
+        if state.ending and not state.warned:
+            state.warned = True
             console.print(
-                "Taking down what was created. Interrupt once more to leave it, at your cost.",
+                "Taking down what was created. Interrupt once more to leave it as it is.",
                 style="yellow",
             )
             return
-        teardown.begun = True
+        state.ending = True
         raise Ended(number)
 
     before = {each: signal.getsignal(each) for each in ENDING}
     for each, handler in before.items():
-        if each != signal.SIGHUP or handler is not signal.SIG_IGN:  # ignored under nohup
+        if each != signal.SIGHUP or handler is not signal.SIG_IGN:
             signal.signal(each, handle)
     try:
-        yield teardown
+        yield state
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
-def _leave_terminal(number: int) -> None:
-    """After a SIGHUP, write nothing more to the terminal: it is gone, and writing would fail."""
-    if number == signal.SIGHUP:
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in _TERMINALS:
-            os.dup2(nowhere, stream)
-        os.close(nowhere)
+def _leave_terminal() -> None:
+    """Write nothing more to the terminal: it is gone, and writing would fail."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in _TERMINALS:
+        os.dup2(nowhere, stream)
+    os.close(nowhere)

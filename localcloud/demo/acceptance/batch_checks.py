@@ -13,11 +13,13 @@ from localcloud.demo.acceptance.context import (
     NotReachedError,
     captured,
     dataset,
+    endpoint,
     keys_below,
     once,
     read_text,
     undecodable_key,
 )
+from localcloud.demo.acceptance.training_checks import stacks_job
 from localcloud.demo.workflow import ended_transform, put_manifest
 from operations.aws import ExecutionFailedError, failure_of, session
 from operations.bulk import Run, Summary, follow, start
@@ -136,15 +138,26 @@ def transform_log(context: Context) -> Finding:
     )
 
 
-@check(expected="ListTags returns the tags of the settings", section="Tags")
-def transform_tags(context: Context) -> Finding:
-    """A transform job has the tags that its state machine sets (sagemaker:AddTags, ListTags)."""
-    job = transformed(context, "good").job
-    answer = session().client("sagemaker").list_tags(ResourceArn=job["TransformJobArn"])
-    found = {each["Key"]: each["Value"] for each in answer["Tags"]}
-    lacking = context.application.settings.tags_by_key.items() - found.items()
-    names = ", ".join(key for key, _ in sorted(lacking))
-    return confirmed_if(not lacking, f"lacking: {names}" if lacking else "all are there")
+@check(expected="ListTags returns all of them", section="Tags")
+def tags(context: Context) -> Finding:
+    """Model, configuration, endpoint, training job and transform job have the tags of the
+    settings.
+    """
+    client, deployed = session().client("sagemaker"), endpoint(context)
+    config = client.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])
+    model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    lacking = []
+    for kind, arn in (
+        ("the endpoint", deployed["EndpointArn"]),
+        ("the endpoint configuration", config["EndpointConfigArn"]),
+        ("the model", model["ModelArn"]),
+        ("the training job", stacks_job(context)["TrainingJobArn"]),
+        ("the transform job", transformed(context, "good").job["TransformJobArn"]),
+    ):
+        found = {each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
+        missing = context.application.settings.tags_by_key.items() - found.items()
+        lacking += [f"{kind} lacks {key}={value}" for key, value in missing]
+    return confirmed_if(not lacking, "; ".join(lacking) or "all have them")
 
 
 @check(expected="an answer without an error; records were read", section="Operations")
@@ -224,7 +237,8 @@ def transformed(context: Context, name: str) -> Transform:
     execution = context.wait_for(
         f"the transform job ({name})",
         lambda: ended_transform(machine, manifest),
-        within=JOB_SECONDS,
+        aws=JOB_SECONDS,
+        local=60,
     )
     if execution is None:
         raise NotReachedError(f"no execution of {manifest} ended in time")

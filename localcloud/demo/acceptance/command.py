@@ -16,6 +16,7 @@ from localcloud.demo.acceptance.report import FILE, Report
 from localcloud.demo.acceptance.run import Acceptance
 from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.demo.command import DemoError
+from localcloud.demo.signals import Interrupts
 from localcloud.deployment import Application, real_or_drawn
 from localcloud.steps import Steps
 from operations import costs
@@ -47,6 +48,7 @@ def main(
     archive: Path | None,
     drawn: bool,
     yes: bool,
+    interrupts: Interrupts,
 ) -> int:
     """Run, and write to the folder `out`; return the exit code.
 
@@ -69,7 +71,7 @@ def main(
     (out / FILE).unlink(missing_ok=True)  # a run that is killed must not show an earlier one's
     began = datetime.now(UTC)
     pictures = partial(real_or_drawn, settings, archive, console, drawn=drawn)
-    run = Acceptance(application, pictures, CHECKS, teardown)
+    run = Acceptance(application, pictures, CHECKS, teardown, interrupts)
     run.run()
     report = Report(
         found=run.found,

@@ -22,10 +22,7 @@ from settings.s3_uris import S3Uri
 T = TypeVar("T")
 P = ParamSpec("P")
 
-CAPTURES_APPEAR_SECONDS = {"aws": 900.0, "local": 15.0}
-NOTICE_SECONDS = {"aws": 60.0, "local": 5.0}
-JOB_SECONDS = {"aws": 2400.0, "local": 60.0}
-POLL_SECONDS = {"aws": 15.0, "local": 0.25}
+JOB_SECONDS = 2400.0
 
 
 class NotReachedError(Exception):
@@ -56,24 +53,21 @@ class Context:
     """Results or errors of `once`, by the name of the function and its arguments."""
 
     @property
-    def kind(self) -> str:
-        """Return the key of this cloud in the tables of seconds."""
-        return "local" if self.local else "aws"
+    def poll_seconds(self) -> float:
+        """Return the time between two looks."""
+        return 0.25 if self.local else 15.0
 
     def wait_for(
-        self, what: str, look: Callable[[], T | None], *, within: Mapping[str, float]
+        self, what: str, look: Callable[[], T | None], *, aws: float, local: float = 0.0
     ) -> T | None:
-        """Return the first result of `look` that is not None; None when time is up.
-
-        `within` has the seconds by kind of cloud.
-        """
-        deadline = time.monotonic() + within[self.kind]
+        """Return the first result of `look` that is not None; None when the seconds are over."""
+        deadline = time.monotonic() + (local if self.local else aws)
         with self.application.steps.step(f"wait for {what}") as say:
             while True:
                 if (found := look()) is not None or time.monotonic() > deadline:
                     return found
                 say(f"{deadline - time.monotonic():.0f} s left")
-                time.sleep(POLL_SECONDS[self.kind])
+                time.sleep(self.poll_seconds)
 
     def require_deployed(self) -> None:
         """Raise NotReachedError if the deployment failed."""
@@ -172,7 +166,7 @@ def classified(context: Context) -> tuple[dict[str, Any], list[Notice]]:
             return True if notices else None
 
         if counts["accepted"] < counts["images"]:
-            context.wait_for("the notice", received, within=NOTICE_SECONDS)
+            context.wait_for("the notice", received, aws=60, local=5)
     return output, notices
 
 
@@ -197,7 +191,7 @@ def captured(context: Context) -> int:
         context.application,
         context.application.folder / "captures",
         expected=result.images - result.errors,
-        within_seconds=CAPTURES_APPEAR_SECONDS[context.kind],
+        within_seconds=15 if context.local else 900,
     )
 
 

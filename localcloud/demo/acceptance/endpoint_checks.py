@@ -7,7 +7,6 @@ from typing import Any
 from localcloud.demo.acceptance import pictures
 from localcloud.demo.acceptance.check import Finding, Verdict, check, confirmed_if
 from localcloud.demo.acceptance.context import (
-    POLL_SECONDS,
     Context,
     NotReachedError,
     endpoint,
@@ -15,7 +14,6 @@ from localcloud.demo.acceptance.context import (
     once,
     spoiled,
 )
-from localcloud.demo.acceptance.training_checks import stacks_job
 from localcloud.demo.acceptance.update import CONTENT_TYPE, Update
 from localcloud.demo.acceptance.update import update_under_load as run_update
 from operations.aws import session
@@ -65,25 +63,6 @@ def transparency_is_dropped(context: Context) -> Finding:
 def upper_bits_are_used(context: Context) -> Finding:
     """Of 16 bits the upper 8 are used."""
     return _compared(context, pictures.sixteen_bit)
-
-
-@check(expected="ListTags returns all of them", section="Tags")
-def tags(context: Context) -> Finding:
-    """Model, configuration, endpoint and training job have the tags of the settings."""
-    client, deployed = session().client("sagemaker"), endpoint(context)
-    config = client.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])
-    model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
-    lacking = []
-    for kind, arn in (
-        ("the endpoint", deployed["EndpointArn"]),
-        ("the endpoint configuration", config["EndpointConfigArn"]),
-        ("the model", model["ModelArn"]),
-        ("the training job", stacks_job(context)["TrainingJobArn"]),
-    ):
-        found = {each["Key"]: each["Value"] for each in client.list_tags(ResourceArn=arn)["Tags"]}
-        missing = context.application.settings.tags_by_key.items() - found.items()
-        lacking += [f"{kind} lacks {key}={value}" for key, value in missing]
-    return confirmed_if(not lacking, "; ".join(lacking) or "all have them")
 
 
 @check(
@@ -146,9 +125,7 @@ def updated(context: Context) -> Update:
     context.require_deployed()
     picture = first_picture(context)
     with context.application.steps.step("update the endpoint under load") as say:
-        return run_update(
-            context.application, picture, say, poll_seconds=POLL_SECONDS[context.kind]
-        )
+        return run_update(context.application, picture, say, poll_seconds=context.poll_seconds)
 
 
 def refusal(endpoint_name: str) -> Mapping[str, Any] | None:

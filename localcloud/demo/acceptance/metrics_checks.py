@@ -27,7 +27,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Metr
 """
 LISTED_SECONDS = 900.0
 """How long ListMetrics may lag behind what is written, by its documentation."""
-EVALUATED_SECONDS = {"aws": 300.0, "local": 0.0}
 
 
 def alarms(context: Context) -> list[dict[str, Any]]:
@@ -80,9 +79,7 @@ def _look(namespace: str | None, context: Context) -> Finding:
     update = context.evidence.get(("updated",))
     last = update.ended if isinstance(update, Update) else datetime.now(UTC)
     left = LISTED_SECONDS - (datetime.now(UTC) - last).total_seconds()
-    context.wait_for(
-        f"metrics of {namespace or 'our own'}", all_listed, within={"aws": left, "local": 0}
-    )
+    context.wait_for(f"metrics of {namespace or 'our own'}", all_listed, aws=left)
     listed = f"{len(used) - len(lacking)} of {len(used)} are listed"
     wrong = [(metric, other) for metric in lacking if (other := metric.elsewhere())]
     if wrong:
@@ -122,7 +119,7 @@ def alarms_are_evaluated(context: Context) -> Finding:
             if each["StateValue"] == "INSUFFICIENT_DATA"
         ]
 
-    context.wait_for("the alarms", lambda: None if waiting() else True, within=EVALUATED_SECONDS)
+    context.wait_for("the alarms", lambda: None if waiting() else True, aws=300)
     found, without_data = alarms(context), waiting()
     fired = [each["AlarmName"] for each in found if each["StateValue"] == "ALARM"]
     return confirmed_if(

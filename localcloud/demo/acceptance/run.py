@@ -10,7 +10,7 @@ from localcloud.demo.acceptance.check import Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
 from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.demo.acceptance.training_checks import start_other_job
-from localcloud.demo.signals import number_of, warned_once
+from localcloud.demo.signals import Interrupts, number_of
 from localcloud.deployment import Application
 from training.source import Source
 
@@ -36,6 +36,7 @@ class Acceptance:
     pictures: Callable[[], Source]
     checks: Sequence[Check]
     teardown: Teardown
+    interrupts: Interrupts
     found: list[tuple[Check, Finding]] = field(default_factory=list)
     failure: str = ""
     """What ended the run early; empty if nothing did."""
@@ -48,19 +49,18 @@ class Acceptance:
     def run(self) -> None:
         """Fill `found`; what was created is gone afterwards, or named in `left`."""
         context = Context(self.application)
-        with warned_once(self.application.steps.console) as teardown:
-            try:
-                self._deploy(context)
-                for each in self.checks:
-                    with self.application.steps.step(each.name):
-                        self.found.append((each, each.run(context)))
-            except KeyboardInterrupt as interrupt:
-                self.interrupted = number_of(interrupt)
-                self.failure = "interrupted"
-            finally:
-                teardown.begun = True
-                self._take_down()
-                self._look_what_is_left()
+        try:
+            self._deploy(context)
+            for each in self.checks:
+                with self.application.steps.step(each.name):
+                    self.found.append((each, each.run(context)))
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = number_of(interrupt)
+            self.failure = "interrupted"
+        finally:
+            self.interrupts.ending = True
+            self._take_down()
+            self._look_what_is_left()
         why = Finding(Verdict.NOT_REACHED, self.failure.partition("\n")[0])
         self.found += [(each, why) for each in self.checks[len(self.found) :]]
         self.found.append((DESTROYED, self._destroyed()))

@@ -135,7 +135,7 @@ def job_of(context: Context, preset: str) -> dict[str, Any]:
         job = dict(client.describe_training_job(TrainingJobName=name))
         return None if job["TrainingJobStatus"] in ("InProgress", "Stopping") else job
 
-    found = context.wait_for("the other training job", ended, within=JOB_SECONDS)
+    found = context.wait_for("the other training job", ended, aws=JOB_SECONDS, local=60)
     if found is None:
         raise NotReachedError(f"training job {name} did not end in time")
     return found

@@ -74,7 +74,6 @@ def summary(left: list[str] | None) -> Summary:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs the program with its steps replaced; gives exit code and output folder."""
     monkeypatch.setattr(program, "LocalCloud", FakeCloud)
-    before = {each: signal.getsignal(each) for each in signals.ENDING}
 
     def call(result: Summary | BaseException, *arguments: str) -> tuple[int, Path]:
         def steps(*_: object, destroy: bool) -> Summary:
@@ -87,9 +86,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         out = tmp_path / "out"
         return main(["demo", "--out", str(out), *arguments]), out
 
-    yield call
-    for each, handler in before.items():
-        signal.signal(each, handler)
+    return call
 
 
 def test_a_good_run_ends_with_nothing_up(run: Any) -> None:
@@ -196,12 +193,7 @@ def test_a_signal_after_the_last_step_ends_it_in_no_traceback(
     number: signal.Signals, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: os.kill(os.getpid(), number))
-    # Tests that a shell runs in the background begin with SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        assert run(summary([]))[0] == 128 + number
-    finally:
-        signal.signal(signal.SIGINT, before)
+    assert run(summary([]))[0] == 128 + number
 
 
 def test_a_cloud_that_runs_already_is_left_alone(

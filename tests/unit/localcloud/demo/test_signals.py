@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import cast
 
 import pytest
+from rich.console import Console
 
-from localcloud.demo.signals import ENDING, Ended, ending_with, number_of, raise_ended
+from localcloud.demo.signals import ENDING, Ended, ending_with, number_of, raised
 from localcloud.launcher import LocalCloud, LocalCloudError
 
 
@@ -25,23 +26,36 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         signal.signal(each, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_is_raised_once(number: signal.Signals) -> None:
-    raise_ended()
-
-    with pytest.raises(Ended) as ended:
-        os.kill(os.getpid(), number)
-    for each in (signal.SIGHUP, signal.SIGTERM):  # while it tidies up
-        os.kill(os.getpid(), each)
+@pytest.mark.parametrize("number", ENDING)
+def test_of_several_signals_the_second_warns_and_all_others_are_raised(
+    number: signal.Signals,
+) -> None:
+    console = Console(width=80)
+    with console.capture() as capture, raised(console):
+        with pytest.raises(Ended) as ended:
+            os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Ended):
+            os.kill(os.getpid(), signal.SIGTERM)
 
     assert number_of(ended.value) == number
+    assert capture.get().count("Interrupt once more") == 1
 
 
-def test_an_ignored_signal_stays_ignored() -> None:
+def test_a_closed_terminal_that_sends_several_signals_is_one_interrupt() -> None:
+    with raised(Console(quiet=True)) as interrupts:
+        with pytest.raises(Ended):
+            os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert interrupts.ending and not interrupts.warned
+
+
+def test_an_ignored_hangup_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    raise_ended()
-    os.kill(os.getpid(), signal.SIGHUP)
+    with raised(Console(quiet=True)):
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def test_ctrl_c_has_its_number() -> None:

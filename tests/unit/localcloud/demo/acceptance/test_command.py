@@ -1,8 +1,6 @@
 """What the command refuses, and what it asks, before anything is made."""
 
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from botocore.exceptions import NoCredentialsError
 
 import localcloud.demo.acceptance.command as program
 from localcloud.cdk import Cdk, CdkError
-from localcloud.demo.signals import ENDING
 from localcloud.deployment import Application
 from operations import costs
 from operations.preflight import checks
@@ -26,7 +23,7 @@ STACKS: list[dict[str, str]] = []
 
 
 @pytest.fixture(autouse=True)
-def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty account that has passed the preflight; nothing can be deployed to it."""
     call = vars(BaseClient)["_make_api_call"]
     STACKS.clear()
@@ -46,10 +43,6 @@ def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(Application, "synth", lambda _: None)
     monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
     monkeypatch.chdir(tmp_path)
-    before = {each: signal.getsignal(each) for each in ENDING}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 def preflight_finds(monkeypatch: pytest.MonkeyPatch, finding: Finding) -> None:

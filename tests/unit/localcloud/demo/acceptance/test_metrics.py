@@ -1,6 +1,5 @@
 """Fields of log lines, as metric filters name them."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,31 +27,11 @@ def test_a_line_that_is_no_json_has_none() -> None:
     assert value_of("START RequestId", "$.type") is None
 
 
-class Logs:
-    """CloudWatch Logs that matches so many lines, whatever they are."""
-
-    def __init__(self, matching: int) -> None:
-        self.matching = matching
-
-    def test_metric_filter(self, **_: Any) -> dict[str, Any]:
-        return {"matches": [{}] * self.matching}
-
-
-def lacking(monkeypatch: pytest.MonkeyPatch, field: str, *, matching: int = 2) -> set[str]:
-    session = SimpleNamespace(client=lambda _: Logs(matching))
-    monkeypatch.setattr("localcloud.demo.acceptance.metrics.session", lambda: session)
+@pytest.mark.parametrize(
+    ("field", "lacking"), [("$.details.name", set()), ("$.verdict", {"$.verdict"})]
+)
+def test_a_field_that_lines_lack_is_named(field: str, lacking: set[str]) -> None:
     transformation = {"metricName": "Pictures", "dimensions": {"Verdict": field}}
-    described = {"filterPattern": "{}", "metricTransformations": [transformation]}
-    return CountedLines(described, [LINE, LINE]).lacking()
+    lines = CountedLines({"metricTransformations": [transformation]}, [LINE, LINE])
 
-
-def test_nothing_is_lacking_where_all_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lacking(monkeypatch, "$.details.name") == set()
-
-
-def test_a_field_that_is_lacking_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lacking(monkeypatch, "$.verdict") == {"$.verdict"}
-
-
-def test_aws_own_test_has_its_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lacking(monkeypatch, "$.type", matching=1) == {"1 matches by TestMetricFilter"}
+    assert lines.lacking() == lacking

@@ -14,6 +14,7 @@ from localcloud.demo.acceptance.check import Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
 from localcloud.demo.acceptance.run import Acceptance
 from localcloud.demo.acceptance.teardown import Teardown
+from localcloud.demo.signals import raised
 from localcloud.deployment import Application
 from operations.sweep import Remain
 from settings import load
@@ -75,8 +76,10 @@ def check(look: Callable[[], object] = lambda: None) -> Check:
 def run(*checks: Check, before: frozenset[str] = frozenset()) -> Acceptance:
     application = Application(load("acceptance"), Path("nowhere"))
     pictures = lambda: source.drawing(application.settings.dataset.classes)  # noqa: E731
-    acceptance = Acceptance(application, pictures, checks, Teardown(application, before))
-    acceptance.run()
+    teardown = Teardown(application, before)
+    with raised(application.steps.console) as interrupts:
+        acceptance = Acceptance(application, pictures, checks, teardown, interrupts)
+        acceptance.run()
     return acceptance
 
 
