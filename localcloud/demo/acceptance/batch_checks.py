@@ -13,7 +13,6 @@ from localcloud.demo.acceptance.context import (
     NotReachedError,
     captured,
     dataset,
-    endpoint,
     keys_below,
     once,
     read_text,
@@ -143,7 +142,8 @@ def tags(context: Context) -> Finding:
     """Model, configuration, endpoint, training job and transform job have the tags of the
     settings.
     """
-    client, deployed = session().client("sagemaker"), endpoint(context)
+    client = session().client("sagemaker")
+    deployed = client.describe_endpoint(EndpointName=context.output("Inference", "EndpointName"))
     config = client.describe_endpoint_config(EndpointConfigName=deployed["EndpointConfigName"])
     model = client.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
     lacking = []
