@@ -28,17 +28,17 @@ def report(
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="Staged pictures that the model learned from: the folder or s3://bucket/prefix of "
-            "a manifest.json. Adds the class names and a section of the report.",
+            help="Staged pictures that the model learned from: a folder or s3://bucket/prefix with "
+            "a manifest.json. Adds the class names and a section to the report.",
         ),
     ] = None,
     truth: Annotated[
         str | None,
         typer.Option(
             metavar="PLACE",
-            help="What the pictures really show: a staged dataset (as --dataset), a .csv with the "
-            "columns label and event_id or inference_id, as `scones sample` writes it, or "
-            "SageMaker's ground-truth .jsonl files; a file, folder or S3 prefix.",
+            help="Ground truth: a staged dataset (as for --dataset), a .csv with the columns label "
+            "and event_id or inference_id, such as `scones sample` writes, or SageMaker's "
+            "ground-truth .jsonl files; a file, folder or S3 prefix.",
         ),
     ] = None,
     wrong_routing_cost: Annotated[
@@ -52,7 +52,7 @@ def report(
         typer.Option(
             metavar="N",
             callback=_positive,
-            help="Cost, in the same currency, of a picture that a person looks at.",
+            help="Cost, in the same currency, of a picture that a person checks.",
         ),
     ] = 1.0,
     previous: Annotated[
@@ -66,12 +66,12 @@ def report(
         "out/report"
     ),
 ) -> None:
-    """Read what the endpoint captured and write a report on it.
+    """Report on what the endpoint captured.
 
     Writes report.html, summary.json and, for slides, pictures/*.png.
 
     Exit codes: 0 written; 1 something could not be read or written; 2 wrong usage; 3 written, but
-    without any prediction to report on.
+    there are no predictions.
     """
     if not (captures or environment):
         raise typer.BadParameter("name CAPTURES, or the --environment whose captures to read")

@@ -22,9 +22,9 @@ def sample(
         "out/sample"
     ),
 ) -> None:
-    """Pick captured pictures to label by hand, some of each degree of confidence.
+    """Pick captured pictures to label by hand, of high and low confidence.
 
-    Fill in the column label of labels.csv and give the file to `scones report --truth`.
+    Fill in the column label of labels.csv and pass the file to `scones report --truth`.
 
     Exit codes: 0 written; 1 nothing to pick, or not readable; 2 wrong usage.
     """
@@ -54,10 +54,10 @@ def sample(
         for sentence in skipped.sentences():
             console.print(sentence, soft_wrap=True)
         if not picked:
-            errors.fail(f"no picture with an answer below {target.captures}")
+            errors.fail(f"no pictures with an answer below {target.captures}")
         labels = write(picked, out)
         console.print(
-            f"{len(picked)} pictures in {out}; look at each and write its class "
-            f"({' or '.join(names)}) into the column label of {labels}",
+            f"Wrote {len(picked)} pictures to {out}. Look at each and write its class "
+            f"({' or '.join(names)}) into the column label of {labels}.",
             soft_wrap=True,
         )

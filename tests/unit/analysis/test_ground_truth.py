@@ -25,20 +25,6 @@ CLASSES = ("bicycle", "motorcycle")
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """A staged dataset of two pictures."""
-    root = tmp_path / "dataset"
-    for split, red, label in (("train", 1, 0), ("validation", 2, 1)):
-        (root / split).mkdir(parents=True)
-        (root / split / "a.png").write_bytes(png(red))
-        (root / f"{split}.lst").write_text(f"0\t{label}\ta.png\n")
-    counts = {split: dict.fromkeys(CLASSES, 1) for split in ("train", "validation")}
-    manifest = {"source": "drawn", "digest": "d", "classes": CLASSES, "counts": counts}
-    (root / "manifest.json").write_text(json.dumps(manifest))
-    return root
-
-
-@pytest.fixture
 def three(write: Write) -> Records:
     """Events one, two, three; two has the inference id "mine"."""
     folder = write(record("one"), record("two", inference_id="mine"), record("three"))
@@ -104,6 +90,8 @@ def test_one_picture_with_two_labels_is_left_out_and_counted(dataset: Path) -> N
         ("manifest.json", "{}", "manifest.json is not a staging manifest"),
         ("train.lst", "0\t2\ta.png\n", "train.lst: .*is not index, label and path"),
         ("train.lst", "0\t-1\ta.png\n", "train.lst: .*is not index, label and path"),
+        ("train.lst", "0\t0\n", "train.lst: .*is not index, label and path"),
+        ("train.lst", "0\t0\t/outside.png\n", "train.lst: .*is not index, label and path"),
         ("train.lst", "0\t0\tb.png\n", "b.png cannot be read"),
         ("train.lst", "0\t0\t../train/a.png\n", "train.lst: .*is not index, label and path"),
         ("train/a.png", "no picture", "a.png: input cannot be decoded"),

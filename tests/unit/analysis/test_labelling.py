@@ -186,7 +186,7 @@ def test_a_picture_is_not_written_through_a_link(
 
 
 @pytest.mark.parametrize(
-    ("folder", "reason"), [(".", "no picture with an answer"), ("gone", "nothing at")]
+    ("folder", "reason"), [(".", "no pictures with an answer"), ("gone", "nothing at")]
 )
 def test_nothing_to_pick_is_an_error(
     folder: str, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

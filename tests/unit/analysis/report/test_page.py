@@ -156,14 +156,6 @@ def test_captures_of_one_side_only(
     assert "No pictures to show" in text  # without an output nothing is known of it
 
 
-def test_no_captures_at_all(tmp_path: Path, contents: Callable[..., Content]) -> None:
-    shown = contents(tmp_path)
-    found = rendered(shown)
-
-    assert not found.all("img")
-    assert "Every line was used" in found.text
-
-
 def test_the_same_page_for_one_class(write: Write, contents: Callable[..., Content]) -> None:
     shown = contents(write(record("one", output="[1.0]")), classes=("bicycle",))
 

@@ -212,7 +212,8 @@ def test_no_captures_have_a_report_that_says_so_and_their_own_exit_code(tmp_path
     captures.mkdir()
 
     assert report(captures, out) == 3
-    assert "No predictions were captured" in (out / "report.html").read_text()
+    html = (out / "report.html").read_text()
+    assert "No predictions were captured" in html and "Every line was used" in html
     assert summary_of(out)["predictions"] == 0
 
 
