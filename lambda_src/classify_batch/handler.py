@@ -185,9 +185,9 @@ def _with_model_failures_resolved(
     One after the other: a picture that kills the model's process takes others along.
     """
     resolved = list(outcomes)
-    for position, fault in enumerate(outcomes):
+    for position, (item, fault) in enumerate(zip(items, outcomes, strict=True)):
         if _is_model_failure(fault):
-            resolved[position] = _resolved(remaining_time, items[position], fault)
+            resolved[position] = _resolved(remaining_time, item, fault)
             if _is_model_failure(resolved[position]):
                 break  # the endpoint's fault, and so are those that follow
     return resolved
@@ -195,20 +195,16 @@ def _with_model_failures_resolved(
 
 def _resolved(remaining_time: RemainingTime, item: Item, fault: Outcome) -> Outcome:
     """Return the picture's line, or the fault if the model does not answer at all."""
-    for _ in range(ASKED_AGAIN):
+    for left in reversed(range(1 + ASKED_AGAIN)):
         if not _model_answers(remaining_time):
             return fault
-        fault = _outcome(remaining_time, item)
-        if not _is_model_failure(fault):
-            return fault
-    if not _model_answers(remaining_time):
-        return fault
-    return _failed(
-        item,
-        MODEL_FAILED,
-        f"{fault}; the model failed {1 + ASKED_AGAIN} times, and answered for another picture in "
-        "between",
-    )
+        if left:
+            fault = _outcome(remaining_time, item)
+            if not _is_model_failure(fault):
+                return fault
+    times = 1 + ASKED_AGAIN
+    reason = f"{fault}; the model failed {times} times, and answered for another picture in between"
+    return _failed(item, MODEL_FAILED, reason)
 
 
 def _model_answers(remaining_time: RemainingTime) -> bool:

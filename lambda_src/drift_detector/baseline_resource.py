@@ -76,13 +76,13 @@ class Inputs(NamedTuple):
             raise invalid(
                 "ClassShares", shares, f"a share above 0 and up to 1 of each of {shown(classes)}"
             )
-        bucket, prefix = (
+        data, prefix = (
             bucket_name(properties, "DataBucket"),
             object_key(properties, "DatasetPrefix"),
         )
         return cls(
             artifact_bucket=bucket_name(properties, "ArtifactBucket"),
-            dataset=StagedDataset(s3, bucket, prefix, classes, REMEDY),
+            dataset=StagedDataset(s3, data, prefix, classes, REMEDY),
             model_data_url=text(properties, "ModelDataUrl"),
             endpoint_name=text(properties, "EndpointName"),
             namespace=text(properties, "Namespace"),

@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -116,47 +117,35 @@ def _row(line: Line) -> dict[str, Any]:
 
 
 def _lines(job: Job) -> Iterator[Line]:
-    keys = _usable(job)
+    with _as_written_by_check_manifest(job, "manifest.json") as manifest:
+        match json.load(manifest):
+            case [{"prefix": str()}, *keys] if all(isinstance(key, str) for key in keys):
+                "".join(keys).encode()  # refuses lone surrogates, which no key can have
+            case _:
+                raise ValueError("no manifest")
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(keys), READ_AHEAD):
             yield from pool.map(lambda key: _line(job, key), keys[start : start + READ_AHEAD])
-    for fault in _open(job, "failed.jsonl").iter_lines():
-        yield _unusable(job, fault)
+    with _as_written_by_check_manifest(job, "failed.jsonl") as faults:
+        for fault in faults.iter_lines():
+            match json_limits.parse(fault):
+                case {"key": str(key), "error": str(error), "reason": str(reason)}:
+                    yield _failed(key, error, reason)
+                case _:
+                    raise ValueError("no fault of a picture")
 
 
-def _usable(job: Job) -> list[str]:
+@contextmanager
+def _as_written_by_check_manifest(job: Job, name: str) -> Iterator[Any]:
+    """Open a file of check_manifest; raise PredictionsIncomplete if it is gone or damaged."""
+    where = f"s3://{job.bucket}/{job.output}/{name}"
     try:
-        match json.load(_open(job, "manifest.json")):
-            case [{"prefix": str()}, *keys] if all(isinstance(key, str) for key in keys):
-                "".join(keys).encode()  # refuses lone surrogates, which no key can have
-                return keys
-    except (ValueError, RecursionError) as error:
-        raise _damaged(job, "manifest.json") from error
-    raise _damaged(job, "manifest.json")
-
-
-def _unusable(job: Job, fault: bytes) -> Line:
-    try:
-        match json_limits.parse(fault):
-            case {"key": str(key), "error": str(error), "reason": str(reason)}:
-                return _failed(key, error, reason)
-    except ValueError as error:
-        raise _damaged(job, "failed.jsonl") from error
-    raise _damaged(job, "failed.jsonl")
-
-
-def _damaged(job: Job, name: str) -> PredictionsIncomplete:
-    return PredictionsIncomplete(
-        f"s3://{job.bucket}/{job.output}/{name} is gone, or not what check_manifest wrote; put the "
-        "manifest below batch/input/ again"
-    )
-
-
-def _open(job: Job, name: str) -> Any:
-    try:
-        return s3.get_object(Bucket=job.bucket, Key=f"{job.output}/{name}")["Body"]
-    except s3.exceptions.NoSuchKey as error:
-        raise _damaged(job, name) from error
+        yield s3.get_object(Bucket=job.bucket, Key=f"{job.output}/{name}")["Body"]
+    except (s3.exceptions.NoSuchKey, ValueError, RecursionError) as error:
+        raise PredictionsIncomplete(
+            f"{where} is gone, or not what check_manifest wrote; put the manifest below "
+            "batch/input/ again"
+        ) from error
 
 
 def _line(job: Job, key: str) -> Line:
