@@ -58,15 +58,8 @@ def _judge_implied_calls(service: str, handlers: MutableMapping[str, Function]) 
     access_key_of: Function = private("ministack.core.router:extract_access_key_id")
 
     @around_item(handlers, service)
-    async def handle_judged(
-        handle: Function,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, Any],
-    ) -> Any:
-        request = (method, path, headers, body, query)
+    async def handle_judged(handle: Function, *request: Any) -> Any:
+        _method, _path, headers, body, query = request
         action = action_of(service, *request)
         if action in ROLES_OF or service == "sagemaker":
             resource = resource_of(service, *request, current_region(), current_account())
@@ -84,15 +77,9 @@ def _conceal_missing_objects(handlers: MutableMapping[str, Function]) -> None:
     respond: Function = private(f"{ACTIONS}:access_denied_response")
 
     @around_item(handlers, "s3")
-    async def handle_and_conceal(
-        handle: Function,
-        method: str,
-        path: str,
-        headers: dict[str, str],
-        body: bytes,
-        query: dict[str, Any],
-    ) -> Response:
-        answer: Response = await handle(method, path, headers, body, query)
+    async def handle_and_conceal(handle: Function, *request: Any) -> Response:
+        method, path, headers, _body, query = request
+        answer: Response = await handle(*request)
         bucket, _, key = path.lstrip("/").partition("/")
         missing = answer[0] == HTTPStatus.NOT_FOUND and method in ("GET", "HEAD")
         if not (missing and key and buckets.get(bucket)):

@@ -90,7 +90,7 @@ class ForkServer:
             socket.send_fds(self._requests, [b"f"], files)
             pid = int.from_bytes(self._requests.recv(4), "big")
         if not pid:
-            raise RuntimeError("The process that forks Lambda workers has ended")
+            raise BrokenPipeError("The process that forks Lambda workers has ended")
         return pid
 
 
