@@ -1,9 +1,9 @@
 """A bucket is emptied whatever keys it has, and CloudFormation hears how that ended."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import Request
 from xml.etree import ElementTree
@@ -15,7 +15,7 @@ from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.hostile import ODD_KEYS
 
 TAG = {"Key": "aws-cdk:auto-delete-objects", "Value": "true"}
-ENOUGH = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+STACK = "arn:aws-cn:cloudformation:cn-north-1:111122223333:stack/s/1"
 
 
 class Bucket:
@@ -84,91 +84,80 @@ def error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
 
 
-class Answers(list[dict[str, Any]]):
-    """What CloudFormation was told."""
-
-    def __call__(self, request: Request, *, timeout: float) -> Any:
-        assert request.full_url == "https://cloudformation.example/answer"
-        assert request.get_method() == "PUT"
-        assert isinstance(request.data, bytes)
-        assert len(request.data) <= 4096
-        self.append(json.loads(request.data))
-        return nullcontext()
-
-
 @pytest.fixture
 def bucket() -> Bucket:
     return Bucket()
 
 
-@pytest.fixture
-def answers() -> Answers:
-    return Answers()
+Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def handler(
-    import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, bucket: Bucket, answers: Answers
-) -> ModuleType:
-    imported = import_handler("empty_bucket")
-    monkeypatch.setattr(imported, "s3", bucket)
-    monkeypatch.setattr(imported, "urlopen", answers)
-    return imported
+def run(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, bucket: Bucket) -> Run:
+    """`run("Delete")`: what CloudFormation is told."""
+    handler = import_handler("empty_bucket")
+    answers: list[dict[str, Any]] = []
+
+    def answer(request: Request, *, timeout: float) -> Any:
+        assert request.full_url == "https://cloudformation.example/answer"
+        assert request.get_method() == "PUT"
+        assert isinstance(request.data, bytes)
+        assert len(request.data) <= 4096
+        answers.append(json.loads(request.data))
+        return nullcontext()
+
+    monkeypatch.setattr(handler, "s3", bucket)
+    monkeypatch.setattr(handler, "urlopen", answer)
+
+    def send(kind: str, *left: int, **more: Any) -> dict[str, Any]:
+        times = iter(left or [900_000] * 99)
+        event = {
+            "RequestType": kind,
+            "ResponseURL": "https://cloudformation.example/answer",
+            "StackId": STACK,
+            "RequestId": "request",
+            "LogicalResourceId": "Resource",
+            "ResourceProperties": {"BucketName": "pictures"},
+            **({} if kind == "Create" else {"PhysicalResourceId": "as-made-by-cdk"}),
+            **more,
+        }
+        handler.lambda_handler(event, SimpleNamespace(get_remaining_time_in_millis=times.__next__))
+        return answers.pop()
+
+    return send
 
 
-def event(kind: str, **more: Any) -> dict[str, Any]:
-    return {
-        "RequestType": kind,
-        "ResponseURL": "https://cloudformation.example/answer",
-        "StackId": "arn:aws-cn:cloudformation:cn-north-1:111122223333:stack/s/1",
-        "RequestId": "request",
-        "LogicalResourceId": "Resource",
-        "PhysicalResourceId": "as-made-by-cdk",
-        "ResourceProperties": {"BucketName": "pictures"},
-        **more,
-    }
-
-
-CREATION = {name: value for name, value in event("Create").items() if "Physical" not in name}
-
-
-def test_all_keys_and_versions_are_deleted(
-    handler: ModuleType, bucket: Bucket, answers: Answers
-) -> None:
+def test_all_keys_and_versions_are_deleted(run: Run, bucket: Bucket) -> None:
     bucket.versions |= {("bay/\x01.png", "2"), ("a.png", "1")}
     bucket.markers = {("bay/\x02.png", "3"), ("a.png", "2")}
 
-    handler.lambda_handler(event("Delete"), ENOUGH)
-
+    assert run("Delete") == {
+        "Status": "SUCCESS",
+        "StackId": STACK,
+        "RequestId": "request",
+        "LogicalResourceId": "Resource",
+        "PhysicalResourceId": "as-made-by-cdk",
+    }
     assert not bucket.versions | bucket.markers
-    assert answers == [
-        {
-            "Status": "SUCCESS",
-            "StackId": event("Delete")["StackId"],
-            "RequestId": "request",
-            "LogicalResourceId": "Resource",
-            "PhysicalResourceId": "as-made-by-cdk",
-        }
-    ]
     first, denial = bucket.policy["Statement"]
     assert first == "TLS only"
     assert (denial["Effect"], denial["Action"]) == ("Deny", "s3:PutObject")
     assert denial["Resource"] == "arn:aws-cn:s3:::pictures/*"
 
 
-@pytest.mark.parametrize("locked", ["bay/\x01.png", "ü's.png"])
+@pytest.mark.parametrize(
+    ("locked", "shown"), [("bay/\x01.png", r"bay/\x01.png"), ("ü's.png", r"ü\'s.png")]
+)
 def test_what_s3_does_not_delete_is_named_with_the_remedy(
-    handler: ModuleType, bucket: Bucket, answers: Answers, locked: str
+    run: Run, bucket: Bucket, locked: str, shown: str
 ) -> None:
     bucket.versions.add((locked, "null"))
     bucket.locked = {locked}
 
-    handler.lambda_handler(event("Delete"), ENOUGH)
+    answer = run("Delete")
 
     assert bucket.versions == {(locked, "null")}
-    (answer,) = answers
     assert answer["Status"] == "FAILED"
-    shown = {"bay/\x01.png": r"bay/\x01.png", "ü's.png": r"ü\'s.png"}[locked]
     assert answer["Reason"].startswith(
         f"BucketNotEmptied: bucket pictures: S3 refused to delete 1 objects, such as {shown} "
         f"(AccessDenied). Delete them, e.g. aws s3api delete-object --bucket pictures --key "
@@ -176,48 +165,41 @@ def test_what_s3_does_not_delete_is_named_with_the_remedy(
     )
 
 
-def test_more_objects_than_one_call_deletes_are_said_to_go_on(
-    handler: ModuleType, bucket: Bucket, answers: Answers
+def test_of_more_objects_than_one_call_deletes_the_next_one_deletes_the_rest(
+    run: Run, bucket: Bucket
 ) -> None:
-    times = iter([900_000, 900_000, 30_000])
-    before = len(bucket.versions)
+    answer = run("Delete", 900_000, 900_000, 30_000)
 
-    handler.lambda_handler(
-        event("Delete"), SimpleNamespace(get_remaining_time_in_millis=times.__next__)
-    )
-
-    assert len(bucket.versions) == before - 2 * bucket.page_size
-    assert "6 objects are deleted, and more remain" in answers[0]["Reason"]
-    assert "destroy again, which continues from here" in answers[0]["Reason"]
+    assert len(bucket.versions) == len(ODD_KEYS) - 2 * bucket.page_size
+    assert "6 objects are deleted, and more remain" in answer["Reason"]
+    assert "destroy again, which continues from here" in answer["Reason"]
+    assert run("Delete")["Status"] == "SUCCESS"
+    assert not bucket.versions
 
 
 @pytest.mark.parametrize("tags", [[], [{"Key": "project", "Value": "scones"}]])
 def test_a_bucket_that_is_to_be_retained_is_not_emptied(
-    handler: ModuleType, bucket: Bucket, answers: Answers, tags: list[dict[str, str]]
+    run: Run, bucket: Bucket, tags: list[dict[str, str]]
 ) -> None:
     bucket.tags = tags
 
-    handler.lambda_handler(event("Delete"), ENOUGH)
-
+    assert run("Delete")["Status"] == "SUCCESS"
     assert len(bucket.versions) == len(ODD_KEYS)
     assert bucket.policy == {"Statement": ["TLS only"]}
-    assert answers[0]["Status"] == "SUCCESS"
 
 
 @pytest.mark.parametrize(
-    ("given", "physical_id"),
+    ("kind", "more", "physical_id"),
     [
-        (CREATION, "pictures"),
-        (event("Update", OldResourceProperties={"BucketName": "pictures"}), "as-made-by-cdk"),
-        (event("Update", OldResourceProperties={"BucketName": "old"}), "pictures"),
+        ("Create", {}, "pictures"),
+        ("Update", {"OldResourceProperties": {"BucketName": "pictures"}}, "as-made-by-cdk"),
+        ("Update", {"OldResourceProperties": {"BucketName": "old"}}, "pictures"),
     ],
 )
 def test_only_another_bucket_makes_another_resource(
-    handler: ModuleType, bucket: Bucket, answers: Answers, given: Any, physical_id: str
+    run: Run, bucket: Bucket, kind: str, more: Any, physical_id: str
 ) -> None:
-    handler.lambda_handler(given, ENOUGH)
-
-    assert answers[0]["PhysicalResourceId"] == physical_id
+    assert run(kind, **more)["PhysicalResourceId"] == physical_id
     assert len(bucket.versions) == len(ODD_KEYS)
 
 
@@ -226,9 +208,8 @@ def test_only_another_bucket_makes_another_resource(
     [("get_bucket_tagging", "NoSuchBucket", "SUCCESS"), ("get_bucket_policy", "Denied", "FAILED")],
 )
 def test_a_gone_bucket_is_no_error_and_any_other_error_reaches_cloudformation(
-    handler: ModuleType,
+    run: Run,
     bucket: Bucket,
-    answers: Answers,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     code: str,
@@ -239,8 +220,8 @@ def test_a_gone_bucket_is_no_error_and_any_other_error_reaches_cloudformation(
 
     monkeypatch.setattr(bucket, operation, refuse)
 
-    handler.lambda_handler(event("Delete"), ENOUGH)
+    answer = run("Delete")
 
-    assert answers[0]["Status"] == status
-    assert ("Denied" in answers[0].get("Reason", "")) == (status == "FAILED")
+    assert answer["Status"] == status
+    assert ("Denied" in answer.get("Reason", "")) == (status == "FAILED")
     assert len(bucket.versions) == len(ODD_KEYS)
