@@ -1,4 +1,4 @@
-"""The whole application on its own local cloud, and what the benchmarks read from it."""
+"""Deploy the application on a local cloud of the benchmarks, and read from it."""
 
 import json
 import os
@@ -27,7 +27,7 @@ ENVIRONMENT = "dev"
 
 @dataclass(frozen=True)
 class Cloud:
-    """The deployed application; the environment variables point at its cloud."""
+    """The deployed application; the environment variables point to its cloud."""
 
     local: LocalCloud
     application: Application
@@ -47,7 +47,7 @@ class Cloud:
         return list(read_staged(self.application.settings).truth)
 
     def images(self, count: int) -> list[dict[str, str]]:
-        """Return so many pictures as an execution takes them, by turns the validation pictures."""
+        """Return `count` pictures as input of an execution, repeating the validation pictures."""
         return [
             {"s3_bucket": self.data_bucket, "s3_key": self._keys[number % len(self._keys)]}
             for number in range(count)
@@ -65,7 +65,7 @@ class Cloud:
 
 @contextmanager
 def deployed(source: Source, console: Console) -> Iterator[Cloud]:
-    """Start a local cloud, deploy the application, and remove everything at the end."""
+    """Start a local cloud, deploy the application, and finally remove everything."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
@@ -85,7 +85,7 @@ class Execution:
 
     arn: str
     seconds: float
-    """From start to end by the service's clock, so that polling does not count."""
+    """By the service's clock, so that polling does not count."""
 
 
 def run_execution(state_machine: str, event: Any) -> Execution:
@@ -104,7 +104,7 @@ def seconds_of(state: Mapping[str, Any]) -> float:
 
 
 def map_output_bytes(execution: str) -> list[int]:
-    """Return the size of each Map's output, in their order."""
+    """Return the sizes of the Maps' outputs, in order."""
     return [
         len(event["stateExitedEventDetails"]["output"].encode())
         for event in history(execution)
@@ -113,7 +113,7 @@ def map_output_bytes(execution: str) -> list[int]:
 
 
 def states_entered(execution: str) -> list[str]:
-    """Return the names of the states that an execution and its items entered, in their order."""
+    """Return the names of the states that an execution and its items entered, in order."""
     return [
         event["stateEnteredEventDetails"]["name"]
         for event in history(execution)

@@ -1,4 +1,4 @@
-"""Two state machines that classify the same pictures, timed in turns."""
+"""Time two state machines in turns while they classify the same pictures."""
 
 import math
 from collections import defaultdict
@@ -16,14 +16,14 @@ Seconds = Mapping[int, Sequence[float]]
 
 @dataclass(frozen=True)
 class Contender:
-    """One of the compared state machines."""
+    """A state machine of the comparison."""
 
     state_machine: str
     functions: Sequence[str]
     event: Callable[[int], Any]
-    """Returns the input of an execution over so many pictures."""
+    """Returns the input of an execution over this many pictures."""
     capacity: int
-    """Most pictures of one execution."""
+    """The largest number of pictures per execution."""
 
     def run(self, pictures: int) -> list[Execution]:
         """Classify in as few executions as possible, one after the other."""
@@ -36,7 +36,7 @@ class Contender:
 
 
 def portions(pictures: int, *, at_most: int) -> list[int]:
-    """Divide the pictures into as few executions as possible, of about equal size."""
+    """Divide the pictures into as few executions as possible, of nearly equal size."""
     executions = math.ceil(pictures / at_most)
     share, rest = divmod(pictures, executions)
     return [share + (number < rest) for number in range(executions)]
@@ -45,7 +45,7 @@ def portions(pictures: int, *, at_most: int) -> list[int]:
 def time_in_turns(
     contenders: Sequence[Contender], pictures: Sequence[int], *, repeats: int, cold: bool
 ) -> list[Seconds]:
-    """Time each contender; warm executions after a first run of each, which is discarded."""
+    """Time the contenders; warm executions follow a first run of each, which is discarded."""
     if not cold:
         for contender in contenders:
             contender.run(min(contender.capacity, max(pictures)))

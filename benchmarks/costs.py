@@ -1,4 +1,4 @@
-"""The cost model: what each path costs on AWS in a month, by list prices (operations/costs.py)."""
+"""Tabulate the monthly cost of each path on AWS, by list prices (operations/costs.py)."""
 
 from benchmarks.results_table import Row, Section, in_digits
 from operations import costs
@@ -30,10 +30,9 @@ def run() -> Section:
         [
             f"The cost model uses list prices of {model.region} as of {model.as_of} and "
             "assumptions from `operations/prices.toml`, which cites the sources; it leaves out "
-            "storage, logs, captures and notifications. The comparator has as many transitions "
-            "and calls a picture as inline, and costs the same.",
+            "storage, logs, captures and notifications. The comparator needs as many transitions "
+            "and calls per picture as inline, and costs the same.",
             f"Cheapest path by pictures a month: {by_volume}.",
-            "With an endpoint that is on anyway, another million pictures costs in USD: "
-            f"{marginal}.",
+            f"If the endpoint is on anyway, another million pictures costs in USD: {marginal}.",
         ],
     )

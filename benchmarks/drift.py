@@ -1,9 +1,9 @@
-"""How soon the drift detector finds a drift, and how often it errs: `python -m benchmarks.drift`.
+"""Measure how soon the drift detector finds a drift, and how often it errs.
 
 Each seed trains models of the local algorithm with 30% of the pictures. Each run of a seed shuffles
 the others into a baseline and traffic: 200 ordinary pictures, then 200 drifted ones; the detector
-looks at the latest 200 after every 25. No picture is in two of these parts; the runs of a seed
-share its models and pictures. False alarms are counted over two windows a run, which do not
+examines the latest 200 after every 25. No picture is in two of these parts; the runs of a seed
+share its models and pictures. False alarms are counted in two windows per run, which do not
 overlap. The statistics are the deployed ones (lambda_src/drift_detector).
 """
 
@@ -58,15 +58,15 @@ class Results:
     found: dict[tuple[str, str], list[int | None]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By comparison and drift, for each run: drifted pictures until the alarm, None without."""
+    """Drifted pictures until the alarm in each run, None without; by comparison and drift."""
     deployments: int = 0
-    """New models of each kind."""
+    """Number of new models of each kind."""
     deployment_alarms: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By kind of the new model and metric."""
 
 
 def alarms(baseline: Baseline, window: Sequence[Observation]) -> set[str]:
-    """Return the names of the comparisons that alarm."""
+    """Return the names of the comparisons that raise an alarm."""
     compared = drift.compare(baseline, window, threshold=THRESHOLD)
     return _with_together({comparison.name for comparison in compared if comparison.ratio > 1})
 
@@ -76,7 +76,7 @@ def _with_together(names: set[str]) -> set[str]:
 
 
 def simulate(pictures: Pictures, *, seeds: Sequence[int], runs: int) -> Results:
-    """Train, simulate `runs` runs of each seed, and count."""
+    """Train, simulate and count `runs` runs of each seed."""
     described = track(VARIANTS, "Describing the pictures")
     variants = {name: pictures.variant(name) for name in described}
     unseen = Described.of(pictures.unseen)
@@ -88,7 +88,7 @@ def simulate(pictures: Pictures, *, seeds: Sequence[int], runs: int) -> Results:
 
 
 def run(results: Results, predictions: Predictions, *, runs: int, rng: np.random.Generator) -> None:
-    """Count in `runs` shuffles of the held-out pictures, each count in its own shuffle."""
+    """Count in `runs` shuffles of the held-out pictures, with a new shuffle for each count."""
     for _ in range(runs):
         _count_false_alarms(results, predictions, Deck(predictions, rng))
         _count_deployments(results, predictions, Deck(predictions, rng))
@@ -130,7 +130,7 @@ def _count_found(results: Results, change: Drift, predictions: Predictions, deck
 
 
 def table(results: Results) -> Table:
-    """Return false alarms and found drifts of each comparison, then the delays of all together."""
+    """Tabulate false alarms and found drifts of each comparison, then the delays of all."""
     result = Table(
         title=f"False alarms in {results.windows:,} windows; drifts found within {WINDOW} pictures "
         f"in {results.windows // 2:,} runs of each"
@@ -156,14 +156,14 @@ def _share(delays: Sequence[int | None]) -> float:
 
 
 def _until(delays: Sequence[int | None], part: float) -> str:
-    """Return the pictures within which this part of the runs alarmed."""
+    """Return the number of pictures within which this part of the runs raised an alarm."""
     ordered = sorted(WINDOW + 1 if delay is None else delay for delay in delays)
     delay = ordered[math.ceil(part * len(ordered)) - 1]
     return str(delay) if delay <= WINDOW else "-"
 
 
 def new_models(results: Results) -> str:
-    """Report how often each kind of new model alarmed at its deployment."""
+    """Report how often each kind of new model raised an alarm when it was deployed."""
     lines = [f"New models, alarms in {results.deployments:,} comparisons of baselines:"]
     for kind in (MISLABELLED, RETRAINED):
         counts = results.deployment_alarms[kind]

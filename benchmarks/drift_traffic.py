@@ -1,4 +1,4 @@
-"""Pictures, models and simulated traffic for `python -m benchmarks.drift`.
+"""Provide pictures, models and simulated traffic for `python -m benchmarks.drift`.
 
 No picture is in two parts of a simulation: training, baseline, traffic.
 """
@@ -26,11 +26,11 @@ from training.source import Source
 CLASSES = ("bicycle", "motorcycle")
 UNSEEN_CLASS = "pickup_truck"
 THRESHOLD = 0.93
-TRAINING_PER_CLASS = 180  # as many as leave enough of one class for its largest share
+TRAINING_PER_CLASS = 180  # leaves enough of a class for its largest share of the traffic
 BASELINE_PER_CLASS = 100
 
 STEP = 25
-"""Pictures between two looks of the detector."""
+"""Pictures between two runs of the detector."""
 DARKEST = 0.5
 BLUR_RADIUS = 0.7
 SHIFTED_SHARES = (0.8, 0.9)
@@ -47,7 +47,7 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Described:
-    """What the model and the detector read from n pictures."""
+    """Features for the model and statistics for the detector, of n pictures."""
 
     features: Floats
     """Shape (n, f)."""
@@ -62,7 +62,7 @@ class Described:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures of the two classes, and of one that no model is trained with."""
+    """Pictures of the two classes, and of one that no model was trained with."""
 
     known: Pixels
     """Shape (n, 32, 32, 3)."""
@@ -122,9 +122,9 @@ class Predictions:
     good: dict[str, list[Observation]]
     """By variant, from the correctly trained model."""
     unseen: list[Observation]
-    """From the same model, of the unseen class."""
+    """Of the unseen class, from the same model."""
     retrained: list[Observation]
-    """From a model trained with a part of the same pictures."""
+    """From a model trained with some of the same pictures."""
     mislabelled: list[Observation]
     """From a model trained with wrong labels."""
 
@@ -132,7 +132,7 @@ class Predictions:
     def train(
         cls, labels: Indices, variants: dict[str, Described], unseen: Described, seed: int
     ) -> Self:
-        """Train the models of a seed, which chooses the training pictures."""
+        """Train the models of a seed, which also selects the training pictures."""
         rng = np.random.default_rng([seed, 0])
         shuffled = [rng.permutation(np.flatnonzero(labels == index)) for index in (0, 1)]
         training = rng.permutation(np.concatenate([rows[:TRAINING_PER_CLASS] for rows in shuffled]))
@@ -177,7 +177,7 @@ def _observe(model: Model, described: Described) -> list[Observation]:
 
 
 class Deck:
-    """The held-out pictures, shuffled: a baseline, then traffic; each picture at most once."""
+    """Deals shuffled held-out pictures: a baseline, then traffic; each picture at most once."""
 
     def __init__(self, predictions: Predictions, rng: np.random.Generator) -> None:
         """Shuffle, and set the baseline's pictures aside."""
@@ -188,13 +188,13 @@ class Deck:
         self._left = [rows[BASELINE_PER_CLASS:] for rows in shuffled]
 
     def take(self, *, motorcycles: float = 0.5) -> list[int]:
-        """Take the rows of `WINDOW` pictures; each is a motorcycle with this probability."""
+        """Take the rows of `WINDOW` pictures, each a motorcycle with this probability."""
         return [self._left[int(pick)].pop() for pick in self._rng.random(WINDOW) < motorcycles]
 
     def replace(
         self, known: list[Observation], others: list[Observation], share: float
     ) -> list[Observation]:
-        """Replace each of `known` with this probability by one of the `others`, used once."""
+        """Replace a `share` of `known` at random by `others`, each used once."""
         rows = self._rng.permutation(len(others))[: len(known)]
         replaced = self._rng.random(len(known)) < share
         return [

@@ -1,4 +1,4 @@
-"""More and more pictures through the inline, the bulk and the batch path.
+"""Send more and more pictures through the inline, bulk and batch paths.
 
 The inline path needs several executions, one after the other; the other two take a manifest.
 Memory is that of all processes of the local cloud.
@@ -31,7 +31,7 @@ UPLOADS_AT_ONCE = 16
 SAMPLE_SECONDS = 0.5
 
 Classify = Callable[[Sequence[str]], float]
-"""Classifies the pictures with these keys, and returns the seconds of its executions."""
+"""Classifies the pictures with these keys and returns the seconds of its executions."""
 
 
 @dataclass
@@ -50,8 +50,8 @@ def run(cloud: Cloud, *, pictures: Sequence[int]) -> Section:
         "Growth",
         list(rows(measured)),
         [
-            f"The inline path takes {MAX_IMAGES} pictures an execution. Each path first classifies "
-            "the smallest number once, which is discarded, and then each number once. Seconds are "
+            f"The inline path takes {MAX_IMAGES} pictures per execution. Each path first "
+            "classifies the smallest number once, which is discarded, and then each number once. Seconds are "
             "those of the executions; memory is the proportional set size, and includes the idle "
             "workers of the other paths."
         ],
@@ -61,7 +61,7 @@ def run(cloud: Cloud, *, pictures: Sequence[int]) -> Section:
 def measure(
     paths: Mapping[str, Classify], keys: Sequence[str], pictures: Sequence[int], *, group: int
 ) -> dict[str, Measured]:
-    """Run the paths in turns, from few to many pictures, after a first run of each."""
+    """Run the paths in turns, from few to many pictures; a first run of each is discarded."""
     measured = {name: Measured() for name in paths}
     for classify in paths.values():
         classify(keys[: min(pictures)])
@@ -104,7 +104,7 @@ def _paths(cloud: Cloud) -> dict[str, Classify]:
 
 
 def _upload(cloud: Cloud, count: int) -> list[str]:
-    """Upload so many pictures, copies of the validation pictures, and return their keys."""
+    """Upload `count` copies of the validation pictures and return their keys."""
     s3 = session().client("s3", config=Config(max_pool_connections=UPLOADS_AT_ONCE))
     keys = [f"benchmark/pictures/{number:07}.png" for number in range(count)]
 

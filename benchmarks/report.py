@@ -1,4 +1,4 @@
-"""The page about one run, docs/benchmarks.md: the machine, the data, the table, the remarks."""
+"""Write the page of a run, docs/benchmarks.md: machine, data, table and remarks."""
 
 import os
 import platform
@@ -21,13 +21,14 @@ run on one machine. Absolute figures depend on the machine and its load, ratios 
 better" is the ratio of the medians; below 1 the comparator is better.
 
 S3, Lambda, Step Functions and the endpoint are processes of the local cloud \
-([fidelity.md](fidelity.md)). Transitions and bytes a picture are the same on AWS; seconds are not.
+([fidelity.md](fidelity.md)). Transitions and bytes per picture are the same on AWS; seconds \
+are not.
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run, and what they depend on."""
+    """The results of a run, with its machine, data and command."""
 
     machine: str
     data: str
@@ -63,7 +64,7 @@ def describe_data(source: Source) -> str:
 
 
 def describe_machine() -> str:
-    """Describe the processor, its load, the memory, and the versions that matter."""
+    """Describe the processor and its load, the memory and the relevant versions."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
     versions = ", ".join(f"{name} {version(name)}" for name in ("boto3", "ministack"))
     return (

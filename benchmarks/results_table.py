@@ -1,4 +1,4 @@
-"""Rows of the one results table, and the table as text and as Markdown."""
+"""Build the results table, for the terminal and as Markdown."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ NONE = "-"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measure of ours and, where one exists, of the comparator."""
+    """A measure of ours and, if there is one, of the comparator."""
 
     measure: str
     unit: str
     ours: Sequence[float]
-    """One value a repeat; the table shows the median, or a dash if there is none."""
+    """A value for each repeat; the table shows the median, or a dash without values."""
     comparator: Sequence[float] = ()
     better: Literal["more", "less"] = "less"
 
@@ -47,7 +47,7 @@ class Section:
     title: str
     rows: Sequence[Row]
     remarks: Sequence[str] = ()
-    """Sentences on how it was measured and what was found."""
+    """Sentences about method and findings."""
 
 
 def table(sections: Iterable[Section]) -> Table:

@@ -1,9 +1,9 @@
-"""Staging: pictures a second from arrays in memory to objects in S3.
+"""Measure staging: pictures per second from arrays in memory to objects in S3.
 
 Ours selects, checks, encodes and lists the pictures (`training.dataset`) and uploads them
-(`operations.staging`). The comparator is the usual notebook: `matplotlib.pyplot.imsave` into a
-folder for each row, then `upload_file` for each file. Both start from the same arrays with an
-empty bucket of the same S3, in turns.
+(`operations.staging`). The comparator does what notebooks usually do: `matplotlib.pyplot.imsave`
+into a folder for each row, then `upload_file` for each file. Both start in turns from the same
+arrays and an empty bucket.
 """
 
 import tempfile
@@ -27,7 +27,7 @@ from training.cifar100 import CHANNELS, SIDE
 from training.source import Source
 
 Stage = Callable[[Source, Sequence[str], str], int]
-"""Brings the pictures of the classes into a bucket, and returns their number."""
+"""Stages the pictures of the classes into a bucket, and returns their number."""
 
 
 def stage(source: Source, classes: Sequence[str], bucket: str) -> int:
@@ -38,7 +38,7 @@ def stage(source: Source, classes: Sequence[str], bucket: str) -> int:
 
 
 def stage_as_notebooks_do(source: Source, classes: Sequence[str], bucket: str) -> int:
-    """Stage without any check, one file after the other."""
+    """Stage without checks, one file after the other."""
     s3 = session().client("s3")
     pictures = source.pictures
     labels = {pictures.class_names.index(name) for name in classes}
@@ -67,7 +67,7 @@ def measure(
     repeats: int,
     contenders: Mapping[str, Stage] = CONTENDERS,
 ) -> dict[str, list[float]]:
-    """Return the pictures a second of each contender, in turns, without a first round."""
+    """Return each contender's pictures per second, in turns; a first round is discarded."""
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
     for round_ in track(range(repeats + 1), "Staging"):
         for name, contender in contenders.items():
@@ -90,7 +90,7 @@ def _remove(s3: Any, bucket: str) -> None:
 
 
 def run(source: Source, classes: Sequence[str], *, repeats: int) -> Section:
-    """Measure both."""
+    """Measure both contenders."""
     speeds = measure(session().client("s3"), source, classes, repeats=repeats)
     row = Row(
         measure="staging, upload included",

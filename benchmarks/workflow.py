@@ -1,9 +1,9 @@
-"""The workflow beside the usual one: speed, cold starts, state and transitions.
+"""Compare the workflow with the usual one: speed, cold starts, state and transitions.
 
 The comparator (`benchmarks/comparator/`) is three chained functions that carry `image_data` through
-every state, with a Map for each step, on the same local cloud and the same endpoint. Its boto3
-clients are created once, outside the handlers, as in the better projects of its kind. Its threshold
-is 0 here, because its first unsure picture would end the execution.
+every state, with a Map for each step, on the same local cloud and endpoint. As in the better
+projects of its kind, its handlers share their boto3 clients between calls. Its threshold is 0 here,
+because its first unsure picture would end the execution.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ STATE_LIMIT = 262_144
 
 
 def run(cloud: Cloud, *, pictures: Sequence[int], repeats: int) -> Section:
-    """Measure both in turns."""
+    """Measure both workflows in turns."""
     ours = Contender(
         state_machine=cloud.state_machine,
         functions=cloud.functions(),
@@ -60,7 +60,7 @@ def run(cloud: Cloud, *, pictures: Sequence[int], repeats: int) -> Section:
 
 @contextmanager
 def comparator(cloud: Cloud) -> Iterator[Contender]:
-    """Create the comparator on the same cloud, and remove it."""
+    """Create the comparator on the same cloud and finally remove it."""
     with (
         usual.functions(session(), threshold=0.0) as functions,
         usual.state_machine(session(), usual.three_maps(functions)) as machine,
@@ -76,13 +76,13 @@ def comparator(cloud: Cloud) -> Iterator[Contender]:
                 capacity=capacity,
             )
 
-        # As many pictures as the state can carry, by the size of one: the comparator's best.
+        # At its best, the comparator takes as many pictures as the state can carry.
         (execution,) = contender(1).run(1)
         yield contender(STATE_LIMIT // max(map_output_bytes(execution.arn)))
 
 
 def transitions(contender: Contender) -> int:
-    """Count the states that a picture enters inside the Maps: Step Functions bills each."""
+    """Count the states that a picture enters inside the Maps; Step Functions bills each."""
     (execution,) = contender.run(1)
     inside = item_states(definition(contender.state_machine))
     return sum(name in inside for name in states_entered(execution.arn))

@@ -1,1 +1,1 @@
-"""From CIFAR-100 to a dataset in files: fetch, read, select, check, write."""
+"""Turn CIFAR-100 into a dataset of files: fetch, read, select, check, write."""

@@ -1,6 +1,6 @@
-"""Reads an untrusted archive as streams: nothing is extracted, and little is kept in memory.
+"""Read an untrusted archive as streams: nothing is extracted, and little is kept in memory.
 
-Time and memory are bounded by the size of the file, the bytes that it unpacks to, the number of its
+Time and memory are bounded by limits on the size of the file, its unpacked bytes, the number of
 members and their headers. `training.pickles` reads the content of a member.
 """
 
@@ -20,9 +20,9 @@ from training.errors import ArchiveRefusedError
 MAX_UNPACKED_BYTES = 320 * 1024**2
 # The published archive has five.
 MAX_MEMBERS = 1000
-# Of long names, pax records and sparse maps of all members.
+# Long names, pax records and sparse maps, of all members together.
 MAX_HEADER_BYTES = 256 * 1024
-# Of a plain member: its header, a record of its exact time, and padding.
+# One plain member: its header, a record of its exact time, and padding.
 _PLAIN_HEADER_BYTES = 2 * 1024
 _READ_BYTES = 64 * 1024
 _MAX_SHOWN = 200
@@ -37,7 +37,7 @@ def read_members(
     *,
     max_bytes: int = MAX_UNPACKED_BYTES,
 ) -> dict[str, T]:
-    """Return each reader's result by member name; readers get a forward-only stream.
+    """Return each reader's result by member name; each reads a forward-only stream.
 
     Raises:
         ArchiveRefusedError: as `checked_members`, or a member is missing.
@@ -60,13 +60,13 @@ def checked_members(
 ) -> Iterator[tuple[str, IO[bytes] | None]]:
     """Yield name and content of every member of a .tar.gz; the content of a folder is None.
 
-    Each content is a forward-only stream that ends with the next member. `instead` is the remedy
-    for a file that is too large.
+    A content is a forward-only stream, valid until the next member. `instead` is the remedy for a
+    file that is too large.
 
     Raises:
-        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, duplicate), the
-            archive is damaged, has too many members or too long headers, or has or unpacks to more
-            than `max_bytes`. Reading a content can raise it as well.
+        ArchiveRefusedError: a member is unsafe (absolute, outside, link, device, duplicate), or the
+            archive is damaged, has too many members or too long headers, or exceeds `max_bytes`,
+            packed or unpacked. Reading a content can also raise it.
         OSError: the file cannot be read.
     """
     require_size(path, max_bytes=max_bytes, instead=instead)
@@ -85,11 +85,11 @@ def checked_members(
 def require_size(
     path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES, instead: str = _REMEDY
 ) -> None:
-    """Refuse anything but a file, and a file that is too large even to be hashed.
+    """Refuse anything but a file, and a file that is too large.
 
     Raises:
         ArchiveRefusedError: it is refused.
-        OSError: there is no such file.
+        OSError: the file does not exist.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -101,7 +101,7 @@ def require_size(
 
 
 class _Unpacked(io.RawIOBase):
-    """Unpacks a gzip file forward, within the limits of bytes and headers."""
+    """Unpacks a gzip file from start to end, within the limits of bytes and headers."""
 
     def __init__(self, file: IO[bytes], limit: int, instead: str) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Unpacked(io.RawIOBase):
         self._expected = MAX_HEADER_BYTES + 2 * _READ_BYTES
 
     def expect(self, content_bytes: int) -> None:
-        """Allow one more member, of so many bytes."""
+        """Allow one more member with this many bytes."""
         self._expected += content_bytes + _PLAIN_HEADER_BYTES
 
     def read(self, size: int = -1, /) -> bytes:
@@ -138,7 +138,7 @@ class _Unpacked(io.RawIOBase):
 def _checked(archive: tarfile.TarFile, stream: _Unpacked) -> Iterator[tuple[str, IO[bytes] | None]]:
     seen: set[str] = set()
     while member := archive.next():
-        # tarfile keeps every member, each with a copy of the archive's pax records.
+        # Otherwise tarfile keeps every member, each with a copy of the archive's pax records.
         archive.members.clear()  # type: ignore[attr-defined]
         if len(seen) == MAX_MEMBERS:
             raise ArchiveRefusedError(f"it has more than {MAX_MEMBERS:,} members; {stream.instead}")

@@ -1,4 +1,4 @@
-"""CIFAR-100 as arrays, from its archive; usable alone:
+"""Read CIFAR-100 from its archive into arrays; usable alone:
 
 >>> from training.cifar100 import load
 >>> cifar = load("cifar-100-python.tar.gz", classes=["cattle"])         # doctest: +SKIP
@@ -31,9 +31,9 @@ CHANNELS = 3
 ROW_BYTES = CHANNELS * SIDE * SIDE
 MAX_NAME_BYTES = 255
 MAX_ROWS = 50_000
-"""In one split; the published archive has as many."""
+"""Per split; the published archive has as many."""
 MAX_ROWS_OF_CLASS = 2_500
-"""In one split; the published archive has 500."""
+"""Per split; the published archive has 500."""
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ _META, _TRAIN, _TEST = (f"cifar-100-python/{name}" for name in ("meta", "train",
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures of one split; element `i` of every field describes the same picture."""
+    """Holds the pictures of one split; element `i` of every field describes the same picture."""
 
     rows: NDArray[np.uint8]
     """(n, 3072): 1,024 red values of a picture, line by line, then green, then blue."""
@@ -60,7 +60,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Cifar100:
-    """Both splits, and the names of the fine classes."""
+    """Holds both splits and the names of the fine classes."""
 
     class_names: tuple[str, ...]
     train: Split
@@ -70,12 +70,12 @@ class Cifar100:
 def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar100:
     """Read `cifar-100-python.tar.gz` (or an archive of the same layout) safely.
 
-    Memory holds only the wanted pictures: those of `classes` (default: all), and rows with a label
-    that no class has. All others are in a temporary file meanwhile (150 MB).
+    Only the pictures of `classes` (default: all) and rows with an unknown label are kept in memory.
+    All others are in a temporary file (150 MB) during the call.
 
     Raises:
-        ArchiveRefusedError: the archive is unsafe, damaged, or laid out differently, or has more
-            pictures than `MAX_ROWS` in a split or `MAX_ROWS_OF_CLASS` of a wanted class.
+        ArchiveRefusedError: the archive is unsafe, damaged or laid out differently, or has more
+            pictures than `MAX_ROWS` in a split or `MAX_ROWS_OF_CLASS` in one of `classes`.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -93,11 +93,11 @@ def load(path: str | Path, *, classes: Collection[str] | None = None) -> Cifar10
 
 @dataclass(frozen=True)
 class _Part:
-    """A member of the archive."""
+    """Holds one member of the archive."""
 
     member: str
     names: tuple[str, ...]
-    """Of the classes, or of the pictures' files."""
+    """Class names, or file names of the pictures."""
     labels: tuple[int, ...] = ()
     rows: NDArray[np.uint8] | None = None
 
@@ -156,8 +156,8 @@ def _texts(value: object) -> tuple[str, ...]:
     longest = max(map(len, value), default=0)
     if longest > MAX_NAME_BYTES:
         raise ValueError(f"has a name of {longest:,} bytes, expected {MAX_NAME_BYTES} at most")
-    # A pickle can name one long string many times: each is decoded once. A name that is not UTF-8
-    # stays recognisable, and its row is refused.
+    # A pickle can refer to one long string many times, so each is decoded once. A name that is not
+    # UTF-8 is escaped, which keeps it recognisable; its row is refused later.
     decoded = {text: text.decode("utf-8", errors="backslashreplace") for text in set(value)}
     return tuple(decoded[text] for text in value)
 
@@ -170,9 +170,9 @@ def _split(part: _Part, names: Sequence[str], classes: Collection[str] | None) -
     counts = Counter(label if label in known else None for label in part.labels)
     for label, count in counts.items():
         if label not in unwanted and count > MAX_ROWS_OF_CLASS:
-            what = "a label that no class has" if label is None else f"the class {names[label]!r}"
+            name = "unknown labels" if label is None else f"the class {names[label]!r}"
             raise ArchiveRefusedError(
-                f"{part.member}: {count:,} pictures of {what}, "
+                f"{part.member}: {count:,} pictures of {name}, "
                 f"expected {MAX_ROWS_OF_CLASS:,} at most"
             )
     numbers = [row for row, label in enumerate(part.labels) if label not in unwanted]

@@ -1,11 +1,11 @@
-"""From rows to the files of a dataset: select classes, check every row, encode, list.
+"""Turn rows into the files of a dataset: select classes, check every row, encode, list.
 
 Layout below `datasets/<digest>/`:
 
     train/<file>.png  validation/<file>.png  train.lst  validation.lst  manifest.json
 
-The digest depends only on the pictures, their order, the classes and the kind of source: the same
-input has the same digest on any machine.
+The digest depends only on the pictures, their order, the classes and the kind of source, so it is
+the same on any machine.
 """
 
 import difflib
@@ -37,7 +37,7 @@ _SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,'()+&-]{0,199}\.png")
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of the dataset."""
+    """A picture of the dataset."""
 
     file_name: str
     label: int
@@ -48,7 +48,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset in memory (some 3 KB a picture)."""
+    """A dataset in memory (about 3 KB per picture)."""
 
     source: Source
     classes: tuple[str, ...]
@@ -107,7 +107,7 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
     Training pictures come from the source's train split, validation pictures from its test split.
 
     Raises:
-        StagingError: the source has no such class, or no picture of a class is left.
+        StagingError: the source lacks a class, or no picture of a class is left.
     """
     labels = _positions(classes, source.pictures.class_names)
     known = len(source.pictures.class_names)
@@ -125,7 +125,7 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
 
 
 def write(dataset: Dataset, folder: Path) -> Path:
-    """Write the files below `<folder>/<digest>/`, and return that path.
+    """Write the files below `<folder>/<digest>/` and return that path.
 
     Raises:
         FileExistsError: a link would lead out of the folder.
@@ -138,7 +138,7 @@ def write(dataset: Dataset, folder: Path) -> Path:
 
 
 def _positions(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """Return the label in the dataset by label in the source."""
+    """Map labels of the source to labels of the dataset."""
     for name in classes:
         if name not in known:
             similar = ", ".join(difflib.get_close_matches(name, known)) or "none"

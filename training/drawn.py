@@ -1,9 +1,9 @@
-"""Drawn stand-ins in CIFAR-100's form, for machines without network or archive.
+"""Draw stand-ins in CIFAR-100's form, for machines without network or archive.
 
-Side views of vehicles that vary in shape, place, size, tilt, colours, background, occlusion and
-blur. Some two-wheelers are between bicycle and motorcycle, so that a classifier is unsure of them,
-as it is of real pictures. Pictures are the same on any machine: only uniform random numbers and
-integer image operations are used.
+They are side views of vehicles that vary in shape, place, size, tilt, colours, background,
+occlusion and blur. Some two-wheelers are between bicycle and motorcycle, so that a classifier is as
+unsure of them as of some real pictures. The pictures are the same on any machine: only uniform
+random numbers and integer image operations are used.
 """
 
 import math
@@ -110,7 +110,7 @@ def _circle(centre: Point, radius: float, corners: int = 28) -> list[Point]:
 
 
 def _two_wheeler(pen: _Pen, rng: np.random.Generator, *, typical: Range, ambiguous: Range) -> None:
-    """Draw anything from the lightest bicycle (heft 0) to the heaviest motorcycle (heft 1)."""
+    """Draw a vehicle between the lightest bicycle (heft 0) and the heaviest motorcycle (heft 1)."""
     heft = rng.uniform(*(ambiguous if rng.random() < _AMBIGUOUS_SHARE else typical))
     radius = _between(0.34, 0.27, heft) * rng.uniform(0.94, 1.06)
     rear, front = (0.0, radius), (rng.uniform(0.94, 1.06), radius)
@@ -194,7 +194,7 @@ _VEHICLES: dict[str, Callable[[_Pen, np.random.Generator], None]] = {
 
 
 def _picture(name: str, split: str, number: int) -> Image.Image:
-    # The seed makes each picture independent of the others that are drawn.
+    # This seed makes each picture independent of the others.
     rng = np.random.default_rng([SEED, list(_VEHICLES).index(name), int(split == "test"), number])
     image = _background(rng)
     _VEHICLES[name](_Pen(image, rng), rng)

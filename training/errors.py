@@ -1,12 +1,12 @@
-"""Errors of staging."""
+"""Define the errors of staging."""
 
 
 class StagingError(Exception):
-    """Staging cannot go on."""
+    """Staging failed."""
 
 
 class ArchiveRefusedError(StagingError):
-    """The archive is damaged, unsafe, or not laid out as CIFAR-100 is."""
+    """The archive is damaged, unsafe or laid out unlike CIFAR-100."""
 
 
 class ArchiveUnavailableError(StagingError):

@@ -1,7 +1,7 @@
-"""Downloads the published CIFAR-100 archive once, into a per-user cache folder.
+"""Download the published CIFAR-100 archive once, into a per-user cache folder.
 
-Address and MD5 are those of the dataset's page, https://www.cs.toronto.edu/~kriz/cifar.html. A
-broken transfer is resumed where it stopped; the checksum is verified at the end.
+Address and MD5 are from the dataset's page, https://www.cs.toronto.edu/~kriz/cifar.html. A broken
+transfer resumes where it stopped; the checksum is verified at the end.
 """
 
 import errno
@@ -22,7 +22,7 @@ from training.errors import ArchiveUnavailableError
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 
-# Short, so that a machine without network fails soon; a stalled transfer is resumed anyway.
+# Short, so that a machine without network fails soon; a stalled transfer resumes anyway.
 TIMEOUT_SECONDS = 8.0
 PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 CHUNK_BYTES = 256 * 1024
@@ -58,7 +58,7 @@ def fetch(
 ) -> Path:
     """Return the path of the verified archive in `folder` (default: `cache_folder()`).
 
-    `pauses` are the seconds between attempts; they start anew when bytes arrived.
+    `pauses` are the seconds between attempts; each attempt that receives bytes starts them anew.
 
     Raises:
         ArchiveUnavailableError: no network, the server refuses, the checksum is wrong, or the
@@ -70,7 +70,7 @@ def fetch(
         return target
     _make_writable(folder)
     part = target.with_name(f"{target.name}.part")
-    # A resumed file may begin with a part of an older one: then it is downloaded once more.
+    # A resumed file may begin with a part of an older one: then download it once more.
     for _ in range(2):
         resumed = _download(url, part, console=console, pauses=pauses)
         found = md5_of(part)
@@ -81,7 +81,7 @@ def fetch(
             break
     raise ArchiveUnavailableError(
         f"{url}: the download has MD5 {found}, the published archive has {md5}; "
-        "a proxy or a login page may have answered in its place"
+        "check whether a proxy or a login page answered instead"
     )
 
 
@@ -93,12 +93,12 @@ def _make_writable(folder: Path) -> None:
     except OSError as error:
         raise ArchiveUnavailableError(
             f"the download folder {folder} cannot be written ({error.strerror}); "
-            "set XDG_CACHE_HOME to a folder that can"
+            "set XDG_CACHE_HOME to a writable folder"
         ) from error
 
 
 def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence[float]) -> bool:
-    """Complete the file `part`; return whether its last piece continued an earlier one."""
+    """Complete the file `part`; return True if its last piece continued an earlier one."""
     size_at_start = _size(part)
     waits = iter(pauses)
     columns = (*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn())
@@ -122,7 +122,7 @@ def _download(url: str, part: Path, *, console: Console | None, pauses: Sequence
 
 
 def _transfer(url: str, part: Path, *, progress: Progress, task: TaskID) -> bool:
-    """Append to `part` what it lacks; return whether the server sent only the rest."""
+    """Append the missing bytes to `part`; return True if the server sent only these."""
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:

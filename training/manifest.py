@@ -1,4 +1,4 @@
-"""manifest.json of a staged dataset: staging writes it, and everything later reads it."""
+"""Define manifest.json of a staged dataset: staging writes it, all later steps read it."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ Count = Annotated[int, Field(ge=0, strict=True)]
 
 
 class RefusedRow(BaseModel, frozen=True):
-    """A row of the source that did not become a picture, and why."""
+    """A row of the source that did not become a picture, with the reason."""
 
     split: str
     row: int
@@ -29,7 +29,7 @@ class Manifest(BaseModel, frozen=True):
         tuple[Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")], ...], Field(min_length=1)
     ]
     counts: Mapping[str, Mapping[str, Count]]
-    """Pictures by split and class: every class is in every split."""
+    """Number of pictures by split and class; every split has every class."""
     archive_sha256: str | None = None
     archive_published: bool | None = None
     refused: tuple[RefusedRow, ...] = ()
@@ -47,10 +47,10 @@ class Manifest(BaseModel, frozen=True):
 
 
 def parse(content: bytes, where: str) -> Manifest:
-    """Return a manifest; `where` is named in the refusal.
+    """Return a manifest; the error names `where` it was read.
 
     Raises:
-        ValueError: it is not a manifest that staging writes.
+        ValueError: staging writes no such manifest.
     """
     try:
         return Manifest.model_validate_json(content)

@@ -1,4 +1,4 @@
-"""Turns keys and names into paths below a folder."""
+"""Turn keys and names into paths below a folder."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pathlib import Path
 def relative_path(name: str) -> str:
     """Return `name` if it is a path that stays below any folder.
 
-    Empty parts are refused as well: a leading slash would replace the folder, and two keys must not
+    Empty parts are also refused: a leading slash would replace the folder, and two keys must not
     become one file.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Arrays and long strings of a pickle, and the functions that it may call; none is numpy's own."""
+"""Stand in for the arrays, long strings and functions of a pickle; none is numpy's own."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ class LongBytes:
     start: int
     length: int
     is_text: bool = False
-    """The pickle has it as text, whose characters in Latin-1 are the bytes."""
+    """True if the pickle has text; the bytes are its characters in Latin-1."""
 
     def __len__(self) -> int:
         """Return the number of bytes."""
@@ -73,7 +73,7 @@ class PickledDtype:
 
 
 def as_tuple(value: object) -> tuple[object, ...]:
-    """Return a value that has to be a tuple."""
+    """Return a value that must be a tuple; raise TypeError if it is not."""
     if not isinstance(value, tuple):
         raise TypeError(f"has a {type(value).__name__} where a tuple belongs")
     return value
@@ -97,13 +97,13 @@ def _reconstruct(*_: object) -> PickledArray:
 
 
 def _frombuffer(data: object, dtype: object, shape: object, order: object) -> PickledArray:
-    """Return an array as pickle protocol 5 has it."""
+    """Return an array from its form in pickle protocol 5."""
     _require_uint8(dtype)
     return PickledArray(shape, order, data)
 
 
 def _encode(text: object, encoding: object) -> bytes | LongBytes:
-    """Return bytes as Python 3 writes them in protocol 2: `_codecs.encode(text, "latin1")`."""
+    """Return bytes from their form in protocol 2 of Python 3: `_codecs.encode(text, "latin1")`."""
     if encoding in ("latin1", "latin-1"):
         if isinstance(text, str):
             return text.encode("latin1")

@@ -1,9 +1,9 @@
-"""Reads an untrusted pickle in bounded time and memory; nothing in it runs.
+"""Read an untrusted pickle in bounded time and memory; nothing in it runs.
 
-Python's own unpickler is not used: a few bytes make it take gigabytes (memo indexes, sets), hash
-forever (nested tuples as keys) or set attributes of the functions that it may call.
+Python's own unpickler is not used: a few bytes can make it take gigabytes (memo indexes, sets),
+hash forever (nested tuples as keys) or set attributes of the functions that it may call.
 
-Long strings go to a temporary file, so that the pixels of an archive are never all in memory.
+Long strings go to a temporary file, so that memory never holds all pixels of an archive.
 """
 
 import codecs
@@ -16,18 +16,18 @@ from typing import IO
 from training.errors import ArchiveRefusedError
 from training.pickled_arrays import FUNCTIONS, LongBytes, PickledArray, PickledDtype, as_tuple
 
-# The published archive has about 200,000; rewritten by Python 3 in protocol 2, 500,000. Each makes
-# up to 90 bytes of objects.
+# The published archive has about 200,000, or 500,000 when Python 3 rewrites it in protocol 2. Each
+# creates objects of up to 90 bytes.
 MAX_OPCODES = 600_000
-# Of all short strings together; the published archive has less than 2 MiB.
+# All short strings together; the published archive has less than 2 MiB.
 MAX_SHORT_BYTES = 8 * 1024**2
 LONG_BYTES = 1024
 """Longer strings go to the temporary file."""
 MAX_KEY_LENGTH = 255
 _MAX_GLOBAL_BYTES = 256
 _READ_BYTES = 64 * 1024
-# UTF-8 of anything beyond Latin-1 has a byte above this one, and takes up to four bytes a
-# character once decoded.
+# UTF-8 beyond Latin-1 has a byte above this one, and takes up to four bytes a character once
+# decoded.
 _MAX_LATIN1_BYTE = 0xC3
 _ALLOWED = "allowed: plain containers, bytes, Latin-1 text, numbers and uint8 arrays"
 
@@ -59,7 +59,7 @@ def _refused(problem: str) -> ArchiveRefusedError:
 
 
 class _Reader:
-    """A pickle machine with the few opcodes that an archive of CIFAR-100 needs."""
+    """Runs the few opcodes that an archive of CIFAR-100 needs."""
 
     def __init__(self, source: IO[bytes], file: IO[bytes]) -> None:
         self.source = source
@@ -170,7 +170,7 @@ class _Reader:
             raise TypeError("names a global with something other than text")
         if (module, name) not in FUNCTIONS:
             shown = f"{module[:_MAX_GLOBAL_BYTES]}.{name[:_MAX_GLOBAL_BYTES]}"
-            raise _refused(f"asks for {shown}; refused, since it could run code; {_ALLOWED}")
+            raise _refused(f"asks for {shown}, which could run code; {_ALLOWED}")
         self.stack.append(FUNCTIONS[module, name])
 
     def call(self) -> None:

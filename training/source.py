@@ -1,4 +1,4 @@
-"""Sources of pictures: the published archive, another archive, or drawings."""
+"""Get pictures from the published archive, another archive, or drawings."""
 
 import hashlib
 import os
@@ -18,20 +18,20 @@ ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
 
 @dataclass(frozen=True)
 class Source:
-    """Pictures in CIFAR-100's form, and their origin."""
+    """Holds pictures in CIFAR-100's form, and their origin."""
 
     name: Literal["cifar-100", "drawn"]
     pictures: cifar100.Cifar100
     archive_sha256: str | None = None
     """None without an archive."""
     archive_published: bool | None = None
-    """Whether its MD5 is that of the published archive; None without an archive."""
+    """True if its MD5 is that of the published archive; None without an archive."""
 
 
 def from_archive(path: Path, *, classes: Collection[str] | None = None) -> Source:
     """Read an archive in CIFAR-100's layout, which need not be the published one.
 
-    `classes` are those whose pictures to read (default: all).
+    Only pictures of `classes` are kept (default: all).
 
     Raises:
         StagingError: the file cannot be read; `ArchiveRefusedError` if its content is refused.
@@ -57,8 +57,7 @@ def real(
 ) -> Source:
     """Read `archive`, else the file in `$CIFAR_ARCHIVE`, else the download.
 
-    `classes` are those whose pictures to read (default: all); `console` shows the progress of a
-    download.
+    Only pictures of `classes` are kept (default: all); `console` shows the progress of a download.
 
     Raises:
         ArchiveUnavailableError: no file was named and the download failed.
@@ -69,7 +68,7 @@ def real(
 
 
 def drawing(classes: Sequence[str]) -> Source:
-    """Draw stand-ins for `classes`, as many as CIFAR-100 has.
+    """Draw as many stand-ins for `classes` as CIFAR-100 has pictures.
 
     Raises:
         StagingError: one of the classes cannot be drawn.

@@ -1,4 +1,4 @@
-"""What is usually built for this task, to measure beside the application.
+"""Hold what is usually built for this task, for comparison with the application.
 
 Three chained Lambda functions that carry `image_data` through every state, with /tmp/image.png,
 bytes in the reply, ContentType image/png, a body that is JSON text in one step and an object in
