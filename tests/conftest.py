@@ -26,7 +26,7 @@ gc.set_threshold(200_000, 50, 100)
 # that takes minutes of syntheses.
 settings.register_profile(
     "default",
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
