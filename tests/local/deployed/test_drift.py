@@ -10,38 +10,25 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.local.deployment import Deployment
+from tests.local.deployment import Deployment, Resources
 from tests.local.inbox import Messages
 
 CLOSED = "http://127.0.0.1:9"
-HANDLER = "lambda_src.drift_detector.handler.lambda_handler"
 PICTURES = 60
 OWN = b'"inferenceId":"baseline-'
 
 
 @pytest.fixture(scope="module")
-def function(deployment: Deployment) -> str:
+def function(resources: Resources) -> str:
     """Return the name of the detector's function."""
-    functions = deployment.cloud.client("lambda").get_paginator("list_functions").paginate()
-    (name,) = (
-        str(each["FunctionName"])
-        for page in functions
-        for each in page["Functions"]
-        if each["Handler"] == HANDLER
-    )
-    return name
+    return resources["AWS::Lambda::Function"]["Monitoring/DriftDetectorFunction"]
 
 
 @pytest.fixture(scope="module")
 def look(deployment: Deployment, function: str) -> Callable[[], dict[str, Any]]:
     """Return a function that runs the detector on what was captured so far."""
     client = deployment.cloud.client("lambda")
-
-    def invoke() -> dict[str, Any]:
-        answer: dict[str, Any] = json.load(client.invoke(FunctionName=function)["Payload"])
-        return answer
-
-    return invoke
+    return lambda: dict(json.load(client.invoke(FunctionName=function)["Payload"]))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,7 +49,7 @@ def only_captures_of_this_module(deployment: Deployment) -> None:
 
 def pictures(deployment: Deployment, change: Callable[[Image.Image], Image.Image]) -> list[bytes]:
     """Return the first validation pictures of each class, changed."""
-    s3, truth = deployment.cloud.client("s3"), deployment.dataset.truth
+    truth = deployment.dataset.truth
     keys = [
         key
         for label in sorted(set(truth.values()))
@@ -70,7 +57,7 @@ def pictures(deployment: Deployment, change: Callable[[Image.Image], Image.Image
     ]
     changed = []
     for key in keys:
-        content = s3.get_object(Bucket=deployment.data_bucket, Key=key)["Body"].read()
+        content = deployment.read(f"s3://{deployment.data_bucket}/{key}")
         file = io.BytesIO()
         change(Image.open(io.BytesIO(content))).save(file, "PNG")
         changed.append(file.getvalue())

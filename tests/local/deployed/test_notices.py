@@ -23,38 +23,29 @@ def test_a_long_list_is_cut_in_the_message(
 
 
 @pytest.mark.parametrize(
-    ("event", "says"),
+    ("images", "reason"),
     [
-        ({"images": "one.png"}, "images is of type string"),
-        ({"images": [{}] * 501}, "501 images; an execution takes at most 500"),
+        ("one.png", "images is of type string"),
+        ([{}] * 501, "501 images; an execution takes at most 500"),
+        # Just about fits as input; the results repeat the keys beside the errors.
+        (
+            [{"s3_bucket": "bucket" * 10, "s3_key": f"{number:0400}"} for number in range(500)],
+            "500 images with these buckets and keys; ",
+        ),
     ],
+    ids=["no list", "too many", "too long"],
 )
-def test_an_unusable_input_is_refused_in_words(
-    deployment: Deployment, messages: Messages, event: dict[str, Any], says: str
+def test_an_unusable_input_is_refused_and_reported(
+    deployment: Deployment, messages: Messages, images: Any, reason: str
 ) -> None:
-    state = deployment.execute(event)
+    state = deployment.execute({"images": images})
 
     assert (state["status"], state["error"]) == ("FAILED", "InvalidInput")
-    assert says in state["cause"]
+    assert reason in state["cause"]
     (message,) = messages(1)
     assert message["Subject"] == "Scones dev: an execution failed"
     assert f"\nInvalidInput\n{state['cause']}\n" in message["Message"]
     assert state["executionArn"] in message["Message"]
-
-
-def test_keys_that_leave_no_room_for_the_results_are_refused_before_any_call(
-    deployment: Deployment, messages: Messages
-) -> None:
-    # Just about fits as input; the results repeat the keys beside the errors.
-    images = [deployment.image(f"{number:0400}") for number in range(500)]
-
-    state = deployment.execute({"images": images})
-
-    assert (state["status"], state["error"]) == ("FAILED", "InvalidInput")
-    assert state["cause"].startswith("500 images with these buckets and keys; ")
-    (message,) = messages(1)
-    assert message["Subject"] == "Scones dev: an execution failed"
-    assert state["cause"] in message["Message"]
 
 
 def test_the_longest_keys_have_a_result_for_each_image(
@@ -73,7 +64,7 @@ def test_the_longest_keys_have_a_result_for_each_image(
     assert "The rest does not fit.\n\nAll results are in " in message["Message"]
 
 
-def test_a_stopped_execution_is_told_of_once(deployment: Deployment, messages: Messages) -> None:
+def test_a_stopped_execution_is_reported_once(deployment: Deployment, messages: Messages) -> None:
     client = deployment.cloud.client("stepfunctions")
     execution = deployment.start(
         {"images": [deployment.image(key) for key in deployment.dataset.truth]}
@@ -91,7 +82,9 @@ def test_a_stopped_execution_is_told_of_once(deployment: Deployment, messages: M
     ]
 
 
-def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: Messages) -> None:
+def test_an_execution_out_of_time_is_reported(deployment: Deployment, messages: Messages) -> None:
+    # On the local cloud no execution runs out of time: start the target of the rule that matches.
+    events = deployment.cloud.client("events")
     detail = {
         "executionArn": "arn:aws:states:us-east-1:000000000000:execution:machine:slow",
         "stateMachineArn": deployment.outputs("Workflow")["StateMachineArn"],
@@ -99,16 +92,33 @@ def test_an_execution_out_of_time_is_told_of(deployment: Deployment, messages: M
         "error": None,
         "cause": None,
     }
-
-    # On the local cloud no execution runs out of time.
-    notify_of(deployment, "aws.states", "Step Functions Execution Status Change", detail)
+    event = {
+        "id": "1",
+        "account": "000000000000",
+        "region": "us-east-1",
+        "time": "2026-01-01T00:00:00Z",
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "resources": [],
+        "detail": detail,
+    }
+    (rule,) = (
+        rule["Name"]
+        for rule in events.list_rules()["Rules"]
+        if "EventPattern" in rule
+        and events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))[
+            "Result"
+        ]
+    )
+    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+    deployment.start(detail, machine=target["Arn"])
 
     (message,) = messages(1)
     assert message["Subject"] == "Scones dev: an execution timed out"
     assert detail["executionArn"] in message["Message"]
 
 
-def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Messages) -> None:
+def test_an_alarm_of_the_stacks_is_reported(deployment: Deployment, messages: Messages) -> None:
     cloudwatch = deployment.cloud.client("cloudwatch")
     prefix = deployment.settings.stack_name("Monitoring")
     (alarm,) = (
@@ -135,7 +145,7 @@ def test_an_alarm_of_the_stacks_is_told_of(deployment: Deployment, messages: Mes
     assert "0.5, 0.5, 0.5" in reason
 
 
-def test_an_alarm_on_what_executions_tell_of_is_shown_only(
+def test_an_alarm_on_what_executions_report_is_shown_only(
     deployment: Deployment, messages: Messages
 ) -> None:
     cloudwatch = deployment.cloud.client("cloudwatch")
@@ -172,32 +182,3 @@ def test_the_dashboard_shows_what_is_deployed(deployment: Deployment) -> None:
     assert deployment.outputs("Batch")["BulkStateMachineArn"] in body
     assert deployment.outputs("Storage")["CaptureBucketName"] in body
     assert "${" not in body
-
-
-def notify_of(
-    deployment: Deployment, source: str, detail_type: str, detail: dict[str, Any]
-) -> None:
-    """Start the target of the only rule that matches the event, with its detail."""
-    events = deployment.cloud.client("events")
-    event = {
-        "id": "1",
-        "account": "000000000000",
-        "region": "us-east-1",
-        "time": "2026-01-01T00:00:00Z",
-        "source": source,
-        "detail-type": detail_type,
-        "resources": [],
-        "detail": detail,
-    }
-    (rule,) = (
-        rule
-        for rule in events.list_rules()["Rules"]
-        if "EventPattern" in rule
-        and events.test_event_pattern(EventPattern=rule["EventPattern"], Event=json.dumps(event))[
-            "Result"
-        ]
-    )
-    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    deployment.cloud.client("stepfunctions").start_execution(
-        stateMachineArn=target["Arn"], input=json.dumps(detail)
-    )

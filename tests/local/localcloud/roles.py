@@ -1,17 +1,22 @@
 """Roles of functions, state machines, models and jobs that tests make."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 """One that may do everything, for tests that are not about what is allowed."""
+
+_MODELS = create_loader()  # reads the models of services once for all roles
 
 SERVICES = ("lambda", "sagemaker", "states", "events")
 
@@ -37,7 +42,12 @@ def create_role(cloud: LocalCloud, name: str, *statements: dict[str, Any]) -> st
 
 
 def client_as(cloud: LocalCloud, role: str, service: str) -> Any:
-    """Return a client that signs as a role; while it is made, the role trusts the administrator."""
+    """Return a client that signs as a role."""
+    return clients_as(cloud, role)(service)
+
+
+def clients_as(cloud: LocalCloud, role: str) -> Callable[[str], Any]:
+    """Assume a role, which for a moment trusts the administrator; return a maker of clients."""
     iam, name = cloud.client("iam"), role.rpartition("/")[2]
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     root = {"AWS": "arn:aws:iam::000000000000:root"}
@@ -48,13 +58,16 @@ def client_as(cloud: LocalCloud, role: str, service: str) -> Any:
     finally:
         iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
     credentials = assumed["Credentials"]
+    core = botocore.session.Session()
+    core.register_component("data_loader", _MODELS)
     session: Any = boto3.Session(
+        botocore_session=core,
         aws_access_key_id=credentials["AccessKeyId"],
         aws_secret_access_key=credentials["SecretAccessKey"],
         aws_session_token=credentials["SessionToken"],
         region_name=REGION,
     )
-    return session.client(service, endpoint_url=cloud.endpoint_url, config=Config(proxies={}))
+    return partial(session.client, endpoint_url=cloud.endpoint_url, config=Config(proxies={}))
 
 
 def denial(role: str, action: str, resource: str, *, session: str = "test") -> str:
