@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -24,12 +25,11 @@ from localcloud.demo.acceptance.run import DESTROYED
 from localcloud.demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
 from settings import load
-from tests.local.deployment import TRAIN_PER_CLASS
+from tests.local.deployment import TRAIN_PER_CLASS, VALIDATION_PER_CLASS, pointed_at
 from training import drawn
 
 SETTINGS = load("acceptance")
 LONGEST_SECONDS = 600
-VALIDATION_PER_CLASS = 40  # of both classes: more than the drift detector's baseline needs
 ERROR = re.compile(r"on the local cloud: \w+(Error|Exception): ")
 NOT_EMULATED = {"log_fields", "transform_log"}
 """Checks that ask for what the local cloud lacks."""
@@ -70,18 +70,18 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """One for all tests here: each leaves nothing."""
+    """Yield the account of all tests here: each leaves nothing in it."""
     folder = tmp_path_factory.mktemp("account")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SFN_WAIT_SCALE", "0.1")
-        with LocalCloud(port=free_port(), folder=folder).running() as cloud:
-            for name, value in cloud.environment().items():
-                patch.setenv(name, value)
-            # As a person does it once for the account; the command itself does not.
-            cdk = Cdk(assembly=folder / "cdk.out", logs=folder)
-            cdk.synth("environment=acceptance", log="synth", say=lambda _: None)
-            cdk.run("bootstrap", log="bootstrap", say=lambda _: None)
-            yield Account(cloud, dict(os.environ), folder / "out", small_archive(folder))
+    with (
+        patch.dict(os.environ, SFN_WAIT_SCALE="0.1"),
+        LocalCloud(port=free_port(), folder=folder).running() as cloud,
+        pointed_at(cloud),
+    ):
+        # As a person does it once for the account; the command itself does not.
+        cdk = Cdk(assembly=folder / "cdk.out", logs=folder)
+        cdk.synth("environment=acceptance", log="synth", say=lambda _: None)
+        cdk.run("bootstrap", log="bootstrap", say=lambda _: None)
+        yield Account(cloud, dict(os.environ), folder / "out", small_archive(folder))
 
 
 def small_archive(folder: Path) -> Path:

@@ -5,27 +5,25 @@ import stat
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from localcloud.cdk import Cdk
 from localcloud.launcher import LocalCloud
 from tests.infrastructure.synthesis import ACCOUNT, REGION, write_assembly_elsewhere
+from tests.local.deployment import pointed_at
 
 BUCKET = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
 VERSION = "/cdk-bootstrap/hnb659fds/version"
 
 
 def test_a_checkout_under_umask_077_publishes_what_lambda_can_read(
-    cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: LocalCloud, tmp_path: Path
 ) -> None:
-    for name, value in cloud.environment().items():
-        monkeypatch.setenv(name, value)
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     cloud.client("ssm").put_parameter(Name=VERSION, Value="30", Type="String")
     cdk = Cdk(assembly=write_assembly_elsewhere(tmp_path), logs=tmp_path)
 
-    cdk.run("publish-assets", "--all", "--unstable=publish-assets", log="publish", say=print)
+    with pointed_at(cloud):
+        cdk.run("publish-assets", "--all", "--unstable=publish-assets", log="publish", say=print)
 
     modes = {}
     for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
