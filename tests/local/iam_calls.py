@@ -5,6 +5,7 @@ down every call that it judges itself.
 """
 
 import json
+import re
 from typing import Any
 
 from tests.infrastructure.iam.account import Account
@@ -38,7 +39,19 @@ def assert_right(deployment: Deployment, resources: Resources, recorded: list[st
         policies[f"arn:aws:s3:::{bucket}"] = json.loads(found["Policy"])["Statement"]
     # The engine's wildcards end at the end of a line; AWS's match any characters:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-    judged = [call for call in made if "\n" not in call["resource"]]
+    # Of calls that differ in numbers only, such as those of pictures, one is judged.
+    judged = list(
+        {
+            (
+                call["role"],
+                call["action"],
+                call["allowed"],
+                re.sub(r"\d+", "", call["resource"]),
+            ): call
+            for call in made
+            if "\n" not in call["resource"]
+        }.values()
+    )
     requests = [
         Request(
             principal=call["role"],

@@ -1,4 +1,6 @@
 import os
+import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,16 @@ def test_another_encoding_is_refused_where_it_shows(
     assert message == f"{tmp_path / 'dev.toml'}: {says}; save it as UTF-8"
 
 
+@pytest.fixture
+def usual_recursion_limit() -> Iterator[None]:
+    """Undo what the evaluator of JSONata does to a process that used it once."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(1000)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("usual_recursion_limit")
 @pytest.mark.parametrize(
     ("content", "says"),
     [
