@@ -39,19 +39,12 @@ def assert_right(deployment: Deployment, resources: Resources, recorded: list[st
         policies[f"arn:aws:s3:::{bucket}"] = json.loads(found["Policy"])["Statement"]
     # The engine's wildcards end at the end of a line; AWS's match any characters:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
-    # Of calls that differ in numbers only, such as those of pictures, one is judged.
-    judged = list(
-        {
-            (
-                call["role"],
-                call["action"],
-                call["allowed"],
-                re.sub(r"\d+", "", call["resource"]),
-            ): call
-            for call in made
-            if "\n" not in call["resource"]
-        }.values()
-    )
+    kinds = {
+        (call["role"], call["action"], call["allowed"], re.sub(r"\d+", "", call["resource"])): call
+        for call in made
+        if "\n" not in call["resource"]
+    }
+    judged = list(kinds.values())  # calls that differ in numbers only are of one kind
     requests = [
         Request(
             principal=call["role"],

@@ -1,14 +1,11 @@
 """`scones demo --aws` on a local cloud that it takes for an account."""
 
-import io
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +22,7 @@ from localcloud.demo.acceptance.run import DESTROYED
 from localcloud.demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
 from settings import load
+from tests.archives import Content, write_archive
 from tests.local.deployment import TRAIN_PER_CLASS, VALIDATION_PER_CLASS, pointed_at
 from training import drawn
 
@@ -92,7 +90,7 @@ def small_archive(folder: Path) -> Path:
         validation_per_class=VALIDATION_PER_CLASS,
     )
     names = [name.encode() for name in drawing.class_names]
-    content: dict[str, dict[bytes, Any]] = {
+    content: Content = {
         split: {
             b"filenames": [name.encode() for name in pictures.file_names],
             b"fine_labels": list(pictures.labels),
@@ -103,14 +101,7 @@ def small_archive(folder: Path) -> Path:
         for split, pictures in (("train", drawing.train), ("test", drawing.test))
     }
     content["meta"] = {b"fine_label_names": names, b"coarse_label_names": [b"all"]}
-    path = folder / "drawn.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
-        for name, values in content.items():
-            data = pickle.dumps(values, protocol=2)
-            member = tarfile.TarInfo(f"cifar-100-python/{name}")
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return path
+    return write_archive(folder / "drawn.tar.gz", content)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:

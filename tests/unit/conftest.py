@@ -1,9 +1,6 @@
 """What all unit tests share: service models, a small archive, and an AWS that lives in memory."""
 
 import functools
-import io
-import pickle
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from moto import mock_aws
 
 from settings import Settings
 from settings.loader import validate
+from tests.archives import Content, write_archive
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,9 +27,6 @@ def service_models_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
-
-
-Content = dict[str, dict[bytes, Any]]
 
 
 def _split(label_list: list[int], prefix: str, seed: int) -> dict[bytes, Any]:
@@ -61,19 +56,9 @@ def content() -> Content:
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Callable[[Content], Path]:
-    """Writes an archive with the given content, and gives its path."""
+    """Return a function that writes an archive with the given content and returns its path."""
 
-    def write(content: Content) -> Path:
-        path = tmp_path / "cifar.tar.gz"
-        with tarfile.open(path, "w:gz", compresslevel=1) as tar:
-            for name, values in content.items():
-                data = pickle.dumps(values, protocol=2)
-                member = tarfile.TarInfo(f"cifar-100-python/{name}")
-                member.size = len(data)
-                tar.addfile(member, io.BytesIO(data))
-        return path
-
-    return write
+    return lambda content: write_archive(tmp_path / "cifar.tar.gz", content)
 
 
 @pytest.fixture

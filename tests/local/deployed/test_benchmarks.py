@@ -1,4 +1,4 @@
-"""The benchmark command with two pictures: every row comes out, and nothing is left behind."""
+"""The benchmark command with two pictures, and the handlers of others that it runs beside ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,8 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.cloud import Cloud
-from benchmarks.comparator.workflow import NAME
+from benchmarks.comparator import workflow
+from localcloud.demo.leftovers import leftovers
 from localcloud.deployment import Application
 from operations import costs
 from tests.local.deployment import Deployment
@@ -41,14 +42,22 @@ def test_the_command_measures_every_part_that_needs_a_cloud(
     assert rows["state transitions"][1:3] == [str(costs.STEPS)] * 2
     for path in ("inline", "bulk", "batch"):
         assert float(rows[f"{path}, 2 pictures"][1]) > 0
-    _assert_nothing_is_left()
+    left = "\n".join(leftovers())
+    assert workflow.NAME not in left
+    assert "bucket: benchmark-" not in left
 
 
-def _assert_nothing_is_left() -> None:
-    functions = boto3.client("lambda").list_functions()["Functions"]
-    machines = boto3.client("stepfunctions").list_state_machines()["stateMachines"]
-    buckets = boto3.client("s3").list_buckets()["Buckets"]
+def test_a_low_confidence_fails_by_the_name_of_the_handlers_exception(
+    deployment: Deployment,
+) -> None:
+    session = boto3.Session()
+    image = deployment.image(next(iter(deployment.dataset.truth)))
 
-    assert not [each for each in functions if each["FunctionName"].startswith(NAME)]
-    assert not [each for each in machines if each["name"] == NAME]
-    assert not [bucket for bucket in buckets if bucket["Name"].startswith("benchmark-")]
+    with (
+        workflow.functions(session, threshold=1.1) as functions,
+        workflow.state_machine(session, workflow.chain(functions)) as machine,
+    ):
+        state = deployment.execute({"image_data": "", "inferences": [], **image}, machine=machine)
+
+    assert (state["status"], state["error"]) == ("FAILED", "THRESHOLD_CONFIDENCE_NOT_MET")
+    assert "confidence is too low" in state["cause"]

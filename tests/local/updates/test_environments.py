@@ -12,7 +12,6 @@ from scones.sweep import EXIT_LEFT
 from settings import load
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, Deployment
-from training.drawn import TRAIN_PER_CLASS
 
 ODD_KEYS = (
     "bay/\x01.png",
@@ -55,16 +54,6 @@ def interrupt_during_training(environment: Deployment) -> None:
 
     with pytest.raises(Interrupted):
         environment.cli.run(*DEPLOY, "--all", log="cdk", say=watch)
-
-
-def the_key_of(environment: Deployment) -> str:
-    """Return the ARN of the KMS key that the storage stack owns."""
-    pages = environment.cloud.client("cloudformation").get_paginator("list_stack_resources")
-    (key,) = pages.paginate(StackName=environment.settings.stack_name("Storage")).search(
-        "StackResourceSummaries[?ResourceType == 'AWS::KMS::Key'].PhysicalResourceId"
-    )
-    arn: str = environment.cloud.client("kms").describe_key(KeyId=key)["KeyMetadata"]["Arn"]
-    return arn
 
 
 def keys_in_use(environment: Deployment) -> dict[str, str | None]:
@@ -132,7 +121,7 @@ def test_two_environments_do_not_touch_each_other(
     dev, left_before = deployment.sagemaker_resources(), leftovers()
     prod = deployment.variant(load("prod"))
     prod.cdk(*DEPLOY, prod.settings.stack_name("Storage"))
-    prod.stage(train_per_class=TRAIN_PER_CLASS)
+    prod.stage(train_per_class=300)
 
     interrupt_during_training(prod)
     (running,) = jobs(prod, "InProgress")
@@ -146,11 +135,12 @@ def test_two_environments_do_not_touch_each_other(
     assert f"{training} (no changes)" in deployed
     assert jobs(prod) == jobs(prod, "Completed") == [running]
     assert prod.classify(next(iter(prod.dataset.truth)))["counts"]["failed"] == 0
-    key = the_key_of(prod)
+    (key_id,) = prod.resources()["AWS::KMS::Key"].values()
+    kms = prod.cloud.client("kms")
+    key = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]
     assert keys_in_use(prod) == {"captures": key, "model": key}
     prod.cdk("destroy", "--all", "--force")
     # What it encrypted is retained, and so is the key.
-    kms = prod.cloud.client("kms")
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
     after = deployment.sagemaker_resources()
     assert {**after, "jobs": dev["jobs"]} == dev
