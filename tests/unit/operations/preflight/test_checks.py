@@ -107,7 +107,7 @@ MODEL = {"initial_model_data_url": "s3://bucket/model.tar.gz"}
 NUMBERS = {"sms": ["+15550100000"], "sqs": ["arn:aws:sqs:eu-west-1:123456789012:alerts"]}
 
 
-@pytest.mark.parametrize("name", CHECKS.keys() - {"credentials", "region", "algorithm"})
+@pytest.mark.parametrize("name", sorted(CHECKS.keys() - {"credentials", "region", "algorithm"}))
 def test_a_refusal_by_aws_is_no_answer(
     name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
