@@ -51,8 +51,8 @@ def run(cloud: Cloud, *, pictures: Sequence[int]) -> Section:
         list(rows(measured)),
         [
             f"The inline path takes {MAX_IMAGES} pictures per execution. Each path first "
-            "classifies the smallest number once, which is discarded, and then each number once. Seconds are "
-            "those of the executions; memory is the proportional set size, and includes the idle "
+            "classifies the smallest number once, which is discarded, and then each number once. "
+            "Seconds are those of the executions; memory is the proportional set size, with idle "
             "workers of the other paths."
         ],
     )
