@@ -110,7 +110,7 @@ def validate(values: dict[str, Any], *, environment: str, source: str) -> Settin
     """Return the settings of a mapping, as parsed from TOML; every refusal names `source`.
 
     Raises:
-        SettingsError: as `load`.
+        SettingsError: a key or value is not allowed.
     """
     if "environment" in values:
         raise SettingsError(f"{source}: environment: unknown key; it is the name of the file")

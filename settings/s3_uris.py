@@ -61,7 +61,7 @@ class S3Uri:
         """Return bucket and key of `s3://BUCKET/KEY`.
 
         Raises:
-            S3UriError: as `parse`, or there is no key.
+            S3UriError: as `parse`, or the key is missing.
         """
         uri = cls.parse(text)
         if not uri.key:

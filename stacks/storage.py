@@ -1,4 +1,4 @@
-"""Buckets for data, artifacts and captures: the stateful part, deployed first, destroyed last."""
+"""Buckets for data, artifacts and captures: deployed first, destroyed last."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
@@ -70,15 +70,15 @@ class StorageStack(EnvironmentStack):
         )
         self._acknowledge_what_is_left_out(bucket)
         cdk.CfnOutput(self, f"{construct_id}Name", value=bucket.bucket_name)
-        # Whether anybody imports them or not: else a setting that ends an import, as that of
-        # captures, takes the export away first, which CloudFormation refuses while it is in use.
+        # Exported even if no stack imports them: a setting that ends an import, such as that of
+        # captures, would first remove the export, which CloudFormation refuses while it is in use.
         for value in (bucket.bucket_name, bucket.bucket_arn):
             self.export_value(value)
         return bucket
 
     def _add_dataset_pointer(self) -> None:
-        # Staging overwrites the value. The stack owns the parameter, so that it goes with the
-        # stack, and so that training without staged data is refused in words.
+        # Staging overwrites the value. The stack owns the parameter, so that it is deleted with the
+        # stack, and so that training without staged data fails with a clear message.
         pointer = ssm.StringParameter(
             self,
             "DatasetPointer",
@@ -86,15 +86,14 @@ class StorageStack(EnvironmentStack):
             string_value=NOT_STAGED,
             description="Prefix of the staged dataset in the data bucket; set by `scones stage`",
         )
-        # CloudFormation changes a parameter's tags by writing its value, too: the one above.
+        # CloudFormation changes a parameter's tags by writing its value as well: the one above.
         for key in self._settings.tags_by_key:
             cdk.Tags.of(pointer).remove(key)
 
     def _complete_auto_delete_handler(self) -> None:
-        # CDK has no properties for these. Its own code cannot delete a key with a control
-        # character. Without a log group, Lambda makes one on the first call, outside the stack, and
-        # it outlives the stack; with CDK's managed policy, which allows to create any log group, a
-        # call that ends late makes even this one anew.
+        # CDK has no properties for these. Its code cannot delete a key with a control character.
+        # Without a log group, Lambda creates one outside the stack, which outlives it. With CDK's
+        # managed policy, which may create any log group, a late call creates even this one again.
         provider = self.node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
         assert isinstance(provider, cdk.CustomResourceProviderBase)
         handler, role = provider.node.find_child("Handler"), provider.node.find_child("Role")
@@ -153,7 +152,7 @@ class StorageStack(EnvironmentStack):
 
 
 def _send_events(bucket: s3.Bucket) -> None:
-    # Not event_bridge_enabled of the construct: that is a custom resource with a function.
+    # The construct's event_bridge_enabled would add a custom resource with a function.
     resource = bucket.node.default_child
     assert isinstance(resource, s3.CfnBucket)
     resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(

@@ -1,4 +1,4 @@
-"""What must hold of the templates whatever the settings are."""
+"""Invariants of the templates under all settings."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tables of settings as TOML gives them, generated from the schema: a new setting is in them, too.
+"""Tables of settings as TOML gives them, generated from the schema, new settings included.
 
 A value is text, a number, a date ... in a table of tables; keys are always text.
 """

@@ -66,7 +66,7 @@ def configuration(name: str) -> Settings:
 Templates = Callable[[str], dict[str, Template]]  # templates("dev")["Storage"]
 
 
-# What the CDK CLI adds to the context of cdk.json.
+# The CDK CLI adds this to the context of cdk.json.
 CLI_CONTEXT = {"aws:cdk:enable-path-metadata": True, "aws:cdk:enable-asset-metadata": True}
 
 

@@ -125,7 +125,7 @@ def test_a_job_that_the_state_lost_sight_of_is_followed_to_its_end(templates: Te
     stop = by_name[overdue]
     assert stop["Resource"].endswith(":states:::aws-sdk:sagemaker:stopTransformJob")
     assert stop["Arguments"] == describe["Arguments"]
-    # Whether or not it could be stopped, the next look says what became of it.
+    # Stopped or not, the next poll shows how it ended.
     wait = by_name[look["Default"]]
     assert {stop["Next"], stop["Catch"][0]["Next"]} == {look["Default"]}
     assert (wait["Type"], by_name[wait["Next"]]) == ("Wait", describe)

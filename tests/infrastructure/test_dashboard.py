@@ -1,4 +1,4 @@
-"""What the dashboard shows."""
+"""The dashboard's widgets."""
 
 import json
 import re

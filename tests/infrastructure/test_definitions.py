@@ -59,7 +59,7 @@ def test_no_state_mixes_the_query_languages() -> None:
 
 
 def all_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return all states by name, those within a Map, too."""
+    """Yield all states by name, including those within a Map."""
     for name, state in machine["States"].items():
         yield name, state
         if "ItemProcessor" in state:

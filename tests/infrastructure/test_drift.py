@@ -1,4 +1,4 @@
-"""The drift detector: when there is one, and what makes it look again."""
+"""The drift detector: its schedule, its inputs, its alarms, and the settings that omit it."""
 
 import json
 from typing import Any

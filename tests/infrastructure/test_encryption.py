@@ -23,7 +23,7 @@ def the_key(storage: Template) -> dict[str, Any]:
 
 
 def is_the_key(value: Any, environment: str) -> bool:
-    """Whether the value is the ARN of the key, in Storage or imported from it."""
+    """Tell whether the value is the ARN of the key, in Storage or imported from it."""
     found: dict[str, Any] = value
     match found:
         case {"Fn::GetAtt": [name, "Arn"]}:

@@ -1,4 +1,4 @@
-"""What must hold in every configuration, or in every environment, whatever else changes."""
+"""Invariants of every configuration, or of every environment."""
 
 import ast
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What is watched, and when it rings."""
+"""The alarms: what they watch, and when they fire."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) ->
     for name, alarm in alarms.items():
         assert alarm["TreatMissingData"] == "notBreaching", name
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
-        assert "AlarmActions" not in alarm, name  # a rule of the workflow stack tells of them
+        assert "AlarmActions" not in alarm, name  # a rule of the workflow stack reports them
         assert len(alarm["AlarmDescription"].split(". ")) >= 2, name
         assert len(alarm["AlarmDescription"]) <= 1024, name
 

@@ -1,4 +1,4 @@
-"""Who is told, and of what: subscriptions, topics, and the notices besides the execution's own."""
+"""Subscriptions, topics, and the notices in addition to an execution's message."""
 
 from typing import Any
 

@@ -49,7 +49,7 @@ def test_what_is_refused_says_what_and_why(table: Table) -> None:
 
 
 def says_what_and_why(refusal: str, table: Table) -> bool:
-    """Whether it begins with a key, and goes on with its value or with a remedy."""
+    """Tell whether it begins with a key, followed by its value or a remedy."""
     values = dict(flat(table))
     keys = [
         key for key in {*FIELDS, *SECTIONS, *values} if refusal.startswith((f"{key} ", f"{key}:"))

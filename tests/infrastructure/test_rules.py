@@ -1,7 +1,7 @@
 """Rules for the templates: cdk-nag's AwsSolutions and NIST 800-53 R5, and cfn-lint.
 
-NIST 800-53 R5 is the stricter pack because it is about any system; HIPAA's asks the same of these
-resources, but for patient data, which there is none of. What stays as it is has its reason beside
+NIST 800-53 R5 is the stricter pack because it is for any system; HIPAA's rules for these resources
+are the same, but for patient data, which we do not have. A finding that stays has its reason beside
 the resource (stacks/constructs/common/acknowledge.py), or here for cfn-lint.
 """
 

@@ -1,4 +1,4 @@
-"""What each setting that is not a number or a name changes in the templates."""
+"""How settings other than numbers and names change the templates."""
 
 import json
 import re

@@ -19,7 +19,7 @@ from stacks.constructs.batch.transform_job import (
 from stacks.constructs.common.conventions import published
 from stacks.constructs.common.grants import allow_keys, allow_listing
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.common.state_machine import LambdaTask, retry_any_error
+from stacks.constructs.common.state_machine import LambdaTask, call_api
 from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
 from stacks.s3_layout import BATCH_INPUT, BATCH_OUTPUT
@@ -52,8 +52,6 @@ class BatchTransform(ReportingStateMachine):
         )
         self._transform.allow_jobs(self.state_machine)
         self._start_by_manifest()
-
-    # --- states ----------------------------------------------------------------------------------
 
     def _definition(self) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
@@ -111,20 +109,16 @@ class BatchTransform(ReportingStateMachine):
         # When a job starts, not at deployment: the model may have been replaced since.
         name = self._settings.model_name_parameter
         parameter = ssm.StringParameter.from_string_parameter_name(self, "ModelName", name)
-        state = tasks.CallAwsService.jsonata(
+        return call_api(
             self,
             "Read model name",
-            service="ssm",
-            action="getParameter",
-            parameters={"Name": name},
-            iam_action="ssm:GetParameter",
-            iam_resources=[parameter.parameter_arn],
+            "ssm:GetParameter",
+            {"Name": name},
+            on=parameter.parameter_arn,
             outputs=expressions.WITH_MODEL,
             # A Catch of a CustomState loses the state's input: CDK writes no Output for it.
             assign={"run": expressions.WITH_MODEL},
         )
-        retry_any_error(state)
-        return state
 
     def _run_job(self, write: sfn.IChainable) -> TransformTask:
         """Return the transform job. If it fails, the results of its other pictures are written."""
@@ -140,8 +134,6 @@ class BatchTransform(ReportingStateMachine):
             assign=expressions.caught(QUOTA_WAIT_MINUTES + minutes),
         )
         return self._transform
-
-    # --- functions -------------------------------------------------------------------------------
 
     def _check_manifest_function(self) -> PythonFunction:
         function = PythonFunction(
@@ -180,8 +172,6 @@ class BatchTransform(ReportingStateMachine):
         allow_keys(function, *actions, bucket=self._data_bucket, folder=BATCH_OUTPUT)
         allow_listing(function, self._data_bucket)
         allow_writing(function, self._key)
-
-    # --- event -----------------------------------------------------------------------------------
 
     def _start_by_manifest(self) -> None:
         self.manifest_rule = events.Rule(

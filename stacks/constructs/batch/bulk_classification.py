@@ -59,8 +59,6 @@ class BulkClassification(ReportingStateMachine):
         self._allow_reading_map_runs()
         self._acknowledge_grants()
 
-    # --- states ----------------------------------------------------------------------------------
-
     def _definition(self) -> sfn.IChainable:
         read_input = sfn.Pass.jsonata(
             self,
@@ -146,8 +144,6 @@ class BulkClassification(ReportingStateMachine):
             other_attempts=RETRIES_AFTER_CRASH,
         )
 
-    # --- functions -------------------------------------------------------------------------------
-
     def _classify_batch_function(self, settings: Settings, storage: Storage) -> PythonFunction:
         function = PythonFunction(
             self,
@@ -193,8 +189,6 @@ class BulkClassification(ReportingStateMachine):
         allow_listing(function, storage.artifacts)
         allow_writing(function, storage.key)
         return function
-
-    # --- grants ----------------------------------------------------------------------------------
 
     def _allow_reading_map_runs(self) -> None:
         # Not in the role's default policy: the function depends on that, and the state machine on

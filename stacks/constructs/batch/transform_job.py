@@ -17,7 +17,7 @@ from settings import Settings
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.common.conventions import tag_list
 from stacks.constructs.common.grants import allow, arn
-from stacks.constructs.common.state_machine import retry_any_error
+from stacks.constructs.common.state_machine import call_api
 from stacks.constructs.common.storage import allow_volumes, volume_key
 
 # Time for a job to end once it is stopped.
@@ -146,12 +146,12 @@ def follow_job(
     describe = _call(
         scope,
         "Describe job",
-        action="describeTransformJob",
-        jobs_arn=jobs_arn,
+        "DescribeTransformJob",
+        jobs_arn,
         outputs=expressions.described(max_runtime_minutes),
         assign=expressions.SEEN,
     )
-    stop = _call(scope, "Stop job", action="stopTransformJob", jobs_arn=jobs_arn)
+    stop = _call(scope, "Stop job", "StopTransformJob", jobs_arn)
     wait = sfn.Wait.jsonata(
         scope, "Wait for the job", time=sfn.WaitTime.duration(_poll_interval(max_runtime_minutes))
     )
@@ -177,27 +177,10 @@ def follow_job(
 
 
 def _call(
-    scope: Construct,
-    name: str,
-    *,
-    action: str,
-    jobs_arn: str,
-    outputs: str | None = None,
-    assign: dict[str, str] | None = None,
+    scope: Construct, name: str, action: str, jobs_arn: str, **fields: Any
 ) -> tasks.CallAwsService:
-    state = tasks.CallAwsService.jsonata(
-        scope,
-        name,
-        service="sagemaker",
-        action=action,
-        parameters={"TransformJobName": expressions.OF_RUN},
-        iam_action=f"sagemaker:{action[0].upper()}{action[1:]}",
-        iam_resources=[jobs_arn],
-        outputs=outputs,
-        assign=assign,
-    )
-    retry_any_error(state)
-    return state
+    job = {"TransformJobName": expressions.OF_RUN}
+    return call_api(scope, name, f"sagemaker:{action}", job, on=jobs_arn, **fields)
 
 
 def _poll_interval(max_runtime_minutes: int) -> cdk.Duration:

@@ -1,1 +1,1 @@
-"""What the constructs of every stack are made with: functions, roles, log groups, the key."""
+"""Parts of the constructs of all stacks: functions, state machines, roles, alarms, grants."""

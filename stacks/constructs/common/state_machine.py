@@ -87,6 +87,33 @@ class JsonataStateMachine(sfn.StateMachine):
         )
 
 
+def call_api(
+    scope: Construct,
+    name: str,
+    action: str,
+    parameters: Mapping[str, str],
+    *,
+    on: str,
+    outputs: str | None = None,
+    assign: Mapping[str, str] | None = None,
+) -> tasks.CallAwsService:
+    """Return a state that calls an API `action`, as IAM names it, and retries any error."""
+    service, _, operation = action.partition(":")
+    state = tasks.CallAwsService.jsonata(
+        scope,
+        name,
+        service=service,
+        action=f"{operation[0].lower()}{operation[1:]}",
+        parameters=parameters,
+        iam_action=action,
+        iam_resources=[on],
+        outputs=outputs,
+        assign=assign,
+    )
+    retry_any_error(state)
+    return state
+
+
 def retry_any_error(task: sfn.TaskStateBase) -> None:
     """Retry a task that may run any number of times, with backoff and full jitter.
 
@@ -172,7 +199,7 @@ def acknowledge_calls(
         acknowledge_wildcard(
             state_machine,
             f"{function.function_arn}:*",
-            reason="CDK grants the versions of a function with it; there is one.",
+            reason="CDK grants the versions of a function with it; ours have one.",
         )
         acknowledge(
             function,

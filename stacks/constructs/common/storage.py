@@ -1,6 +1,6 @@
 """The buckets, as the storage stack hands them to the others, and who may use their key.
 
-What SageMaker's roles need is documented in "SageMaker roles", CreateTrainingJob and CreateModel:
+"SageMaker roles", CreateTrainingJob and CreateModel document what SageMaker's roles need:
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html
 """
 

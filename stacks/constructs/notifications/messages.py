@@ -7,8 +7,8 @@ from stacks.constructs.common.jsonata import MAX_CAUSE, SHOWN_TEXT, expression, 
 # Pictures of each kind that a message names.
 MAX_NAMED = 20
 
-# Characters of the list of pictures. Step Functions takes 32,768 as a cause. SNS takes 262,144
-# bytes as a message, and a character may be 12 bytes of JSON.
+# Characters of the list of pictures. A cause of Step Functions has at most 32,768; a message of SNS
+# has 262,144 bytes, and a character may be 12 bytes of JSON.
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html
 MAX_TEXT = 20_000
 

@@ -42,7 +42,7 @@ TRACES = """
     xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets
 """
 
-# What is named by a hash, a time or a name that a service makes up.
+# Stands for hashes, times and names that services generate.
 DIGEST = "0123456789ab"
 MAP_LABELS = ("Prefix", "Csv", "JsonLines")
 

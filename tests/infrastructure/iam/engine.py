@@ -26,7 +26,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the engine says, with the Sids of the statements of either policy that allow it."""
+    """The engine's answer, with the Sids of the statements of either policy that allow the call."""
 
     allowed: bool
     identity: list[str]

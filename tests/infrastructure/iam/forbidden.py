@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.infrastructure.iam.account import ACCOUNT, OTHER_ACCOUNT, Account
 from tests.infrastructure.iam.calls import DIGEST, Call
 
-# Actions on everything of a type: they destroy it, read its secrets, or widen what somebody may do.
+# Actions on everything of a type: they destroy it, read its secrets, or widen permissions.
 ON_EACH = {
     "AWS::S3::Bucket": """
         s3:DeleteBucket s3:PutBucketPolicy s3:DeleteBucketPolicy s3:PutBucketAcl

@@ -38,7 +38,7 @@ class Judged:
         return [call for call in calls if not self.answers[call].allowed]
 
     def unused(self, calls: Sequence[Call]) -> list[Grant]:
-        """Return the grants without which all these calls would be allowed, too.
+        """Return the grants without which all these calls would still be allowed.
 
         And those of many actions at once: calls need some of them at most.
         """

@@ -50,7 +50,7 @@ class _Arns:
 VERSIONS = "*:function:*:[*]"
 LISTS = "Who may list the bucket gets 404 instead of 403 for an object that does not exist."
 DATASETS = "Which dataset is staged is known at deployment only."
-OWN_FOLDERS = "Each run has a folder of its own, which its functions and its state machine share."
+OWN_FOLDERS = "Each run has its own folder, which its functions and its state machine share."
 FRAMEWORK = "CDK grants each of the provider framework's roles both functions."
 AUTO_DELETE = "CDK's statement for its handler is about the bucket and its objects alike."
 

@@ -11,7 +11,7 @@ from localcloud.emulator.names import private
 from tests.infrastructure.node import node_command
 
 Json = Any
-States = dict[str, Json]  # $states: input, context, and result or errorOutput where there is one
+States = dict[str, Json]  # $states: input, context, and perhaps result or errorOutput
 
 
 class QueryEvaluationError(Exception):

@@ -22,7 +22,7 @@ THOROUGH = 2
 RESULTS = 20
 MOST_RESULTS = 500
 
-# What Step Functions or the service behind a field refuses if it is of another type.
+# Types that Step Functions, or the service behind a field, requires.
 TYPES: dict[str, type | tuple[type, ...]] = {
     "Condition": bool,
     "Cause": str,
@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """What a state is entered with."""
+    """The input and variables of a state."""
 
     input: Json
     variables: dict[str, Json]
@@ -61,7 +61,7 @@ class Situation(NamedTuple):
         return json.dumps([self.input, self.variables, self.item.get("Value")], sort_keys=True)
 
 
-Exit = tuple[Situation, str | None]  # the output, and the next state if there is one
+Exit = tuple[Situation, str | None]  # the output, and the next state or None
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Walk:
     definition: dict[str, Any]
     engine: Engine
     answers: dict[str, tuple[Json, str]] = field(default_factory=dict)
-    """Values and errors by question, which other walks may have had, too."""
+    """Values and errors by question, shared with other walks."""
     evaluations: dict[tuple[str, str], Evaluation] = field(default_factory=dict)
     """By path and question."""
     left: dict[tuple[str, str], list[Exit]] = field(default_factory=dict)
