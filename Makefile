@@ -114,7 +114,7 @@ test: setup-dev ## Run every test: local, infrastructure and unit (TESTS=tests/u
 
 .PHONY: check
 check: lint ## Check style, format and types, and run the unit tests
-	@$(BIN)/python -m pytest -n $(WORKERS) -q tests/unit
+	@$(BIN)/python -m pytest -n auto -q tests/unit
 
 .PHONY: snapshots
 snapshots: setup-dev ## Accept the templates as they are now

