@@ -1,4 +1,4 @@
-"""What is deployed: where an environment captures, and the threshold that judges its pictures."""
+"""Find the captures of a deployed environment, and the threshold that judges its pictures."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -22,12 +22,12 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Deployed:
-    """What the stacks of an environment say."""
+    """Outputs of the stacks of an environment."""
 
     captures: str | None
-    """S3 URI of the captures; None where the endpoint captures nothing."""
+    """S3 URI of the captures; None if the endpoint captures nothing."""
     dataset: str | None
-    """S3 URI of the pictures that the model was trained with; None where no stack trained it."""
+    """S3 URI of the pictures that the model was trained with; None if no stack trained it."""
     classes: tuple[str, ...]
     """In the order of the model's probabilities."""
 
@@ -46,7 +46,7 @@ class Deployed:
 
 
 def deployed_threshold(settings: Settings) -> Threshold:
-    """Return the threshold that the deployed function judges by.
+    """Return the threshold of the deployed function.
 
     Raises:
         AwsError: as `Deployed.read`.
@@ -60,12 +60,12 @@ def deployed_threshold(settings: Settings) -> Threshold:
 
 @dataclass(frozen=True)
 class Target:
-    """The captures that a command is to read, and the threshold they are judged by."""
+    """The captures that a command reads, and the threshold that judges them."""
 
     captures: str
     threshold: Threshold
     deployed: Deployed | None
-    """None where no environment was named."""
+    """None if no environment was named."""
 
     @classmethod
     def of(
@@ -75,13 +75,13 @@ class Target:
         threshold: float | None,
         *places: str | None,
     ) -> Self:
-        """Return the captures and the threshold to use; what is named wins over what is deployed.
+        """Return the captures and the threshold to use: the named ones, else the deployed ones.
 
         Args:
-            environment: to look up what is not named; None to look nothing up.
+            environment: to look up what is not named, if any.
             captures: folder, file or S3 URI.
             threshold: to judge by.
-            places: others that the command reads; one in S3 makes it say which account it asks.
+            places: other places that the command reads; if one is in S3, announce the account.
 
         Raises:
             SettingsError: there is no such environment.

@@ -49,7 +49,7 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
         known = ", ".join(available_environments(folder))
         raise SettingsError(
             f"environment {shown(environment)} has no settings file {path}; "
-            f"allowed: {known} (choose with -c environment=...)"
+            f"allowed: {known} (-c environment=NAME, or --environment NAME)"
         )
     text = _read(path)
     try:

@@ -23,8 +23,8 @@ LOG_IN = (
     'for the local cloud: eval "$(scones local env)"'
 )
 
-# What the synthesized templates require; a test compares the two. To import aws_cdk for it would
-# take longer than all the checks.
+# The templates require it, as a test checks. Importing aws_cdk for it would take longer than all
+# the checks.
 VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 REQUIRED_VERSION = 6
 

@@ -72,7 +72,7 @@ def summary(left: list[str] | None) -> Summary:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the program with its steps replaced; gives exit code and output folder."""
+    """Run the program with its steps replaced; return exit code and output folder."""
     monkeypatch.setattr(program, "LocalCloud", FakeCloud)
 
     def call(result: Summary | BaseException, *arguments: str) -> tuple[int, Path]:

@@ -14,7 +14,7 @@ from settings import load
 
 
 def result(key: str, status: int, label: str | None = None) -> dict[str, Any]:
-    """One picture's result, as the state machine gives it."""
+    """One picture's result, as the state machine returns it."""
     body = {"s3_bucket": "pictures", "s3_key": key}
     if label is None:
         return {"statusCode": status, "error": "NotAnImage", "cause": "text", "body": body}

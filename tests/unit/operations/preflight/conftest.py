@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import cache
 from typing import Any, Protocol
 
 import pytest
-from botocore.loaders import create_loader
 from botocore.stub import Stubber
 
 from operations.preflight.clients import Aws, Service
@@ -21,14 +19,6 @@ class Stub(Protocol):
     """Gives the stubber of a service, in the region of the session or in another one."""
 
     def __call__(self, service: Service, *, region: str | None = None) -> Stubber: ...
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _service_models_are_read_once() -> Iterator[None]:
-    """Sessions share nothing, and every test has its own: most of its time would be parsing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", cache(create_loader))
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +94,7 @@ def stack_with(stubber: Stubber, stack: str, **outputs: str) -> None:
 
 
 def stack_missing(stubber: Stubber, operation: str, stack: str) -> None:
-    """The next call is told, in CloudFormation's words, that there is no such stack."""
+    """Let the next call fail as CloudFormation does for a missing stack."""
     stubber.add_client_error(
         operation,
         "ValidationError",

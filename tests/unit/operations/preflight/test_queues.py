@@ -65,7 +65,7 @@ def missing(stub: Stub) -> None:
 
 
 def key(stub: Stub, name: str, manager: str, key_policy: str | None = None) -> None:
-    """KMS describes the key, and shows its policy if it has one of its own."""
+    """Let KMS describe the key, and show its policy if it is given."""
     kms = stub("kms", region=REGION)
     described = {"KeyId": KEY_ID, "KeyManager": manager}
     kms.add_response("describe_key", {"KeyMetadata": described}, {"KeyId": name})

@@ -1,4 +1,4 @@
-"""What the command refuses, and what it asks, before anything is made."""
+"""The command refuses and asks before it creates anything."""
 
 import sys
 from pathlib import Path
