@@ -68,7 +68,8 @@ def client_environment(
 
     In it, the CDK CLI polls stacks more often.
     """
-    options = [environment.get("NODE_OPTIONS", ""), "--require", json.dumps(str(_IMPATIENT_CDK))]
+    script = json.dumps(str(_IMPATIENT_CDK), ensure_ascii=False)  # Node.js knows no \\u here
+    options = [environment.get("NODE_OPTIONS", ""), "--require", script]
     return (
         _without_aws(environment)
         | client_variables(environment, port, credentials)

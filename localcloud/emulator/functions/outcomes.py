@@ -100,7 +100,7 @@ def _report_crashes() -> None:
             outcome: Outcome = invoke(worker, *arguments, **options)
         except Exception as error:  # of a start; the rest is in the outcome
             _end_process(worker)
-            if isinstance(error, BrokenPipeError) or str(error).startswith(DIED_AT_START):
+            if isinstance(error, ConnectionError) or str(error).startswith(DIED_AT_START):
                 return {"status": "error", "error": DIED_AT_START}
             return {"status": "error", "error": str(error), "trace": str(error)}
         return outcome

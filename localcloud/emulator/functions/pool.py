@@ -1,8 +1,9 @@
 """Limits the workers of a function, lets further calls wait for one, and ends idle workers.
 
 ministack starts a process for every concurrent call: 192 of them for 40 pictures at a time through
-three functions. AWS scales out as well, but not on a laptop. It keeps a function's first worker for
-ever, even when the stack of the function is deleted.
+three functions. AWS scales out as well, but not on a laptop. It keeps for ever a function's first
+worker, even when the stack of the function is deleted, and one that was still starting when its
+function was updated or deleted.
 
 A call that came from another function never waits, or functions that call each other (or
 themselves) could wait for one another for ever; the callers' own limit bounds these.
@@ -41,6 +42,9 @@ def repair() -> None:
 
 def _limit() -> None:
     depth = private(f"{SERVICE}:_invoke_depth")
+    pools: dict[str, list[Worker]] = private(f"{RUNTIME}:_workers")
+    pools_lock: threading.Lock = private(f"{RUNTIME}:_lock")
+    kill: Function = private(f"{RUNTIME}:kill_workers")
     lock = threading.Lock()
     released: defaultdict[str, threading.Condition] = defaultdict(
         partial(threading.Condition, lock)
@@ -69,6 +73,10 @@ def _limit() -> None:
         if worker is not None:
             with lock:
                 released[worker.config["FunctionArn"]].notify()
+            with pools_lock:
+                dropped = not any(worker in pool for pool in pools.values())
+            if dropped:
+                kill([worker])
 
 
 def _end_with_stack() -> None:

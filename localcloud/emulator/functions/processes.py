@@ -12,20 +12,26 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
-from localcloud.emulator.functions.python_worker import FORK
+from localcloud.emulator.functions.python_worker import FORK, PID_BYTES
 from localcloud.emulator.names import replace
 
 SUBPROCESS = "ministack.core.lambda_runtime:subprocess"
-PROGRAM = [sys.executable, "-I", "-X", "utf8", str(Path(__file__).with_name("python_worker.py"))]
+WORKER = ["-X", "utf8", str(Path(__file__).with_name("python_worker.py"))]
+FORK_SERVER = [sys.executable, "-I", *WORKER, FORK]
+PROGRAM = [sys.executable, "-P", *WORKER]
 SHARED = sys.stdlib_module_names | {
     *("boto3", "botocore", "certifi", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 }
 """Top-level modules that a fork may have before its function's code is there."""
+
+READ_AT_START = ("LD_", "PYTHON", "TZ")
+"""Beginnings of variables that a program reads only when it starts."""
 
 
 def start_workers_here() -> None:
@@ -37,10 +43,8 @@ def start_workers_here() -> None:
             return subprocess.Popen([_node(), *command[1:]], cwd=cwd, env=env, **files)
         if command[0] != sys.executable:
             return subprocess.Popen(command, cwd=cwd, env=env, **files)
-        brings_shared_modules = "_LAMBDA_LAYERS_DIRS" in env or any(
-            entry.name.partition(".")[0] in SHARED for entry in Path(cwd).iterdir()
-        )
-        worker = subprocess.Popen(PROGRAM, **files) if brings_shared_modules else server.fork()
+        alone = _brings_shared_modules(cwd, env) or _differs_at_start(env)
+        worker = subprocess.Popen(PROGRAM, cwd=cwd, env=env, **files) if alone else server.fork()
         assert worker.stdin is not None
         worker.stdin.write(
             json.dumps({"script": command[1], "folder": cwd, "environment": env}) + "\n"
@@ -49,6 +53,20 @@ def start_workers_here() -> None:
 
     names = {name: getattr(subprocess, name) for name in ("DEVNULL", "PIPE", "STDOUT")}
     replace(SUBPROCESS, SimpleNamespace(Popen=start, **names))
+
+
+def _brings_shared_modules(folder: str, environment: dict[str, str]) -> bool:
+    return "_LAMBDA_LAYERS_DIRS" in environment or any(
+        entry.name.partition(".")[0] in SHARED for entry in Path(folder).iterdir()
+    )
+
+
+def _differs_at_start(environment: dict[str, str]) -> bool:
+    return any(
+        value != os.environ.get(name)
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START)
+    )
 
 
 @cache
@@ -83,15 +101,19 @@ class ForkServer:
 
     def _pid_of_fork(self, files: list[int]) -> int:
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None:
                 self._requests, theirs = socket.socketpair()
                 with theirs:
-                    self._process = subprocess.Popen([*PROGRAM, FORK], stdin=theirs.fileno())
-            socket.send_fds(self._requests, [b"f"], files)
-            pid = int.from_bytes(self._requests.recv(4), "big")
-        if not pid:
-            raise BrokenPipeError("The process that forks Lambda workers has ended")
-        return pid
+                    self._process = subprocess.Popen(FORK_SERVER, stdin=theirs.fileno())
+            with suppress(ConnectionError):
+                socket.send_fds(self._requests, [b"f"], files)
+                if pid := int.from_bytes(self._requests.recv(PID_BYTES), "big"):
+                    return pid
+            # It has ended. The call that needs the worker tries once more.
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            raise ConnectionResetError("the process that forks Lambda workers has ended")
 
 
 class ForkedWorker:

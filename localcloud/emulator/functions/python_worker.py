@@ -1,7 +1,7 @@
 """The program of Python Lambda workers, and of the process that forks them.
 
     python -I -X utf8 python_worker.py fork    (standard input: a socket of requests)
-    python -I -X utf8 python_worker.py         one worker
+    python -P -X utf8 python_worker.py         one worker
 
 A request is one byte with four open files: the worker's standard input, output and error, and one
 that the worker only holds, so that the other end shows when the worker ends. The reply is the
@@ -51,6 +51,7 @@ def main() -> None:
         if not fork_workers(requests):
             return
         requests.close()
+        del sys.argv[1:]
     start = json.loads(sys.stdin.readline())
     os.environ.clear()
     os.environ.update(start["environment"])
@@ -87,6 +88,9 @@ def fork_workers(requests: socket.socket) -> bool:
             for number, file in enumerate(files[:3]):
                 os.dup2(file, number)
                 os.close(file)
+            # No process that the handler starts holds it.
+            os.set_inheritable(files[3], False)
+            os.register_at_fork(after_in_child=os.fdopen(files[3], "wb").close)
             return True
         for file in files:
             os.close(file)

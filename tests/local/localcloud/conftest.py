@@ -14,6 +14,15 @@ from localcloud.launcher import LocalCloud
 from tests.local.localcloud.roles import ROLE, create_role
 
 
+def archive(files: Mapping[str, str]) -> bytes:
+    """Return a ZIP archive of `files`, content by path."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as written:
+        for file, content in files.items():
+            written.writestr(file, content)
+    return code.getvalue()
+
+
 class Functions:
     """Lambda functions made from a few lines of source, deleted at the end of the test."""
 
@@ -21,10 +30,10 @@ class Functions:
         self.client = cloud.client("lambda")
         self.names: list[str] = []
 
-    def python(self, source: str, modules: Mapping[str, str] | None = None) -> str:
+    def python(self, source: str, modules: Mapping[str, str] | None = None, **settings: Any) -> str:
         """ARN of a new Python function; `source` defines `handler`, beside `modules` by path."""
         files = {"app.py": source, **(modules or {})}
-        return self._create(files, Runtime="python3.13", Handler="app.handler")
+        return self._create(files, Runtime="python3.13", Handler="app.handler", **settings)
 
     def node(self, source: str) -> str:
         """ARN of a new Node.js function; `source` sets `exports.handler`."""
@@ -36,15 +45,11 @@ class Functions:
         payload = json.load(answer["Payload"])
         return {"error": answer.get("FunctionError"), "payload": payload}
 
-    def _create(self, files: Mapping[str, str], **settings: str) -> str:
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            for file, source in files.items():
-                archive.writestr(file, source)
+    def _create(self, files: Mapping[str, str], **settings: Any) -> str:
         name = f"f-{uuid.uuid4().hex[:12]}"
         self.names.append(name)
         created = self.client.create_function(
-            FunctionName=name, Role=ROLE, Timeout=30, Code={"ZipFile": code.getvalue()}, **settings
+            FunctionName=name, Role=ROLE, Timeout=30, Code={"ZipFile": archive(files)}, **settings
         )
         return str(created["FunctionArn"])
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +16,7 @@ from localcloud.emulator.functions.pool import IDLE_SECONDS
 from localcloud.emulator.functions.processes import SHARED
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud
+from tests.local.localcloud.conftest import archive
 from tests.local.localcloud.repairs.stacks import Stack, resource, template
 from tests.local.localcloud.roles import ROLE
 from tests.local.processes import running, within
@@ -134,6 +137,52 @@ def handler(event, context):
         answers = list(callers.map(lambda _: functions.invoke(function), range(2)))
 
     assert len({answer["payload"] for answer in answers if answer["error"] is None}) == 2
+
+
+def test_a_call_whose_fork_is_not_made_is_tried_again(functions: Any, tmp_path: Path) -> None:
+    source = f"""
+import os, signal, time
+from pathlib import Path
+waiting = Path("{tmp_path}/waiting")
+def handler(event, context):
+    if event == "kill":
+        os.kill(os.getppid(), signal.SIGSTOP)
+        waiting.touch()
+        time.sleep(0.5)
+        os.kill(os.getppid(), signal.SIGKILL)
+    return event
+"""
+    function = functions.python(source)
+
+    with ThreadPoolExecutor(1) as caller:
+        kills = caller.submit(functions.invoke, function, "kill")
+        while not (tmp_path / "waiting").exists():
+            assert not kills.done()
+            time.sleep(0.02)
+        answer = functions.invoke(function, "other")
+
+    assert (answer["error"], answer["payload"]) == (None, "other")
+    assert kills.result()["payload"] == "kill"
+
+
+def test_a_killed_worker_is_replaced_whatever_it_has_started(functions: Any) -> None:
+    source = """
+import os, multiprocessing, subprocess, time
+def handler(event, context):
+    if event == "start":
+        multiprocessing.Process(target=time.sleep, args=(20,)).start()
+        os.system("sleep 20 > /dev/null 2>&1 < /dev/null &")
+    return os.getpid()
+"""
+    function = functions.python(source)
+
+    started = functions.invoke(function, "start")["payload"]
+    os.kill(started, signal.SIGKILL)
+    assert within(10, lambda: not running([started]))
+
+    answer = functions.invoke(function)
+    assert answer["error"] is None, answer
+    assert answer["payload"] != started
 
 
 def test_the_log_of_a_call_is_its_own_and_complete(functions: Any) -> None:
@@ -259,6 +308,21 @@ def handler(event, context):
     assert functions.invoke(function)["payload"] is True
 
 
+def test_variables_that_python_reads_when_it_starts_count(functions: Any) -> None:
+    function = functions.python(
+        """
+import sys, time
+import helper
+def handler(event, context):
+    return time.tzname[0], time.localtime(0).tm_hour, helper.value, sys.argv[1:]
+""",
+        {"parts/helper.py": "value = 7\n"},
+        Environment={"Variables": {"TZ": "Asia/Tokyo", "PYTHONPATH": "parts"}},
+    )
+
+    assert functions.invoke(function)["payload"] == ["JST", 9, 7, []]
+
+
 # --- /tmp and workers ---------------------------------------------------------------------------
 
 
@@ -339,6 +403,32 @@ def test_an_idle_worker_ends(functions: Any) -> None:
 
     assert within(IDLE_SECONDS + 10, lambda: not running([process]))
     assert functions.invoke(function)["error"] is None
+
+
+def test_a_worker_that_was_starting_during_an_update_ends_after_its_call(
+    functions: Any, tmp_path: Path
+) -> None:
+    source = f"""
+import os, time
+from pathlib import Path
+Path("{tmp_path}/starting").write_text(str(os.getpid()))
+time.sleep(1)
+def handler(event, context):
+    return os.getpid()
+"""
+    function = functions.python(source)
+
+    with ThreadPoolExecutor(1) as caller:
+        call = caller.submit(functions.invoke, function)
+        while not (tmp_path / "starting").exists():
+            assert not call.done()
+            time.sleep(0.02)
+        code = archive({"app.py": REPORTS_PROCESS})
+        functions.client.update_function_code(FunctionName=function, ZipFile=code)
+        call.result()
+
+    started = int((tmp_path / "starting").read_text())
+    assert within(5, lambda: not running([started]))
 
 
 def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, functions: Any) -> None:

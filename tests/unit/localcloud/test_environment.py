@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from subprocess import PIPE
 
 import pytest
 
+from localcloud import environment
 from localcloud.credentials import Credentials
 from localcloud.environment import (
     CALLS_FILE,
@@ -37,16 +39,22 @@ def test_the_client_environment_leads_to_the_emulator_only() -> None:
     assert not {"AWS_PROFILE", "AWS_ENDPOINT_URL_S3"} & environment.keys()
 
 
-def test_the_cdk_cli_polls_stacks_more_often_and_waits_as_long_for_everything_else() -> None:
+def test_the_cdk_cli_polls_stacks_more_often_and_waits_as_long_for_everything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / 'José\'s "projects"' / "impatient_cdk.cjs"
+    script.parent.mkdir()
+    shutil.copy(environment._IMPATIENT_CDK, script)
+    monkeypatch.setattr(environment, "_IMPATIENT_CDK", script)
     timers = "for (const delay of [1000, 5000]) setTimeout(() => console.log(delay), delay)"
     caller = {"NODE_OPTIONS": "--no-deprecation"}
 
-    environment = client_environment(caller, 4600, CREDENTIALS)
+    variables = client_environment(caller, 4600, CREDENTIALS)
     node = str(Path(sys.executable).parent / "node")
-    ended = subprocess.run([node, "--eval", timers], env=environment, stdout=PIPE, check=True)
+    ended = subprocess.run([node, "--eval", timers], env=variables, stdout=PIPE, check=True)
 
     assert ended.stdout.split() == [b"5000", b"1000"]
-    assert environment["NODE_OPTIONS"].startswith("--no-deprecation ")
+    assert variables["NODE_OPTIONS"].startswith("--no-deprecation ")
 
 
 def test_foreign_variables_are_those_that_must_be_unset() -> None:
