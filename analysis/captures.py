@@ -24,8 +24,7 @@ from lambda_src.shared import json_limits, probabilities
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-EARLIEST = datetime(2017, 1, 1, tzinfo=UTC)
-"""Beginning of SageMaker's first year."""
+EARLIEST = datetime(2017, 1, 1, tzinfo=UTC)  # SageMaker's first year
 
 _LAYOUT = re.compile(r"(?P<endpoint>[^/]+)/(?P<variant>[^/]+)/\d{4}/\d{2}/\d{2}/\d{2}/[^/]+$")
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MANIFEST = "manifest.json"
-SPLITS = ("train", "validation")
 EXAMPLES = 8
 
 
@@ -36,19 +35,11 @@ class DatasetPreview:
 def read_preview(location: str) -> DatasetPreview:
     """Return a preview of the dataset in a folder or below `s3://bucket/datasets/<digest>`.
 
-    Raises:
-        FileNotFoundError: there is no manifest, or a file of the dataset is missing.
-        ValueError: the manifest or the list is not what staging writes.
+    Errors are those of `read_manifest` and `labelled_fingerprints`.
     """
     root = location.rstrip("/")
     client = client_for(root)
-    try:
-        manifest = read_manifest(root, client)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error}; name the folder of one staged dataset, such as datasets/<digest>, or "
-            "s3://bucket/datasets/<digest>"
-        ) from error
+    manifest = read_manifest(root, client)
     paths: dict[str, list[str]] = {name: [] for name in manifest.classes}
     for name, path in _rows(root, "train", manifest.classes, client):
         paths[name].append(path)
@@ -65,7 +56,13 @@ def read_manifest(root: str, s3_client: "S3Client | None") -> Manifest:
         FileNotFoundError: there is none.
         ValueError: it is not what staging writes.
     """
-    return parse(content_of(f"{root}/{MANIFEST}", s3_client), f"{root}/{MANIFEST}")
+    file = f"{root}/{MANIFEST}"
+    try:
+        return parse(content_of(file, s3_client), file)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}; name the folder or S3 prefix of one staged dataset: datasets/<digest>"
+        ) from error
 
 
 def labelled_fingerprints(
@@ -85,7 +82,7 @@ def labelled_fingerprints(
         except ValueError as error:
             raise GroundTruthError(f"{path}: {error}") from error
 
-    for split in SPLITS:
+    for split in ("train", "validation"):
         rows = _rows(root, split, classes, s3_client)
         with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
             fingerprints = pool.map(fingerprint_of, [path for _, path in rows])

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -48,32 +49,29 @@ def read(location: str | Path) -> GroundTruth:
     where = str(location).rstrip("/")
     client = client_for(where)
     skipped = SkippedLines()
-    if where.endswith(".csv"):
-        labels = _unanimous(read_csv(where, client, skipped.add), skipped)
-        return _checked(GroundTruth(where, (), labels, False, skipped))
     root = where.removesuffix(f"/{MANIFEST}")
-    try:
-        manifest = None if where.endswith(SUFFIXES) else read_manifest(root, client)
-    except FileNotFoundError:
-        manifest = None
-    if manifest is None:
+    manifest = None
+    if not where.endswith((".csv", *SUFFIXES)):
+        with suppress(FileNotFoundError):
+            manifest = read_manifest(root, client)
+    labels: Mapping[str | int, Label]
+    if manifest:
+        labels = _unanimous(labelled_fingerprints(root, manifest.classes, client), skipped)
+    elif where.endswith(".csv"):
+        labels = _unanimous(read_csv(where, client, skipped.add), skipped)
+    else:
         labels = _unanimous(read_json_lines(where, client, skipped.add), skipped)
-        return _checked(GroundTruth(where, (), labels, False, skipped))
-    labels = _unanimous(labelled_fingerprints(root, manifest.classes, client), skipped)
-    return _checked(GroundTruth(root, manifest.classes, labels, True, skipped))
-
-
-def _checked(truth: GroundTruth) -> GroundTruth:
-    if truth.labels or truth.skipped.counts.keys() & {Kind.NOT_LABELLED, Kind.CONTRADICTION}:
-        return truth
-    wrong = [
-        f"; {first.file}, line {first.line}: {first.reason}"
-        for first, *_ in truth.skipped.first.values()
-    ]
-    raise GroundTruthError(
-        f"{truth.source} contains no ground truth: expected a folder with {MANIFEST}, a .csv, or "
-        f".jsonl files{''.join(wrong)}"
-    )
+    if not labels and not skipped.counts.keys() & {Kind.NOT_LABELLED, Kind.CONTRADICTION}:
+        wrong = [
+            f"; {first.file}, line {first.line}: {first.reason}"
+            for first, *_ in skipped.first.values()
+        ]
+        raise GroundTruthError(
+            f"{where} contains no ground truth: expected a folder with {MANIFEST}, a .csv, or "
+            f".jsonl files{''.join(wrong)}"
+        )
+    classes = manifest.classes if manifest else ()
+    return GroundTruth(where, classes, labels, manifest is not None, skipped)
 
 
 def _unanimous(

@@ -5,8 +5,8 @@ high confidence and says little about the rest. Each picture weighs as many reco
 has for each picture picked from it, so the weighted share of correct answers is an unbiased
 estimate of the accuracy over all records.
 
-The pictures are shuffled, and neither the model's answer nor its confidence is written, so that
-nothing leads the person who labels. (Shuffling also makes a partly labelled sample a sample.)
+The pictures are shuffled and the model's answers left out, so that nothing leads the person who
+labels. (Shuffling also makes a partly labelled sample a sample.)
 """
 
 import csv

@@ -80,7 +80,9 @@ def read_csv(
             row = _row(cells, columns, delimiter)
             size = lines_read
             if any(map(str.strip, cells)):
-                key = _key(row)
+                key = row.get("event_id") or row.get("inference_id")
+                if not key:
+                    raise ValueError("neither event_id nor inference_id")
                 if label := row.get("label"):
                     weight = _weight(row.get("weight", "1"), delimiter)
                     yield key, Label(label, location, start + 1, weight)
@@ -89,13 +91,6 @@ def read_csv(
         except ValueError as error:
             on_skip(SkippedLine(location, start + 1, str(error), Kind.NO_LABEL))
         start += size
-
-
-def _key(row: Mapping[str, str]) -> str:
-    for name in ID_COLUMNS:
-        if row.get(name):
-            return row[name]
-    raise ValueError("neither event_id nor inference_id")
 
 
 def _not_labelled(file: str, line: int, key: str) -> SkippedLine:

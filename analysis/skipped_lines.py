@@ -78,11 +78,6 @@ class SkippedLines:
         """Number of skipped lines by kind, in the order of `Kind`; absent if there are none."""
         return {kind: self.counter[kind] for kind in Kind if self.counter[kind]}
 
-    @property
-    def left_out(self) -> int:
-        """Number of lines and files that no result contains."""
-        return sum(count for kind, count in self.counts.items() if not kind.kept)
-
     def add(self, skipped: SkippedLine) -> None:
         """Count one."""
         self.counter[skipped.kind] += 1

@@ -45,9 +45,9 @@ class Choice:
     costs: Costs
     thresholds: Floats
     cost: Floats
-    """For each threshold."""
     cost_low: Floats
     cost_high: Floats
+    """One element for each threshold."""
     cheapest: Interval
     """The threshold that costs least."""
     present: float
@@ -56,7 +56,6 @@ class Choice:
     """Cost at the current threshold less that at the cheapest, for 1,000 pictures."""
     records: int
     wrong: int
-    """Records whose best class is wrong, accepted or not."""
 
     @property
     def enough(self) -> bool:

@@ -88,8 +88,7 @@ def report(
             request = Request(
                 captures=target.captures,
                 out=out,
-                threshold=target.threshold.value,
-                threshold_source=target.threshold.source,
+                threshold=target.threshold,
                 classes=names or (deployed.classes if deployed else ()),
                 dataset=dataset or (deployed.dataset if deployed else None),
                 truth=truth,
@@ -97,8 +96,8 @@ def report(
                 previous=previous,
             )
             built = build(request, say=lambda text: status.update(escape(text)))
-        for sentence in built.content.skipped.sentences() + built.text.did:
+        for sentence in built.skipped.sentences() + built.text.did:
             console.print(sentence, soft_wrap=True)
         console.print(f"Wrote {out / REPORT}", soft_wrap=True)
-    if not built.content.summary.predictions:
+    if not built.summary.predictions:
         raise typer.Exit(EXIT_EMPTY)

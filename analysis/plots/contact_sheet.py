@@ -23,10 +23,8 @@ class Tile:
 
     png: bytes
     label: str
-    """Predicted class."""
     confidence: float
     moment: str
-    """When, in UTC."""
     mistaken: str | None
     """The true class if it is another one; None if it is the same or unknown."""
 

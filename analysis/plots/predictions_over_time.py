@@ -44,7 +44,7 @@ def plot(seen: pd.DataFrame, *, classes: Sequence[str]) -> Plot:
         lower.set_ylim(0, 1)
         time_axis.percentages(lower)
         lower.set_ylabel("share of each class")
-        time_axis.scale_bins(lower, times.min(), times.max(), step=step)
+        time_axis.scale(lower, times.min(), times.max(), step=step)
         # Given as labels of the axes, names that begin with an underscore would be left out.
         legend(upper, handles=handles, labels=list(series))
 

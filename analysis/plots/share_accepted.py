@@ -37,7 +37,7 @@ def plot(seen: pd.DataFrame, *, threshold: float) -> Plot:
         axes.set_ylim(0, 1)
         time_axis.percentages(axes)
         axes.set_ylabel("share accepted")
-        time_axis.scale_bins(axes, first.min(), first.max(), step=step)
+        time_axis.scale(axes, first.min(), first.max(), step=step)
 
     table = pd.DataFrame(
         {

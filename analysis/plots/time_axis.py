@@ -1,6 +1,6 @@
 """Axes: time in steps that a person would choose, and percentages."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,7 @@ MOST_STEPS = 100
 A_MONDAY = pd.Timestamp("1969-12-29", tz="UTC")
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """The width of the bins of a time axis."""
 
     name: str
@@ -52,32 +51,25 @@ def starts(times: pd.Series, step: Step) -> pd.Series:
     return A_MONDAY + (times - A_MONDAY).dt.floor(step.width)
 
 
-def scale(axes: Axes, first: np.datetime64, last: np.datetime64) -> None:
-    """Scale from the first to the last time, in whole seconds, with a margin."""
-    start = first.astype("datetime64[s]")
-    end = last.astype("datetime64[s]") + SECOND
-    margin = max((end - start) / 50, (SHORTEST - (end - start)) / 2)
+def scale(
+    axes: Axes, first: np.datetime64, last: np.datetime64, *, step: Step | None = None
+) -> None:
+    """Scale from the first to the last time, or bin of a step, with a margin.
+
+    Without a step the times are those of points, in whole seconds.
+    """
+    unit = step.width.to_timedelta64() if step else SECOND
+    start, end = first.astype("datetime64[s]"), last.astype("datetime64[s]") + unit
+    shortest = FEWEST_BINS * unit if step else SHORTEST
+    margin = max((end - start) / 50, (shortest - (end - start)) / 2)
     axes.set(xlim=(start - margin, end + margin))
-    _label(axes, first, last, what="time")
-
-
-def scale_bins(axes: Axes, first: np.datetime64, last: np.datetime64, *, step: Step) -> None:
-    """Scale from the start of the first to the end of the last bin, wider if there are few."""
-    width = step.width.to_timedelta64()
-    end = last + width
-    margin = max((end - first) / 50, (FEWEST_BINS * width - (end - first)) / 2)
-    axes.set(xlim=(first - margin, end + margin))
-    _label(axes, first, last, what=step.name)
-
-
-def _label(axes: Axes, first: np.datetime64, last: np.datetime64, *, what: str) -> None:
     locator = AutoDateLocator(minticks=FEWEST_TICKS, maxticks=MOST_TICKS)
     # With matplotlib's 2 and 3 days, the 31st would overlap the 1st.
     locator.intervald[DAILY] = [1, 4, 7, 14, 21]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(AutoDateFormatter(locator))
     days = " to ".join(dict.fromkeys(f"{day:%d %b %Y}" for day in (first.item(), last.item())))
-    axes.set_xlabel(f"{what} of the prediction (UTC)\n{days}")
+    axes.set_xlabel(f"{step.name if step else 'time'} of the prediction (UTC)\n{days}")
 
 
 def moments(times: pd.Series) -> list[str]:

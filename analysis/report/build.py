@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +13,6 @@ from analysis.plots.style import Plot, counted, percent, png, svg
 from analysis.report import summary
 from analysis.report.content import Content, content
 from analysis.report.summary import Request, Summary
-from analysis.report.summary_text import SummaryText
 from training.paths import writable_path
 
 REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
@@ -23,16 +21,8 @@ REFUSED_SHOWN = 100
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Report:
-    """A report, as it was written."""
-
-    content: Content
-    text: SummaryText
-
-
-def build(request: Request, *, say: Callable[[str], None]) -> Report:
-    """Read, compute, draw and write; call `say` before each step.
+def build(request: Request, *, say: Callable[[str], None]) -> Content:
+    """Read, compute, draw and write the report and return its content; call `say` before each step.
 
     Raises:
         OSError, ValueError: something cannot be read, is damaged, or cannot be written.
@@ -50,10 +40,11 @@ def build(request: Request, *, say: Callable[[str], None]) -> Report:
         fingerprints=truth is not None and truth.by_picture,
     )
     say("computing")
-    shown = content(ground_truth.join(records, truth) if truth else records, request, dataset)
-    report = Report(shown, SummaryText.of(shown.summary, before))
-    _write(report, request.out, replaced=replaced, say=say)
-    return report
+    if truth:
+        records = ground_truth.join(records, truth)
+    shown = content(records, request, dataset=dataset, before=before)
+    _write(shown, request.out, replaced=replaced, say=say)
+    return shown
 
 
 def _replaced(path: Path) -> Summary | None:
@@ -67,7 +58,7 @@ def _replaced(path: Path) -> Summary | None:
 
 
 def _write(
-    report: Report, out: Path, *, replaced: Summary | None, say: Callable[[str], None]
+    shown: Content, out: Path, *, replaced: Summary | None, say: Callable[[str], None]
 ) -> None:
     """Write the page, the slides and, last, the summary; remove the slides of `replaced`.
 
@@ -75,9 +66,7 @@ def _write(
         ValueError: `replaced` names a picture outside its folder; nothing is removed.
         FileExistsError: a link leads out of the folder; nothing is removed or written.
     """
-    slides = [
-        (plot, writable_path(out, f"{PICTURES}/{plot.name}.png")) for plot in report.content.slides
-    ]
+    slides = [(plot, writable_path(out, f"{PICTURES}/{plot.name}.png")) for plot in shown.slides]
     page_file, summary_file = writable_path(out, REPORT), writable_path(out, SUMMARY)
     stale = _stale_pictures(replaced, out) if replaced else []
     (out / PICTURES).mkdir(parents=True, exist_ok=True)
@@ -87,8 +76,8 @@ def _write(
         say(f"drawing: {plot.title}")
         file.write_bytes(png(plot))
     say("drawing the page")
-    page_file.write_text(page(report, svg), encoding="utf-8")
-    text = report.content.summary.model_dump_json(indent=2)
+    page_file.write_text(page(shown, svg), encoding="utf-8")
+    text = shown.summary.model_dump_json(indent=2)
     summary_file.write_text(f"{text}\n", encoding="utf-8")
 
 
@@ -101,8 +90,8 @@ def _stale_pictures(replaced: Summary, out: Path) -> list[Path]:
         ) from error
 
 
-def page(report: Report, svg: Callable[[Plot], str]) -> str:
-    """Return the report as one HTML file that loads nothing else; `svg` draws a plot."""
+def page(shown: Content, svg: Callable[[Plot], str]) -> str:
+    """Return the page, which loads nothing else; `svg` draws a plot."""
     environment = Environment(
         loader=PackageLoader("analysis.report", "."),
         autoescape=True,
@@ -114,9 +103,9 @@ def page(report: Report, svg: Callable[[Plot], str]) -> str:
         data_uri=data_uri, percent=percent, counted=counted, thumbnail=thumbnail
     )
     return environment.get_template("page.html.j2").render(
-        content=report.content,
-        summary=report.content.summary,
-        text=report.text,
+        content=shown,
+        summary=shown.summary,
+        text=shown.text,
         svg=svg,
         refused_shown=REFUSED_SHOWN,
     )

@@ -21,7 +21,6 @@ from analysis.plots.contact_sheet import Sheet
 from analysis.plots.style import Plot
 from analysis.records import Records
 from analysis.report.summary import (
-    Labelled,
     LabelledSummary,
     Request,
     Summary,
@@ -29,8 +28,9 @@ from analysis.report.summary import (
     summarise,
     summarise_labelled,
 )
+from analysis.report.summary_text import SummaryText
 from analysis.skipped_lines import SkippedLines
-from analysis.threshold import MARKED, Choice
+from analysis.threshold import MARKED
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Content:
     """Everything that the report shows."""
 
     summary: Summary
+    text: SummaryText
     predictions: tuple[Plot, ...]
     """Empty without predictions."""
     sheets: tuple[Sheet, ...]
@@ -51,10 +52,16 @@ class Content:
     dataset: DatasetPreview | None
 
 
-def content(records: Records, request: Request, dataset: DatasetPreview | None = None) -> Content:
-    """Compute everything, without drawing; `records` are joined with ground truth if there is any.
+def content(
+    records: Records,
+    request: Request,
+    *,
+    dataset: DatasetPreview | None = None,
+    before: Summary | None = None,
+) -> Content:
+    """Compute everything, without drawing.
 
-    `dataset` is what the model learned from, if known.
+    `records` are joined with ground truth if there is any; `before` is the previous report.
     """
     predictions = _predictions(records, request)
     sheets = tuple(
@@ -70,38 +77,42 @@ def content(records: Records, request: Request, dataset: DatasetPreview | None =
     accuracy: tuple[Plot, ...] = ()
     cost: tuple[Plot, ...] = ()
     if known:
-        choice = known.choose_threshold(present=request.threshold, costs=request.costs)
+        choice = known.choose_threshold(present=request.threshold.value, costs=request.costs)
         truth = summarise_labelled(known, choice, classes=len(records.classes))
-        accuracy = _accuracy(known, choice, truth, records.classes)
+        curve = [
+            accepted_at(value, known.confidence, known.correct, known.weights)
+            for value in choice.thresholds
+        ]
+        accuracy = (
+            confusion_matrix.plot(np.array(truth.confusion), classes=records.classes),
+            reliability.plot(truth.calibration),
+            accepted_accuracy.plot(curve, marked=MARKED, present=choice.present),
+        )
         lowest = float(records.frame["confidence"].min())
         cost = (threshold_cost.plot(choice, lowest=lowest),)
     slides = (*predictions, *map(contact_sheet.plot, sheets), *accuracy, *cost)
     summary = summarise(records, request, truth, tuple(f"{plot.name}.png" for plot in slides))
-    return Content(summary, predictions, sheets, accuracy, cost, slides, records.skipped, dataset)
+    return Content(
+        summary=summary,
+        text=SummaryText.of(summary, before),
+        predictions=predictions,
+        sheets=sheets,
+        accuracy=accuracy,
+        threshold=cost,
+        slides=slides,
+        skipped=records.skipped,
+        dataset=dataset,
+    )
 
 
 def _predictions(records: Records, request: Request) -> tuple[Plot, ...]:
     seen = records.frame[records.frame["confidence"].notna()]
     if seen.empty:
         return ()
-    threshold = request.threshold
+    threshold = request.threshold.value
     return (
         confidence_over_time.plot(seen, threshold=threshold),
         confidence_per_class.plot(seen, classes=records.classes, threshold=threshold),
         share_accepted.plot(seen, threshold=threshold),
         predictions_over_time.plot(seen, classes=records.classes),
-    )
-
-
-def _accuracy(
-    known: Labelled, choice: Choice, truth: LabelledSummary, classes: tuple[str, ...]
-) -> tuple[Plot, ...]:
-    curve = [
-        accepted_at(value, known.confidence, known.correct, known.weights)
-        for value in choice.thresholds
-    ]
-    return (
-        confusion_matrix.plot(np.array(truth.confusion), classes=classes),
-        reliability.plot(truth.calibration),
-        accepted_accuracy.plot(curve, marked=MARKED, present=choice.present),
     )

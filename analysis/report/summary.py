@@ -17,6 +17,7 @@ from analysis.metrics import Calibration, Count, Flags, Floats, Share
 from analysis.records import Records
 from analysis.skipped_lines import Kind
 from analysis.threshold import Choice, Costs, Interval
+from operations.deployed import Threshold
 
 OF_LABELS = {
     Kind.NO_LABEL,
@@ -36,10 +37,7 @@ class Request:
     """s3://bucket/folder, a folder or a file."""
     out: Path
     """Folder; an earlier report in it is replaced, and compared with."""
-    threshold: float
-    """The current confidence threshold."""
-    threshold_source: str | None = None
-    """See `operations.deployed.Threshold`."""
+    threshold: Threshold
     classes: Sequence[str] = ()
     """In the order of the probabilities; default: those of the dataset."""
     dataset: str | None = None
@@ -58,7 +56,6 @@ class Variant(BaseModel, frozen=True):
     accepted: Share | None
     mean_confidence: float | None
     accuracy: Share | None
-    """None without labels."""
 
 
 class LabelledSummary(BaseModel, frozen=True):
@@ -66,10 +63,8 @@ class LabelledSummary(BaseModel, frozen=True):
 
     records: int
     weighted: bool
-    """Whether the records count by the weights of their sample."""
     accuracy: Share
     accuracy_among_accepted: Share | None
-    """None if none of them is accepted."""
     confusion: list[list[int]]
     """Rows are true classes, columns predicted ones; not weighted."""
     calibration: Calibration
@@ -89,7 +84,6 @@ class Summary(BaseModel, frozen=True, allow_inf_nan=False):
     format: Literal[1] = 1
     made: AwareDatetime
     captures: str
-    """Where they were read."""
     threshold: float
     threshold_source: str | None = None
     """See `operations.deployed.Threshold`."""
@@ -104,15 +98,12 @@ class Summary(BaseModel, frozen=True, allow_inf_nan=False):
     accepted: Share | None
     mean_confidence: float | None
     predicted: dict[str, Count]
-    """By class."""
     variants: dict[str, Variant]
     """By "endpoint/variant"; "unknown" if the folders do not say."""
     skipped: dict[str, int]
-    """By kind, in words."""
     left_out: int
     """Skipped lines of captures, without measurements of the baseline."""
     labels_left_out: int
-    """Skipped lines of labels."""
     truth: LabelledSummary | None
     pictures: tuple[str, ...]
     """PNG files in the folder pictures/ beside it."""
@@ -165,17 +156,17 @@ def summarise(
     records: Records, request: Request, truth: LabelledSummary | None, pictures: tuple[str, ...]
 ) -> Summary:
     """Compute the summary; `truth` comes from `summarise_labelled`."""
-    threshold = request.threshold
+    threshold = request.threshold.value
     frame = records.frame
     seen = frame[frame["confidence"].notna()]
     counts = seen["best_class"].value_counts()
     skipped = records.skipped.counts
-    of_labels = sum(count for kind, count in skipped.items() if kind in OF_LABELS)
+    not_lost = {kind for kind in Kind if kind.kept} | {Kind.BASELINE} | OF_LABELS
     return Summary(
         made=datetime.now(UTC),
         captures=name_of(request.captures),
         threshold=threshold,
-        threshold_source=request.threshold_source,
+        threshold_source=request.threshold.source,
         classes=records.classes,
         records=len(frame),
         predictions=len(seen),
@@ -189,8 +180,8 @@ def summarise(
         predicted={name: int(counts.get(index, 0)) for index, name in enumerate(records.classes)},
         variants=_variants(frame, threshold),
         skipped={kind.value: count for kind, count in skipped.items()},
-        left_out=records.skipped.left_out - skipped.get(Kind.BASELINE, 0) - of_labels,
-        labels_left_out=of_labels,
+        left_out=sum(count for kind, count in skipped.items() if kind not in not_lost),
+        labels_left_out=sum(count for kind, count in skipped.items() if kind in OF_LABELS),
         truth=truth,
         pictures=pictures,
     )

@@ -60,13 +60,12 @@ def run(application: Application, pictures: Callable[[], Source], *, destroy: bo
 
 
 def _report(application: Application, dataset: Path) -> None:
-    out, threshold = application.folder, deployed_threshold(application.settings)
+    out = application.folder
     with application.steps.step("report on the captures") as say:
         request = Request(
             captures=str(out / CAPTURES),
             out=out / REPORT,
-            threshold=threshold.value,
-            threshold_source=threshold.source,
+            threshold=deployed_threshold(application.settings),
             dataset=str(dataset),
             truth=str(dataset),
         )

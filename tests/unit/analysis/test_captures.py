@@ -53,18 +53,6 @@ def read_bytes(content: bytes, folder: Path) -> tuple[list[Capture], list[Skippe
     return read_all(file)
 
 
-def test_real_captures_are_read_without_a_skip(real_captures: Path) -> None:
-    captures, skips = read_all(real_captures)
-
-    assert skips == []
-    assert len(captures) == 22
-    assert len({capture.event_id for capture in captures}) == 22
-    assert captures[0].time == datetime(2024, 10, 15, 14, 5, 12, tzinfo=UTC)
-    assert captures[0].probabilities == (0.9388836622238159, 0.061116307973861694)
-    assert all(each.picture for each in captures)
-    assert sum((each.confidence or 0) >= 0.93 for each in captures) == 15
-
-
 def test_a_record_gives_every_field(tmp_path: Path) -> None:
     each = record(inference_id="picture-7", time="2024-10-15T16:05:12+02:00")
     (capture,), skips = read_bytes(lines(each), tmp_path)

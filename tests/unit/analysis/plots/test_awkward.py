@@ -1,7 +1,6 @@
 """Every plot can be drawn from any data, with its text alternative and its table."""
 
 import io
-from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -24,6 +23,26 @@ from analysis.plots import (
 from analysis.plots.style import INK, Plot, png, svg
 
 THRESHOLD = 0.93
+START = pd.Timestamp("2025-11-20T23:59:58", tz="UTC")
+
+
+def predictions(
+    count: int, *, seconds: int = 3 * 3600, classes: int = 2, sure: bool = False, highest: float = 1
+) -> pd.DataFrame:
+    """The columns of a records' frame that plots are drawn from."""
+    random = np.random.default_rng(1)
+    best = random.integers(0, classes, count)
+    confidence = np.ones(count) if sure else random.uniform(0.5, highest, count)
+    right = random.random(count) < confidence
+    after = np.sort(random.integers(0, seconds + 1, count))
+    return pd.DataFrame(
+        {
+            "time": START + pd.to_timedelta(after, unit="s"),
+            "best_class": pd.array(best, dtype="Int16"),
+            "confidence": confidence,
+            "true_class": pd.array(np.where(right, best, (best + 1) % classes), dtype="Int16"),
+        }
+    )
 
 
 def every_plot(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Plot]:
@@ -60,9 +79,7 @@ def every_plot(frame: pd.DataFrame, classes: tuple[str, ...]) -> list[Plot]:
         ),
     ],
 )
-def test_a_slide_is_drawn(
-    count: int, options: dict[str, Any], predictions: Callable[..., pd.DataFrame]
-) -> None:
+def test_a_slide_is_drawn(count: int, options: dict[str, Any]) -> None:
     frame = predictions(count, **options)
     # Between "$" and "$" matplotlib sees a formula, it hides names that begin with an underscore,
     # and names may be long.
@@ -83,7 +100,7 @@ def test_a_slide_is_drawn(
 
 
 @pytest.mark.filterwarnings("error")
-def test_all_may_be_sure_at_a_threshold_of_1(predictions: Callable[..., pd.DataFrame]) -> None:
+def test_all_may_be_sure_at_a_threshold_of_1() -> None:
     frame = predictions(3, sure=True)
 
     assert svg(confidence_per_class.plot(frame, classes=("a", "b"), threshold=1))

@@ -12,8 +12,8 @@ START = np.datetime64("2025-11-20T23:59:58", "us")
 
 @pytest.mark.filterwarnings("error")  # matplotlib warns where it finds no interval
 def test_any_span_has_a_few_ticks() -> None:
+    axes = Figure().subplots()
     for seconds in np.geomspace(1, 10 * 365 * 86400, 100).astype("timedelta64[s]"):
-        axes = Figure().subplots()
         scale(axes, START, START + seconds)
         low, high = axes.get_xlim()
         ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]

@@ -1,18 +1,19 @@
 """The page: complete in itself, well formed, readable without eyes, safe with any text."""
 
 import itertools
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analysis.report.build import Report, page
-from analysis.report.content import Content
-from analysis.report.summary_text import SummaryText
+from analysis import collect, ground_truth
+from analysis.report.build import page
+from analysis.report.content import Content, content
+from analysis.report.summary import Request
+from operations.deployed import Threshold
 from tests.capture_records import Write, record
 
 VOID = {"meta", "img", "br", "input", "link"}
@@ -46,15 +47,27 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.elements if tag in tags]
 
 
+def contents(
+    captures: Path,
+    *,
+    classes: Sequence[str] = ("bicycle", "motorcycle"),
+    labels: Path | None = None,
+) -> Content:
+    """The content of a report on a folder of captures."""
+    records = collect(captures, classes=classes)
+    if labels:
+        records = ground_truth.join(records, ground_truth.read(labels))
+    threshold = Threshold(0.93, "the default")
+    return content(records, Request(captures=str(captures), out=captures, threshold=threshold))
+
+
 def rendered(shown: Content) -> Page:
     """The page, without drawing."""
-    threshold = "Leave it." if shown.threshold else None
-    text = SummaryText(["It did."], ["It changed."], ["Do it."], threshold)
-    return Page(page(Report(shown, text), lambda plot: f"<svg class='{plot.name}'></svg>"))
+    return Page(page(shown, lambda plot: f"<svg class='{plot.name}'></svg>"))
 
 
 @pytest.fixture
-def complete(write: Write, tmp_path: Path, contents: Callable[..., Content]) -> Content:
+def complete(write: Write, tmp_path: Path) -> Content:
     """Everything that a report can have but a dataset."""
     labels = tmp_path / "labels.csv"
     labels.write_text("event_id,label\none,motorcycle\ntwo,bicycle\nnobody,bicycle\n")
@@ -113,7 +126,15 @@ def test_mistaken_pictures_are_marked_with_the_true_class(complete: Content) -> 
     assert found.text.count("is bicycle") == 2
 
 
-def test_text_from_captures_is_only_text(write: Write, contents: Callable[..., Content]) -> None:
+def test_skipped_lines_are_shown_with_file_and_line(complete: Content) -> None:
+    text = " ".join(rendered(complete).text.split())
+
+    assert "repeated events 1 no " in text and "records without output 1 as far as it goes" in text
+    assert "a.jsonl 3 event one was read before" in text
+    assert "labels.csv 4 nobody: no such record" in text
+
+
+def test_text_from_captures_is_only_text(write: Write) -> None:
     evil = "<script>alert('é')</script>"
     write(record("one", output=f"{evil} is no list"), name=f"{'long-' * 30}<b>.jsonl")
     folder = write(record("two"), name="b.jsonl")
@@ -124,31 +145,8 @@ def test_text_from_captures_is_only_text(write: Write, contents: Callable[..., C
     assert "<b>.jsonl" in found.text
 
 
-def test_skipped_lines_are_shown_with_file_and_line(
-    write: Write, contents: Callable[..., Content]
-) -> None:
-    folder = write(
-        record("one"),
-        record("one"),
-        record("three", output="[0.2, 0.3, 0.5]"),
-        record("four", time="2999-01-01T00:00:00Z"),
-    )
-    with (folder / "a.jsonl").open("a") as file:
-        file.write(json.dumps(record("cut"))[:-20])
-    shown = contents(folder)
-    text = " ".join(rendered(shown).text.split())
-
-    assert shown.summary.records == 1
-    assert shown.summary.left_out == 4
-    for line, reason in ((2, "was read before"), (3, "3 probabilities"), (4, "in the future")):
-        assert re.search(rf"a\.jsonl {line} [^.]*{reason}", text), reason
-    assert "a.jsonl 5" in text
-
-
 @pytest.mark.parametrize("captured", [record(output=None), record(content=None)])
-def test_captures_of_one_side_only(
-    captured: dict[str, Any], write: Write, contents: Callable[..., Content]
-) -> None:
+def test_captures_of_one_side_only(captured: dict[str, Any], write: Write) -> None:
     text = rendered(contents(write(captured))).text
 
     output = "endpointOutput" in captured["captureData"]
@@ -156,14 +154,14 @@ def test_captures_of_one_side_only(
     assert "No pictures to show" in text  # without an output nothing is known of it
 
 
-def test_the_same_page_for_one_class(write: Write, contents: Callable[..., Content]) -> None:
+def test_the_same_page_for_one_class(write: Write) -> None:
     shown = contents(write(record("one", output="[1.0]")), classes=("bicycle",))
 
     assert shown.summary.predicted == {"bicycle": 1}
     assert rendered(shown).all("svg")
 
 
-def test_variants_are_shown_one_by_one(write: Write, contents: Callable[..., Content]) -> None:
+def test_variants_are_shown_one_by_one(write: Write) -> None:
     write(record("one"), name="scones/blue/2025/01/01/00/a.jsonl")
     folder = write(record("two"), record("three"), name="scones/green/2025/01/01/00/a.jsonl")
     shown = contents(folder)

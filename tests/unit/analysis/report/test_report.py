@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -91,27 +90,12 @@ def test_weights_of_a_sample_reach_every_estimate(write: Write) -> None:
     assert found.confusion == [[2, 1], [0, 0]]
 
 
-def test_predictions_without_a_truth_are_not_labelled() -> None:
-    frame = pd.DataFrame(
-        {
-            "confidence": [0.9, 0.8, np.nan],
-            "best_class": pd.array([0, 1, None], dtype="Int16"),
-            "true_class": pd.array([0, None, 1], dtype="Int16"),
-            "weight": [1.0, np.nan, 1.0],
-        }
-    )
-    known = labelled(frame)
-
-    assert known is not None
-    assert known.confidence.tolist() == [0.9]
-    assert labelled(frame.iloc[1:]) is None
-
-
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plots are not drawn: their files are empty."""
+def out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a report whose plots are not drawn: their files are empty."""
     monkeypatch.setattr("analysis.report.build.png", lambda plot: b"")
     monkeypatch.setattr("analysis.report.build.svg", lambda plot: "")
+    return tmp_path / "report"
 
 
 def report(captures: Path, out: Path, *options: str) -> int:
@@ -125,11 +109,10 @@ def summary_of(out: Path) -> dict[str, Any]:
     return summary
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_next_report_compares_with_the_last_and_replaces_it(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, out: Path
 ) -> None:
-    out, labels = tmp_path / "report", tmp_path / "labels.csv"
+    labels = tmp_path / "labels.csv"
     folder = write(record("one"), record("two"))
     labels.write_text("event_id,label\none,0\ntwo,1\n")
     assert report(folder, out, "--truth", str(labels)) == 0
@@ -145,17 +128,14 @@ def test_the_next_report_compares_with_the_last_and_replaces_it(
     assert kept.exists()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_a_named_report_is_compared_with(write: Write, tmp_path: Path) -> None:
+def test_a_named_report_is_compared_with(write: Write, tmp_path: Path, out: Path) -> None:
     folder = write(record("one"))
-    first, second = tmp_path / "first", tmp_path / "second"
-    assert report(folder, first) == 0
-    assert report(folder, second, "--previous", str(first / "summary.json")) == 0
+    assert report(folder, tmp_path) == 0
+    assert report(folder, out, "--previous", str(tmp_path / "summary.json")) == 0
 
-    assert "It covered the same captures." in (second / "report.html").read_text()
+    assert "It covered the same captures." in (out / "report.html").read_text()
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -173,9 +153,9 @@ def test_a_named_report_is_compared_with(write: Write, tmp_path: Path) -> None:
     ids=lambda changed: str(changed)[:50],
 )
 def test_a_damaged_summary_does_not_stop_the_report(
-    changed: dict[str, Any], write: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    changed: dict[str, Any], write: Write, out: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    out, captures = tmp_path / "report", write(record("one"))
+    captures = write(record("one"))
     assert report(captures, out) == 0
     (out / "summary.json").write_text(json.dumps(summary_of(out) | changed))
 
@@ -183,9 +163,8 @@ def test_a_damaged_summary_does_not_stop_the_report(
     assert "is not the summary.json of a report" in caplog.text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_skipped_labels_are_printed_before_any_number(
-    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text(
@@ -193,7 +172,7 @@ def test_skipped_labels_are_printed_before_any_number(
     )
     folder = write(record("one"), record("two"), record("three"))
 
-    assert report(folder, tmp_path / "report", "--truth", str(labels)) == 0
+    assert report(folder, out, "--truth", str(labels)) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == (
         f"Rows or lines that are not labels: 1; first in {labels}, line 3: "
@@ -207,11 +186,10 @@ def test_skipped_labels_are_printed_before_any_number(
     assert any(line.startswith("Of the 1 labelled prediction, ") for line in printed[3:])
 
 
-def test_no_captures_have_a_report_that_says_so_and_their_own_exit_code(tmp_path: Path) -> None:
-    captures, out = tmp_path / "captures", tmp_path / "report"
-    captures.mkdir()
-
-    assert report(captures, out) == 3
+def test_no_captures_have_a_report_that_says_so_and_their_own_exit_code(
+    tmp_path: Path, out: Path
+) -> None:
+    assert report(tmp_path, out) == 3
     html = (out / "report.html").read_text()
     assert "No predictions were captured" in html and "Every line was used" in html
     assert summary_of(out)["predictions"] == 0
@@ -243,12 +221,11 @@ def test_impossible_options_are_wrong_usage(options: list[str], tmp_path: Path) 
     assert report(tmp_path, tmp_path, *options) == 2
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["../../mine.txt", "{folder}/mine.txt"])
 def test_a_summary_that_names_files_elsewhere_removes_nothing(
-    write: Write, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, out: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mine, out = tmp_path / "mine.txt", tmp_path / "report"
+    mine = tmp_path / "mine.txt"
     mine.touch()
     captures = write(record("one"))
     assert report(captures, out) == 0
@@ -265,12 +242,11 @@ def test_a_summary_that_names_files_elsewhere_removes_nothing(
     assert all(picture.exists() for picture in earlier)
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", ["pictures", "report.html", "summary.json"])
 def test_a_link_in_the_folder_is_refused_and_nothing_is_written_through_it(
-    write: Write, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, out: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere, out = tmp_path / "elsewhere", tmp_path / "report"
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     out.mkdir()
     (out / name).symlink_to(elsewhere if name == "pictures" else elsewhere / "mine.txt")
@@ -281,12 +257,12 @@ def test_a_link_in_the_folder_is_refused_and_nothing_is_written_through_it(
     assert [path.name for path in out.iterdir()] == [name]
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_file_names_that_are_not_text_are_shown_nevertheless(write: Write, tmp_path: Path) -> None:
+def test_file_names_that_are_not_text_are_shown_nevertheless(
+    write: Write, tmp_path: Path, out: Path
+) -> None:
     folder = tmp_path / os.fsdecode(b"\xff") / "[red]/$v$/2026/01/01/00"
     folder.parent.mkdir(parents=True)
     write(record("one")).rename(folder)
-    out = tmp_path / "report"
 
     assert report(folder.parents[5], out) == 0
     summary = summary_of(out)
