@@ -1,8 +1,6 @@
 """The state machine of the batch transform: manifest in S3 -> transform job -> predictions."""
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -19,7 +17,7 @@ from stacks.constructs.batch.transform_job import (
 from stacks.constructs.common.conventions import published
 from stacks.constructs.common.grants import allow_keys, allow_listing
 from stacks.constructs.common.python_function import PythonFunction
-from stacks.constructs.common.state_machine import LambdaTask, call_api
+from stacks.constructs.common.state_machine import LambdaTask, call_api, start_by_event
 from stacks.constructs.common.storage import Storage, allow_writing
 from stacks.constructs.notifications import ReportingStateMachine, TopicPublisher
 from stacks.s3_layout import BATCH_INPUT, BATCH_OUTPUT
@@ -51,7 +49,17 @@ class BatchTransform(ReportingStateMachine):
             ),
         )
         self._transform.allow_jobs(self.state_machine)
-        self._start_by_manifest()
+        self.manifest_rule = start_by_event(
+            self.state_machine,
+            self,
+            "ManifestRule",
+            source="aws.s3",
+            detail_type="Object Created",
+            detail={
+                "bucket": {"name": [storage.data.bucket_name]},
+                "object": {"key": [{"prefix": f"{BATCH_INPUT.path}/"}]},
+            },
+        )
 
     def _definition(self) -> sfn.IChainable:
         read_event = sfn.Pass.jsonata(
@@ -172,22 +180,3 @@ class BatchTransform(ReportingStateMachine):
         allow_keys(function, *actions, bucket=self._data_bucket, folder=BATCH_OUTPUT)
         allow_listing(function, self._data_bucket)
         allow_writing(function, self._key)
-
-    def _start_by_manifest(self) -> None:
-        self.manifest_rule = events.Rule(
-            self,
-            "ManifestRule",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [self._data_bucket.bucket_name]},
-                    "object": {"key": [{"prefix": f"{BATCH_INPUT.path}/"}]},
-                },
-            ),
-        )
-        self.manifest_rule.add_target(
-            targets.SfnStateMachine(
-                self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
-            )
-        )

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -85,6 +87,28 @@ class JsonataStateMachine(sfn.StateMachine):
         resource.log_group_name = (
             f"{LOG_GROUP_PREFIX}/{cdk.Stack.of(self).stack_name}/{self.role.role_name}"
         )
+
+
+def start_by_event(
+    state_machine: sfn.IStateMachine,
+    scope: Construct,
+    construct_id: str,
+    *,
+    source: str,
+    detail_type: str,
+    detail: Mapping[str, object],
+) -> events.Rule:
+    """Return a rule that starts an execution with the detail of each event of the pattern."""
+    rule = events.Rule(
+        scope,
+        construct_id,
+        event_pattern=events.EventPattern(
+            source=[source], detail_type=[detail_type], detail=dict(detail)
+        ),
+    )
+    of_detail = events.RuleTargetInput.from_event_path("$.detail")
+    rule.add_target(targets.SfnStateMachine(state_machine, input=of_detail))
+    return rule
 
 
 def call_api(

@@ -1,6 +1,5 @@
 """How the endpoint moves to another model: the update policy, and the alarms that roll it back."""
 
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -27,17 +26,23 @@ class UpdateAlarms(Construct):
     ) -> None:
         """`role` is the model's, with which SageMaker reads the state of the alarms."""
         super().__init__(scope, "Alarms")
-        self._metrics = EndpointMetrics(settings, EndpointConfigName=config_name)
+        metrics = EndpointMetrics(settings, EndpointConfigName=config_name)
         policy = settings.endpoint.update_policy
-        errors = self._alarm(
+        errors = OperationalAlarm(
+            self,
             "Errors",
-            self._metrics.of_calls("Invocation5XXErrors", "Average"),
+            metric=metrics.of_calls("Invocation5XXErrors", "Average"),
+            periods=FAULTY_MINUTES,
+            of_periods=ALARM_MINUTES,
             above=policy.max_5xx_percent / 100,
             description=f"More than {policy.max_5xx_percent:g}% of the replies are errors",
         )
-        latency = self._alarm(
+        latency = OperationalAlarm(
+            self,
             "Latency",
-            self._metrics.of_calls("ModelLatency", "p95"),
+            metric=metrics.of_calls("ModelLatency", "p95"),
+            periods=FAULTY_MINUTES,
+            of_periods=ALARM_MINUTES,
             above=policy.max_latency_ms * MICROSECONDS,
             description=f"One of 20 replies takes more than {policy.max_latency_ms} ms",
         )
@@ -47,19 +52,6 @@ class UpdateAlarms(Construct):
             "cloudwatch:DescribeAlarms",
             on=arn(self, "cloudwatch", "alarm:*"),
             why_wildcard="CloudWatch checks DescribeAlarms on alarm:*, whichever alarms it names.",
-        )
-
-    def _alarm(
-        self, construct_id: str, metric: cloudwatch.IMetric, *, above: float, description: str
-    ) -> OperationalAlarm:
-        return OperationalAlarm(
-            self,
-            construct_id,
-            metric=metric,
-            above=above,
-            periods=FAULTY_MINUTES,
-            of_periods=ALARM_MINUTES,
-            description=description,
         )
 
 

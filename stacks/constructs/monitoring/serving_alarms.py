@@ -16,61 +16,48 @@ class ServingAlarms(Construct):
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, "Endpoint")
-        self._endpoint = f"the endpoint {settings.endpoint_name}"
-        self._metrics = EndpointMetrics(settings)
-        percent, limit_ms = (
-            settings.monitoring.max_error_percent,
-            settings.monitoring.max_latency_ms,
-        )
+        name, metrics = settings.endpoint_name, EndpointMetrics(settings)
+        percent = settings.monitoring.max_error_percent
+        limit_ms = settings.monitoring.max_latency_ms
+        errors = {
+            "5XX": "The model or SageMaker failed. Look at the log group "
+            f"/aws/sagemaker/Endpoints/{name} and at the instances on the dashboard. If it began "
+            "with a deployment, deploy the previous model.",
+            "4XX": "The model refused requests. The results of the latest executions have the "
+            "reasons; pictures that are broken or not PNG or JPEG are for the sender to fix.",
+        }
+        latencies = {
+            "ModelLatency": "The model is slow. Look at load and instances on the dashboard; "
+            "[endpoint] in the settings has larger or more instances, and autoscaling.",
+            "OverheadLatency": "SageMaker is slow around the model. Look at the AWS Health "
+            "Dashboard; large pictures and bursts after a quiet time also take longer.",
+        }
         self.alarms = [
-            self._errors(
-                "5XX",
-                percent,
-                "The model or SageMaker failed. Look at the log group "
-                f"/aws/sagemaker/Endpoints/{settings.endpoint_name} and at the instances on the "
-                "dashboard. If it began with a deployment, deploy the previous model.",
+            *(
+                OperationalAlarm(
+                    self,
+                    f"Errors{kind}",
+                    # The average of a metric that is 1 for an error and 0 for any other reply.
+                    metric=metrics.of_calls(f"Invocation{kind}Errors", "Average"),
+                    periods=FAULTY_MINUTES,
+                    of_periods=OF_MINUTES,
+                    above=percent / 100,
+                    description=f"More than {percent:g}% of the replies of the endpoint {name} "
+                    f"were {kind} errors {FOR_MINUTES}. {advice}",
+                )
+                for kind, advice in errors.items()
             ),
-            self._errors(
-                "4XX",
-                percent,
-                "The model refused requests. The results of the latest executions have the "
-                "reasons; pictures that are broken or not PNG or JPEG are for the sender to fix.",
-            ),
-            self._latency(
-                "ModelLatency",
-                limit_ms,
-                "The model is slow. Look at load and instances on the dashboard; [endpoint] in the "
-                "settings has larger or more instances, and autoscaling.",
-            ),
-            self._latency(
-                "OverheadLatency",
-                limit_ms,
-                "SageMaker is slow around the model. Look at the AWS Health Dashboard; large "
-                "pictures and bursts after a quiet time also take longer.",
+            *(
+                OperationalAlarm(
+                    self,
+                    part,
+                    metric=metrics.of_calls(part, "p90"),
+                    periods=FAULTY_MINUTES,
+                    of_periods=OF_MINUTES,
+                    above=limit_ms * MICROSECONDS,
+                    description=f"{part} of one in ten replies of the endpoint {name} was above "
+                    f"{limit_ms} ms {FOR_MINUTES}. {advice}",
+                )
+                for part, advice in latencies.items()
             ),
         ]
-
-    def _errors(self, kind: str, percent: float, advice: str) -> OperationalAlarm:
-        return OperationalAlarm(
-            self,
-            f"Errors{kind}",
-            # The average of a metric that is 1 for an error and 0 for any other reply.
-            metric=self._metrics.of_calls(f"Invocation{kind}Errors", "Average"),
-            above=percent / 100,
-            periods=FAULTY_MINUTES,
-            of_periods=OF_MINUTES,
-            description=f"More than {percent:g}% of the replies of {self._endpoint} were {kind} "
-            f"errors {FOR_MINUTES}. {advice}",
-        )
-
-    def _latency(self, metric: str, limit_ms: int, advice: str) -> OperationalAlarm:
-        return OperationalAlarm(
-            self,
-            metric,
-            metric=self._metrics.of_calls(metric, "p90"),
-            above=limit_ms * MICROSECONDS,
-            periods=FAULTY_MINUTES,
-            of_periods=OF_MINUTES,
-            description=f"{metric} of one in ten replies of {self._endpoint} was above {limit_ms} "
-            f"ms {FOR_MINUTES}. {advice}",
-        )

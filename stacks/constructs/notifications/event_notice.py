@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from settings import Settings
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
-from stacks.constructs.common.state_machine import JsonataStateMachine
+from stacks.constructs.common.state_machine import JsonataStateMachine, start_by_event
 from stacks.constructs.notifications.messages import NOTIFIED_ERROR, Message, of_alarm, of_death
 from stacks.constructs.notifications.topic import TopicPublisher
 
@@ -46,17 +44,13 @@ class EventNotice(Construct):
             timeout=TIMEOUT,
         )
         publisher.allow_key(self.state_machine)
-        self.rule = events.Rule(
+        self.rule = start_by_event(
+            self.state_machine,
             self,
             "Rule",
-            event_pattern=events.EventPattern(
-                source=[source], detail_type=[detail_type], detail=dict(detail)
-            ),
-        )
-        self.rule.add_target(
-            targets.SfnStateMachine(
-                self.state_machine, input=events.RuleTargetInput.from_event_path("$.detail")
-            )
+            source=source,
+            detail_type=detail_type,
+            detail=detail,
         )
 
 
