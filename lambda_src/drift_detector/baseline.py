@@ -46,7 +46,7 @@ class Observation(NamedTuple):
         """Read the list that JSON makes of an observation; raise TypeError for anything else."""
         confidence, best_class, *measured = row
         if not isinstance(best_class, int) or number(best_class) < 0:
-            raise TypeError(f"{row!r:.50} is no observation")
+            raise TypeError(f"{row!r:.50} is not an observation")
         numbers = (value if value is None else number(value) for value in measured)
         return cls(number(confidence), best_class, *numbers)
 
@@ -176,7 +176,7 @@ class StoredBaseline:
             *(RecursionError, TypeError, ValueError),
         ) as error:
             raise BaselineDamaged(
-                f"s3://{bucket}/{key} is no baseline: {type(error).__name__}: {error!s:.200}; "
+                f"s3://{bucket}/{key} is not a baseline: {type(error).__name__}: {error!s:.200}; "
                 "stage the data again and deploy: the monitoring stack then makes another"
             ) from error
 

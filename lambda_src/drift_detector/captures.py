@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 class UnreadableError(ValueError):
-    """A line is no capture record with a prediction, or a file breaks off."""
+    """A line is not a capture record with a prediction, or a file breaks off."""
 
 
 class Record(NamedTuple):
@@ -84,7 +84,7 @@ def parse(line: bytes) -> Record:
 
 def _id(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_ID:
-        raise ValueError(f"an id is no text of up to {MAX_ID} characters")
+        raise ValueError(f"an id is not a text of up to {MAX_ID} characters")
     return value
 
 

@@ -199,7 +199,7 @@ def _time(value: Any) -> datetime:
     time = datetime.fromisoformat(value)
     # Other years overflow when days are added, and no run has written them.
     if time.tzinfo is None or not 2000 <= time.year < 9000:
-        raise ValueError(f"{value!r:.50} is no time of a run")
+        raise ValueError(f"{value!r:.50} is not the time of a run")
     return time
 
 

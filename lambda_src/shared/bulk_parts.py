@@ -1,11 +1,10 @@
-"""The results of one batch in S3: a file of JSON Lines, one for each picture that has a result.
+"""Parts of a bulk run's results in S3: JSON Lines, one for each picture of a batch.
 
-An item is what the ItemSelector of the state machine makes: `index`, the picture's position in the
-listing from 0, and `item`: its key, or a row of the manifest that names none. The key of a CSV is
-`quoted`, as predictions.csv has it. A line has `index`, `key` and `status`: "accepted" or
-"rejected" with `label`, `confidence` and `inferences`, or "failed" with `error`; both of the latter
-have a `reason`. An empty object that the console made for a folder has a line in its part only,
-with the status "folder".
+An item comes from the ItemSelector of the state machine: `index`, the picture's position in the
+listing from 0, and `item`, its key or a row of the manifest that names none. The key of a CSV is
+`quoted`, as in predictions.csv. A line has `index`, `key` and `status`: "accepted" or "rejected"
+with `label`, `confidence` and `inferences`, or "failed" with `error`; the latter two have a
+`reason`. The console's empty object for a folder has the status "folder".
 """
 
 import json
@@ -69,7 +68,7 @@ def read_part(s3: Any, bucket: str, key: str, items: Sequence[Item] | None = Non
         if items is not None:
             _check_keys(lines, items)
     except ValueError as error:
-        logger.warning("s3://%s/%s is damaged, and taken for absent: %s", bucket, key, error)
+        logger.warning("s3://%s/%s is damaged, and ignored: %s", bucket, key, error)
         return []
     return lines
 
@@ -103,7 +102,7 @@ def _check_keys(lines: Iterable[Line], items: Iterable[Item]) -> None:
 
 
 def json_lines(lines: Iterable[Line]) -> bytes:
-    """The lines as bytes of a file."""
+    """Return the lines as bytes of a file."""
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 

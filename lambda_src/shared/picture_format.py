@@ -56,7 +56,7 @@ class ImageEmpty(Exception):
 
 
 class NotAnImage(Exception):
-    """The object is no picture in a format that is known here."""
+    """The object is not a picture in a known format."""
 
 
 class UnsupportedImageFormat(Exception):
@@ -68,7 +68,7 @@ class ImageTruncated(Exception):
 
 
 class ImageDamaged(Exception):
-    """The picture's structure is not that of its format."""
+    """The picture does not have the structure of its format."""
 
 
 class TooManyPixels(Exception):

@@ -1,4 +1,4 @@
-"""The one check of what a model answers: at the endpoint, in a transform job, in captures."""
+"""The check of a model's answers: from the endpoint, a transform job or captures."""
 
 MAX_CLASSES = 1_000
 """As ImageNet has; what is kept of a reply, and a report on it, grows with the classes."""
@@ -15,7 +15,7 @@ def check(values: object, *, classes: int | None = None) -> list[float]:
     if len(values) > MAX_CLASSES:
         raise ValueError(f"{len(values):,} values; a model has at most {MAX_CLASSES:,} classes")
     for position, value in enumerate(values):
-        # JSON's true is an int to Python, and no number to us. NaN is below and above nothing.
+        # JSON's true is an int to Python, and no comparison with NaN is true.
         if type(value) not in (int, float) or not -ROUNDING <= value <= 1 + ROUNDING:
             raise ValueError(f"value {position} is not a number from 0 to 1")
     if classes is not None and len(values) != classes:

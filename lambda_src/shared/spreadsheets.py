@@ -6,11 +6,11 @@ https://owasp.org/www-community/attacks/CSV_Injection
 
 import re
 
-# Where a cell begins: a spreadsheet may split at semicolons or tabs what we separate by commas, and
-# then the quotation marks around a cell no longer hold it together.
+# A cell may also begin after semicolons or tabs: a spreadsheet may split there, despite the
+# quotation marks around the cell.
 _CELL_START = r"(?:\A|(?<=[;\t\r\n]))"
-# A spreadsheet may drop quotes and spaces before a formula. Single quotes are among them so that
-# one that was there before survives the way back.
+# A spreadsheet may drop quotes and spaces before a formula. Single quotes are included, so that
+# existing ones survive the way back.
 _FORMULA_AHEAD = r"""(?=['" ]*[=+\-@\t\r\n＝＋－＠])"""  # noqa: RUF001
 
 _FORMULA = re.compile(_CELL_START + _FORMULA_AHEAD)

@@ -489,7 +489,7 @@ def test_pictures_of_a_damaged_part_are_classified_again(
     answer = classify(handler, "0.png", "1.png")
 
     assert [line["status"] for line in part(answer)] == ["accepted", "rejected"]
-    assert "is damaged, and taken for absent" in caplog.text
+    assert "is damaged, and ignored" in caplog.text
 
 
 @fuzzed_with_objects

@@ -181,7 +181,7 @@ def test_a_log_of_a_record_is_text_that_can_be_written(
 def test_a_damaged_state_or_baseline_is_named_with_the_remedy(cloud: Cloud, content: bytes) -> None:
     for key, error, says in (
         (STATE, StateDamagedError, "is damaged: .*; remove it, and"),
-        (BASELINE, BaselineDamaged, "is no baseline: .*; stage the"),
+        (BASELINE, BaselineDamaged, "is not a baseline: .*; stage the"),
     ):
         objects.put("artifacts", key, content)
         with pytest.raises(error, match=f"^s3://artifacts/{key} {says}"):
@@ -233,7 +233,7 @@ def test_a_baseline_whose_numbers_do_not_hold_together_is_named(
     stored["baseline"] |= changed
     objects.put("artifacts", BASELINE, json.dumps(stored))
 
-    with pytest.raises(BaselineDamaged, match="is no baseline: .*; stage the"):
+    with pytest.raises(BaselineDamaged, match="is not a baseline: .*; stage the"):
         cloud.run()
 
 
