@@ -1,0 +1,174 @@
+"""The request for a job, and what it cannot be made of."""
+
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_src.shared.events import InvalidEvent
+from lambda_src.shared.staged_dataset import DatasetNotUsable
+from tests.unit.lambda_src import objects
+from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
+from tests.unit.lambda_src.training_job.resource import (
+    INITIAL_MODEL,
+    KEY,
+    KEYS,
+    PROPERTIES,
+    SPOT,
+    Resource,
+)
+
+
+def test_a_job_has_four_channels_and_the_manifests_counts(resource: Resource) -> None:
+    name = resource.create()
+
+    request = resource.request(name)
+    assert name.startswith("scones-dev-")
+    assert request["HyperParameters"] == {
+        "num_layers": "18",
+        "epochs": "30",
+        "num_classes": "2",
+        "num_training_samples": "1000",
+    }
+    assert {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
+        for channel in request["InputDataConfig"]
+    } == {
+        "train": "s3://data/datasets/abc/train/",
+        "validation": "s3://data/datasets/abc/validation/",
+        "train_lst": "s3://data/datasets/abc/train.lst",
+        "validation_lst": "s3://data/datasets/abc/validation.lst",
+    }
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
+    assert request.keys().isdisjoint({"EnableManagedSpotTraining", "CheckpointConfig"})
+
+
+def test_spot_training_waits_as_long_as_is_set_and_later_attempts_share_its_checkpoints(
+    resource: Resource,
+) -> None:
+    name = resource.create(Spot=SPOT)
+
+    request = resource.request(name)
+    assert request["EnableManagedSpotTraining"] is True
+    stopping = {"MaxRuntimeInSeconds": 2700, "MaxWaitTimeInSeconds": 3000}
+    assert request["StoppingCondition"] == stopping
+    assert request["CheckpointConfig"] == {"S3Uri": f"s3://artifacts/checkpoints/{name}"}
+    resource.sagemaker.end(name, "Stopped")
+    second = resource.create(Spot=SPOT)
+    assert second == f"{name}-2"
+    assert resource.request(second)["CheckpointConfig"] == request["CheckpointConfig"]
+
+
+def test_an_earlier_model_is_a_channel_with_another_type(resource: Resource) -> None:
+    *others, model = resource.request(resource.create(InitialModelDataUrl=INITIAL_MODEL))[
+        "InputDataConfig"
+    ]
+
+    assert {each["ContentType"] for each in others} == {"application/x-image"}
+    assert (model["ChannelName"], model["ContentType"]) == (
+        "model",
+        "application/x-sagemaker-model",
+    )
+    assert model["DataSource"]["S3DataSource"]["S3Uri"] == INITIAL_MODEL
+
+
+@pytest.mark.parametrize(
+    ("keys", "output", "volume"),
+    [({}, None, None), ({"OutputKmsKeyId": KEY}, KEY, None), (KEYS, KEY, KEY)],
+)
+def test_output_and_volumes_have_the_keys_that_are_given(
+    resource: Resource, keys: dict[str, str], output: str | None, volume: str | None
+) -> None:
+    request = resource.request(resource.create(**keys))
+
+    assert request["OutputDataConfig"].get("KmsKeyId") == output
+    assert request["ResourceConfig"].get("VolumeKmsKeyId") == volume
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL, **KEYS}]
+)
+def test_the_request_is_one_that_botocore_accepts(
+    resource: Resource, options: dict[str, Any]
+) -> None:
+    name = resource.create(**options)
+
+    client = boto3.client("sagemaker", region_name="us-east-1")
+    client.create_training_job(TrainingJobName=name, **resource.request(name))
+
+
+# --- what is not as it should be -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"InstanceCount": "many"}, "InstanceCount is 'many'; expected a whole number"),
+        ({"InstanceCount": "0"}, "InstanceCount is '0'; expected a whole number of 1 or more"),
+        ({"VolumeSizeInGB": None}, "VolumeSizeInGB is None; expected a text"),
+        ({"HyperParameters": {"epochs": 3}}, "epochs is 3; expected a text"),
+        ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
+        ({"DataBucket": "s3://data"}, "DataBucket is 's3://data'; expected the name of a general"),
+        ({"Spot": ["yes"]}, r"Spot is \['yes'\]; expected an object"),
+    ],
+)
+def test_a_property_of_another_type_is_named(
+    resource: Resource, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=f"^{message}"):
+        resource.create(**changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist"),
+        (b"{", "is damaged"),
+        (b"[" * 90_000, "is damaged"),
+        (b'{"classes": ["bicycle", "motorcycle"]}', "is damaged: counts is None"),
+        (
+            b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"bicycle": "many"}}}',
+            "is damaged: bicycle is 'many'",
+        ),
+        (b'{"classes": [1, 2], "counts": {"train": {}}}', r"has the classes \[1, 2\]"),
+        (b'{"classes": ["motorcycle", "bicycle"]}', r"has the classes \['motorcycle', 'bicycle'\]"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_an_unusable_dataset_is_to_be_staged(
+    resource: Resource, content: bytes | None, says: str
+) -> None:
+    if content is not None:
+        objects.put("data", "datasets/odd/manifest.json", content)
+
+    with pytest.raises(
+        DatasetNotUsable, match=f"^s3://data/datasets/odd/manifest.json {says}.*; stage .*scones st"
+    ):
+        resource.create(DatasetPrefix="datasets/odd")
+
+
+@fuzzed
+@given(
+    event=mutated(
+        {
+            "RequestType": "Create",
+            "PhysicalResourceId": "scones-dev-1",
+            "StartAfter": "scones-dev-0",
+            "ResourceProperties": {**PROPERTIES, **KEYS, "Spot": SPOT},
+        }
+    ),
+    kind=st.sampled_from(["Create", "Update", "Delete"]),
+)
+def test_any_event_starts_a_job_or_has_a_named_error(
+    resource: Resource, event: Mutated, kind: str
+) -> None:
+    if isinstance(event.value, dict) and event.value.get("RequestType") == "Create":
+        event.value["RequestType"] = kind
+    resource.sagemaker.jobs.clear()
+    allowed = ("InvalidEvent", "DatasetNotUsable", "TrainingFailed", "NoSuchBucket")
+
+    for function in (resource.handler.on_event, resource.handler.is_complete):
+        answer = answered(function, event, *allowed)
+        assert isinstance(answer, Exception) or answer.keys() & {"PhysicalResourceId", "IsComplete"}
