@@ -81,16 +81,6 @@ def account_id() -> str:
     return number
 
 
-def where() -> str:
-    """Return account and region in words.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: as `account_id`.
-    """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    return f"account {account_id()}, {region()}" + (f" at {endpoint}" if endpoint else "")
-
-
 def announce() -> None:
     """Print the account and the region in which the command acts to standard error.
 
@@ -98,7 +88,9 @@ def announce() -> None:
         AwsError: no region, no credentials, or AWS refuses them.
     """
     with errors_in_words():
-        print(f"AWS: {where()}", file=sys.stderr)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        at = f" at {endpoint}" if endpoint else ""
+        print(f"AWS: account {account_id()}, {region()}{at}", file=sys.stderr)
 
 
 def stack_output(settings: Settings, stack: str, output: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from operations.deployed import Target
+from operations.deployed import find_target
 from scones import errors, terminal
 from scones.options import Captures, ClassNames, NamedEnvironment, Threshold, class_names
 
@@ -83,14 +83,13 @@ def report(
         from analysis.threshold import Costs
 
         with console.status("starting") as status:
-            target = Target.of(environment, captures, threshold, truth, dataset)
-            deployed = target.deployed
+            target = find_target(environment, captures, threshold, truth, dataset)
             request = Request(
                 captures=target.captures,
                 out=out,
                 threshold=target.threshold,
-                classes=names or (deployed.classes if deployed else ()),
-                dataset=dataset or (deployed.dataset if deployed else None),
+                classes=names or target.classes,
+                dataset=dataset or target.dataset,
                 truth=truth,
                 costs=Costs(wrong_routing_cost, hand_check_cost),
                 previous=previous,

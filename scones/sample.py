@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from operations.deployed import Target
+from operations.deployed import find_target
 from scones import errors, terminal
 from scones.options import Captures, ClassNames, NamedEnvironment, Threshold, class_names
 
@@ -39,8 +39,8 @@ def sample(
         from analysis.skipped_lines import SkippedLines
 
         refuse_existing(out)
-        target = Target.of(environment, captures, threshold)
-        names = names or (target.deployed.classes if target.deployed else ())
+        target = find_target(environment, captures, threshold)
+        names = names or target.classes
         skipped = SkippedLines()
         with terminal.console(errors=True).status(f"Reading {escape(target.captures)}"):
             picked = pick(

@@ -1,7 +1,7 @@
 """AWS for the checks: clients that give up early, shared questions, errors in words."""
 
 import threading
-from typing import Any, Literal
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,19 +9,6 @@ from botocore.parsers import ResponseParserError
 
 from operations import aws
 from operations.preflight.findings import Finding, Verdict
-
-Service = Literal[
-    "cloudformation",
-    "kms",
-    "lambda",
-    "s3",
-    "sagemaker",
-    "service-quotas",
-    "sns",
-    "sqs",
-    "ssm",
-    "sts",
-]
 
 NO_ANSWER = (BotoCoreError, ClientError, ResponseParserError)
 """Errors of calls that did not get the answer they asked for."""
@@ -39,7 +26,7 @@ class Aws:
         """Use the shell's account, in the region of the CDK CLI."""
         # Threads may share clients but not create them, which may wait for credentials.
         self._lock = threading.Lock()
-        self._clients: dict[tuple[Service, str | None], Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
 
     @property
     def region(self) -> str:
@@ -50,7 +37,7 @@ class Aws:
         """
         return aws.region()
 
-    def client(self, service: Service, *, region: str | None = None) -> Any:
+    def client(self, service: str, *, region: str | None = None) -> Any:
         """Return the client of a service, by default in the region of the deployment.
 
         Raises:
@@ -59,9 +46,8 @@ class Aws:
         key = service, region
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = aws.session().client(
-                    service, region_name=region, config=_CONFIG
-                )
+                session: Any = aws.session()  # its types know the names of services as literals
+                self._clients[key] = session.client(service, region_name=region, config=_CONFIG)
             return self._clients[key]
 
     def parameter(self, name: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from operations.aws import AwsError
-from operations.deployed import Target
+from operations.deployed import Target, find_target
 
 CAPTURES, DATASET = "s3://captures/captures", "s3://data/datasets/abc"
 FUNCTION = "Scones-dev-Workflow-FilterConfidence"
@@ -73,7 +73,7 @@ def deployed(deploy: Deploy) -> None:
 def target(
     captures: str | None = None, environment: str | None = "dev", threshold: float | None = None
 ) -> Target:
-    return Target.of(environment, captures, threshold)
+    return find_target(environment, captures, threshold)
 
 
 @pytest.mark.usefixtures("deployed")
@@ -82,9 +82,7 @@ def test_an_environment_gives_everything() -> None:
 
     assert (found.captures, found.threshold.value) == (CAPTURES, 0.8)
     assert found.threshold.source == "the one deployed in Scones-dev-Workflow"
-    assert found.deployed is not None
-    assert found.deployed.dataset == DATASET
-    assert found.deployed.classes == ("bicycle", "motorcycle")
+    assert (found.dataset, found.classes) == (DATASET, ("bicycle", "motorcycle"))
 
 
 @pytest.mark.usefixtures("deployed")
@@ -98,7 +96,7 @@ def test_what_is_named_wins() -> None:
 def test_without_an_environment_it_is_the_default() -> None:
     found = target("here", None)
 
-    assert (found.captures, found.threshold.value, found.deployed) == ("here", 0.93, None)
+    assert (found.captures, found.threshold.value, found.classes) == ("here", 0.93, ())
     assert "the settings' default" in found.threshold.source
 
 
@@ -107,7 +105,7 @@ def test_a_model_from_elsewhere_has_no_dataset(deploy: Deploy) -> None:
     deploy("Inference", CaptureUri=CAPTURES)
     found = target(threshold=0.5)
 
-    assert found.deployed is not None and found.deployed.dataset is None
+    assert found.dataset is None
 
 
 def test_an_endpoint_without_captures_is_named(deploy: Deploy) -> None:

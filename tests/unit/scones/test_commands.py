@@ -39,7 +39,7 @@ def test_a_command_says_where_it_acts_before_it_calls_aws(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
-    monkeypatch.setattr("operations.aws.where", lambda: 1 / 0)
+    monkeypatch.setattr("operations.aws.account_id", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(command)
 

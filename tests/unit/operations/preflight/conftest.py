@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pytest
 from botocore.stub import Stubber
 
-from operations.preflight.clients import Aws, Service
+from operations.preflight.clients import Aws
 from settings import Settings
 from settings.loader import validate
 
@@ -18,7 +18,7 @@ ACCOUNT = "123456789012"
 class Stub(Protocol):
     """Gives the stubber of a service, in the region of the session or in another one."""
 
-    def __call__(self, service: Service, *, region: str | None = None) -> Stubber: ...
+    def __call__(self, service: str, *, region: str | None = None) -> Stubber: ...
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +40,10 @@ def aws() -> Aws:
 @pytest.fixture
 def stub(aws: Aws) -> Iterator[Stub]:
     """`stub("ssm")` takes the answers of a service in order; all of them must be asked for."""
-    stubbers: dict[tuple[Service, str | None], Stubber] = {}
+    stubbers: dict[tuple[str, str | None], Stubber] = {}
     with ExitStack() as stack:
 
-        def of(service: Service, *, region: str | None = None) -> Stubber:
+        def of(service: str, *, region: str | None = None) -> Stubber:
             key = service, region
             if key not in stubbers:
                 client = aws.client(service, region=region)
