@@ -64,14 +64,11 @@ def content(
     `records` are joined with ground truth if there is any; `before` is the previous report.
     """
     predictions = _predictions(records, request)
-    sheets = tuple(
-        sheet
-        for sheet in (
-            Sheet.of("Least confident pictures", records.least_confident, records),
-            Sheet.of("Randomly chosen pictures", records.random, records),
-        )
-        if sheet.tiles
-    )
+    samples = {
+        "Least confident pictures": records.least_confident,
+        "Randomly chosen pictures": records.random,
+    }
+    sheets = tuple(Sheet.of(title, each, records) for title, each in samples.items() if each)
     known = labelled(records.frame)
     truth: LabelledSummary | None = None
     accuracy: tuple[Plot, ...] = ()
