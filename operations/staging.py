@@ -68,8 +68,8 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class StagedDataset:
-    """A dataset as it is in S3."""
+class StagedPictures:
+    """The pictures of the dataset in S3."""
 
     source: str
     """"cifar-100" or "drawn"."""
@@ -150,7 +150,7 @@ def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str 
     )
 
 
-def read_staged(settings: Settings) -> StagedDataset:
+def read_staged(settings: Settings) -> StagedPictures:
     """Return the dataset that the SSM parameter points at.
 
     Raises:
@@ -167,7 +167,7 @@ def read_staged(settings: Settings) -> StagedDataset:
 
         manifest = json.loads(text(dataset.MANIFEST))
         rows = [line.split("\t") for line in text("validation.lst").splitlines()]
-        return StagedDataset(
+        return StagedPictures(
             source=manifest["source"],
             train=len(text("train.lst").splitlines()),
             truth={

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from localcloud.demo.workflow import Outcome
-from operations.staging import StagedDataset
+from operations.staging import StagedPictures
 
 SOURCES = {"cifar-100": "real CIFAR-100 pictures", "drawn": "drawn stand-in pictures"}
 
@@ -18,7 +18,7 @@ SOURCES = {"cifar-100": "real CIFAR-100 pictures", "drawn": "drawn stand-in pict
 class Summary:
     """Everything that was read back from the services."""
 
-    dataset: StagedDataset
+    dataset: StagedPictures
     validation_accuracy: float | None
     """As the training job reports it."""
     outcome: Outcome

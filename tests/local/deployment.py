@@ -19,7 +19,7 @@ from localcloud.deployment import Application
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 from operations import staging
-from operations.staging import StagedDataset, read_staged
+from operations.staging import StagedPictures, read_staged
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly
 from training import drawn, source
@@ -121,7 +121,7 @@ class Deployment:
         return self.outputs("Storage")["DataBucketName"]
 
     @cached_property
-    def dataset(self) -> StagedDataset:
+    def dataset(self) -> StagedPictures:
         """The dataset that was staged first."""
         return read_staged(self.settings)
 

@@ -15,7 +15,7 @@ from localcloud.demo.acceptance import pictures
 from localcloud.demo.workflow import Notice, Outcome, classify, judge, listening
 from localcloud.deployment import Application
 from operations.aws import session
-from operations.staging import StagedDataset, read_staged
+from operations.staging import StagedPictures, read_staged
 from operations.sweep import existing_stacks
 from settings.s3_uris import S3Uri
 
@@ -119,7 +119,7 @@ def once(
 
 
 @once
-def dataset(context: Context) -> StagedDataset:
+def dataset(context: Context) -> StagedPictures:
     """Return the staged dataset."""
     context.require_deployed()
     return read_staged(context.application.settings)

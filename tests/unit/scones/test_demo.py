@@ -14,7 +14,7 @@ from localcloud.demo.summary import Summary
 from localcloud.demo.workflow import Outcome
 from localcloud.guard import lock
 from localcloud.launcher import LocalCloudError
-from operations.staging import StagedDataset
+from operations.staging import StagedPictures
 from scones.__main__ import main
 
 
@@ -60,7 +60,7 @@ class FakeCloud:
 def summary(left: list[str] | None) -> Summary:
     """Of a good run."""
     return Summary(
-        dataset=StagedDataset("drawn", 4, {"a": "bicycle", "b": "motorcycle"}),
+        dataset=StagedPictures("drawn", 4, {"a": "bicycle", "b": "motorcycle"}),
         validation_accuracy=1.0,
         outcome=Outcome(images=2, accepted=2, rejected=0, errors=0, accuracy=1.0),
         notifications=0,

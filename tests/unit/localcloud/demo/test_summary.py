@@ -7,10 +7,10 @@ from rich.console import Console
 
 from localcloud.demo.summary import Summary
 from localcloud.demo.workflow import Outcome
-from operations.staging import StagedDataset
+from operations.staging import StagedPictures
 
 SUMMARY = Summary(
-    dataset=StagedDataset("drawn", 1000, {str(number): "bicycle" for number in range(200)}),
+    dataset=StagedPictures("drawn", 1000, {str(number): "bicycle" for number in range(200)}),
     validation_accuracy=0.925,
     outcome=Outcome(images=200, accepted=120, rejected=80, errors=0, accuracy=0.925),
     notifications=1,

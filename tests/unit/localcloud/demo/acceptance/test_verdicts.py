@@ -27,7 +27,7 @@ from localcloud.demo.acceptance.workflow_checks import notice_in_a_queue, verdic
 from localcloud.demo.workflow import Outcome
 from localcloud.deployment import Application
 from operations.aws import ExecutionFailedError
-from operations.staging import StagedDataset
+from operations.staging import StagedPictures
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_SHOWN, NOT_REACHED = Verdict.NOT_SHOWN, Verdict.NOT_REACHED
@@ -185,7 +185,7 @@ CASES: list[Case] = [
 def test_a_check_judges_the_evidence(
     check: Check, evidence: Evidence, expected: Verdict, context: Context
 ) -> None:
-    context.evidence["dataset",] = StagedDataset("drawn", 2, dict.fromkeys(KEYS, "bicycle"))
+    context.evidence["dataset",] = StagedPictures("drawn", 2, dict.fromkeys(KEYS, "bicycle"))
     context.evidence |= evidence
 
     assert check.run(context).verdict is expected
