@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from localcloud.demo.acceptance.batch_checks import manifests
 from localcloud.demo.acceptance.check import Check, Finding, Verdict
@@ -67,8 +66,7 @@ class Acceptance:
 
     def _deploy(self, context: Context) -> None:
         try:
-            folder: Path = self.application.folder / "datasets"
-            self.application.deploy(self.pictures, copy_to=folder)
+            self.application.deploy(self.pictures, copy_to=self.application.folder / "datasets")
         except Exception as error:
             # The checks run all the same: what failed may be the answer to one of them.
             self.failure = context.not_deployed = str(error) or repr(error)
