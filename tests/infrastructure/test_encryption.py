@@ -116,7 +116,7 @@ def test_switching_the_key_off_first_deploys_every_stack_that_imports_it(
 ) -> None:
     """CloudFormation refuses to remove an export that another stack imports."""
     text = (ROOT / "docs" / "encryption.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"`cdk deploy -e ([^`]+)`", text)
+    (command,) = re.findall(r"^cdk deploy -e (.+)$", text, re.MULTILINE)
 
     importing = [
         f"Scones-prod-{stack}"
