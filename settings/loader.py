@@ -27,6 +27,14 @@ IN_WORDS_OF_TOML = {
     "tuple_type": 'allowed: a list, such as ["one", "another"]',
 }
 
+# Former settings, and what holds instead.
+REMOVED = {
+    "training.volume_size_gb": "volumes have 10 GB",
+    "endpoint.autoscaling.scale_in_cooldown_seconds": "300 s",
+    "endpoint.autoscaling.scale_out_cooldown_seconds": "60 s",
+    "endpoint.update_policy.max_execution_seconds": "at least an hour, longer if the waits are",
+}
+
 
 class SettingsError(ValueError):
     """A setting is unknown or has a value that is not allowed."""
@@ -147,6 +155,8 @@ def _refusal(detail: ErrorDetails) -> str:
     location = detail["loc"]
     key = ".".join(map(_key, location))
     value = shown(detail["input"])
+    if key in REMOVED:
+        return f"{key} = {value}: no longer a setting ({REMOVED[key]}); remove it"
     if detail["type"] == "extra_forbidden":
         allowed = ", ".join(_keys_beside(location))
         return f"{key} = {value}: unknown key; allowed here: {allowed}"

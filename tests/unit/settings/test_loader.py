@@ -173,6 +173,18 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
             {"workflow": {"threshold": 0.9}},
             "workflow.threshold = 0.9: unknown key; allowed here: confidence_threshold",
         ),
+        (
+            {"training": {"volume_size_gb": 20}},
+            "training.volume_size_gb = 20: no longer a setting (volumes have 10 GB); remove it",
+        ),
+        (
+            {"endpoint": {"update_policy": {"max_execution_seconds": 7200}}},
+            "max_execution_seconds = 7200: no longer a setting (at least an hour",
+        ),
+        (
+            {"endpoint": {"autoscaling": {"scale_out_cooldown_seconds": 30}}},
+            "scale_out_cooldown_seconds = 30: no longer a setting (60 s); remove it",
+        ),
         ({"environment": "prod"}, "environment"),
         ({"workflow": {"confidence_threshold": "0.9"}}, "should be a valid number"),
         ({"workflow": {"on_rejection": "ignore"}}, "'report' or 'fail'"),
