@@ -93,7 +93,7 @@ def write(picked: Iterable[Picked], folder: Path) -> Path:
     """Write the pictures as they were captured, then `labels.csv`, and return its path.
 
     Raises:
-        FileExistsError: there is a `labels.csv` already, which may hold somebody's work, or a link
+        FileExistsError: there is a `labels.csv` already, which may hold labels, or a link
             that leads out of the folder.
     """
     refuse_existing(folder)

@@ -33,7 +33,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def format_of(content: bytes) -> str | None:
-    """Return Pillow's name of the format that `content` begins like, None if it is no picture."""
+    """Return Pillow's name of the format that `content` begins like; None without one."""
     found = (name for beginning, name in _BEGINNINGS.items() if content.startswith(beginning))
     return next(found, None)
 

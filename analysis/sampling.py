@@ -81,5 +81,5 @@ class Reservoir:
 
     @property
     def pictures(self) -> list[CapturedPicture]:
-        """What is kept, in order of time."""
+        """Return the kept pictures in order of time."""
         return sorted(self._kept, key=lambda picture: picture.time)

@@ -2,7 +2,7 @@
 
     python -I -S guard.py FOLDER COMMAND [ARGUMENT ...]
 
-COMMAND becomes this very process, which has to lead a process group. A child of it, the guard,
+COMMAND becomes this process, which must lead a process group. A child of it, the guard,
 waits for the first of two ends: that of COMMAND, its parent, and that of the caller, who holds the
 other end of standard input, a pipe that the system closes however the caller ends. Then the guard
 kills the group and removes FOLDER, the command's temporary files. A caller that writes to the pipe

@@ -1,1 +1,1 @@
-"""What operators run on a deployment: preflight, staging, bulk runs, training, sweep."""
+"""Operate a deployment: preflight, staging, bulk runs, training, sweep."""

@@ -1,4 +1,4 @@
-"""AWS for every command: session, stack outputs, executions, and errors in words.
+"""Reach AWS from every command: session, stack outputs, executions, and errors in words.
 
 Account and region are those that the CDK CLI would use.
 """

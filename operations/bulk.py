@@ -39,7 +39,7 @@ class Run:
     """S3 URI of the folder."""
     environment: str
     joined: bool = False
-    """Whether another command started the execution."""
+    """True if another command started the execution."""
 
     @property
     def resume_command(self) -> str:
@@ -174,7 +174,7 @@ def _execute(state_machine: str, name: str, source: Mapping[str, str]) -> str | 
 
 
 def _described(state_machine: str, name: str) -> dict[str, Any] | None:
-    """Return the execution of that name, None if there is none."""
+    """Return the execution of that name; None if it does not exist."""
     client = session().client("stepfunctions")
     try:
         return dict(client.describe_execution(executionArn=_execution_arn(state_machine, name)))
@@ -219,7 +219,7 @@ def _source(execution: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _summary(run: Run) -> dict[str, Any] | None:
-    """Return the newest summary of the run, None if there is none."""
+    """Return the newest summary of the run; None if it does not exist."""
     s3, results = session().client("s3"), S3Uri.parse(run.results)
     try:
         answer = s3.get_object(Bucket=results.bucket, Key=f"{results.key}/summary.json")

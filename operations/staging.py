@@ -64,7 +64,7 @@ class Upload:
     uploaded: int
     """Files that were missing in the bucket."""
     pointer_moved: bool
-    """Whether the SSM parameter named another dataset before."""
+    """True if the SSM parameter named another dataset before."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def up(port: Port = 4566, no_iam: NoIam = False) -> None:
             cloud.start()
         cloud.detach()
         print(f"Local cloud is up at {cloud.endpoint_url} (log: {cloud.log}).")
-        print("What is deployed to it lives until it is stopped: nothing is kept on disk.")
+        print("Everything deployed to it is lost when it stops: nothing is kept on disk.")
         print(f'Point this shell at it:  eval "$({cloud.command("env")})"')
         print(f"Stop it:                 {cloud.command('down')}\n")
         print("\n".join(_shell_lines(cloud)))

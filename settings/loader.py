@@ -75,7 +75,7 @@ def load(environment: str, folder: Path = FOLDER) -> Settings:
 def _read(path: Path) -> str:
     """Return the text of a UTF-8 file, without its byte order mark and with newlines as \\n."""
     if not path.is_file():  # reading a pipe would wait
-        raise SettingsError(f"{path}: is no file; make it one that you may read")
+        raise SettingsError(f"{path}: is not a file; make it one that you may read")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -84,7 +84,7 @@ def _read(path: Path) -> str:
             f"{path}: cannot be read: {error.strerror}; make it a file that you may read"
         ) from error
     if len(content) > MAX_BYTES:
-        raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes; remove what is no setting")
+        raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes; keep only settings in it")
     content = content.removeprefix(BOM_UTF8)
     try:
         text = content.decode("utf-8")

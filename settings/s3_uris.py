@@ -44,7 +44,7 @@ class S3Uri:
                 "itself: s3://BUCKET/KEY"
             )
         if not text.startswith("s3://"):
-            raise S3UriError(f"{_shown(text)} is no S3 URI; expected s3://BUCKET/KEY")
+            raise S3UriError(f"{_shown(text)} is not an S3 URI; expected s3://BUCKET/KEY")
         bucket, _, key = text.removeprefix("s3://").partition("/")
         if not bucket:
             raise S3UriError(f"{_shown(text)} names no bucket; expected s3://BUCKET/KEY")

@@ -1,4 +1,4 @@
-"""How pictures are classified: one by one, in bulk, and by transform jobs."""
+"""Settings of the three paths: the workflow, bulk classification and transform jobs."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""All stacks of one environment, and what each hands to those after it."""
+"""Add all stacks of an environment; each receives what it needs from those before it."""
 
 import aws_cdk as cdk
 from constructs import Construct

@@ -1,4 +1,4 @@
-"""Where things are in the buckets."""
+"""Define the folders of the buckets."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""Pictures of captured predictions, for slides and reports: one module each."""
+"""Plots of captured predictions, for slides and reports: one module each."""

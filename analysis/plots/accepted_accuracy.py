@@ -1,4 +1,4 @@
-"""What a higher threshold buys: accuracy of the accepted predictions against their share."""
+"""Plot what a higher threshold buys: accuracy of accepted predictions against their share."""
 
 from collections.abc import Sequence
 

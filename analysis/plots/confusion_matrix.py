@@ -1,4 +1,4 @@
-"""Which classes are mistaken for which."""
+"""Plot which classes are mistaken for which."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What each threshold would cost."""
+"""Plot what each threshold would cost."""
 
 import pandas as pd
 from matplotlib.figure import Figure

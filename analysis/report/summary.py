@@ -126,7 +126,7 @@ class Labelled:
 
     @property
     def correct(self) -> Flags:
-        """Whether the best class is the true one."""
+        """Return for each record whether its best class is the true one."""
         return np.equal(self.predicted, self.true_class)
 
     def choose_threshold(self, *, present: float, costs: Costs) -> Choice:

@@ -118,7 +118,7 @@ def _keys(bucket: str, content: Any, where: str) -> list[str]:
         case _:
             raise InvalidManifest(f"{where} is not of the form {FORM}")
     if not all(isinstance(name, str) and name for name in names):
-        raise InvalidManifest(f"{where}: every picture has to be a text, as in {FORM}")
+        raise InvalidManifest(f"{where}: every picture must be a text, as in {FORM}")
     if not names:
         raise InvalidManifest(f"{where} names no picture; expected {FORM}")
     if len(names) > MAX_PICTURES:
@@ -130,7 +130,7 @@ def _keys(bucket: str, content: Any, where: str) -> list[str]:
     for uri in uris:
         if not uri.startswith(base):
             raise InvalidManifest(
-                f"{where} names {shown(uri)}; pictures have to be in the data bucket, {base}"
+                f"{where} names {shown(uri)}; pictures must be in the data bucket, {base}"
             )
     keys = [uri.removeprefix(base) for uri in uris]
     ((name, times),) = Counter(keys).most_common(1)

@@ -38,7 +38,7 @@ from lambda_src.shared.picture_steps import (
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     classes: tuple[str, ...]
     confidence_threshold: float

@@ -14,7 +14,7 @@ from lambda_src.shared.picture_steps import classify, endpoint_client, read
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     endpoint_name: str
 

@@ -1,4 +1,4 @@
-"""What the model did with the validation pictures, reduced to what comparisons need."""
+"""Reduce the model's answers to the validation pictures to a baseline for comparisons."""
 
 import json
 import statistics
@@ -62,7 +62,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the model does with pictures that it should recognize: the validation pictures."""
+    """The model's answers to pictures that it should recognize: the validation pictures."""
 
     count: int
     confidences: list[float]

@@ -65,7 +65,7 @@ def lines(body: io.RawIOBase, may_read: Callable[[], bool] = lambda: True) -> It
 
 
 def parse(line: bytes) -> Record:
-    """Return the record of a line; raise UnreadableError if it is none or exceeds a limit."""
+    """Return the record of a line; raise UnreadableError if it is not one or exceeds a limit."""
     try:
         capture = json_limits.parse(line)
         metadata, data = capture["eventMetadata"], capture["captureData"]

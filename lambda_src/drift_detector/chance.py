@@ -1,4 +1,4 @@
-"""How far chance alone moves a window from its baseline: quantiles, and the design effect.
+"""Bound how far chance alone moves a window from its baseline: quantiles, and the design effect.
 
 The baseline's pictures are chosen: so many of each class. Only the model's mistakes then vary. Of
 the m[k] pictures of class k, a share r[k, j] is taken for class j; the share p[j] of class j among

@@ -46,12 +46,12 @@ class Comparison:
 
     @property
     def distance(self) -> float:
-        """How far the value is from what was expected."""
+        """Return how far the value is from the expected one."""
         return abs(self.value - self.expected)
 
     @property
     def ratio(self) -> float:
-        """Distance over limit: above 1, the value has moved."""
+        """Return distance over limit: above 1, the value has moved."""
         return self.distance / self.limit
 
     def __str__(self) -> str:

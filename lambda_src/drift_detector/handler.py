@@ -26,7 +26,7 @@ from .state import CaptureFile, OvertakenError, Pending, State, StateStore
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     capture_bucket: str
     capture_prefix: str  # of the endpoint's variant, ends in a slash

@@ -1,4 +1,4 @@
-"""The drift detector's metrics in CloudWatch: what they are called, and how they get there."""
+"""Name the drift detector's metrics, and publish them to CloudWatch."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

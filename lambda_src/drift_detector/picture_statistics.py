@@ -1,4 +1,4 @@
-"""Brightness, contrast and sharpness of a PNG picture, with the standard library alone.
+"""Measure brightness, contrast and sharpness of a PNG picture with the standard library alone.
 
 Pillow and numpy would be packages to build, ship and patch for three numbers a picture. This reads
 the PNG files that the workflow stages: 8 bits a channel, not interlaced. Anything else is refused

@@ -1,4 +1,4 @@
-"""How far the detector has read, so that no record is lost or counted twice.
+"""Remember how far the detector has read, so that no record is lost or counted twice.
 
 The state is one small JSON object. It says up to which upload all files are done (`Cursor`), and
 which metrics are on their way to CloudWatch (`Pending`). A batch of files takes three steps:

@@ -1,4 +1,4 @@
-"""The validation pictures of a staged dataset that a baseline is made of."""
+"""Choose the validation pictures of a staged dataset for a baseline."""
 
 import math
 from collections import defaultdict

@@ -11,7 +11,7 @@ from lambda_src.shared.picture_steps import judge
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     confidence_threshold: float
     rejection_style: str  # "status": answer 406; "raise": raise an error

@@ -1,4 +1,4 @@
-"""A function's environment variables as one typed object."""
+"""Read a function's environment variables into one typed object."""
 
 import os
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""JSON of others, read in bounded memory: a model's answers, and SageMaker's captures."""
+"""Parse JSON from outside in bounded memory: a model's answers, and SageMaker's captures."""
 
 import io
 import json

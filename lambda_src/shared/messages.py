@@ -1,4 +1,4 @@
-"""Values and keys in messages: short, printable, and such as Lambda can send."""
+"""Make values and keys in messages short, printable and safe for Lambda to send."""
 
 import reprlib
 

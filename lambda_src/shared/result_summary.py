@@ -1,4 +1,4 @@
-"""Counts of a run's results, and the pictures that its message names, as the workflow has them."""
+"""Count a run's results and pick the pictures that its message names, as the workflow does."""
 
 import json
 from collections import Counter
@@ -37,7 +37,7 @@ class ResultSummary:
                 self.named.append(named)
 
     def counts_with(self, *, folders: int) -> dict[str, int]:
-        """Return the counts of pictures, and of empty folders, which are none."""
+        """Return the counts of pictures and, apart from them, of empty folders."""
         counts = {status: self.counts[status] for status in STATUSES}
         return {"images": sum(counts.values()), **counts, "folders": folders}
 

@@ -1,4 +1,4 @@
-"""Cells of a CSV file that a person opens: text that a spreadsheet would run as a formula.
+"""Quote text in a CSV file that a spreadsheet would run as a formula.
 
 Source of the characters and of the single quote:
 https://owasp.org/www-community/attacks/CSV_Injection

@@ -1,4 +1,4 @@
-"""A dataset in S3 as staging writes it."""
+"""Read a dataset that staging wrote to S3."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ class DatasetNotUsable(Exception):
 
 
 class StagedDataset(NamedTuple):
-    """Where the dataset is, and what it should be."""
+    """A dataset's location, and the expected classes."""
 
     s3: Any
     bucket: str

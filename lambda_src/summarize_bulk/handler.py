@@ -26,7 +26,7 @@ from lambda_src.shared.result_summary import ResultSummary
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     data_bucket: str
     results_bucket: str
@@ -45,7 +45,7 @@ stepfunctions = boto3.client("stepfunctions")
 
 
 class NothingToClassify(Exception):
-    """There is no picture below the prefix, or in the manifest."""
+    """No picture is below the prefix or in the manifest."""
 
 
 class ResultsIncomplete(Exception):

@@ -27,7 +27,7 @@ from lambda_src.shared.spreadsheets import quote_formulas
 
 @dataclass(frozen=True)
 class Environment(EnvironmentVariables):
-    """What the stack sets."""
+    """The variables that the stack sets."""
 
     classes: tuple[str, ...]
     confidence_threshold: float

@@ -1,4 +1,4 @@
-"""A picture becomes a row of numbers: edges by direction, and coarse colour.
+"""Turn a picture into a row of numbers: edges by direction, and coarse colour.
 
 Both use a grid of 4 x 4 cells in a picture of 32 x 32, whatever `image_shape` says, since it sizes
 a network that does not exist here. In 5-fold cross-validation on the 1,000 training pictures of

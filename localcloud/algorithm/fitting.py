@@ -1,4 +1,4 @@
-"""Learning a model. Only training imports this, since scikit-learn takes most of a second."""
+"""Fit a model. Only training imports this, since scikit-learn takes most of a second."""
 
 # scikit-learn publishes no types.
 # mypy: disable-error-code="import-untyped"

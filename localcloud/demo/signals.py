@@ -1,4 +1,4 @@
-"""What ends the demo from outside: a signal, a closed terminal, or the end of its local cloud."""
+"""End the demo from outside: on a signal, a closed terminal, or the end of its local cloud."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from localcloud.launcher import LocalCloud, LocalCloudError
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals after which the demo tidies up and ends."""
 
-# Asked now: a terminal that has been closed is none.
+# Checked at import: later, a closed terminal no longer counts as one.
 _TERMINALS = [stream for stream in (1, 2) if os.isatty(stream)]
 
 
@@ -68,7 +68,7 @@ class Interrupts:
     """How often a run was interrupted."""
 
     ending: bool = False
-    """Whether the run is taking down what it created, after an interrupt or at its end."""
+    """True while the run takes down what it created, after an interrupt or at its end."""
     warned: bool = False
 
 

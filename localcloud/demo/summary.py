@@ -1,4 +1,4 @@
-"""What the demo found: as JSON for programs, as a table for people."""
+"""Summarize the demo, as JSON for programs and as a table for people."""
 
 import json
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ class Job(Record):
 
     @property
     def stopping(self) -> bool:
-        """Whether the job was asked to end."""
+        """Return whether the job was asked to end."""
         return self.status == "Stopping"
 
     def stop(self) -> bool:

@@ -101,8 +101,8 @@ def endpoint(aws: Aws, settings: Settings) -> Iterator[Finding]:
         yield ok(f"{name} belongs to {stack}, and is {status}")
     else:
         yield problem(
-            f"there is an endpoint {name} already, which is not of {stack}",
-            f"if nobody needs it: aws sagemaker delete-endpoint --endpoint-name {name} "
+            f"an endpoint {name} exists that is not part of {stack}",
+            f"if it is not needed: aws sagemaker delete-endpoint --endpoint-name {name} "
             f"--region {aws.region}; else another environment name",
         )
 

@@ -1,4 +1,4 @@
-"""AWS for the checks: clients that give up early, shared questions, errors in words."""
+"""Reach AWS from the checks: clients that give up early, shared calls, errors in words."""
 
 import threading
 from typing import Any
@@ -73,8 +73,8 @@ def not_checked(error: Exception) -> Finding:
         return Finding(
             Verdict.NOT_CHECKED,
             f"{code} on {error.operation_name}: {message}",
-            "allow this identity the action, or let somebody run the preflight who may",
+            "allow this identity the action, or run the preflight with an identity that may",
         )
     if code.isdigit():  # botocore's code, the HTTP status, of a reply that is no error of AWS
-        code, message = f"HTTP {code}", "no answer of AWS; emulators lack some services"
+        code, message = f"HTTP {code}", "no answer from AWS; emulators lack some services"
     return Finding(Verdict.NOT_CHECKED, f"{error.operation_name}: {code}: {message}")

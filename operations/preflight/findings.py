@@ -1,4 +1,4 @@
-"""What the checks found, as a table and an exit code."""
+"""Show the findings of the checks as a table and an exit code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

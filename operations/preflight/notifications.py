@@ -15,7 +15,7 @@ DELETED = "Deleted"  # SNS lists those who unsubscribed for some more days
 # https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html and, for the queue of
 # another account, sns-send-message-to-sqs-cross-account.html beside it.
 LINK_BY_PROTOCOL = {
-    "email": "the link is in the e-mail of SNS",
+    "email": "the link is in the e-mail from SNS",
     "https": "the link is the SubscribeURL in what SNS posted to it",
     "sqs": "the link is the SubscribeURL in the message that waits in the queue",
 }
@@ -46,7 +46,7 @@ def notifications(aws: Aws, settings: Settings) -> Iterator[Finding]:
     if not wanted and not subscriptions:
         yield Finding(
             Verdict.NOTE,
-            "no address: nobody is notified of rejected and failed pictures",
+            "no address: rejected and failed pictures are reported to no one",
             f"notifications.emails in settings/{settings.environment}.toml",
         )
     if not topic:
@@ -62,7 +62,7 @@ def notifications(aws: Aws, settings: Settings) -> Iterator[Finding]:
         yield ok(f"{confirmed} confirmed")
     for subscriber in wanted:
         if subscriber not in subscriptions:
-            # SNS drops what nobody confirms within 48 hours, and CloudFormation never notices:
+            # SNS drops unconfirmed subscriptions after 48 hours, and CloudFormation never notices:
             # https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
             yield Finding(
                 Verdict.NOTE,

@@ -42,7 +42,7 @@ def _queue(aws: Aws, arn: str, topic: str | None) -> Iterator[Finding]:
     except sqs.exceptions.QueueDoesNotExist:
         # SQS also says so of queues of other accounts that hide them from us.
         if account != aws.client("sts").get_caller_identity()["Account"]:
-            what = "belongs to another account, which does not let us look"
+            what = "belongs to another account, which denies access to it"
             yield Finding(Verdict.NOT_CHECKED, what, f"its owner can; {_remedy(arn, topic)}")
         else:
             yield problem("does not exist", "another ARN, or create it")

@@ -1,4 +1,4 @@
-"""What checks share: the deployed application, and evidence that is gathered once."""
+"""Share among the checks: the deployed application, and evidence that is gathered once."""
 
 import ipaddress
 import os

@@ -1,4 +1,4 @@
-"""What a run found: a table for the terminal, and a JSON file for bug reports."""
+"""Report the findings of a run: a table for the terminal, and a JSON file for bug reports."""
 
 import importlib.metadata
 import json
@@ -34,7 +34,7 @@ PRIVATE: Any = {"notifications": True, "tags": {"owner", "cost_centre"}}
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a run found."""
+    """The findings of a run."""
 
     found: Sequence[tuple[Check, Finding]]
     began: datetime

@@ -43,7 +43,7 @@ class Acceptance:
     """Number of the signal that ended it early; 0 if none did."""
     left: list[str] = field(default_factory=list)
     taken_down: bool = True
-    """Whether the teardown finished, and what is left could be listed."""
+    """True if the teardown finished and what is left could be listed."""
 
     def run(self) -> None:
         """Fill `found`; what was created is gone afterwards, or named in `left`."""

@@ -28,7 +28,7 @@ class Update:
     stack_status: str
     stack_reason: str
     moved: bool
-    """Whether the endpoint has another configuration."""
+    """True if the endpoint has another configuration."""
     alarms: list[str]
     """Alarms that SageMaker says it watched."""
     calls: int

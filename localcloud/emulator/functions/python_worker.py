@@ -33,7 +33,7 @@ FORK = "fork"
 FILES = 4
 PID_BYTES = 4
 
-SHARED_TMP = "/tmp"  # the very path that handlers name
+SHARED_TMP = "/tmp"  # the path that handlers use
 FUNCTIONS_OF_OS = (
     *("open", "stat", "lstat", "access", "chmod", "utime", "truncate", "listdir", "scandir"),
     *("mkdir", "rmdir", "remove", "unlink", "rename", "replace", "link", "symlink"),

@@ -1,4 +1,4 @@
-"""Who has credentials of this local cloud: its administrator, users, roles, and links they signed.
+"""Find the holders of credentials: the administrator, users, roles, and links they signed.
 
 ministack takes `test`, every 12-digit key and no key at all for the administrator. Inside the
 emulator that remains so; at the gate none of them is known.

@@ -41,7 +41,7 @@ class NotAuthenticatedError(Exception):
     """No holder of credentials signed the request; `code` is AWS's name of the reason."""
 
     def __init__(self, code: str, message: str) -> None:
-        """`message` is AWS's, for services that have none of their own."""
+        """`message` is AWS's, for services without a message for it."""
         super().__init__(message)
         self.code = code
 
@@ -82,7 +82,7 @@ class Request:
 
     @property
     def signs_its_body(self) -> bool:
-        """Whether checking the signature takes the body."""
+        """Return whether checking the signature takes the body."""
         if "X-Amz-Signature" in self.query:
             return "/s3/" not in self.query.get("X-Amz-Credential", [""])[0]
         content_hash = self.headers.get(HASH, "")
@@ -137,7 +137,7 @@ def _check(request: Request, signature: Any, body: bytes, *, presigned: bool) ->
             body,
             presigned=presigned,
         )
-    except TypeError:  # signatures, of chunks as well, are compared as text that has to be ASCII
+    except TypeError:  # signatures, of chunks as well, are compared as text, which must be ASCII
         failure = mismatch
     _refuse(failure)
 

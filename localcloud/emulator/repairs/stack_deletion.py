@@ -1,7 +1,7 @@
 """DeleteStack while the stack is created or updated.
 
 It ends a creation that is still running and deletes what it made. ministack deletes what there is
-and lets the creation go on: the custom resource in flight is not told, and what comes after it is
+and lets the creation go on: the custom resource in flight gets nothing, and what comes after it is
 created and stays. On AWS the creation of the resource in flight is cancelled and the resource is
 deleted; a custom resource gets Delete although its Create was not answered
 (https://github.com/aws/aws-cdk/issues/26139), under an id that CloudFormation made up. Other

@@ -1,4 +1,4 @@
-"""What all stacks and resources have in common: names, tags, removal, logs."""
+"""Apply what all stacks have in common: names, tags, removal, logs."""
 
 from typing import TypeAlias
 
@@ -27,7 +27,7 @@ class EnvironmentStack(cdk.Stack):
         )
 
     def _publish(self, construct_id: str, parameter: str, value: str) -> ssm.StringParameter:
-        """Hand a value to other stacks that may change while they use it, as an export may not."""
+        """Publish a value that may change while other stacks use it, unlike an export."""
         return ssm.StringParameter(self, construct_id, parameter_name=parameter, string_value=value)
 
 

@@ -8,7 +8,7 @@ from constructs import Construct
 from stacks.constructs.common.acknowledge import acknowledge
 
 SHOWN_ONLY = "Shown only: executions report it. "
-"""How the description of an alarm without a message begins, which the rule recognizes."""
+"""Begins the description of an alarm without a message; the rule recognizes it."""
 
 PERIOD_MINUTES = 5
 PERIOD = cdk.Duration.minutes(PERIOD_MINUTES)

@@ -1,4 +1,4 @@
-"""How the endpoint moves to another model: the update policy, and the alarms that roll it back."""
+"""Define how the endpoint moves to another model, and the alarms that roll it back."""
 
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker

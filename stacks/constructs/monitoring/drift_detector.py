@@ -47,7 +47,7 @@ class DriftMetrics:
         self.period = cdk.Duration.minutes(settings.drift.interval_minutes)
         self._dimensions = {"EndpointName": settings.endpoint_name}
         self.has_pictures = settings.capture.mode != "output"
-        """Whether captures have the pictures."""
+        """True if captures contain the pictures."""
         self.compared = OF_REPLIES | (OF_PICTURES if self.has_pictures else {})
         """By metric: what is compared with the baseline, in words."""
 
@@ -112,7 +112,7 @@ class DriftDetector(Construct):
             timeout=cdk.Duration.minutes(10),
             memory_size=512,
         )
-        # The next run does what a failed one has left.
+        # The next run finishes what a failed one left.
         self.function.configure_async_invoke(retry_attempts=0)
         acknowledge(
             self.function,

@@ -72,7 +72,7 @@ def test_nothing_outlives_it_and_the_next_start_works(
     sagemaker.endpoint(sagemaker.config(sagemaker.model()))
     sagemaker.train(new_name(), channels={"train_lst": "data/long.lst"})
     _call_function(stopped, STARTS_A_LISTENER.format(port=free_port()))
-    # In the middle of a deployment, too.
+    # Also in the middle of a deployment.
     slow = {"Type": "Custom::Slow", "Properties": {"ServiceToken": FUNCTION}}
     template = json.dumps({"Resources": {"Slow": slow}})
     stopped.client("cloudformation").create_stack(StackName="stack", TemplateBody=template)

@@ -141,10 +141,10 @@ def test_a_run_over_pictures_that_are_all_accepted(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([""], "prefix: '' is no S3 URI; expected s3://BUCKET/KEY"),
-        (["--manifest", ""], "manifest: '' is no S3 URI"),
+        ([""], "prefix: '' is not an S3 URI; expected s3://BUCKET/KEY"),
+        (["--manifest", ""], "manifest: '' is not an S3 URI"),
         (["--manifest", "s3://pictures"], "manifest: 's3://pictures' names no object"),
-        (["pictures/a/"], "prefix: 'pictures/a/' is no S3 URI"),
+        (["pictures/a/"], "prefix: 'pictures/a/' is not an S3 URI"),
     ],
 )
 def test_what_is_no_s3_uri_is_refused_before_aws_is_asked(

@@ -137,7 +137,7 @@ def usual_recursion_limit() -> Iterator[None]:
         ("[bulk]\nthreads = " + "1" * 5000, "not valid TOML: Exceeds the limit"),
         ("[bulk]\nthreads = 0x" + "f" * 5000, "bulk.threads = (too large to show): Input should"),
         ("[workflow]\nconfidence_threshold = 0x" + "f" * 300, "confidence_threshold = 17"),
-        ("# " + "x" * 32768, "larger than 32768 bytes; remove what is no setting"),
+        ("# " + "x" * 32768, "larger than 32768 bytes; keep only settings in it"),
     ],
 )
 def test_a_refused_file_is_named_with_the_reason(content: str, says: str, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
 
     for name in ("folder", "pipe", "device", "gone"):
-        with pytest.raises(SettingsError, match=rf"{name}\.toml: is no file; make it one"):
+        with pytest.raises(SettingsError, match=rf"{name}\.toml: is not a file; make it one"):
             load(name, tmp_path)
 
 

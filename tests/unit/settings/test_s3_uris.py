@@ -39,11 +39,11 @@ def test_a_bucket_needs_no_slash() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "'' is no S3 URI; expected s3://BUCKET/KEY"),
-        ("my-bucket/key", "'my-bucket/key' is no S3 URI"),
-        ("S3://my-bucket/key", "is no S3 URI"),
-        ("s3:/my-bucket/key", "is no S3 URI"),
-        ("https://my-bucket.s3.amazonaws.com/key", "is no S3 URI"),
+        ("", "'' is not an S3 URI; expected s3://BUCKET/KEY"),
+        ("my-bucket/key", "'my-bucket/key' is not an S3 URI"),
+        ("S3://my-bucket/key", "is not an S3 URI"),
+        ("s3:/my-bucket/key", "is not an S3 URI"),
+        ("https://my-bucket.s3.amazonaws.com/key", "is not an S3 URI"),
         ("s3://", "names no bucket"),
         ("s3:///key", "names no bucket"),
         ("s3://My_Bucket/key", "'My_Bucket' of 's3://My_Bucket/key': no bucket has such a name"),

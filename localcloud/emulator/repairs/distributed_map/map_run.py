@@ -55,7 +55,7 @@ class MapRun:
 
     @property
     def aborted(self) -> bool:
-        """Whether the execution around this run has been stopped."""
+        """Return whether the execution around this run has been stopped."""
         return has_ended(self._execution)
 
     def run(self) -> Any:

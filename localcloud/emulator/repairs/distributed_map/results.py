@@ -15,7 +15,7 @@ class Results:
     """The results as one list, in the order of the items."""
 
     written = False
-    """Whether the results go to S3."""
+    """True if the results go to S3."""
 
     def __init__(self, transformation: str) -> None:
         self.transformation = transformation

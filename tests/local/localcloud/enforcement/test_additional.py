@@ -1,4 +1,4 @@
-"""Whoever hands a role to a service, or tags what is created, must be allowed to do that, too."""
+"""Whoever hands a role to a service, or tags what is created, must be allowed to do so."""
 
 from typing import Any
 

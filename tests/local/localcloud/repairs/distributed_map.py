@@ -47,6 +47,6 @@ def failing(*names: str, **fields: Any) -> dict[str, Any]:
 
 
 def output(result: dict[str, Any]) -> Any:
-    """What a successful execution gave."""
+    """Return the output of a successful execution."""
     assert result["status"] == "SUCCEEDED", result
     return json.loads(result["output"])

@@ -16,7 +16,7 @@ ACCOUNT = "123456789012"
 
 
 class Stub(Protocol):
-    """Gives the stubber of a service, in the region of the session or in another one."""
+    """Return the stubber of a service, in the region of the session or in another one."""
 
     def __call__(self, service: str, *, region: str | None = None) -> Stubber: ...
 

@@ -12,7 +12,7 @@ RESULTS = messages.of_results("dev", messages.IN_OUTPUT).text
 
 
 def states_with(failed: int, *, key: str = "one.png") -> dict[str, Any]:
-    """What the Map gives when so many images failed."""
+    """Return the Map's output when so many images failed."""
     result = {
         "verdict": "failed",
         "error": "ImageNotFound",
