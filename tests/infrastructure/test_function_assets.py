@@ -1,5 +1,6 @@
 """Every function's asset has all that its handler imports, and nothing of other functions."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -116,7 +117,7 @@ def test_a_handler_is_imported_from_its_asset_alone_and_reads_what_the_stack_set
     assert imported.returncode == 0, imported.stderr
     names, variables = json.loads(imported.stdout)
     assert {each.handler.rpartition(".")[2] for each in of_module} <= set(names)
-    assert variables == sorted(function.variables)
+    assert all(variables == sorted(each.variables) for each in of_module)
     files = {path for path in function.asset.rglob("*") if path.is_file()}
     assert {path.relative_to(function.asset) for path in files} == {
         path.relative_to(LAMBDA_SRC.parent)
@@ -138,3 +139,32 @@ def test_an_import_from_outside_the_asset_fails(
     imported = import_alone(function.module, asset, runtime, function.variables)
 
     assert f"No module named '{'.'.join(other.split('.')[:2])}'" in imported.stderr
+
+
+def test_imports_within_functions_are_of_the_asset_as_well() -> None:
+    for path in LAMBDA_SRC.glob("*/*.py"):
+        own = f"lambda_src.{path.parent.name}"
+        for name in names_imported(path):
+            first = name.partition(".")[0]
+            known = first in sys.stdlib_module_names or first in RUNTIME
+            assert known or name.startswith((own, "lambda_src.shared")), f"{path} imports {name}"
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    reading = [
+        path.relative_to(LAMBDA_SRC)
+        for path in LAMBDA_SRC.rglob("*.py")
+        if re.search(r"\benviron\b|\bgetenv\b", path.read_text())
+    ]
+
+    assert reading == [Path("shared/environment.py")]
+
+
+def names_imported(path: Path) -> Iterator[str]:
+    """Modules that a file imports anywhere; `.other` counts as one of its folder."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folder = ["lambda_src", path.parent.name] if node.level == 1 else []
+            yield ".".join([*folder, *filter(None, [node.module])])
