@@ -130,6 +130,7 @@ class Deployment:
         """Keys of the validation pictures by verdict, from one execution over all of them."""
         keys: dict[str, list[str]] = {}
         for result in self.classify(*self.dataset.truth)["results"]:
+            assert result["verdict"] in ("accepted", "rejected"), result
             keys.setdefault(result["verdict"], []).append(result["body"]["s3_key"])
         return keys
 

@@ -116,7 +116,17 @@ def test_a_model_error_is_the_pictures_fault_or_transient(
         handler.lambda_handler(EVENT, None)
 
 
-@pytest.mark.parametrize("code", [*sorted(picture_steps.TRANSIENT_CODES), "ValidationError"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalDependencyException",
+        "InternalFailure",
+        "ModelNotReadyException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "ValidationError",
+    ],
+)
 def test_a_fault_of_the_service_is_transient_and_a_missing_endpoint_is_not(
     handler: ModuleType, endpoint: Stubber, code: str
 ) -> None:

@@ -333,6 +333,7 @@ def test_executions_of_runs_with_long_names_that_begin_alike_have_names_of_their
     again = [arn.rpartition(":")[2] for arn in machine.executions]
     assert len(again) == 4
     assert max(map(len, again)) <= 80
+    assert sum(name.endswith("-again-1") for name in again) == 2  # the first of each run
 
 
 @pytest.mark.parametrize("given", ["[]", '{"prefix": 1}'])

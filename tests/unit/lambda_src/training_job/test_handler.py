@@ -145,6 +145,9 @@ UNSETTLED = [
     ("CreateTrainingJob", "ValidationException", NO_POLICY),
     ("CreateTrainingJob", "AccessDeniedException", NO_GRANT),
     ("DescribeTrainingJob", "AccessDeniedException", "User: me is not authorized to perform: ..."),
+    # S3's codes, of the manifest and of the model.
+    ("DescribeTrainingJob", "AccessDenied", "Access Denied"),
+    ("DescribeTrainingJob", "403", "Forbidden"),
 ]
 
 
@@ -171,7 +174,7 @@ def test_what_iam_refuses_at_first_is_asked_for_again_for_a_minute(
 
 def test_is_complete_waits_for_its_own_role(resource: Resource) -> None:
     name = resource.create()
-    resource.sagemaker.refusals = [UNSETTLED[-1]] * 3
+    resource.sagemaker.refusals = [UNSETTLED[3]] * 3
 
     assert resource.ask(name) == WAITING
 
