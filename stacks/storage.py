@@ -79,14 +79,15 @@ class StorageStack(EnvironmentStack):
     def _add_dataset_pointer(self) -> None:
         # Staging overwrites the value. The stack owns the parameter, so that it is deleted with the
         # stack, and so that training without staged data fails with a clear message.
+        # Nothing of it may ever change, not even the description: CloudFormation would write the
+        # value below as well, and what is staged would be forgotten.
         pointer = ssm.StringParameter(
             self,
             "DatasetPointer",
             parameter_name=self._settings.dataset_parameter,
             string_value=NOT_STAGED,
-            description="Prefix of the staged dataset in the data bucket; set by `scones stage`",
+            description="Prefix of the staged dataset in the data bucket; set by training.stage",
         )
-        # CloudFormation changes a parameter's tags by writing its value as well: the one above.
         for key in self._settings.tags_by_key:
             cdk.Tags.of(pointer).remove(key)
 

@@ -72,6 +72,19 @@ def only_the_endpoint_has_a_physical_name(stacks: Stacks, settings: Settings) ->
         assert endpoint["Properties"]["EndpointName"] == settings.endpoint_name
 
 
+def the_dataset_pointer_is_that_of_the_first_release(stacks: Stacks, settings: Settings) -> None:
+    """With a change of anything, CloudFormation would write its value: nothing is staged."""
+    (pointer,) = resources({"Storage": stacks["Storage"]}, "AWS::SSM::Parameter").items()
+    expected = {
+        "Type": "String",
+        "Name": f"/scones/{settings.environment}/dataset",
+        "Value": "not-staged",
+        "Description": "Prefix of the staged dataset in the data bucket; set by training.stage",
+    }
+    assert pointer[0] == "DatasetPointerF2C3A0DE"
+    assert pointer[1] == {"Type": "AWS::SSM::Parameter", "Properties": expected}
+
+
 def what_assumes_a_role_waits_for_its_policy(stacks: Stacks, settings: Settings) -> None:
     roles = {
         "AWS::SageMaker::Model": "ImageEndpointModelRole",
@@ -254,6 +267,7 @@ def numbers_are_ordinary(stacks: Stacks, settings: Settings) -> None:
 
 INVARIANTS = (
     only_the_endpoint_has_a_physical_name,
+    the_dataset_pointer_is_that_of_the_first_release,
     what_assumes_a_role_waits_for_its_policy,
     what_changes_with_each_training_is_not_exported,
     no_log_group_is_exported,
