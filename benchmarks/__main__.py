@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import costs, growth, report, staging, workflow
+from benchmarks import captures, costs, growth, report, staging, workflow
 from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
 from benchmarks.results_table import Section, table
 from settings import load
@@ -63,7 +63,9 @@ PARTS: dict[str, Callable[[Bench], Section]] = {
     "workflow": _workflow,
     "growth": lambda bench: growth.run(bench.cloud, pictures=bench.options.growth),
     "costs": lambda _: costs.run(),
+    "captures": lambda bench: captures.run(bench.options.records),
 }
+WITHOUT_PICTURES = frozenset({"costs", "captures"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _describe_data(bench: Bench) -> str:
     """Describe the pictures; end the command if a part needs them and there are none."""
-    if set(bench.options.only) == {"costs"}:
+    if WITHOUT_PICTURES.issuperset(bench.options.only):
         return "none"
     try:
         return report.describe_data(bench.pictures)
@@ -119,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     for option, default, meaning in (
         ("--pictures", workflow.PICTURES, "pictures of a workflow run"),
         ("--growth", growth.PICTURES, "pictures of the growth part"),
+        ("--records", captures.RECORDS, "records of the captures part"),
     ):
         parser.add_argument(
             option, type=_positive, nargs="+", default=default, metavar="N", help=meaning
