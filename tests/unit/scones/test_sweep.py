@@ -164,7 +164,10 @@ def test_logs_that_were_retained_are_kept() -> None:
 def test_a_running_job_is_stopped(answers: Answers, kind: str) -> None:
     stopped: list[str] = []
     answers[f"List{kind}Jobs"] = lambda asked: {
-        f"{kind}JobSummaries": [{f"{kind}JobName": f"scones-dev-{asked['StatusEquals']}"}]
+        f"{kind}JobSummaries": [
+            {f"{kind}JobName": f"{of_another}{asked['NameContains']}{asked['StatusEquals']}"}
+            for of_another in ("", "other-")
+        ]
     }
     answers[f"Stop{kind}Job"] = lambda asked: stopped.append(asked[f"{kind}JobName"])
 

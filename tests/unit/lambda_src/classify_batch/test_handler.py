@@ -179,6 +179,10 @@ def test_no_picture_is_begun_that_the_call_may_not_live_to_finish(
 
     assert endpoint.calls == 0
     assert objects.keys("artifacts") == []
+    config = handler.runtime.meta.config
+    tries = config.retries["total_max_attempts"]
+    longest = tries * (config.connect_timeout + config.read_timeout)
+    assert handler.MARGIN_MILLISECONDS > 1000 * longest
 
 
 def test_a_fault_of_ours_fails_the_batch_and_keeps_what_is_done(

@@ -43,6 +43,7 @@ def test_a_job_has_four_channels_and_the_manifests_counts(resource: Resource) ->
     }
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 2700}
     assert request.keys().isdisjoint({"EnableManagedSpotTraining", "CheckpointConfig"})
+    assert request["EnableNetworkIsolation"] is True
 
 
 def test_spot_training_waits_as_long_as_is_set_and_later_attempts_share_its_checkpoints(
