@@ -1,5 +1,7 @@
 """The command line: `scones VERB`, or `python -m scones VERB`."""
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -41,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry_point() -> None:
     """Run a verb with the process's arguments and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a locale may lack the characters of a table
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)  # without waiting for threads, which may still try to reach a cloud that is gone
 
 

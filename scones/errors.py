@@ -50,6 +50,8 @@ def shown(*more: type[Exception], packages: str = "base") -> Iterator[None]:
             f"the package {missing} is not installed; run: "
             f"pip install -r requirements/{packages}.txt"
         )
+    except BrokenPipeError:
+        raise  # the reader of a pipe, such as `head`, has enough: Typer ends without a message
     except EXPECTED + more as error:
         fail(str(error))
     except KeyboardInterrupt as interrupt:

@@ -1,5 +1,6 @@
 """`scones local`: start and stop an AWS emulator with SageMaker on this machine."""
 
+import importlib
 import os
 import shlex
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def _cloud(port: int, *, no_iam: bool = False) -> "Iterator[LocalCloud]":
     with errors.shown(packages="local"):
         from localcloud.launcher import LocalCloud, LocalCloudError
 
-        with errors.shown(LocalCloudError):
+        with errors.shown(LocalCloudError, packages="local"):
             yield LocalCloud(port, iam=not no_iam)
 
 
@@ -38,6 +39,7 @@ def up(port: Port = 4566, no_iam: NoIam = False) -> None:
     Exit codes: 0 it runs; 1 failed, or it was running already; 2 wrong usage.
     """
     with _cloud(port, no_iam=no_iam) as cloud:
+        importlib.import_module("ministack")  # if missing, report it here, not in the log
         with terminal.console(errors=True).status("starting the local cloud"):
             cloud.start()
         cloud.detach()

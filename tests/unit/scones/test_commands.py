@@ -1,5 +1,6 @@
 """What all verbs share: their names, environments, errors, and what they say before they act."""
 
+import os
 import re
 import subprocess
 import sys
@@ -105,6 +106,39 @@ def test_the_console_script_runs_the_verbs() -> None:
         assert re.search(rf"\b{verb} ", run.stdout), verb
 
 
+@pytest.mark.parametrize(("command", "code"), [(["report", "--help"], 0), (["preflight"], 1)])
+def test_a_locale_without_the_characters_of_a_table_shows_others(
+    command: list[str], code: int
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "scones", *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == code
+    assert run.stderr == ""
+    assert "?" in run.stdout
+
+
+def test_a_reader_that_has_enough_sees_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        run = subprocess.run(
+            [sys.executable, "-m", "scones", "stage", "--drawn", "--no-upload"],
+            cwd=ROOT,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == ""
+
+
 def test_every_verb_that_a_text_names_exists() -> None:
     files = [path for pattern in TEXTS for path in ROOT.glob(pattern) if path.is_file()]
     files += [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
@@ -136,6 +170,11 @@ def test_environments_are_completed(
     [
         ("localcloud", ["demo"], "has no folder localcloud/, which this command needs"),
         ("localcloud", ["local", "up"], "has no folder localcloud/, which this command needs"),
+        (
+            "ministack",
+            ["local", "up", "--port", "1"],
+            "the package ministack is not installed; run: pip install -r requirements/local.txt",
+        ),
         (
             "sagemaker",
             ["train", "--max-runtime-minutes", "10"],
