@@ -64,7 +64,15 @@ def read_log(lines: "queue.Queue[str]") -> str:
 
 def _extend_scripts() -> None:
     handler = "getattr(mod, handler_name)"
-    _edit(PYTHON_SCRIPT, {f"handler_fn = {handler}": f"handler_fn = as_on_aws({handler})"})
+    counts_calls = "_ms_install_invoke_depth()\n"
+    _edit(
+        PYTHON_SCRIPT,
+        {
+            f"handler_fn = {handler}": f"handler_fn = as_on_aws({handler})",
+            # It imports botocore, which fails if the function brings, say, its own queue.py.
+            f"    {counts_calls}": f"    with suppress(Exception):\n        {counts_calls}",
+        },
+    )
     _edit(
         NODE_SCRIPT,
         {

@@ -22,6 +22,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,8 @@ def main() -> None:
     # The script lies in a folder of this one worker, which is removed with it.
     give_own_tmp(Path(start["script"]).with_name("tmp"))
     gc.enable()
-    runpy.run_path(start["script"], {as_on_aws.__name__: as_on_aws}, run_name="__main__")
+    ours = {"as_on_aws": as_on_aws, "suppress": suppress}
+    runpy.run_path(start["script"], ours, run_name="__main__")
 
 
 def share_boto3() -> None:

@@ -308,6 +308,14 @@ def handler(event, context):
     assert functions.invoke(function)["payload"] is True
 
 
+def test_a_function_may_bring_a_module_that_botocore_cannot_use(functions: Any) -> None:
+    source = "import queue\ndef handler(event, context): return queue.own\n"
+
+    function = functions.python(source, {"queue.py": "own = True\n"})
+
+    assert functions.invoke(function)["payload"] is True
+
+
 def test_variables_that_python_reads_when_it_starts_count(functions: Any) -> None:
     function = functions.python(
         """
