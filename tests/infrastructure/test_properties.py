@@ -55,4 +55,6 @@ def says_what_and_why(refusal: str, table: Table) -> bool:
         key for key in {*FIELDS, *SECTIONS, *values} if refusal.startswith((f"{key} ", f"{key}:"))
     ]
     has_value = any(f"{key} = {shown(values[key])}: " in refusal for key in keys if key in values)
-    return bool(keys) and (has_value or bool(REMEDY.search(refusal)))
+    # A hyperparameter is refused by its name even where its value is a default.
+    named = bool(keys) or refusal.startswith("training.hyperparameters.")
+    return named and (has_value or bool(REMEDY.search(refusal)))

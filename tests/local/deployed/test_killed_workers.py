@@ -15,7 +15,7 @@ from tests.local.deployment import Deployment
 from tests.local.processes import descendants
 
 FUNCTIONS = ("SerializeImage", "ClassifyImage", "FilterConfidence")
-ROUNDS, SECONDS = 8, 0.25
+KILLS, SECONDS = 5, 0.25
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="workers are found in /proc")
@@ -40,14 +40,13 @@ def killed_workers(deployment: Deployment) -> Iterator[Counter[str]]:
     end = threading.Event()
 
     def kill() -> None:
-        for kill_round in range(ROUNDS):
-            if end.wait(SECONDS):
-                return
+        while not end.wait(SECONDS):
             for function in FUNCTIONS:
-                if found := workers(deployment, function):
+                found = workers(deployment, function)
+                if found and killed[function] < KILLS:
                     # The youngest is most likely still starting. Where machines are slow, it often
-                    # serves the picture whose worker was killed before, so it is killed only twice.
-                    youngest = kill_round % 4 == 1
+                    # serves the picture whose worker was killed before, so it is killed only once.
+                    youngest = killed[function] == 1
                     os.kill(max(found) if youngest else random.choice(found), signal.SIGKILL)
                     killed[function] += 1
 
