@@ -358,7 +358,7 @@ CHUNKS = (b"one\n", b"", b"two and three\n", b"4")
 
 @pytest.mark.parametrize("size", [1, 3, 4, 5, 100, -1])
 def test_a_stream_reads_as_a_file_of_all_chunks_would(handler: ModuleType, size: int) -> None:
-    stream = io.BufferedReader(handler.Stream(iter(CHUNKS)))
+    stream = io.BufferedReader(handler.Stream(iter(CHUNKS)), buffer_size=3)
     file = io.BytesIO(b"".join(CHUNKS))
 
     while wanted := file.read(size):
