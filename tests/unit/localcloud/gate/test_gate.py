@@ -118,6 +118,15 @@ def test_links_of_s3_work_until_they_end(role: Session, path: str, signer: str) 
         assert (status, arrived) == (403, None), refused
 
 
+def test_a_link_that_ends_at_no_time_does_not_work(role: Session) -> None:
+    request = AWSRequest("GET", f"{URL}/bucket/key")
+    signed(role, request, S3SigV4QueryAuth, "s3", expires="never")
+
+    (status, _), arrived = send(url=str(request.url))
+
+    assert (status, arrived) == (403, None)
+
+
 def test_chunks_are_held_to_their_signatures(role: Session) -> None:
     request = signed(role, AWSRequest("PUT", f"{URL}/bucket/key"), Chunked, "s3")
     body = chunks(role, request, b"content")
