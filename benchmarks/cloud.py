@@ -44,7 +44,7 @@ class Cloud:
 
     @cached_property
     def _keys(self) -> list[str]:
-        return list(read_staged(self.application.settings).truth)
+        return list(read_staged(self.application.settings).ground_truth)
 
     def images(self, count: int) -> list[dict[str, str]]:
         """Return `count` pictures as input of an execution, repeating the validation pictures."""

@@ -75,7 +75,7 @@ class StagedPictures:
     """"cifar-100" or "drawn"."""
     train: int
     """Pictures in train.lst."""
-    truth: dict[str, str]
+    ground_truth: dict[str, str]
     """Class name by S3 key of each picture in validation.lst, in its order."""
 
 
@@ -170,7 +170,7 @@ def read_staged(settings: Settings) -> StagedPictures:
         return StagedPictures(
             source=manifest["source"],
             train=len(text("train.lst").splitlines()),
-            truth={
+            ground_truth={
                 f"{prefix}/validation/{path}": manifest["classes"][int(label)]
                 for _, label, path in rows
             },

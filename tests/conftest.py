@@ -1,4 +1,4 @@
-"""What all tests share: processes side by side, examples, isolation from AWS, and real data.
+"""Shared by all tests: processes side by side, examples, isolation from AWS, and real data.
 
 `pytest tests/infrastructure/test_properties.py --hypothesis-profile=thorough` tries many examples.
 """

@@ -21,7 +21,7 @@ PIECES = [
 
 @st.composite
 def edited(draw: st.DrawFn, valid: bytes) -> bytes:
-    """What is valid with up to three places changed: tokens, or bytes anywhere."""
+    """Draw valid content with up to three places changed: tokens, or bytes anywhere."""
     content = valid
     for _ in range(draw(st.integers(0, 3))):
         places = [match.span() for match in TOKEN.finditer(content[:10_000])]

@@ -121,7 +121,7 @@ def noise(bytes_wanted: int) -> bytes:
 
 
 def accepted() -> dict[str, Accepted]:
-    """What the workflow takes. The expected pixels are Pillow's, save of 16-bit grey."""
+    """Return pictures that the workflow takes; expected pixels are Pillow's, except 16-bit grey."""
     picture = photo()
     grey = picture.convert("L")
     alpha = Image.fromarray(np.asarray(grey).T.copy())
@@ -171,7 +171,7 @@ def as_pillow_shows(content: bytes) -> Image.Image:
 
 
 def refused() -> dict[str, Refused]:
-    """What the workflow refuses before it asks the endpoint."""
+    """Return pictures that the workflow refuses before it asks the endpoint."""
     picture = photo()
     whole_png, whole_jpeg = encoded(picture), encoded(picture, "JPEG")
     unsupported = "UnsupportedImageFormat"

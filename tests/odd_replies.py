@@ -22,7 +22,7 @@ WRAPPED = {
     "predictions": b'{"predictions": [[0.25, 0.75]]}',
     "csv": b"0.25,0.75",
 }
-"""How other model servers answer; a report reads them, the deployment does not."""
+"""Answers of other model servers; a report reads them, the deployment does not."""
 
 REFUSED = {
     "empty": b"",

@@ -34,7 +34,7 @@ def run(application: Application, pictures: Callable[[], Source], *, destroy: bo
     dataset = read_staged(application.settings)
     accuracy = validation_accuracy(training_job(application))
     with listening(application) as receive:
-        outcome = judge(classify(application, dataset.truth), dataset.truth)
+        outcome = judge(classify(application, dataset.ground_truth), dataset.ground_truth)
         notices = receive()
     records = captures.collect(
         application,

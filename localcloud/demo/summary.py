@@ -35,7 +35,7 @@ class Summary:
             "data": {
                 "source": self.dataset.source,
                 "train": self.dataset.train,
-                "validation": len(self.dataset.truth),
+                "validation": len(self.dataset.ground_truth),
             },
             "training": {"validation_accuracy": self.validation_accuracy},
             "workflow": {**asdict(self.outcome), "notifications": self.notifications},

@@ -20,7 +20,7 @@ Notice = dict[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The output of an execution, compared with the truth."""
+    """The output of an execution, compared with the ground truth."""
 
     images: int
     accepted: int
@@ -52,11 +52,11 @@ def classify(application: Application, keys: Iterable[str]) -> dict[str, Any]:
     return output
 
 
-def judge(output: Mapping[str, Any], truth: Mapping[str, str]) -> Outcome:
-    """Return counts and accuracy; `truth` is the class name by key of the picture."""
+def judge(output: Mapping[str, Any], ground_truth: Mapping[str, str]) -> Outcome:
+    """Return counts and accuracy; `ground_truth` is the class name by key of the picture."""
     counts = output["counts"]
     right = [
-        result["body"]["label"] == truth[result["body"]["s3_key"]]
+        result["body"]["label"] == ground_truth[result["body"]["s3_key"]]
         for result in output["results"]
         if "label" in result["body"]
     ]

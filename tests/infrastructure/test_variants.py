@@ -1,4 +1,4 @@
-"""How settings other than numbers and names change the templates."""
+"""Settings other than numbers and names change the templates as intended."""
 
 import json
 import re

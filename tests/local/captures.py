@@ -1,4 +1,4 @@
-"""What the endpoint of the deployed application captured."""
+"""Read what the endpoint of the deployed application captured."""
 
 import time
 from collections.abc import Iterator

@@ -129,7 +129,7 @@ class Deployment:
     def verdicts(self) -> dict[str, list[str]]:
         """Keys of the validation pictures by verdict, from one execution over all of them."""
         keys: dict[str, list[str]] = {}
-        for result in self.classify(*self.dataset.truth)["results"]:
+        for result in self.classify(*self.dataset.ground_truth)["results"]:
             assert result["verdict"] in ("accepted", "rejected"), result
             keys.setdefault(result["verdict"], []).append(result["body"]["s3_key"])
         return keys

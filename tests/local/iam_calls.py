@@ -1,4 +1,4 @@
-"""What the roles of the deployment did, judged again by an independent IAM engine.
+"""Judge again what the roles of the deployment did, by an independent IAM engine.
 
 The engine is npm's @cloud-copilot/iam-simulate (AGPL-3.0, for tests only); the local cloud writes
 down every call that it judges itself.

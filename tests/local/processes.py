@@ -1,4 +1,4 @@
-"""Which processes run, as `ps` lists them on Linux and macOS."""
+"""List the processes that run, by `ps` on Linux and macOS."""
 
 import subprocess
 import time
@@ -20,7 +20,7 @@ def running(pids: Collection[int]) -> dict[int, str]:
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Whether `condition` comes true in time."""
+    """Return whether `condition` comes true in time."""
     deadline = time.monotonic() + seconds
     while not (true := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)

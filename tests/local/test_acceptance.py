@@ -61,7 +61,7 @@ class Account:
         return [each["TrainingJobName"] for each in found]
 
     def found(self) -> dict[str, Any]:
-        """What the command has written."""
+        """Return what the command has written."""
         content: dict[str, Any] = json.loads((self.out / "assumptions.json").read_text())
         return content
 

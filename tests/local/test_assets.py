@@ -1,4 +1,4 @@
-"""What the CDK CLI publishes does not depend on the modes of the checkout."""
+"""The assets that the CDK CLI publishes do not depend on the modes of the checkout."""
 
 import io
 import stat

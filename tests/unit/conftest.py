@@ -1,4 +1,4 @@
-"""What all unit tests share: service models, a small archive, and an AWS that lives in memory."""
+"""Shared by all unit tests: service models, a small archive, and an AWS that lives in memory."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def _split(label_list: list[int], prefix: str, seed: int) -> dict[bytes, Any]:
 
 @pytest.fixture
 def content() -> Content:
-    """What the archive's three pickles hold: two pictures of each class, one in test."""
+    """Return what the archive's pickles hold: two pictures of each class, one in test."""
     return {
         "meta": {
             b"fine_label_names": [b"apple", b"motorcycle", b"bicycle"],

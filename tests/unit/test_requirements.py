@@ -57,7 +57,7 @@ def test_a_compiled_set_has_what_its_input_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INPUTS)
-def test_a_compiled_set_has_nothing_that_nobody_needs(name: str) -> None:
+def test_a_compiled_set_has_nothing_that_is_not_needed(name: str) -> None:
     wanted = {(source, requirement.name) for source, requirement in _wanted(name)}
     pins = _pins(name)
     names = {pin.name for pin, _ in pins}

@@ -38,7 +38,7 @@ def bulk_lines(context: Context) -> Finding:
     item, and BatchInput takes JSONata.
     """
     _, summary, lines = bulk(context)
-    pictures = sorted(dataset(context).truth)
+    pictures = sorted(dataset(context).ground_truth)
     seen = ", ".join(f"{name} {number}" for name, number in summary.counts.items())
     right = [line["index"] for line in lines] == list(range(len(pictures)))
     same = [line["key"] for line in lines] == pictures
@@ -190,7 +190,7 @@ def drift_run(context: Context) -> Finding:
 def bulk(context: Context) -> tuple[Run, Summary, list[dict[str, Any]]]:
     """Run bulk classification over the validation pictures; return its lines as well."""
     context.require_deployed()
-    prefix = next(iter(dataset(context).truth)).rpartition("/")[0]
+    prefix = next(iter(dataset(context).ground_truth)).rpartition("/")[0]
     bucket = context.output("Storage", "DataBucketName")
     with context.application.steps.step("bulk classification") as say:
         run = start(context.application.settings, {"prefix": f"s3://{bucket}/{prefix}/"})
@@ -218,7 +218,7 @@ def manifests(context: Context) -> dict[str, tuple[str, tuple[str, ...]]]:
     Return the key of each manifest and the pictures in it.
     """
     context.require_deployed()
-    good = tuple(dataset(context).truth)[:20]
+    good = tuple(dataset(context).ground_truth)[:20]
     return {
         name: (put_manifest(context.application, name, keys), keys)
         for name, keys in (("good", good), ("spoiled", (*good, undecodable_key(context))))

@@ -136,7 +136,7 @@ def endpoint(context: Context) -> dict[str, Any]:
 def first_picture(context: Context) -> bytes:
     """Return the content of the first validation picture."""
     return read_object(
-        context.output("Storage", "DataBucketName"), next(iter(dataset(context).truth))
+        context.output("Storage", "DataBucketName"), next(iter(dataset(context).ground_truth))
     )
 
 
@@ -153,9 +153,9 @@ def undecodable_key(context: Context) -> str:
 @once
 def classified(context: Context) -> tuple[dict[str, Any], list[Notice]]:
     """Run the validation pictures through the workflow; return its output and the notices."""
-    truth = dataset(context).truth
+    pictures = dataset(context).ground_truth
     with listening(context.application) as receive:
-        output = classify(context.application, truth)
+        output = classify(context.application, pictures)
         counts = output["counts"]
         # Other messages are about other executions, such as a transform that ended meanwhile.
         attention = f"{counts['images'] - counts['accepted']} of {counts['images']} images"
@@ -173,13 +173,13 @@ def classified(context: Context) -> tuple[dict[str, Any], list[Notice]]:
 @once
 def outcome(context: Context) -> Outcome:
     """Return how the execution over the validation pictures ended."""
-    return judge(classified(context)[0], dataset(context).truth)
+    return judge(classified(context)[0], dataset(context).ground_truth)
 
 
 @once
 def spoiled(context: Context) -> dict[str, Any]:
     """Return the output of an execution over a good picture and one without pixels."""
-    good = next(iter(dataset(context).truth))
+    good = next(iter(dataset(context).ground_truth))
     return classify(context.application, [good, undecodable_key(context)])
 
 

@@ -31,7 +31,7 @@ def verdicts(context: Context) -> Finding:
     counts = output["counts"]
     keys = [result["body"].get("s3_key") for result in output["results"]]
     seen = ", ".join(f"{name} {number}" for name, number in counts.items())
-    in_order = keys == list(dataset(context).truth)
+    in_order = keys == list(dataset(context).ground_truth)
     return confirmed_if(in_order and not counts["failed"], seen)
 
 

@@ -1,4 +1,4 @@
-"""Why a policy allows more than the table of calls asks for: every exception, with its reason."""
+"""Reasons why a policy allows more than the table of calls asks for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

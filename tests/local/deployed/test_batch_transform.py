@@ -66,7 +66,7 @@ def test_a_job_whose_state_times_out_is_stopped_before_its_results_are_read(
     definition = json.loads(described["definition"])
     definition["States"]["Transform"]["TimeoutSeconds"] = 0.1  # less than its server takes to start
     definition["States"]["Wait for the job"]["Seconds"] = 1
-    keys = list(deployment.dataset.truth)[:12]
+    keys = list(deployment.dataset.ground_truth)[:12]
     given = event(deployment, put_manifest(deployment, "slow", *keys), "by hand")
     machine = client.create_state_machine(
         name="impatient", definition=json.dumps(definition), roleArn=described["roleArn"]

@@ -51,7 +51,7 @@ def test_a_low_confidence_fails_by_the_name_of_the_handlers_exception(
     deployment: Deployment,
 ) -> None:
     session = boto3.Session()
-    image = deployment.image(next(iter(deployment.dataset.truth)))
+    image = deployment.image(next(iter(deployment.dataset.ground_truth)))
 
     with (
         workflow.functions(session, threshold=1.1) as functions,

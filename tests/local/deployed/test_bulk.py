@@ -32,7 +32,7 @@ def folder(deployment: Deployment) -> str:
 @pytest.fixture(scope="module")
 def pictures(deployment: Deployment) -> list[str]:
     """Return the keys of the pictures below `many/`, bad ones included, in a listing's order."""
-    good = list(deployment.dataset.truth)
+    good = list(deployment.dataset.ground_truth)
     for number in range(PICTURES - len(BAD)):
         copy(deployment, good[number % len(good)], f"{PREFIX}/{number:04}.png")
     for name, body in BAD.items():
@@ -181,7 +181,7 @@ def test_a_source_that_cannot_be_classified_is_refused_and_reported(
 def test_the_model_fails_for_one_picture_and_the_run_goes_on(
     deployment: Deployment, messages: Messages
 ) -> None:
-    good = next(iter(deployment.dataset.truth))
+    good = next(iter(deployment.dataset.ground_truth))
     poison = deployment.read(f"s3://{deployment.data_bucket}/{good}") + b"poison"
     deployment.put("poison/bad.png", poison)
     for number in range(12):
@@ -204,7 +204,7 @@ def test_the_model_fails_for_one_picture_and_the_run_goes_on(
 
 def test_throttling_slows_the_run_down_and_fails_no_picture(deployment: Deployment) -> None:
     for number in range(12):
-        copy(deployment, next(iter(deployment.dataset.truth)), f"throttled/{number}.png")
+        copy(deployment, next(iter(deployment.dataset.ground_truth)), f"throttled/{number}.png")
     refusals = iter([(400, "ThrottlingException", '{"message": "Rate exceeded"}')] * 6)
 
     with endpoint_proxy(deployment, lambda _: next(refusals, None)) as proxy:

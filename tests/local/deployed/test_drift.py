@@ -49,7 +49,7 @@ def only_captures_of_this_module(deployment: Deployment) -> None:
 
 def pictures(deployment: Deployment, change: Callable[[Image.Image], Image.Image]) -> list[bytes]:
     """Return the first validation pictures of each class, changed."""
-    truth = deployment.dataset.truth
+    truth = deployment.dataset.ground_truth
     keys = [
         key
         for label in sorted(set(truth.values()))
@@ -83,7 +83,7 @@ def call(deployment: Deployment, contents: list[bytes]) -> None:
 def captured(deployment: Deployment) -> int:
     """Return how many capture records there are beside those of the baseline's own calls."""
     everything = b"".join(captures(deployment).values())
-    assert everything.count(OWN) >= len(deployment.dataset.truth)
+    assert everything.count(OWN) >= len(deployment.dataset.ground_truth)
     return everything.count(b'"eventId"') - everything.count(OWN)
 
 
@@ -126,7 +126,7 @@ def test_the_baseline_is_made_with_the_deployment_and_its_calls_are_no_traffic(
     stored = json.load(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"])
 
     assert stored["dataset"] == deployment.staged_prefix()
-    assert stored["baseline"]["count"] == len(deployment.dataset.truth)
+    assert stored["baseline"]["count"] == len(deployment.dataset.ground_truth)
     accuracy = deployment.outputs("Monitoring")["BaselineAccuracy"]
     assert float(accuracy) == pytest.approx(stored["baseline"]["accuracy"], abs=1e-4)
     look()

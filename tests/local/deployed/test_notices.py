@@ -67,7 +67,7 @@ def test_the_longest_keys_have_a_result_for_each_image(
 def test_a_stopped_execution_is_reported_once(deployment: Deployment, messages: Messages) -> None:
     client = deployment.cloud.client("stepfunctions")
     execution = deployment.start(
-        {"images": [deployment.image(key) for key in deployment.dataset.truth]}
+        {"images": [deployment.image(key) for key in deployment.dataset.ground_truth]}
     )
 
     client.stop_execution(executionArn=execution)

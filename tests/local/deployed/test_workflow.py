@@ -23,7 +23,7 @@ def test_accepted_pictures_are_right_and_nobody_is_notified(
     assert output["counts"] == {"images": 20, "accepted": 20, "rejected": 0, "failed": 0}
     assert [result["body"]["s3_key"] for result in output["results"]] == keys
     right = [
-        result["body"]["label"] == deployment.dataset.truth[result["body"]["s3_key"]]
+        result["body"]["label"] == deployment.dataset.ground_truth[result["body"]["s3_key"]]
         for result in output["results"]
     ]
     assert sum(right) >= 18

@@ -117,7 +117,7 @@ def prolong_training(environment: Deployment) -> None:
 def test_two_environments_do_not_touch_each_other(
     deployment: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = next(iter(deployment.dataset.truth))
+    picture = next(iter(deployment.dataset.ground_truth))
     dev, left_before = deployment.sagemaker_resources(), leftovers()
     prod = deployment.variant(load("prod"))
     prod.cdk(*DEPLOY, prod.settings.stack_name("Storage"))
@@ -134,7 +134,7 @@ def test_two_environments_do_not_touch_each_other(
 
     assert f"{training} (no changes)" in deployed
     assert jobs(prod) == jobs(prod, "Completed") == [running]
-    assert prod.classify(next(iter(prod.dataset.truth)))["counts"]["failed"] == 0
+    assert prod.classify(next(iter(prod.dataset.ground_truth)))["counts"]["failed"] == 0
     (key_id,) = prod.resources()["AWS::KMS::Key"].values()
     kms = prod.cloud.client("kms")
     key = kms.describe_key(KeyId=key_id)["KeyMetadata"]["Arn"]

@@ -18,7 +18,7 @@ from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 def invoking(deployment: Deployment) -> Iterator[list[str]]:
     """Invoke the endpoint again and again; yield a list that gets "" or the error of each call."""
     runtime = deployment.cloud.client("sagemaker-runtime")
-    key = next(iter(deployment.dataset.truth))
+    key = next(iter(deployment.dataset.ground_truth))
     picture = deployment.read(f"s3://{deployment.data_bucket}/{key}")
     outcomes: list[str] = []
     stopped = threading.Event()
@@ -65,7 +65,9 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
     diff = variant.cdk("diff", "--all")
     deployed = variant.cdk(*DEPLOY, "--all")
     of_report = deployed_threshold(settings)
-    threshold = deployment.classify(next(iter(deployment.dataset.truth)))["results"][0]["body"]
+    threshold = deployment.classify(next(iter(deployment.dataset.ground_truth)))["results"][0][
+        "body"
+    ]
     after = deployment.sagemaker_resources()
     deployment.cdk(*DEPLOY, "--all")
 

@@ -138,7 +138,7 @@ def test_a_manifest_becomes_predictions_without_an_endpoint(
     lines = predictions(deployment, output)
     assert {line["key"]: line["status"] for line in lines} == expected
     assert len(lines) == len(expected)
-    truth = deployment.dataset.truth
+    truth = deployment.dataset.ground_truth
     accepted = [line for line in lines if line["status"] == "accepted"]
     right = [line for line in accepted if truth[line["key"]] == line["label"]]
     assert len(right) > 0.9 * len(accepted) > 0

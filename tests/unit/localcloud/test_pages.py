@@ -1,4 +1,4 @@
-"""Which requests a web page can have sent."""
+"""Requests that a web page can have sent are recognized."""
 
 import http.client
 import threading

@@ -91,7 +91,7 @@ def test_account_and_region_are_announced_beside_the_data(
 
 @pytest.fixture
 def described(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What DescribeExecution answers, one after the other; moto runs no state machine."""
+    """Return answers of DescribeExecution in turn; moto runs no state machine."""
     client = boto3.client("stepfunctions", region_name="us-east-1")
     answers: list[dict[str, Any]] = []
     monkeypatch.setattr(client, "start_execution", lambda **_: {"executionArn": "arn:execution"})

@@ -1,4 +1,4 @@
-"""What the report and the sample find in the stacks of an environment."""
+"""The report and the sample find captures, dataset and threshold in the stacks."""
 
 from collections.abc import Callable
 from types import SimpleNamespace

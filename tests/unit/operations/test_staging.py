@@ -219,7 +219,7 @@ def test_the_staged_dataset_is_read_from_where_the_pointer_says(
     staged = staging.read_staged(settings)
 
     assert (staged.source, staged.train) == ("cifar-100", 4)
-    assert staged.truth == {
+    assert staged.ground_truth == {
         f"{dataset.prefix}/validation/unseen_000000.png": "motorcycle",
         f"{dataset.prefix}/validation/unseen_000002.png": "bicycle",
     }

@@ -1,4 +1,4 @@
-"""What all verbs share: their names, environments, errors, and what they say before they act."""
+"""All verbs share: their names, environments, errors, and what they say before they act."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What belongs to the environment is listed, and removed when asked; nothing else is."""
+"""Only resources of the environment are listed and, on request, removed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,7 +31,7 @@ def stacks() -> list[dict[str, str]]:
 
 @pytest.fixture
 def answers(stacks: list[dict[str, str]]) -> Answers:
-    """What takes the arguments of an operation and answers it, in place of moto."""
+    """Return a function that answers an operation in place of moto."""
     # moto's CloudFormation needs packages that nothing else here does.
     return {"ListStacks": lambda _: {"StackSummaries": stacks}}
 

@@ -1,4 +1,4 @@
-"""What staging writes is read; anything else is refused with its file and its first fault."""
+"""Staged manifests are read; others are refused with their file and first fault."""
 
 import json
 from typing import Any

@@ -33,7 +33,7 @@ def passing(service: str) -> dict[str, Any]:
 
 
 def message_of(cloud: LocalCloud, role: str, **changes: Any) -> str:
-    """What the request is answered for a role."""
+    """Return the answer to the request, made as a role."""
     client = client_as(cloud, role, "sagemaker")
     with pytest.raises(ClientError) as refused:
         client.create_training_job(**request(**changes))

@@ -172,7 +172,7 @@ class SageMaker:
         return name
 
     def classify(self, endpoint: str, label: int, form: str = "PNG", **headers: Any) -> bool:
-        """Whether the endpoint recognizes a picture of `label`."""
+        """Return whether the endpoint recognizes a picture of `label`."""
         answer = self.runtime.invoke_endpoint(
             EndpointName=endpoint,
             Body=picture(label, seed=7, form=form),

@@ -81,7 +81,7 @@ class Stack:
         return result
 
     def arns(self) -> dict[str, str]:
-        """What Ref returns for each resource."""
+        """Return the value of Ref for each resource."""
         found = self.api.describe_stack_resources(StackName=self.name)["StackResources"]
         return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
 

@@ -1,4 +1,4 @@
-"""Which files a run reads, and how many of them: each once."""
+"""A run reads each new file once, and no more than it has time for."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What is read of an event, and what is said of anything else."""
+"""Events are read by name and type; anything else is refused with a clear message."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which files are taken for pictures, and how the others are named."""
+"""Pictures are recognized, and other files are refused by name."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What passes for the probabilities of a reply."""
+"""Only lists of probabilities pass as a reply."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a spreadsheet would run is quoted, and nothing else; the way back is exact."""
+"""Formulas are quoted, nothing else is, and unquoting restores the text."""
 
 import time
 

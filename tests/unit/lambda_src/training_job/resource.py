@@ -108,7 +108,7 @@ class Resource:
         self.handler, self.sagemaker, self.clock = handler, sagemaker, clock
 
     def ask_for_job(self, **changes: Any) -> dict[str, Any]:
-        """What the framework hands to is_complete: the request and what on_event returned."""
+        """Return the event of is_complete: the request and the result of on_event."""
         request = {"RequestType": "Create", "ResourceProperties": {**PROPERTIES, **changes}}
         event: dict[str, Any] = request | self.handler.on_event(request, None)
         return event

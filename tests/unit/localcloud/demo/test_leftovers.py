@@ -1,4 +1,4 @@
-"""What is left is listed, what `cdk bootstrap` made is not."""
+"""Leftovers are listed, the resources of `cdk bootstrap` are not."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the output of an execution means, and that notifications are received."""
+"""The output of an execution is judged, and notifications are received."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What reaches the emulator, and what does not."""
+"""Only signed requests of programs reach the emulator."""
 
 import hashlib
 import hmac

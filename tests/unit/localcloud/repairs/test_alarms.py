@@ -1,4 +1,4 @@
-"""What an alarm makes of periods without data.
+"""Alarms treat periods without data as their settings say.
 
 Cases: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """

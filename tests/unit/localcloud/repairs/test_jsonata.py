@@ -68,7 +68,7 @@ EXPRESSION = '$merge([{"all": [$states.input]}, {"sum": $sum($states.input.(1))}
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What has been parsed."""
+    """Return the expressions that were parsed."""
     parser: Any = private(jsonata.PARSER)
     parse = parser.parse
     expressions: list[str] = []

@@ -1,4 +1,4 @@
-"""How checks run: all at once, each error a finding, none beyond the deadline."""
+"""Checks run all at once, each error is a finding, and none exceeds the deadline."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What the checks take for granted of the templates, which they do not import."""
+"""The checks' assumptions about the templates, which they do not import, hold."""
 
 import pytest
 from aws_cdk.assertions import Template

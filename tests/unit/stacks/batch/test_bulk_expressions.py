@@ -1,4 +1,4 @@
-"""How the bulk state machine reads its input, as an evaluator of JSONata has it."""
+"""The bulk state machine reads its input as intended, by an evaluator of JSONata."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the batch transform reads in its event, and of a job that failed."""
+"""The batch transform reads its event, and the failure of its job."""
 
 import json
 import re
@@ -16,7 +16,7 @@ PREFIX = validate({}, environment="e" * 16, source="a test").resource_prefix
 
 
 def read_input(given: Any) -> dict[str, Any]:
-    """What is made of the input of an execution."""
+    """Return what the expression makes of the input of an execution."""
     context = {"Execution": {"Name": "this-run", "Id": "arn:this-run"}}
     made: dict[str, Any] = evaluate(
         expressions.read_event(PREFIX, "data"), {"input": given, "context": context}
@@ -25,7 +25,7 @@ def read_input(given: Any) -> dict[str, Any]:
 
 
 def read(key: str = "batch/input/one.json", sequencer: str = "0A") -> dict[str, Any]:
-    """What is made of the event of a new manifest."""
+    """Return what the expression makes of the event of a new manifest."""
     return read_input({"bucket": {"name": "data"}, "object": {"key": key, "sequencer": sequencer}})
 
 
@@ -135,7 +135,7 @@ def caught(error: str, **more: str) -> dict[str, Any]:
 
 
 def described(job: dict[str, str], *, stop_in: int) -> dict[str, Any]:
-    """What is made of a description at midnight of a job that is to be stopped minutes later."""
+    """Evaluate the description, at midnight, of a job to be stopped `stop_in` minutes later."""
     states = {"result": job, "context": CONTEXT}
     run: dict[str, Any] = evaluate(
         expressions.described(30), states, run=RUN, stopAt=in_minutes(stop_in)

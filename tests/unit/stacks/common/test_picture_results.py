@@ -1,4 +1,4 @@
-"""What becomes of a picture, and that the results of all fit into a state of the execution."""
+"""Each picture gets its result, and all results fit into a state of the execution."""
 
 import json
 import re

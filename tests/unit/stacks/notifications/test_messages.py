@@ -1,4 +1,4 @@
-"""What the expressions say, as an evaluator of JSONata has it: that of the local cloud."""
+"""The messages read as intended, by the local cloud's evaluator of JSONata."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of a check: never an error, and never a pass where the cloud cannot show it."""
+"""A check never raises, and never passes where the cloud cannot show its assumption."""
 
 from pathlib import Path
 

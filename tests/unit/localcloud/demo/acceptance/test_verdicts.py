@@ -1,4 +1,4 @@
-"""What each check makes of what it sees: it confirms the one and refutes the other."""
+"""Each check confirms the assumed answer and refutes another one."""
 
 from collections import Counter
 from dataclasses import replace
