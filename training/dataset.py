@@ -28,6 +28,7 @@ from training.manifest import Manifest, RefusedRow
 from training.paths import writable_path
 from training.source import Source
 
+FOLDER = "datasets"  # of the data bucket
 MANIFEST = "manifest.json"
 DIGEST_CHARACTERS = 20
 
@@ -69,7 +70,7 @@ class Dataset:
     @property
     def prefix(self) -> str:
         """Return the key prefix in the data bucket, the value of the SSM parameter."""
-        return f"datasets/{self.digest}"
+        return f"{FOLDER}/{self.digest}"
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:

@@ -9,10 +9,8 @@ from operations.preflight.findings import Finding, Verdict, ok, problem
 from operations.staging import BUCKET_OUTPUT, STORAGE_STACK, baseline_shortage
 from settings import Settings
 from settings.s3_uris import S3Uri
-from training.dataset import MANIFEST
+from training.dataset import FOLDER, MANIFEST
 from training.manifest import Manifest, parse
-
-PREFIX = "datasets/"
 
 
 def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
@@ -33,7 +31,7 @@ def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
         )
         return
     prefix = aws.parameter(settings.dataset_parameter)
-    if prefix is None or not prefix.startswith(PREFIX):
+    if prefix is None or not prefix.startswith(f"{FOLDER}/"):
         yield problem(f"nothing is staged: {settings.dataset_parameter} is {prefix!r}", stage)
         return
     uri, s3 = f"s3://{bucket}/{prefix}/{MANIFEST}", aws.client("s3")

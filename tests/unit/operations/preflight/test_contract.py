@@ -3,12 +3,14 @@
 import pytest
 from aws_cdk.assertions import Template
 
-from operations.preflight import account, inputs, notifications
+from operations.preflight import account, notifications
 from operations.staging import BUCKET_OUTPUT, STORAGE_STACK
 from settings import load
 from stacks.constructs.common.algorithm_image import TABLE
+from stacks.s3_layout import DATASETS
 from stacks.storage import NOT_STAGED
 from tests.infrastructure.synthesis import synthesize
+from training.dataset import FOLDER
 
 
 def templates() -> dict[str, Template]:
@@ -45,5 +47,6 @@ def test_the_table_of_regions_is_that_of_the_stacks() -> None:
     assert str(account.TABLE) == str(TABLE)
 
 
-def test_the_pointer_of_an_empty_bucket_is_no_prefix() -> None:
-    assert not NOT_STAGED.startswith(inputs.PREFIX)
+def test_staging_and_stacks_have_the_same_folder_of_datasets() -> None:
+    assert DATASETS.path == FOLDER
+    assert not NOT_STAGED.startswith(f"{FOLDER}/")
