@@ -4,18 +4,23 @@
 
 In a regular expression, `$` is the end of the text, which for Python is also before a final line
 feed; `.` is any character but the four that end a line, which for Python is one.
+
+ministack ends an evaluation after a second, which on a busy machine need not be an endless loop.
 """
 
 import re
 from functools import lru_cache
 from typing import Any
 
-from localcloud.emulator.names import private, replace
+from localcloud.emulator.names import Function, around, private, replace
 
 ENCODER = "jsonata.functions:Functions.Encoder"
 MAKE_PATTERN = "jsonata.regex_engine:default_regex_engine"
 PARSER = "jsonata.parser:Parser"
 GET_PARSER = "jsonata.jsonata:Jsonata.get_parser"
+MAKE_EXPRESSION = "jsonata.jsonata:Jsonata.jsonata"
+
+EVALUATION_MILLISECONDS = 60_000
 
 EXPRESSIONS = 4096
 """Most parsed ones that are kept; a state machine has some dozens."""
@@ -29,7 +34,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def repair() -> None:
-    """Write text and compile patterns as JavaScript does."""
+    """Write text and compile patterns as JavaScript does, and give evaluations time."""
     python_encoder: type[Any] = private(ENCODER)
     make_parser = private(PARSER)
 
@@ -65,6 +70,10 @@ def repair() -> None:
     parser = Parser()
     replace(GET_PARSER, staticmethod(lambda: parser))
     replace(ENCODER, Encoder)
+
+    @around(MAKE_EXPRESSION)
+    def make_expression_with_time(make: Function, *arguments: Any, **options: Any) -> Any:
+        return make(*arguments, **options | {"timeout": EVALUATION_MILLISECONDS})
 
 
 def compile_pattern(pattern: str, flags: Any) -> Any:

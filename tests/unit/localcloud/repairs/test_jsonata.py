@@ -1,3 +1,4 @@
+import itertools
 import pkgutil
 import threading
 from typing import Any
@@ -11,7 +12,7 @@ from localcloud.emulator.repairs import jsonata
 @pytest.fixture
 def repaired(monkeypatch: pytest.MonkeyPatch) -> None:
     """The repair, undone at the end."""
-    for name in (jsonata.GET_PARSER, jsonata.ENCODER):
+    for name in (jsonata.GET_PARSER, jsonata.ENCODER, jsonata.MAKE_EXPRESSION):
         owner, _, attribute = name.replace(":", ".").rpartition(".")
         monkeypatch.setattr(pkgutil.resolve_name(owner), attribute, private(name))
     jsonata.repair()
@@ -58,6 +59,14 @@ def test_a_regular_expression_is_one_of_javascript(pattern: str, text: str, matc
 @pytest.mark.usefixtures("repaired")
 def test_several_lines_have_several_ends() -> None:
     assert evaluate("$match($states.input, /a$/m).index", "a\nba\n") == [0, 3]
+
+
+@pytest.mark.usefixtures("repaired")
+def test_an_evaluation_may_take_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(step=2_000)
+    monkeypatch.setattr("jsonata.timebox.Timebox.current_milli_time", lambda: next(clock))
+
+    assert evaluate("$states.input + 1", 1) == 2
 
 
 # --- parsing -------------------------------------------------------------------------------------
