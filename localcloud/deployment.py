@@ -82,11 +82,7 @@ class Application:
         self._run("destroy", "destroy", "--all", "--force", log="destroy")
 
     def output(self, stack: str, key: str) -> str:
-        """Return one output of a stack ("Storage", ...).
-
-        Raises:
-            AwsError: the stack or the output does not exist, or AWS refuses.
-        """
+        """Return one output of a stack ("Storage", ...)."""
         return stack_output(self.settings, stack, key)
 
     def _run(self, step: str, *arguments: str, log: str) -> None:

@@ -1,6 +1,7 @@
 """Reach AWS from every command: session, stack outputs, executions, and errors in words.
 
-Account and region are those that the CDK CLI would use.
+Account and region are those that the CDK CLI would use. Unless their docstrings say otherwise,
+functions of `operations` that call AWS raise `AwsError`.
 """
 
 import json
@@ -64,29 +65,19 @@ def session() -> boto3.Session:
     """Return the session that creates every client.
 
     Raises:
-        NoRegionError: no region is set.
         botocore.exceptions.ProfileNotFound: there is no such profile.
     """
     return _session(region(), frozenset(kv for kv in os.environ.items() if kv[0][:4] == "AWS_"))
 
 
 def account_id() -> str:
-    """Return the account number, as AWS reports it: the credentials are known to work.
-
-    Raises:
-        botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError: no region, no
-            credentials, or AWS refuses them.
-    """
+    """Return the account number from AWS, which proves the credentials; raise botocore's errors."""
     number: str = session().client("sts").get_caller_identity()["Account"]
     return number
 
 
 def announce() -> None:
-    """Print the account and the region in which the command acts to standard error.
-
-    Raises:
-        AwsError: no region, no credentials, or AWS refuses them.
-    """
+    """Print the account and the region in which the command acts to standard error."""
     with errors_in_words():
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         at = f" at {endpoint}" if endpoint else ""
@@ -94,11 +85,7 @@ def announce() -> None:
 
 
 def stack_output(settings: Settings, stack: str, output: str) -> str:
-    """Return the value of one output of a stack ("Storage", ...).
-
-    Raises:
-        AwsError: as `stack_outputs`, or the stack has no such output.
-    """
+    """Return the value of one output of a stack ("Storage", ...)."""
     try:
         return stack_outputs(settings, stack)[output]
     except KeyError as error:
@@ -108,11 +95,7 @@ def stack_output(settings: Settings, stack: str, output: str) -> str:
 
 
 def stack_outputs(settings: Settings, stack: str) -> dict[str, str]:
-    """Return the outputs of a stack ("Storage", ...).
-
-    Raises:
-        AwsError: no credentials, no region, the stack is not deployed, or AWS refuses.
-    """
+    """Return the outputs of a stack ("Storage", ...)."""
     name = settings.stack_name(stack)
     with errors_in_words():
         outputs = outputs_of(session().client("cloudformation"), name)

@@ -42,7 +42,6 @@ def find_target(
 
     Raises:
         SettingsError: there is no such environment.
-        AwsError: a stack is not deployed, or AWS refuses.
         FileNotFoundError: no captures are named, and the environment has none.
     """
     settings = load(environment) if environment else None
@@ -70,11 +69,7 @@ def find_target(
 
 
 def deployed_threshold(settings: Settings) -> Threshold:
-    """Return the threshold of the deployed function.
-
-    Raises:
-        AwsError: the workflow stack is not deployed, or AWS refuses.
-    """
+    """Return the threshold of the deployed function."""
     name = stack_output(settings, "Workflow", "FilterConfidenceName")
     with errors_in_words():
         function = session().client("lambda").get_function_configuration(FunctionName=name)

@@ -92,7 +92,6 @@ def run(
 
     Raises:
         StagingError: the pictures are refused.
-        AwsError: the storage stack is not deployed, or AWS refuses.
     """
     selected = prepare(settings, pictures, folder=folder, console=console)
     bucket = data_bucket(settings)
@@ -151,11 +150,7 @@ def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str 
 
 
 def read_staged(settings: Settings) -> StagedPictures:
-    """Return the dataset that the SSM parameter points at.
-
-    Raises:
-        AwsError: the storage stack is not deployed, or AWS refuses.
-    """
+    """Return the dataset that the SSM parameter points at."""
     bucket = data_bucket(settings)
     with errors_in_words():
         ssm, s3 = session().client("ssm"), session().client("s3")
@@ -178,20 +173,12 @@ def read_staged(settings: Settings) -> StagedPictures:
 
 
 def data_bucket(settings: Settings) -> str:
-    """Return the name of the data bucket.
-
-    Raises:
-        AwsError: the storage stack is not deployed, or AWS refuses.
-    """
+    """Return the name of the data bucket."""
     return stack_output(settings, STORAGE_STACK, BUCKET_OUTPUT)
 
 
 def upload(selected: dataset.Dataset, bucket: str, *, console: Console | None = None) -> int:
-    """Upload the files that the bucket lacks, the manifest last; return how many those were.
-
-    Raises:
-        AwsError: no credentials, no region, or AWS refuses.
-    """
+    """Upload the files that the bucket lacks, the manifest last; return how many those were."""
     with errors_in_words():
         s3 = session().client("s3", config=_CONFIG)
         # "Expect: 100-continue" costs a round trip, as long as the picture itself.
@@ -229,11 +216,7 @@ def upload(selected: dataset.Dataset, bucket: str, *, console: Console | None = 
 
 
 def point(settings: Settings, selected: dataset.Dataset) -> bool:
-    """Set the SSM parameter to the dataset; return False if it names the dataset already.
-
-    Raises:
-        AwsError: no credentials, no region, or AWS refuses.
-    """
+    """Set the SSM parameter to the dataset; return False if it names the dataset already."""
     name = settings.dataset_parameter
     with errors_in_words():
         ssm = session().client("ssm", config=_CONFIG)

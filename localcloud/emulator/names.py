@@ -50,11 +50,7 @@ def private(name: str) -> Any:
 
 
 def replace(name: str, replacement: object) -> None:
-    """Put `replacement` in the place of the object called `name`.
-
-    Raises:
-        PrivateNameError: there is nothing of that name to replace.
-    """
+    """Put `replacement` in the place of the object called `name`."""
     private(name)
     path = name.replace(":", ".")
     owner, _, attribute = path.rpartition(".")
@@ -62,11 +58,7 @@ def replace(name: str, replacement: object) -> None:
 
 
 def around(*names: str) -> Callable[[Function], None]:
-    """Replace the functions of these names by the decorated one, which gets the original first.
-
-    Raises:
-        PrivateNameError: there is nothing of such a name to replace.
-    """
+    """Replace the functions of these names by the decorated one, which gets the original first."""
 
     def decorate(function: Function) -> None:
         for name in names:

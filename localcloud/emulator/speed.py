@@ -19,11 +19,7 @@ class Shared(dict[str, Any]):
 
 
 def hasten() -> None:
-    """Begin executions at once, and share their input among the items of a Map.
-
-    Raises:
-        PrivateNameError: the installed ministack is not the one this was written for.
-    """
+    """Begin executions at once, and share their input among the items of a Map."""
     _begin_at_once()
 
     # Copied for each item, as ministack does, an input takes time with the square of the items.

@@ -30,19 +30,11 @@ class Aws:
 
     @property
     def region(self) -> str:
-        """Return the region of the deployment.
-
-        Raises:
-            NoRegionError: none is set.
-        """
+        """Return the region of the deployment."""
         return aws.region()
 
     def client(self, service: str, *, region: str | None = None) -> Any:
-        """Return the client of a service, by default in the region of the deployment.
-
-        Raises:
-            BotoCoreError: no region is set, or the profile does not exist.
-        """
+        """Return the client of a service, by default in the region of the deployment."""
         key = service, region
         with self._lock:
             if key not in self._clients:

@@ -101,11 +101,7 @@ def main(
 
 
 def _refuse_what_exists(settings: Settings) -> set[str]:
-    """Return the names of what an earlier run left, which this one leaves alone.
-
-    Raises:
-        RefusedError: stacks of the environment exist, or the settings do not suit.
-    """
+    """Return the names of what an earlier run left, which this one leaves alone."""
     name = settings.environment
     if settings.retention.removal != "destroy":
         raise RefusedError(
@@ -151,11 +147,7 @@ def _announce(account: str, application: Application, console: Console) -> None:
 
 
 def estimate(settings: Settings, model: costs.Model) -> list[tuple[str, float]]:
-    """Return what a run costs, part by part in USD.
-
-    Raises:
-        RefusedError: an instance type has no price.
-    """
+    """Return what a run costs, part by part in USD."""
     given = model.acceptance
     training, endpoint, batch = settings.training, settings.endpoint, settings.batch_transform
     parts: list[tuple[str, Any, float]] = [
@@ -177,11 +169,7 @@ def estimate(settings: Settings, model: costs.Model) -> list[tuple[str, float]]:
 
 
 def _ask(console: Console, *, yes: bool) -> None:
-    """Ask whether to go on.
-
-    Raises:
-        RefusedError: the answer is no, or there is no terminal to ask at.
-    """
+    """Ask whether to go on."""
     if yes:
         return
     if not sys.stdin.isatty():

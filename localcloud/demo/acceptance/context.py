@@ -75,11 +75,7 @@ class Context:
             raise NotReachedError(f"not deployed: {self.not_deployed.splitlines()[0]}")
 
     def output(self, stack: str, key: str) -> str:
-        """Return one output of a stack ("Storage", ...).
-
-        Raises:
-            NotReachedError: the application is not deployed.
-        """
+        """Return one output of a stack ("Storage", ...)."""
         self.require_deployed()
         return self.application.output(stack, key)
 

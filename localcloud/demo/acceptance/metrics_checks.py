@@ -30,11 +30,7 @@ LISTED_SECONDS = 900.0
 
 
 def alarms(context: Context) -> list[dict[str, Any]]:
-    """Return the alarms of the environment as CloudWatch describes them.
-
-    Raises:
-        NotReachedError: there are none, or the deployment failed.
-    """
+    """Return the alarms of the environment from CloudWatch; raise NotReachedError without any."""
     context.require_deployed()
     prefix = context.application.settings.stack_name("")
     pages = session().client("cloudwatch").get_paginator("describe_alarms")

@@ -18,11 +18,7 @@ from localcloud.emulator.enforcement import additional, calls, judge, requests, 
 
 
 def enforce() -> None:
-    """Judge calls if this process was started to; once, after the repairs, before it serves.
-
-    Raises:
-        PrivateNameError: the installed ministack is not the one this was written for.
-    """
+    """Judge calls if this process was started to; once, after the repairs, before it serves."""
     if not judge.is_enforced():
         return
     calls.record()

@@ -74,11 +74,7 @@ def authorize_role(
     resource: str,
     context: Mapping[str, Any] | None = None,
 ) -> None:
-    """Judge a call of the role, in the session of that name; return if it is allowed.
-
-    Raises:
-        AccessDeniedError: it is not.
-    """
+    """Judge a call of the role in a session; raise AccessDeniedError unless it is allowed."""
     if is_enforced():
         authorize(session_of(role_arn, session).access_key, action, resource, context)
 
@@ -86,11 +82,7 @@ def authorize_role(
 def authorize(
     access_key: str, action: str, resource: str, context: Mapping[str, Any] | None = None
 ) -> None:
-    """Judge a call made with an access key; return if it is allowed.
-
-    Raises:
-        AccessDeniedError: it is not.
-    """
+    """Judge a call made with an access key; raise AccessDeniedError unless it is allowed."""
     service = action.partition(":")[0]
     refusal = private(ENFORCE)(
         access_key,

@@ -105,11 +105,7 @@ def _judge_targets() -> None:
 
 
 def authorize_task(action: str, resource: str, context: Mapping[str, Any] | None = None) -> None:
-    """Judge a call of the running state; return if it is allowed.
-
-    Raises:
-        AccessDeniedError: it is not.
-    """
+    """Judge a call of the running state; raise AccessDeniedError unless it is allowed."""
     if is_enforced() and (role := _role.get()) is not None:
         authorize_role(role, SESSION, action, resource, context)
 

@@ -89,11 +89,7 @@ def _extend_scripts() -> None:
 
 
 def _edit(script: str, edits: Mapping[str, str]) -> None:
-    """Make `edits` (before: after) in `script`.
-
-    Raises:
-        PrivateNameError: what is to be edited does not occur in the script exactly once.
-    """
+    """Make `edits` (before: after) in `script`."""
     text: str = private(script)
     for before, after in edits.items():
         if text.count(before) != 1:

@@ -45,11 +45,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def shut() -> None:
-    """Refuse pages and strangers from now on; once, before the emulator serves.
-
-    Raises:
-        PrivateNameError: the installed ministack is not the one this was written for.
-    """
+    """Refuse pages and strangers from now on; once, before the emulator serves."""
     port = int(os.environ["GATEWAY_PORT"])
     for name in (*NAMES.values(), FAILURE, AUTH_ERROR, DETECT, SEND):
         private(name)

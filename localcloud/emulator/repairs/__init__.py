@@ -14,11 +14,7 @@ from localcloud.emulator.repairs import (
 
 
 def repair() -> None:
-    """Apply every repair; once, before the emulator serves.
-
-    Raises:
-        PrivateNameError: the installed ministack is not the one the repairs were written for.
-    """
+    """Apply every repair; once, before the emulator serves."""
     alarms.repair()
     alarm_events.repair()
     buckets.repair()
