@@ -22,16 +22,23 @@ def add_stacks(scope: Construct, settings: Settings, *, env: Env = None) -> None
     """
     for key, value in settings.tags_by_key.items():
         cdk.Tags.of(scope).add(key, value)
-    storage = StorageStack(scope, settings, env).storage
-    training = TrainingStack(scope, settings, storage, env)
-    inference = InferenceStack(scope, settings, storage, env)
+    storage = StorageStack(scope, settings=settings, env=env).storage
+    training = TrainingStack(scope, settings=settings, storage=storage, env=env)
+    inference = InferenceStack(scope, settings=settings, storage=storage, env=env)
     inference.add_stack_dependency(training, "reads the model's SSM parameters")
-    workflow = WorkflowStack(scope, settings, storage, env)
+    workflow = WorkflowStack(scope, settings=settings, storage=storage, env=env)
     workflow.add_stack_dependency(inference, "calls the endpoint by its name")
-    batch = BatchStack(scope, settings, storage, env)
+    batch = BatchStack(scope, settings=settings, storage=storage, env=env)
     batch.add_stack_dependency(inference, "calls the endpoint by its name")
     batch.add_stack_dependency(workflow, "sends to its topic")
-    monitoring = MonitoringStack(scope, settings, storage, workflow.workflow, batch.batch, env)
+    monitoring = MonitoringStack(
+        scope,
+        settings=settings,
+        storage=storage,
+        workflow=workflow.workflow,
+        batch=batch.batch,
+        env=env,
+    )
     monitoring.add_stack_dependency(inference, "asks the endpoint what its baseline is")
     monitoring.add_stack_dependency(batch, "reads the SSM parameters of bulk classification")
 

@@ -30,17 +30,17 @@ class Batch:
 class BatchStack(EnvironmentStack):
     """Classifies more pictures than one execution of the workflow takes."""
 
-    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, storage: Storage, env: Env) -> None:
         description = "state machines that classify thousands of pictures"
-        super().__init__(scope, settings, "Batch", description, env)
+        super().__init__(scope, settings=settings, name="Batch", description=description, env=env)
         publisher = TopicPublisher.of_other_stack(self, settings, storage.key)
-        transform = BatchTransform(self, settings, storage, publisher)
+        transform = BatchTransform(self, settings=settings, storage=storage, publisher=publisher)
         state_machines = [transform.state_machine]
         transform_arn = transform.state_machine.state_machine_arn
         cdk.CfnOutput(self, "BatchInputUri", value=transform.input_uri)
         cdk.CfnOutput(self, "BatchTransformStateMachineArn", value=transform_arn)
         if settings.endpoint.enabled:
-            bulk = BulkClassification(self, settings, storage, publisher)
+            bulk = BulkClassification(self, settings=settings, storage=storage, publisher=publisher)
             state_machines.append(bulk.state_machine)
             self._publish_arns(settings, bulk)
             cdk.CfnOutput(self, "BulkStateMachineArn", value=bulk.state_machine.state_machine_arn)

@@ -12,10 +12,12 @@ from stacks.constructs.inference import ImageEndpoint
 class InferenceStack(EnvironmentStack):
     """Serves the model that the training stack published last, and publishes its name."""
 
-    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, storage: Storage, env: Env) -> None:
         description = "endpoint of the image classifier, with data capture"
-        super().__init__(scope, settings, "Inference", description, env)
-        endpoint = ImageEndpoint(self, settings, storage)
+        super().__init__(
+            scope, settings=settings, name="Inference", description=description, env=env
+        )
+        endpoint = ImageEndpoint(self, settings=settings, storage=storage)
         # The name changes with every model.
         parameter = settings.model_name_parameter
         model_name = self._publish("ModelNameParameter", parameter, endpoint.model_name)

@@ -28,6 +28,7 @@ class MonitoringStack(EnvironmentStack):
     def __init__(
         self,
         scope: Construct,
+        *,
         settings: Settings,
         storage: Storage,
         workflow: Workflow,
@@ -35,29 +36,39 @@ class MonitoringStack(EnvironmentStack):
         env: Env,
     ) -> None:
         description = "drift detector, alarms and dashboard"
-        super().__init__(scope, settings, "Monitoring", description, env)
+        super().__init__(
+            scope, settings=settings, name="Monitoring", description=description, env=env
+        )
         bulk = self._bulk_path(settings) if settings.endpoint.enabled else None
         paths = [workflow.path, batch.transform, *([bulk] if bulk else [])]
         rows = batch_rows(batch.transform, bulk, batch.manifests)
         alarms: list[OperationalAlarm] = []
         if settings.endpoint.enabled:
-            alarms += ServingAlarms(self, settings).alarms
+            alarms += ServingAlarms(self, settings=settings).alarms
         for path in paths:
-            alarms += ExecutionAlarms(self, settings, path).alarms
+            alarms += ExecutionAlarms(self, settings=settings, path=path).alarms
         notices = [*workflow.notices, batch.notice]
-        alarms += DeliveryAlarms(self, settings, batch.manifests, notices).alarms
+        alarms += DeliveryAlarms(
+            self, settings=settings, manifests=batch.manifests, notices=notices
+        ).alarms
         if settings.detects_drift:
             metrics = DriftMetrics(settings)
-            baseline = ModelBaseline(self, settings, storage, metrics.namespace)
+            baseline = ModelBaseline(
+                self, settings=settings, storage=storage, namespace=metrics.namespace
+            )
             cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
-            detector = DriftDetector(self, settings, storage, baseline, metrics)
-            alarms += DriftAlarms(self, settings, metrics, detector).alarms
+            detector = DriftDetector(
+                self, settings=settings, storage=storage, baseline=baseline, metrics=metrics
+            )
+            alarms += DriftAlarms(
+                self, settings=settings, metrics=metrics, detector=detector
+            ).alarms
             alarms.append(baseline.alarm)
             rows.append(drift_row(metrics))
         if settings.monitoring.dashboard:
             OperationsDashboard(
                 self,
-                settings,
+                settings=settings,
                 workflow=workflow.path,
                 verdicts=workflow.verdicts,
                 captures=storage.captures,

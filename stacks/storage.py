@@ -24,13 +24,13 @@ UPLOAD_TIME = cdk.Duration.days(7)
 class StorageStack(EnvironmentStack):
     """Three buckets, because each has its own readers, writers and lifetime."""
 
-    def __init__(self, scope: Construct, settings: Settings, env: Env) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, env: Env) -> None:
         description = "buckets for pictures, models and captured requests"
-        super().__init__(scope, settings, "Storage", description, env)
+        super().__init__(scope, settings=settings, name="Storage", description=description, env=env)
         self._settings = settings
         self._key: EncryptionKey | None = None
         if settings.encryption.customer_managed_key:
-            self._key = EncryptionKey(self, settings)
+            self._key = EncryptionKey(self, settings=settings)
         data = self._bucket("DataBucket")
         _send_events(data)
         self.storage = Storage(

@@ -15,9 +15,11 @@ class TrainingStack(EnvironmentStack):
     With `training.model_data_url` it trains nothing and publishes that model.
     """
 
-    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, storage: Storage, env: Env) -> None:
         description = "training job of the image classifier"
-        super().__init__(scope, settings, "Training", description, env)
+        super().__init__(
+            scope, settings=settings, name="Training", description=description, env=env
+        )
         if settings.training.model_data_url:
             model_data_url = settings.training.model_data_url
             classes = ",".join(settings.dataset.classes)
@@ -32,7 +34,7 @@ class TrainingStack(EnvironmentStack):
     def _train(self, settings: Settings, storage: Storage) -> TrainingJob:
         # Read at deployment: synth does not depend on staged data.
         dataset = published(self, settings.dataset_parameter)
-        job = TrainingJob(self, settings, storage, dataset)
+        job = TrainingJob(self, settings=settings, storage=storage, dataset_prefix=dataset)
         cdk.CfnOutput(self, "DatasetUri", value=storage.data.s3_url_for_object(dataset))
         cdk.CfnOutput(self, "TrainingJobName", value=job.training_job_name)
         cdk.CfnOutput(self, "ValidationAccuracy", value=job.validation_accuracy)

@@ -34,18 +34,20 @@ class Workflow:
 class WorkflowStack(EnvironmentStack):
     """Classifies pictures through the endpoint and reports those that were not accepted."""
 
-    def __init__(self, scope: Construct, settings: Settings, storage: Storage, env: Env) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, storage: Storage, env: Env) -> None:
         description = "state machine that classifies pictures"
-        super().__init__(scope, settings, "Workflow", description, env)
-        topic = NotificationTopic(self, settings, storage.key)
+        super().__init__(
+            scope, settings=settings, name="Workflow", description=description, env=env
+        )
+        topic = NotificationTopic(self, settings=settings, key=storage.key)
         # For the batch stack (TopicPublisher.of_other_stack).
         self._publish("TopicParameter", settings.topic_parameter, topic.topic_arn)
         publisher = TopicPublisher(topic, settings, storage.key)
         filter_confidence = self._filter_confidence(settings)
         classification = ClassificationWorkflow(
             self,
-            settings,
-            publisher,
+            settings=settings,
+            publisher=publisher,
             serialize_image=self._serialize_image(settings, storage),
             classify_image=self._classify_image(settings, storage),
             filter_confidence=filter_confidence,
@@ -64,7 +66,7 @@ class WorkflowStack(EnvironmentStack):
             ),
             # In this stack: a log group that another stack imports can never be replaced, because
             # CloudFormation refuses to change an export in use.
-            verdicts=VerdictMetrics(self, settings, classification),
+            verdicts=VerdictMetrics(self, settings=settings, workflow=classification),
             notices=(
                 notice_of_dead_execution(self, settings, publisher, [state_machine]),
                 notice_of_alarm(self, settings, publisher),

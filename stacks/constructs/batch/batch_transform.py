@@ -29,11 +29,11 @@ class BatchTransform(ReportingStateMachine):
     """Classifies the pictures of each manifest that is put below `batch/input/`."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, storage: Storage, publisher: TopicPublisher
+        self, scope: Construct, *, settings: Settings, storage: Storage, publisher: TopicPublisher
     ) -> None:
-        super().__init__(scope, "BatchTransform", settings, publisher)
+        super().__init__(scope, "BatchTransform", settings=settings, publisher=publisher)
         self._data_bucket, self._key = storage.data, storage.key
-        self._transform = TransformTask(self, settings, storage.key)
+        self._transform = TransformTask(self, settings=settings, key=storage.key)
         self.input_uri = storage.data.s3_url_for_object(f"{BATCH_INPUT.path}/")
         self.functions = {
             "manifest": self._check_manifest_function(),

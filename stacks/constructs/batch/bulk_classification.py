@@ -46,9 +46,9 @@ class BulkClassification(ReportingStateMachine):
     """Classifies all pictures below a prefix or of a manifest; each gets one line of results."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, storage: Storage, publisher: TopicPublisher
+        self, scope: Construct, *, settings: Settings, storage: Storage, publisher: TopicPublisher
     ) -> None:
-        super().__init__(scope, "BulkClassification", settings, publisher)
+        super().__init__(scope, "BulkClassification", settings=settings, publisher=publisher)
         self._data_bucket, self._results_bucket = storage.data, storage.artifacts
         self.results_uri = self._results_bucket.s3_url_for_object(BULK_RESULTS.path)
         self._classify_batch = self._classify_batch_function(settings, storage)

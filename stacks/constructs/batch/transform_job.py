@@ -50,7 +50,7 @@ class TransformTask(sfn.CustomState):
     Not CDK's SageMakerCreateTransformJob, which grants any transform job of the account.
     """
 
-    def __init__(self, scope: Construct, settings: Settings, key: kms.IKey | None) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, key: kms.IKey | None) -> None:
         self._key = key
         self._volume_key = volume_key(key, settings.batch_transform.instance_type)
         super().__init__(

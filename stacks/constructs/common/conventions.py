@@ -17,7 +17,7 @@ class EnvironmentStack(cdk.Stack):
     """A stack of one environment, such as `Scones-dev-Storage` for the name `Storage`."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, name: str, description: str, env: Env
+        self, scope: Construct, *, settings: Settings, name: str, description: str, env: Env
     ) -> None:
         super().__init__(
             scope,

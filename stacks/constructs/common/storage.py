@@ -39,7 +39,7 @@ class EncryptionKey(kms.Key):
     with KMS's default policy, the policies of the account's roles say who may use it.
     """
 
-    def __init__(self, scope: Construct, settings: Settings) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings) -> None:
         super().__init__(
             scope,
             "EncryptionKey",

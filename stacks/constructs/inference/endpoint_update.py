@@ -22,7 +22,7 @@ class UpdateAlarms(Construct):
     """
 
     def __init__(
-        self, scope: Construct, settings: Settings, config_name: str, role: iam.Role
+        self, scope: Construct, *, settings: Settings, config_name: str, role: iam.Role
     ) -> None:
         """`role` is the model's, with which SageMaker reads the state of the alarms."""
         super().__init__(scope, "Alarms")

@@ -27,7 +27,7 @@ SCALE_OUT_COOLDOWN_SECONDS, SCALE_IN_COOLDOWN_SECONDS = 60, 300
 class ImageEndpoint(Construct):
     """Serves one model, which transform jobs may use as well; captures requests and replies."""
 
-    def __init__(self, scope: Construct, settings: Settings, storage: Storage) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, storage: Storage) -> None:
         super().__init__(scope, "ImageEndpoint")
         self._settings, self._storage = settings, storage
         key_of_volumes = volume_key(storage.key, settings.endpoint.instance_type)
@@ -113,7 +113,7 @@ class ImageEndpoint(Construct):
         policy, scaling = settings.endpoint.update_policy, settings.endpoint.autoscaling
         alarms = None
         if policy.rollback_on_alarms:
-            alarms = UpdateAlarms(self, settings, config_name, role)
+            alarms = UpdateAlarms(self, settings=settings, config_name=config_name, role=role)
         self.resource = sagemaker.CfnEndpoint(
             self,
             "Endpoint",
@@ -124,7 +124,7 @@ class ImageEndpoint(Construct):
             retain_all_variant_properties=True if scaling.enabled else None,
         )
         if scaling.enabled:
-            EndpointScaling(self, scaling, self.resource)
+            EndpointScaling(self, scaling=scaling, endpoint=self.resource)
 
     def _capture(self) -> sagemaker.CfnEndpointConfig.DataCaptureConfigProperty:
         capture, key = self._settings.capture, self._storage.key
@@ -155,7 +155,7 @@ class EndpointScaling(Construct):
     """
 
     def __init__(
-        self, scope: Construct, scaling: Autoscaling, endpoint: sagemaker.CfnEndpoint
+        self, scope: Construct, *, scaling: Autoscaling, endpoint: sagemaker.CfnEndpoint
     ) -> None:
         super().__init__(scope, "Scaling")
         # The reference makes the target wait for the endpoint and for the end of every update,

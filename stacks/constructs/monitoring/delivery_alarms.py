@@ -21,6 +21,7 @@ class DeliveryAlarms(Construct):
     def __init__(
         self,
         scope: Construct,
+        *,
         settings: Settings,
         manifests: events.IRule,
         notices: Sequence[EventNotice],

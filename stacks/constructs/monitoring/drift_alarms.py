@@ -40,7 +40,12 @@ class DriftAlarms(Construct):
     """One alarm for each comparison, one for the detector, one for silent captures."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, metrics: DriftMetrics, detector: DriftDetector
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        metrics: DriftMetrics,
+        detector: DriftDetector,
     ) -> None:
         super().__init__(scope, "Drift")
         self._settings, self._metrics = settings, metrics
@@ -55,7 +60,7 @@ class DriftAlarms(Construct):
                 description=f"The drift detector of {settings.environment} failed; its {self._log} "
                 "has the cause. Nothing is lost: the next run continues where it stopped.",
             ),
-            CaptureAlarm(self, settings, metrics.count(RECORDS)),
+            CaptureAlarm(self, settings=settings, records=metrics.count(RECORDS)),
         ]
 
     def _moved(self, name: str, what: str) -> OperationalAlarm:
@@ -92,7 +97,7 @@ class DriftAlarms(Construct):
 class CaptureAlarm(OperationalAlarm):
     """Fires when calls are no longer captured, or captures no longer counted."""
 
-    def __init__(self, scope: Construct, settings: Settings, records: cloudwatch.Metric) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, records: cloudwatch.Metric) -> None:
         """`records` are the captures that the drift detector counted, hour by hour."""
         hour = cdk.Duration.hours(1)
         minimum = enough_calls(settings.capture.sampling_percentage)

@@ -79,6 +79,7 @@ class DriftDetector(Construct):
     def __init__(
         self,
         scope: Construct,
+        *,
         settings: Settings,
         storage: Storage,
         baseline: ModelBaseline,

@@ -23,7 +23,7 @@ class ExecutionAlarms(Construct):
     They send no message: an execution reports what its functions failed at, and a notice its death.
     """
 
-    def __init__(self, scope: Construct, settings: Settings, path: PicturePath) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, path: PicturePath) -> None:
         super().__init__(scope, path.title.title().replace(" ", ""))
         self._settings = settings
         self._path = path

@@ -26,7 +26,7 @@ class ModelBaseline(Construct):
     """
 
     def __init__(
-        self, scope: Construct, settings: Settings, storage: Storage, namespace: str
+        self, scope: Construct, *, settings: Settings, storage: Storage, namespace: str
     ) -> None:
         """`namespace` is that of the metrics."""
         super().__init__(scope, "ModelBaseline")

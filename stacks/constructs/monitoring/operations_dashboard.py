@@ -36,8 +36,8 @@ class OperationsDashboard(Construct):
     def __init__(
         self,
         scope: Construct,
-        settings: Settings,
         *,
+        settings: Settings,
         workflow: PicturePath,
         verdicts: VerdictMetrics,
         captures: s3.IBucket,

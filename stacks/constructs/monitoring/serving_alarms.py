@@ -14,7 +14,7 @@ FOR_MINUTES = f"in {FAULTY_MINUTES} of {OF_MINUTES} minutes"
 class ServingAlarms(Construct):
     """Watches all calls of the endpoint; UpdateAlarms watch the new instances of an update."""
 
-    def __init__(self, scope: Construct, settings: Settings) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings) -> None:
         super().__init__(scope, "Endpoint")
         name, metrics = settings.endpoint_name, EndpointMetrics(settings)
         percent = settings.monitoring.max_error_percent

@@ -26,10 +26,10 @@ class EventNotice(Construct):
         self,
         scope: Construct,
         construct_id: str,
+        *,
         settings: Settings,
         publisher: TopicPublisher,
         message: Message,
-        *,
         source: str,
         detail_type: str,
         detail: Mapping[str, object],
@@ -67,9 +67,9 @@ def notice_of_dead_execution(
     return EventNotice(
         scope,
         "NoticeOfDeadExecution",
-        settings,
-        publisher,
-        of_death(settings.environment),
+        settings=settings,
+        publisher=publisher,
+        message=of_death(settings.environment),
         source="aws.states",
         detail_type="Step Functions Execution Status Change",
         detail={
@@ -91,9 +91,9 @@ def notice_of_alarm(scope: Construct, settings: Settings, publisher: TopicPublis
     return EventNotice(
         scope,
         "NoticeOfAlarm",
-        settings,
-        publisher,
-        of_alarm(settings.environment),
+        settings=settings,
+        publisher=publisher,
+        message=of_alarm(settings.environment),
         source="aws.cloudwatch",
         detail_type="CloudWatch Alarm State Change",
         detail={

@@ -27,7 +27,7 @@ class ReportingStateMachine(Construct):
     state_machine: JsonataStateMachine
 
     def __init__(
-        self, scope: Construct, construct_id: str, settings: Settings, publisher: TopicPublisher
+        self, scope: Construct, construct_id: str, *, settings: Settings, publisher: TopicPublisher
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings

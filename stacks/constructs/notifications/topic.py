@@ -31,7 +31,7 @@ class NotificationTopic(sns.Topic):
     queue's policy; CDK cannot.
     """
 
-    def __init__(self, scope: Construct, settings: Settings, key: kms.IKey | None) -> None:
+    def __init__(self, scope: Construct, *, settings: Settings, key: kms.IKey | None) -> None:
         notifications = settings.notifications
         super().__init__(
             scope,

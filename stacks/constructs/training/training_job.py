@@ -45,7 +45,7 @@ class TrainingJob(Construct):
     """
 
     def __init__(
-        self, scope: Construct, settings: Settings, storage: Storage, dataset_prefix: str
+        self, scope: Construct, *, settings: Settings, storage: Storage, dataset_prefix: str
     ) -> None:
         """`dataset_prefix` is `datasets/<digest>` in the data bucket, possibly a token."""
         super().__init__(scope, "TrainingJob")

@@ -44,14 +44,14 @@ class ClassificationWorkflow(ReportingStateMachine):
     def __init__(
         self,
         scope: Construct,
+        *,
         settings: Settings,
         publisher: TopicPublisher,
-        *,
         serialize_image: PythonFunction,
         classify_image: PythonFunction,
         filter_confidence: PythonFunction,
     ) -> None:
-        super().__init__(scope, "Classification", settings, publisher)
+        super().__init__(scope, "Classification", settings=settings, publisher=publisher)
         self.functions = {
             "serialize": serialize_image,
             "classify": classify_image,

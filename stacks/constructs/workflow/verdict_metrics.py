@@ -22,7 +22,7 @@ class VerdictMetrics(Construct):
     """
 
     def __init__(
-        self, scope: Construct, settings: Settings, workflow: ClassificationWorkflow
+        self, scope: Construct, *, settings: Settings, workflow: ClassificationWorkflow
     ) -> None:
         super().__init__(scope, "Verdicts")
         self._namespace = f"Scones/{settings.environment}"

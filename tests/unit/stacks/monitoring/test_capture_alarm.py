@@ -23,7 +23,7 @@ def alarm_with(**capture: Any) -> dict[str, Any]:
     stack = cdk.Stack()
     records = cloudwatch.Metric(namespace="Scones", metric_name="Records")
     settings = validate({"capture": capture}, environment="test", source="a test")
-    CaptureAlarm(stack, settings, records)
+    CaptureAlarm(stack, settings=settings, records=records)
     (alarm,) = Template.from_stack(stack).find_resources("AWS::CloudWatch::Alarm").values()
     properties: dict[str, Any] = alarm["Properties"]
     return properties
