@@ -162,8 +162,8 @@ def _refusal(detail: ErrorDetails) -> str:
         return f"{key} = {value}: unknown key; allowed here: {allowed}"
     if words := IN_WORDS_OF_TOML.get(detail["type"]):
         return f"{key} = {value}: {words.format(key=key)}"
-    # A reason may list many values; its remedy is at the end.
-    reason = shortened(detail["msg"].removeprefix("Value error, "), MAX_REASON_SHOWN)
+    # A reason may list many values, or several hyperparameters; its remedy is at the end.
+    reason = shortened(detail["msg"].removeprefix("Value error, "), 3 * MAX_REASON_SHOWN)
     if detail["type"] == "value_error" and isinstance(detail["input"], dict):
         return reason  # it names the keys itself
     return f"{key} = {value}: {reason}"
