@@ -8,6 +8,9 @@ from localcloud.emulator.gate import guarded
 PORT = 4566
 URL = f"http://127.0.0.1:{PORT}"
 
+EVERY_PAGE = [(b"Access-Control-Allow-Origin", b"*")]
+"""Header by which ministack lets every page read an answer; the gate removes it."""
+
 Answer = tuple[int, bytes]
 Sent = tuple[Answer, bytes | None]
 
@@ -47,12 +50,14 @@ def send(
     async def answer(message: Any) -> None:
         answered.update({name: message[name] for name in ("status", "body") if name in message})
         answered["type"] = message["type"]
+        names = [name.lower() for name, _ in message.get("headers", ())]
+        assert not [name for name in names if name.startswith(b"access-control-")]
 
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         arrived[0] = b""
         while (message := await receive())["more_body"]:
             arrived[0] += message["body"]
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": EVERY_PAGE})
         await send({"type": "http.response.body", "body": b"done"})
 
     async def pass_through() -> None:
