@@ -189,7 +189,7 @@ def _log_streams(settings: Settings, group: str) -> Iterator[Remain]:
 
 
 def _buckets(settings: Settings) -> Iterator[Remain]:
-    # CloudFormation names buckets after stack and logical id, in small letters.
+    # CloudFormation names buckets after stack and logical id, in lowercase letters.
     prefix = settings.stack_name("").lower()
     for name in _names(session().client("s3"), "list_buckets", "Buckets[].Name"):
         if name.startswith(prefix):

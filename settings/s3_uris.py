@@ -10,8 +10,8 @@ from lambda_src.shared.events import BUCKET
 _LOOKS_LIKE_S3 = re.compile(r"s3:|s3[an]://|arn:[a-z-]*:s3", re.IGNORECASE)
 
 _BUCKET_RULE = (
-    "3 to 63 small letters, digits, dots and hyphens, with a letter or digit at both ends, no two "
-    "dots in a row, and no IP address"
+    "3 to 63 lowercase letters, digits, dots and hyphens, with a letter or digit at both ends, no "
+    "two dots in a row, and no IP address"
 )
 MAX_KEY_BYTES = 1024
 

@@ -118,7 +118,7 @@ def _keys(bucket: str, content: Any, where: str) -> list[str]:
         case _:
             raise InvalidManifest(f"{where} is not of the form {FORM}")
     if not all(isinstance(name, str) and name for name in names):
-        raise InvalidManifest(f"{where}: every picture must be a text, as in {FORM}")
+        raise InvalidManifest(f"{where}: every picture must be a string, as in {FORM}")
     if not names:
         raise InvalidManifest(f"{where} names no picture; expected {FORM}")
     if len(names) > MAX_PICTURES:

@@ -84,7 +84,7 @@ def parse(line: bytes) -> Record:
 
 def _id(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_ID:
-        raise ValueError(f"an id is not a text of up to {MAX_ID} characters")
+        raise ValueError(f"an id is not a string of up to {MAX_ID} characters")
     return value
 
 

@@ -188,7 +188,7 @@ def _settled(state: State) -> State:
 def _publish(pending: Pending) -> None:
     if (age := _now() - pending.begun) > SETTLING / 2:
         raise TimeoutError(
-            f"writing down the batch of {pending.begun} took {age}; the next run sends it"
+            f"recording the batch of {pending.begun} took {age}; the next run sends it"
         )
     metrics.publish(pending.metrics, pending.minutes[-1])
 

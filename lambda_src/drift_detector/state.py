@@ -205,5 +205,5 @@ def _time(value: Any) -> datetime:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r:.50} is not a text")
+        raise TypeError(f"{value!r:.50} is not a string")
     return value

@@ -87,7 +87,7 @@ def _line(raw: bytes) -> Line:
         case {"status": "failed", "error": str(), "reason": str()} | {"status": "folder"}:
             pass
         case _:
-            raise ValueError(f"no line of a picture: {shown(line)}")
+            raise ValueError(f"not the result of a picture: {shown(line)}")
     match line:
         case {"index": int(index), "key": str() | None} if index >= 0 and index is not True:
             return line
@@ -98,7 +98,7 @@ def _check_keys(lines: Iterable[Line], items: Iterable[Item]) -> None:
     keys = {item["index"]: line_of(item)["key"] for item in items}
     for line in lines:
         if line["index"] not in keys or keys[line["index"]] != line["key"]:
-            raise ValueError(f"no line of the batch: {shown(line)}")
+            raise ValueError(f"not a picture of the batch: {shown(line)}")
 
 
 def json_lines(lines: Iterable[Line]) -> bytes:

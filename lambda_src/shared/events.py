@@ -27,11 +27,11 @@ def text(event: object, name: str, *, may_be_empty: bool = False) -> str:
     """Return the text `name` of the event; lone surrogates are refused, as services do."""
     value = _value(event, name)
     if not isinstance(value, str) or not (value or may_be_empty):
-        raise invalid(name, value, "a text")
+        raise invalid(name, value, "a non-empty string" if value == "" else "a string")
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise invalid(name, value, "a text without lone surrogates") from error
+        raise invalid(name, value, "a string without lone surrogates") from error
     return value
 
 
@@ -75,7 +75,7 @@ def texts(event: object, name: str) -> list[str]:
     """Return the list of texts `name` of the event."""
     value = sequence(event, name)
     if not all(isinstance(each, str) and each for each in value):
-        raise invalid(name, value, "a list of texts")
+        raise invalid(name, value, "a list of strings")
     return value
 
 

@@ -22,7 +22,7 @@ def parse(text: bytes) -> Any:
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise ValueError("brackets within brackets, too deep to be read") from error
+        raise ValueError("nested too deeply to be read") from error
 
 
 def excess(text: bytes) -> str:

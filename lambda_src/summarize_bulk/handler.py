@@ -155,7 +155,7 @@ def _batches(bucket: str, key: str, prefix: str) -> Iterator[Batch]:
 def _failed_batch(execution: Any, prefix: str) -> Batch:
     given = execution.get("Input") if isinstance(execution, dict) else None
     if not isinstance(given, str):
-        raise events.invalid("Input", given, "a text")
+        raise events.invalid("Input", given, "a string")
     try:
         items = bulk_parts.read_items(json.loads(given))  # of any characters, as manifests are
     except RecursionError as error:

@@ -132,7 +132,7 @@ def _lines(job: Job) -> Iterator[Line]:
                 case {"key": str(key), "error": str(error), "reason": str(reason)}:
                     yield _failed(key, error, reason)
                 case _:
-                    raise ValueError("no fault of a picture")
+                    raise ValueError("not the error of a picture")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def run(application: Application, pictures: Callable[[], Source], *, destroy: bo
     left = None
     if destroy:
         application.destroy()
-        with steps.step("look what is left"):
+        with steps.step("check what is left"):
             left = leftovers()
     return Summary(
         dataset=dataset,

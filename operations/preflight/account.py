@@ -73,7 +73,7 @@ def bootstrap(aws: Aws, _settings: Settings) -> Iterator[Finding]:
         what = f"bootstrap version {version} is too old; the templates need {REQUIRED_VERSION}"
         yield problem(what, "cdk bootstrap")
     else:
-        yield ok(f"version {version}, needed is {REQUIRED_VERSION}")
+        yield ok(f"version {version}; {REQUIRED_VERSION} or newer is needed")
 
 
 def algorithm(aws: Aws, _settings: Settings) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def endpoint(aws: Aws, settings: Settings) -> Iterator[Finding]:
         yield problem(
             f"an endpoint {name} exists that is not part of {stack}",
             f"if it is not needed: aws sagemaker delete-endpoint --endpoint-name {name} "
-            f"--region {aws.region}; else another environment name",
+            f"--region {aws.region}; otherwise choose another environment name",
         )
 
 

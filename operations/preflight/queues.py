@@ -29,7 +29,7 @@ def queues(aws: Aws, settings: Settings) -> Iterator[Finding]:
             found = list(_queue(aws, arn, topic))
         except NO_ANSWER as error:
             found = [not_checked(error)]
-        for finding in found or [ok("takes what SNS sends")]:
+        for finding in found or [ok("accepts messages from SNS")]:
             yield replace(finding, what=f"{arn}: {finding.what}")
 
 

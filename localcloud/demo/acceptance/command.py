@@ -173,7 +173,7 @@ def _ask(console: Console, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise RefusedError("there is no terminal to ask at; --yes goes on without asking")
+        raise RefusedError("there is no terminal to ask in; --yes skips the question")
     if console.input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
         raise RefusedError("not confirmed; nothing was created")
 

@@ -86,7 +86,7 @@ class Acceptance:
 
     def _look_what_is_left(self) -> None:
         try:
-            with self.application.steps.step("look what is left"):
+            with self.application.steps.step("check what is left"):
                 self.left = self.teardown.left()
         except (Exception, KeyboardInterrupt) as error:
             reason = str(error) or repr(error)

@@ -133,8 +133,8 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
         ([{"prefix": "s3://data/", "more": 1}, "one.png"], "is not of the form"),
         ([{"prefix": 1}, "one.png"], "is not of the form"),
         ([PREFIX], "names no picture"),
-        ([PREFIX, "one.png", 2], "every picture must be a text"),
-        ([PREFIX, ""], "every picture must be a text"),
+        ([PREFIX, "one.png", 2], "every picture must be a string"),
+        ([PREFIX, ""], "every picture must be a string"),
         (
             [{"prefix": "s3://elsewhere/"}, "one.png"],
             "names 's3://elsewhere/one.png'; pictures must be in the data bucket, s3://data/",

@@ -230,7 +230,7 @@ def test_delete_removes_the_baseline_and_nothing_else(cloud: Cloud) -> None:
 ODD_FILES = [
     ("manifest.json", b"{", "is damaged: Expecting"),
     ("manifest.json", b"\xff", "is damaged"),
-    ("manifest.json", b"[" * 90_000, "is damaged: brackets within brackets"),
+    ("manifest.json", b"[" * 90_000, "is damaged: nested too deeply"),
     ("manifest.json", b"[]", "has the classes None, expected"),
     ("manifest.json", b'{"classes": [[0]]}', r"has the classes \[\[0\]\]"),
     (
@@ -330,7 +330,7 @@ def test_an_endpoint_that_is_not_there_is_refused_by_name(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"DataBucket": None}, "DataBucket is None; expected a text"),
+        ({"DataBucket": None}, "DataBucket is None; expected a string"),
         ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
         ({"Classes": ["bicycle"]}, "ClassShares is ['0.5', '0.5']; expected a share above 0"),
         ({"ClassShares": ["0.5"]}, "ClassShares is ['0.5']; expected a share above 0"),

@@ -66,7 +66,7 @@ def test_output_may_be_base64_and_input_and_inference_id_missing(
     assert (read.picture, read.inference_id) == (None, "")
 
 
-OF_AN_ID = "an id is not a text of up to 256 characters"
+OF_AN_ID = "an id is not a string of up to 256 characters"
 UNREADABLE: dict[bytes, str | None] = {
     b"\xff\xfe": None,
     b"[]": None,

@@ -37,9 +37,9 @@ def test_a_value_of_its_type_is_returned(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("text", 7, "text is 7; expected a text"),
-        ("text", "", "text is ''; expected a text"),
-        ("text", "\ud800.png", r"text is '\ud800.png'; expected a text without lone surrogates"),
+        ("text", 7, "text is 7; expected a string"),
+        ("text", "", "text is ''; expected a non-empty string"),
+        ("text", "\ud800.png", r"text is '\ud800.png'; expected a string without lone surrogates"),
         ("number", True, "number is True; expected a whole number"),
         ("number", -1, "number is -1; expected a whole number"),
         ("number", 1.0, "number is 1.0; expected a whole number"),
@@ -47,7 +47,7 @@ def test_a_value_of_its_type_is_returned(name: str) -> None:
         ("mapping", [1], "mapping is [1]; expected an object"),
         ("mapping", [[[[[1]]]]], "mapping is [[[[...]]]]; expected an object"),
         ("sequence", {}, "sequence is {}; expected a list"),
-        ("texts", ["a", 1], "texts is ['a', 1]; expected a list of texts"),
+        ("texts", ["a", 1], "texts is ['a', 1]; expected a list of strings"),
     ],
 )
 def test_another_value_is_named_and_what_is_expected(name: str, value: Any, message: str) -> None:

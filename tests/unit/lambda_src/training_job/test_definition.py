@@ -108,8 +108,8 @@ def test_the_request_is_one_that_botocore_accepts(
     [
         ({"InstanceCount": "many"}, "InstanceCount is 'many'; expected a whole number"),
         ({"InstanceCount": "0"}, "InstanceCount is '0'; expected a whole number of 1 or more"),
-        ({"VolumeSizeInGB": None}, "VolumeSizeInGB is None; expected a text"),
-        ({"HyperParameters": {"epochs": 3}}, "epochs is 3; expected a text"),
+        ({"VolumeSizeInGB": None}, "VolumeSizeInGB is None; expected a string"),
+        ({"HyperParameters": {"epochs": 3}}, "epochs is 3; expected a string"),
         ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
         ({"DataBucket": "s3://data"}, "DataBucket is 's3://data'; expected the name of a general"),
         ({"Spot": ["yes"]}, r"Spot is \['yes'\]; expected an object"),

@@ -46,7 +46,7 @@ def client_error(code: str, message: str) -> ClientError:
             client_error("TooManyRequestsException", "Rate exceeded"),
             "ListServiceQuotas: TooManyRequestsException: Rate exceeded",
         ),
-        (client_error("400", ""), "ListServiceQuotas: HTTP 400: no answer of AWS; emulators"),
+        (client_error("400", ""), "ListServiceQuotas: HTTP 400: no answer from AWS; emulators"),
         (ReadTimeoutError(endpoint_url="https://sns"), "Read timeout on endpoint URL"),
         (ResponseParserError("not XML"), "not XML"),
     ],

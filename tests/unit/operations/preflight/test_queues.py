@@ -88,7 +88,7 @@ def test_without_queues_nothing_is_asked(aws: Aws) -> None:
 def test_a_queue_that_lets_the_topic_send_is_ok(aws: Aws, stub: Stub) -> None:
     there(stub, Policy=policy())
     (finding,) = queues(aws, settings_for(QUEUE))
-    assert finding == Finding(Verdict.OK, f"{QUEUE}: takes what SNS sends")
+    assert finding == Finding(Verdict.OK, f"{QUEUE}: accepts messages from SNS")
 
 
 @pytest.mark.usefixtures("deployed")

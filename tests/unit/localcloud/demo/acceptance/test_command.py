@@ -66,7 +66,7 @@ def test_stacks_that_exist_are_not_touched(capsys: pytest.CaptureFixture[str]) -
 def test_stacks_of_another_environment_do_not_matter(capsys: pytest.CaptureFixture[str]) -> None:
     STACKS.append({"StackName": "Scones-dev-Storage", "StackStatus": "CREATE_COMPLETE"})
 
-    assert "no terminal to ask at" in refused(capsys)
+    assert "no terminal to ask in" in refused(capsys)
 
 
 def test_an_environment_that_retains_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
