@@ -50,12 +50,7 @@ def read_preview(location: str) -> DatasetPreview:
 
 
 def read_manifest(root: str, s3_client: "S3Client | None") -> Manifest:
-    """Return the manifest in a folder or below an S3 prefix.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: it is not what staging writes.
-    """
+    """Return the manifest in a folder or below an S3 prefix; raise ValueError if it is damaged."""
     file = f"{root}/{MANIFEST}"
     try:
         return parse(content_of(file, s3_client), file)
@@ -68,12 +63,7 @@ def read_manifest(root: str, s3_client: "S3Client | None") -> Manifest:
 def labelled_fingerprints(
     root: str, classes: Sequence[str], s3_client: "S3Client | None"
 ) -> Iterator[tuple[int, Label]]:
-    """Yield fingerprint and label of every picture in the lists of a dataset.
-
-    Raises:
-        FileNotFoundError: a list or a picture is missing.
-        GroundTruthError: one is damaged.
-    """
+    """Yield fingerprint and label of every listed picture; raise GroundTruthError for a bad one."""
 
     def fingerprint_of(path: str) -> int:
         content = content_of(path, s3_client)

@@ -90,12 +90,7 @@ def _shares(available: Sequence[int], count: int) -> list[int]:
 
 
 def write(picked: Iterable[Picked], folder: Path) -> Path:
-    """Write the pictures as they were captured, then `labels.csv`, and return its path.
-
-    Raises:
-        FileExistsError: there is a `labels.csv` already, which may hold labels, or a link
-            that leads out of the folder.
-    """
+    """Write the pictures, then a new `labels.csv`, never through a link; return its path."""
     refuse_existing(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = []

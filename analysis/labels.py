@@ -117,11 +117,7 @@ def _columns(header: str, delimiter: str, file: str) -> list[str]:
 
 
 def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    """Return the cells of the first record and its number of lines.
-
-    Raises:
-        ValueError: it is not CSV.
-    """
+    """Return the cells of the first record and its number of lines, or raise ValueError."""
     # Without strict, an open quotation mark would silently swallow the following rows.
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -134,11 +130,7 @@ def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
 
 
 def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> Mapping[str, str]:
-    """Return the cells of `COLUMNS_READ`, by column.
-
-    Raises:
-        ValueError: the cells do not fit the columns.
-    """
+    """Return the cells of `COLUMNS_READ`, by column; raise ValueError if they do not fit."""
     stripped = [cell.strip() for cell in cells]
     if any(stripped[len(columns) :]):
         raise ValueError(
@@ -161,11 +153,7 @@ def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> Mappin
 
 
 def _weight(text: str, delimiter: str) -> float:
-    """Return a weight written with a decimal point or comma.
-
-    Raises:
-        ValueError: it is not a number, is ambiguous or is out of range.
-    """
+    """Return a weight with decimal point or comma; raise ValueError if unclear or out of range."""
     if not text:
         raise ValueError(
             "weight is empty; write how many records the row stands for, or remove the column "

@@ -39,11 +39,7 @@ def format_of(content: bytes) -> str | None:
 
 
 def decode(content: bytes) -> Image.Image:
-    """Return the picture in RGB, the first one of an animation; alpha is dropped, not blended.
-
-    Raises:
-        ValueError: it cannot be decoded, or not in bounded time and memory.
-    """
+    """Return the first picture in RGB, without alpha; raise ValueError if it cannot be decoded."""
     name = format_of(content)
     try:
         if name in _CHECKED:

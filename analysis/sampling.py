@@ -41,11 +41,7 @@ class LeastConfident:
         self.pictures: list[CapturedPicture] = []  # least confident first
 
     def offer(self, picture: CapturedPicture) -> None:
-        """Keep the picture if it is less confident than another one, or if there is room.
-
-        Raises:
-            ValueError: it would be kept, but cannot be decoded.
-        """
+        """Keep the picture if it is among the least confident; raise ValueError if damaged."""
         room = len(self.pictures) < self._size
         if room or (self.pictures and picture.confidence < self.pictures[-1].confidence):
             decode(picture.content)
@@ -66,11 +62,7 @@ class Reservoir:
         self.offered = 0
 
     def offer(self, picture: CapturedPicture) -> None:
-        """Keep the picture if chance chooses it.
-
-        Raises:
-            ValueError: it is chosen, but cannot be decoded.
-        """
+        """Keep the picture if chance chooses it; raise ValueError if it then cannot be decoded."""
         place = self.offered
         self.offered += 1
         if place >= self._size:

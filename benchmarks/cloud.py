@@ -89,11 +89,7 @@ class Execution:
 
 
 def run_execution(state_machine: str, event: Any) -> Execution:
-    """Run an execution until it succeeds.
-
-    Raises:
-        ExecutionFailedError: it failed.
-    """
+    """Run an execution until it succeeds; raise ExecutionFailedError if it fails."""
     state = execute(state_machine, event, poll_seconds=POLL_SECONDS)
     return Execution(state["executionArn"], seconds_of(state))
 

@@ -30,10 +30,6 @@ class Contender:
         counts = portions(pictures, at_most=self.capacity)
         return [run_execution(self.state_machine, self.event(count)) for count in counts]
 
-    def seconds(self, pictures: int) -> float:
-        """Return the seconds that `run` takes, by the service's own clock."""
-        return sum(execution.seconds for execution in self.run(pictures))
-
 
 def portions(pictures: int, *, at_most: int) -> list[int]:
     """Divide the pictures into as few executions as possible, of nearly equal size."""
@@ -55,5 +51,5 @@ def time_in_turns(
         for contender, seconds in zip(contenders, timed, strict=True):
             if cold:
                 forget_workers(contender.functions)
-            seconds[count].append(contender.seconds(count))
+            seconds[count].append(sum(each.seconds for each in contender.run(count)))
     return list(timed)

@@ -42,11 +42,7 @@ class Cdk:
         ]
 
     def run(self, *arguments: str, log: str, say: Say) -> None:
-        """Run `cdk ARGUMENTS` on the assembly; its output goes to `<logs>/<log>.log`.
-
-        Raises:
-            CdkError: it is not installed, or failed.
-        """
+        """Run `cdk ARGUMENTS`, with output in `<logs>/<log>.log`; raise CdkError if it fails."""
         self._run(*arguments, "--app", str(self.assembly), log=log, say=say)
 
     def _run(self, *arguments: str, log: str, say: Say) -> None:

@@ -29,11 +29,7 @@ class Credentials:
 
     @classmethod
     def read(cls, file: Path) -> "Credentials":
-        """Read what `write` wrote.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
+        """Read what `write` wrote; raise FileNotFoundError without the file."""
         parser = configparser.RawConfigParser()
         parser.read_string(file.read_text(encoding="utf-8"), str(file))
         return cls(parser[_PROFILE][_KEY], parser[_PROFILE][_SECRET])

@@ -109,11 +109,7 @@ class LocalCloud:
 
     @property
     def credentials(self) -> Credentials:
-        """The administrator's credentials, which each start makes anew.
-
-        Raises:
-            LocalCloudError: it was not started, or their file is gone.
-        """
+        """Return the administrator's credentials, new at each start, or raise LocalCloudError."""
         try:
             return Credentials.read(self.credentials_file)
         except FileNotFoundError as error:

@@ -47,9 +47,6 @@ def region() -> str:
 
     The order is that of `AwsCliCompatible.region` in aws-cdk 2.1148.1; boto3 ignores AWS_REGION.
     Unlike the CLI, we do not fall back to the instance's region or us-east-1.
-
-    Raises:
-        NoRegionError: none is set.
     """
     if named := _first_of(REGION_VARIABLES):
         return named
@@ -62,11 +59,7 @@ def region() -> str:
 
 
 def session() -> boto3.Session:
-    """Return the session that creates every client.
-
-    Raises:
-        botocore.exceptions.ProfileNotFound: there is no such profile.
-    """
+    """Return the session that creates every client."""
     return _session(region(), frozenset(kv for kv in os.environ.items() if kv[0][:4] == "AWS_"))
 
 
@@ -134,11 +127,7 @@ def execute(
     poll_seconds: float,
     on_poll: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
-    """Run an execution with the input `event`; return its description once it has succeeded.
-
-    Raises:
-        ExecutionFailedError: it failed, timed out or was stopped.
-    """
+    """Run an execution until it succeeds; return its description, or raise ExecutionFailedError."""
     started = (
         session()
         .client("stepfunctions")

@@ -64,11 +64,7 @@ class Summary:
 
 
 def start(settings: Settings, source: Mapping[str, str]) -> Run:
-    """Start a run over `{"prefix": uri}` or `{"manifest": uri}`.
-
-    Raises:
-        AwsError: the URI is not one, there is no endpoint, nothing is deployed, or AWS refuses.
-    """
+    """Start a run over `{"prefix": uri}` or `{"manifest": uri}`; raise AwsError for others."""
     source = {name: _checked(name, uri) for name, uri in source.items()}
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     with errors_in_words():
@@ -86,9 +82,6 @@ def resume(settings: Settings, name: str) -> Run:
 
     The executions of a run are numbered, and Step Functions accepts each name once: of two
     commands at the same time, on any machines, one starts the next execution and the other joins.
-
-    Raises:
-        AwsError: as `start`, or there is no such run.
     """
     with errors_in_words():
         state_machine, results = _state_machine(settings), _results(settings)
@@ -113,12 +106,7 @@ def resume(settings: Settings, name: str) -> Run:
 
 
 def follow(run: Run, on_progress: Callable[[int, int], object]) -> Summary:
-    """Wait for the end of the execution; report how many pictures are done, and of how many.
-
-    Raises:
-        ExecutionFailedError: it ended without results.
-        AwsError: AWS refuses.
-    """
+    """Report progress until the execution ends; raise ExecutionFailedError if without results."""
 
     def report() -> None:
         client = session().client("stepfunctions")
@@ -204,11 +192,7 @@ def _name_of_execution(run: str, number: int) -> str:
 
 
 def _source(execution: Mapping[str, Any]) -> dict[str, str]:
-    """Return the input of an execution.
-
-    Raises:
-        AwsError: it names no pictures.
-    """
+    """Return the input of an execution; raise AwsError if it names no pictures."""
     source = json.loads(execution["input"])
     if not isinstance(source, dict) or not all(isinstance(each, str) for each in source.values()):
         raise AwsError(

@@ -111,11 +111,7 @@ class Line:
 
 
 def read(path: Path = FILE) -> Model:
-    """Read and check the prices.
-
-    Raises:
-        pydantic.ValidationError: a figure is missing, unknown, or not above 0.
-    """
+    """Read the prices; raise pydantic.ValidationError if one is missing, unknown or not above 0."""
     content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     return Model.model_validate(content)
 

@@ -88,10 +88,8 @@ def run(
 ) -> Upload:
     """Select, check, show and upload the pictures, and point the deployment at them.
 
-    Skips what is done already. With `folder`, also writes them below it.
-
-    Raises:
-        StagingError: the pictures are refused.
+    Skips what is done already. With `folder`, also writes them below it. Raises StagingError if
+    the pictures are refused.
     """
     selected = prepare(settings, pictures, folder=folder, console=console)
     bucket = data_bucket(settings)

@@ -23,13 +23,7 @@ FROM_DATA = ("num_classes", "num_training_samples")
 
 
 def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:
-    """Train, following status and log; return the S3 URI of the model.
-
-    Raises:
-        ModuleNotFoundError: the SageMaker SDK is not installed.
-        AwsError: the stack is not deployed, trains nothing or other classes, the job ended without
-            a model, or AWS refuses.
-    """
+    """Train, following status and log; return the S3 URI of the model, or raise AwsError."""
     # Optional, and 2 s to import.
     from sagemaker.core.resources import TrainingJob
 

@@ -75,11 +75,7 @@ NoIam = Annotated[
 
 
 def class_names(text: str | None) -> tuple[str, ...]:
-    """Return the names in `NAME,NAME`; none if there is no text.
-
-    Raises:
-        typer.BadParameter: one is empty, appears twice or cannot be printed.
-    """
+    """Return the names in `NAME,NAME`, or raise typer.BadParameter; none if there is no text."""
     if text is None:
         return ()
     names = tuple(name.strip() for name in text.split(","))

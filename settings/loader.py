@@ -46,12 +46,7 @@ def available_environments(folder: Path = FOLDER) -> list[str]:
 
 
 def load(environment: str, folder: Path = FOLDER) -> Settings:
-    """Return the settings of `environment`, read from `<folder>/<environment>.toml`.
-
-    Raises:
-        SettingsError: the file does not exist, cannot be read or is not TOML in UTF-8, or a key or
-            value is not allowed.
-    """
+    """Return the settings in `<folder>/<environment>.toml`, or raise SettingsError."""
     path = folder / f"{environment}.toml"
     if environment not in available_environments(folder):
         known = ", ".join(available_environments(folder))
@@ -115,11 +110,7 @@ def _position(text: str, offset: int) -> str:
 
 
 def validate(values: dict[str, Any], *, environment: str, source: str) -> Settings:
-    """Return the settings of a mapping, as parsed from TOML; every refusal names `source`.
-
-    Raises:
-        SettingsError: a key or value is not allowed.
-    """
+    """Return the settings of a mapping, as parsed from TOML; a SettingsError names `source`."""
     if "environment" in values:
         raise SettingsError(f"{source}: environment: unknown key; it is the name of the file")
     try:

@@ -58,11 +58,7 @@ class S3Uri:
 
     @classmethod
     def parse_object(cls, text: str) -> Self:
-        """Return bucket and key of `s3://BUCKET/KEY`.
-
-        Raises:
-            S3UriError: as `parse`, or the key is missing.
-        """
+        """Return bucket and key of `s3://BUCKET/KEY`, or raise S3UriError."""
         uri = cls.parse(text)
         if not uri.key:
             raise S3UriError(f"{_shown(text)} names no object; expected s3://{uri.bucket}/KEY")

@@ -85,12 +85,7 @@ def checked_members(
 def require_size(
     path: Path, *, max_bytes: int = MAX_UNPACKED_BYTES, instead: str = _REMEDY
 ) -> None:
-    """Refuse anything but a file, and a file that is too large.
-
-    Raises:
-        ArchiveRefusedError: it is refused.
-        OSError: the file does not exist.
-    """
+    """Raise ArchiveRefusedError, or OSError, for anything but a file of at most `max_bytes`."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ArchiveRefusedError("is not a file; name a .tar.gz")

@@ -126,11 +126,7 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
 
 
 def write(dataset: Dataset, folder: Path) -> Path:
-    """Write the files below `<folder>/<digest>/` and return that path.
-
-    Raises:
-        FileExistsError: a link would lead out of the folder.
-    """
+    """Write the files below `<folder>/<digest>/`, never through a link; return that path."""
     for path, content in (*dataset.data_files(), dataset.manifest_file()):
         file = writable_path(folder, f"{dataset.digest}/{path}")
         file.parent.mkdir(parents=True, exist_ok=True)

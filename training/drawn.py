@@ -36,11 +36,7 @@ def draw(
     train_per_class: int = TRAIN_PER_CLASS,
     validation_per_class: int = VALIDATION_PER_CLASS,
 ) -> Cifar100:
-    """Draw both splits, by default with as many pictures of every class as CIFAR-100 has.
-
-    Raises:
-        StagingError: one of `classes` cannot be drawn.
-    """
+    """Draw both splits, by default of CIFAR-100's size; raise StagingError for other classes."""
     for name in classes:
         if name not in _VEHICLES:
             raise StagingError(

@@ -47,11 +47,7 @@ class Manifest(BaseModel, frozen=True):
 
 
 def parse(content: bytes, where: str) -> Manifest:
-    """Return a manifest; the error names `where` it was read.
-
-    Raises:
-        ValueError: staging writes no such manifest.
-    """
+    """Return a manifest read from `where`; raise ValueError if staging writes no such manifest."""
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as error:

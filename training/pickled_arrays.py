@@ -45,11 +45,7 @@ class PickledArray:
         self.order = "F" if column_major is True else "C"
 
     def array(self) -> NDArray[np.uint8]:
-        """Return the array; a large one stays in its file.
-
-        Raises:
-            ValueError, TypeError: the shape does not fit the data.
-        """
+        """Return the array, a large one from its file; raise ValueError or TypeError."""
         if not isinstance(self.data, (bytes, LongBytes)):
             raise TypeError(f"holds a {type(self.data).__name__}, expected bytes")
         shape = tuple(size for size in as_tuple(self.shape) if isinstance(size, int))

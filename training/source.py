@@ -68,9 +68,5 @@ def real(
 
 
 def drawing(classes: Sequence[str]) -> Source:
-    """Draw as many stand-ins for `classes` as CIFAR-100 has pictures.
-
-    Raises:
-        StagingError: one of the classes cannot be drawn.
-    """
+    """Draw as many stand-ins as CIFAR-100 has; raise StagingError if a class cannot be drawn."""
     return Source("drawn", drawn.draw(classes))

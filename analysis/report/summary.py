@@ -234,12 +234,7 @@ def summarise_labelled(known: Labelled, choice: Choice, *, classes: int) -> Labe
 
 
 def read(path: Path) -> Summary:
-    """Return the summary of an earlier report.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is not a summary, or one of another version.
-    """
+    """Return the summary of an earlier report, or raise FileNotFoundError or ValueError."""
     try:
         return Summary.model_validate_json(path.read_bytes())
     except ValidationError as error:

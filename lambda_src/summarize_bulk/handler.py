@@ -67,7 +67,6 @@ class Stream(io.RawIOBase):
     """A file to read from, made of chunks of bytes; it never holds two of them."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
-        """Take the first chunk when it is needed."""
         self._chunks = chunks
         self._rest = b""
 

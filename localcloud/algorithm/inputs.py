@@ -79,12 +79,7 @@ class Hyperparameters(BaseModel):
 
 
 def parse_hyperparameters(values: Mapping[str, object]) -> Hyperparameters:
-    """Read the content of `hyperparameters.json`, where every value is a string.
-
-    Raises:
-        ClientError: names are unknown or missing, or values are out of range; it names all of
-            them in one line.
-    """
+    """Read `hyperparameters.json`, all strings; raise one ClientError that names every fault."""
     try:
         return Hyperparameters.model_validate(values)
     except ValidationError as error:

@@ -71,12 +71,7 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the model file.
-
-        Raises:
-            FileNotFoundError: there is none.
-            ValueError: it is not a model of the local algorithm.
-        """
+        """Read the model file; raise FileNotFoundError, or ValueError for anything else."""
         path = folder / FILE_NAME
         try:
             with zipfile.ZipFile(path) as archive:

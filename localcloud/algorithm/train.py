@@ -53,11 +53,7 @@ def main(root: Path) -> int:
 
 
 def train(root: Path) -> None:
-    """Read input, learn, report accuracy, write the model.
-
-    Raises:
-        ClientError: hyperparameters, channels or pictures are wrong.
-    """
+    """Read input, learn, report accuracy, write the model; raise ClientError for wrong input."""
     started = time.monotonic()
     config, data = root / "input" / "config", root / "input" / "data"
     hyperparameters = parse_hyperparameters(read_json(config / "hyperparameters.json"))

@@ -42,11 +42,7 @@ def wait_for(location: str, *, expected: int, within_seconds: float, say: Say) -
 
 
 def copy(location: str, folder: Path) -> None:
-    """Copy every object below `s3://bucket/prefix` into `folder`, with the folders between.
-
-    Raises:
-        ValueError: a key would lead out of `folder`.
-    """
+    """Copy every object below `s3://bucket/prefix`; raise ValueError for a key outside `folder`."""
     uri, s3 = S3Uri.parse(location), session().client("s3")
     prefix = uri.key.removesuffix("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=uri.bucket, Prefix=f"{prefix}/")

@@ -31,18 +31,13 @@ class DemoError(Exception):
     """The demo cannot begin, or failed; the message says why."""
 
     def __init__(self, message: str, code: int = EXIT_FAILED) -> None:
-        """End the process with the exit code."""
         super().__init__(message)
         self.code = code
 
 
 @contextmanager
 def reserved(out: Path) -> Iterator[Path]:
-    """Create the folder and keep other demos from writing to it.
-
-    Raises:
-        DemoError: another demo writes to it, or it cannot be written.
-    """
+    """Create the folder and keep other demos out; raise DemoError if one writes to it already."""
     out = out.resolve()
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -75,11 +70,7 @@ def main(
     port: int | None,
     iam: bool,
 ) -> int:
-    """Run the demo in the folder `out`; return the exit code.
-
-    Raises:
-        DemoError: a step failed.
-    """
+    """Run the demo in the folder `out`; return the exit code, or raise DemoError."""
     # A cloud that is kept gets the port that other commands expect; any other gets a free one.
     cloud = LocalCloud(port or (DEFAULT_PORT if keep else free_port()), iam=iam)
     (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures

@@ -22,7 +22,6 @@ class Ended(KeyboardInterrupt):
     """A signal asks the process to end."""
 
     def __init__(self, number: int) -> None:
-        """Keep the number of the signal."""
         super().__init__(signal.Signals(number).name)
         self.number = number
 
@@ -31,7 +30,6 @@ class CloudEnded(BaseException):
     """The local cloud ended by itself. Not an Exception, after which clients would retry."""
 
     def __init__(self, error: LocalCloudError) -> None:
-        """Keep the error that tells the user."""
         super().__init__(str(error))
         self.error = error
 

@@ -32,11 +32,7 @@ class Outcome:
 
 
 def classify(application: Application, keys: Iterable[str]) -> dict[str, Any]:
-    """Return the output of one execution over pictures of the data bucket.
-
-    Raises:
-        ExecutionFailedError: it did not succeed.
-    """
+    """Return the output of one execution over pictures, or raise ExecutionFailedError."""
     bucket = application.output("Storage", "DataBucketName")
     machine = application.output("Workflow", "StateMachineArn")
     images = [{"s3_bucket": bucket, "s3_key": key} for key in keys]

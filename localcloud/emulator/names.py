@@ -38,11 +38,7 @@ def pinned_version() -> str:
 
 
 def private(name: str) -> Any:
-    """Return the object called `name`, such as `ministack.app:SERVICE_HANDLERS`.
-
-    Raises:
-        PrivateNameError: the installed ministack has no such name.
-    """
+    """Return the object, such as `ministack.app:SERVICE_HANDLERS`, or raise PrivateNameError."""
     try:
         return pkgutil.resolve_name(name)
     except (AttributeError, ImportError) as error:

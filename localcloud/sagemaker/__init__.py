@@ -17,11 +17,7 @@ from localcloud.sagemaker import handler, operations, resources
 
 
 def install() -> None:
-    """Add SageMaker to the emulator of this process; call it before the first request.
-
-    Raises:
-        localcloud.emulator.PrivateNameError: the installed emulator cannot be extended.
-    """
+    """Add SageMaker to the emulator of this process; call it before the first request."""
     for service in ("sagemaker", "application-autoscaling"):
         add_service(service, handler.handle)
     add_resource_types(resources.RESOURCE_TYPES)

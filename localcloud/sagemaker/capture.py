@@ -60,7 +60,6 @@ class CaptureConfig:
     """DataCaptureConfig of an endpoint configuration."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """Take a valid parameter."""
         self._percentage: int = config["InitialSamplingPercentage"]
         modes = {option["CaptureMode"] for option in config["CaptureOptions"]}
         self._input = bool(modes & {"Input", "InputAndOutput"})

@@ -127,11 +127,7 @@ def delete(scope: Scope, request: dict[str, Any]) -> None:
 
 @contextmanager
 def serving_fleet(scope: Scope, name: str) -> Iterator[Fleet]:
-    """Yield the fleet that serves an endpoint; it is not stopped before the context is left.
-
-    Raises:
-        ApiError: ValidationError of the runtime API, if no such endpoint is in service.
-    """
+    """Yield the fleet that serves an endpoint, held until the context ends, or raise ApiError."""
     not_found = ApiError(
         "ValidationError", f"Endpoint {name} of account {scope.account} not found."
     )

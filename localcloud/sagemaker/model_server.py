@@ -69,11 +69,7 @@ class ModelServer:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], *, seconds: float = INVOCATION_SECONDS
     ) -> urllib3.BaseHTTPResponse:
-        """Return the server's answer to POST /invocations, whatever its status.
-
-        Raises:
-            ModelServerError: the server is being restarted, died or took too long.
-        """
+        """Return the answer to POST /invocations; raise ModelServerError without one."""
         pool = self._pool
         if pool is None:
             raise ModelServerError("The model server ended and is being restarted.")

@@ -128,12 +128,7 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path, *, source: str) -> None:
-    """Extract a model.tar.gz into `folder`; errors name its `source`.
-
-    Raises:
-        Failure: it is not a gzipped tar file, is too large, or holds anything but plain files and
-            folders below `folder`.
-    """
+    """Extract a model.tar.gz into `folder`; raise Failure, which names `source`, for others."""
     remedy = "pack the model without what serving does not need"
     try:
         for name, content in checked_members(archive, max_bytes=MAX_MODEL_BYTES, instead=remedy):

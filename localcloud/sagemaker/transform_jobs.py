@@ -150,11 +150,7 @@ def _await(server: ModelServer) -> None:
 
 
 def _transform_all(job: TransformJob, server: ModelServer) -> None:
-    """Transform every object of the input.
-
-    Raises:
-        Failure: there is no object, or one was refused.
-    """
+    """Transform every object of the input; raise Failure if there is none or one was refused."""
     inputs = _inputs(job)
     refusals: set[str | None] = set()
     concurrency = job.request.get("MaxConcurrentTransforms") or _DEFAULT_CONCURRENCY

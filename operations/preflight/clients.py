@@ -23,7 +23,6 @@ class Aws:
     """Clients for several threads, created when they are needed."""
 
     def __init__(self) -> None:
-        """Use the shell's account, in the region of the CDK CLI."""
         # Threads may share clients but not create them, which may wait for credentials.
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str | None], Any] = {}

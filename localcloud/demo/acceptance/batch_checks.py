@@ -227,11 +227,7 @@ def manifests(context: Context) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 @once
 def transformed(context: Context, name: str) -> Transform:
-    """Wait for one of the two transforms.
-
-    Raises:
-        ExecutionFailedError: its execution did not succeed.
-    """
+    """Wait for one of the two transforms; raise ExecutionFailedError unless it succeeds."""
     manifest, keys = manifests(context)[name]
     machine = context.output("Batch", "BatchTransformStateMachineArn")
     execution = context.wait_for(

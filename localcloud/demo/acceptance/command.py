@@ -36,7 +36,6 @@ class RefusedError(DemoError):
     """The run does not begin; the message says why, and what to do."""
 
     def __init__(self, message: str) -> None:
-        """Say that nothing has been created."""
         super().__init__(f"Refused: {message}", EXIT_REFUSED)
 
 
@@ -50,11 +49,7 @@ def main(
     yes: bool,
     interrupts: Interrupts,
 ) -> int:
-    """Run, and write to the folder `out`; return the exit code.
-
-    Raises:
-        RefusedError: nothing was created.
-    """
+    """Run, write to `out`, return the exit code; raise RefusedError if nothing was created."""
     try:
         with errors_in_words():
             settings = load(environment or ENVIRONMENT)

@@ -29,7 +29,6 @@ class Record:
     """A file of calls, each written once."""
 
     def __init__(self, file: Path) -> None:
-        """Empty the file."""
         self._file = file.open("w", encoding="utf-8", buffering=1)
         self._written: set[str] = set()
         self._lock = threading.Lock()

@@ -80,7 +80,6 @@ class ForkServer:
     """Forks workers, on any thread; its process starts with the first of them."""
 
     def __init__(self) -> None:
-        """Start nothing yet."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -129,11 +128,7 @@ class ForkedWorker:
         return self._ended(milliseconds=0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Return when the worker has ended.
-
-        Raises:
-            subprocess.TimeoutExpired: it runs on.
-        """
+        """Return when the worker has ended; raise subprocess.TimeoutExpired if it runs on."""
         ended = self._ended(None if timeout is None else timeout * 1000)
         if ended is None:
             raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)

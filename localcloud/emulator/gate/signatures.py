@@ -90,11 +90,7 @@ class Request:
 
 
 def authenticate(request: Request, body: bytes) -> None:
-    """Check the signature of a request; return if it is right.
-
-    Raises:
-        NotAuthenticatedError: it is not, or the cloud does not know who signed.
-    """
+    """Check the signature of a request; raise NotAuthenticatedError unless it is right."""
     if request.authorization.startswith("AWS4-HMAC-SHA256"):
         parsed = _ministack("parse_header")(request.headers)
         _check(request, parsed, body, presigned=False)

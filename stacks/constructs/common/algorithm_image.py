@@ -22,11 +22,7 @@ class AlgorithmImage(Construct):
     """URI of the image in the region of the stack, and the grant to pull it."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
-        """Find the registry.
-
-        Raises:
-            ValueError: the stack's region is known and does not offer the algorithm.
-        """
+        """Find the registry; raise ValueError in a region without the algorithm."""
         super().__init__(scope, construct_id)
         self._stack = cdk.Stack.of(self)
         registries: dict[str, str] = json.loads(TABLE.read_text(encoding="utf-8"))

@@ -20,11 +20,7 @@ def allow(
     conditions: Mapping[str, Mapping[str, Any]] | None = None,
     why_wildcard: str | None = None,
 ) -> None:
-    """Allow the grantee's role the actions `on` an ARN, under IAM's `conditions` if any.
-
-    Raises:
-        ValueError: an ARN with a "*" comes without its reason.
-    """
+    """Allow actions `on` an ARN, under `conditions`; raise ValueError for "*" without reason."""
     iam.Grant.add_to_principal(
         grantee=grantee, actions=list(actions), resource_arns=[on], conditions=conditions
     )

@@ -98,11 +98,7 @@ class MapState:
         return arguments
 
     def items(self) -> list[Any]:
-        """Return the dataset, from the ItemReader or the state's input.
-
-        Raises:
-            ministack's error States.ItemReaderFailed: the dataset cannot be read.
-        """
+        """Return the dataset, read or from the input, or raise States.ItemReaderFailed."""
         if "ItemReader" in self.definition:
             return self._read_items()
         has_items = "Items" in self.definition

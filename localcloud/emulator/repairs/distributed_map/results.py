@@ -78,11 +78,7 @@ class WrittenResults(Results):
         self._files["PENDING"][index] = [json.dumps(record)]
 
     def finish(self) -> Any:
-        """Write the files, and return where their manifest is.
-
-        Raises:
-            ministack's error States.ResultWriterFailed: S3 refuses, e.g. there is no such bucket.
-        """
+        """Write the files; return where the manifest is, or raise States.ResultWriterFailed."""
         manifest = {
             "DestinationBucket": self._bucket,
             "MapRunArn": self._map_run_arn,
