@@ -103,7 +103,7 @@ def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> 
     assert f"Account {account}, us-east-1, AWS." in said
     assert "deploys Scones-acceptance-Storage, and others" in said
     assert "estimated from list prices" in said and "2 training jobs, 1 ml.g4dn.xlarge" in said
-    assert "--yes goes on without asking" in said
+    assert "--yes skips the question" in said
 
 
 @pytest.mark.parametrize("answer", ["", "n", "what?"])
