@@ -163,7 +163,7 @@ def test_the_first_report_has_nothing_to_compare_with() -> None:
             {},
             "went from 60.0% to 50.0%, more than chance explains",
         ),
-        (LATER | {"accepted": share(0.61, 1000)}, {}, "to 61.0%, which may be chance"),
+        (LATER | {"accepted": share(0.64, 1000)}, {}, "to 64.0%, which may be chance"),
         (
             {"accepted": share(0.5, 2000), "records": 2000, "last": START + timedelta(days=2)},
             {},
