@@ -3,7 +3,7 @@
 ministack starts a process for every concurrent call: 192 of them for 40 pictures at a time through
 three functions. AWS scales out as well, but not on a laptop. It keeps for ever a function's first
 worker, even when the stack of the function is deleted, and one that was still starting when its
-function was updated or deleted.
+function was updated or deleted; it kills the others, with the calls that they serve.
 
 A call that came from another function never waits, or functions that call each other (or
 themselves) could wait for one another for ever; the callers' own limit bounds these.
@@ -77,6 +77,14 @@ def _limit() -> None:
                 dropped = not any(worker in pool for pool in pools.values())
             if dropped:
                 kill([worker])
+
+    @around(f"{SERVICE}:invalidate_worker")
+    def invalidate_idle(invalidate: Function, name: str, *arguments: Any, **options: Any) -> None:
+        # On AWS, calls that run when their function is updated end with the code they began with.
+        with pools_lock:
+            for pool in pools.values():
+                pool[:] = [each for each in pool if not (each.in_use and each.func_name == name)]
+        invalidate(name, *arguments, **options)
 
 
 def _end_with_stack() -> None:

@@ -439,6 +439,31 @@ def handler(event, context):
     assert within(5, lambda: not running([started]))
 
 
+def test_calls_end_with_the_code_they_began_with(functions: Any, tmp_path: Path) -> None:
+    source = f"""
+import time
+from pathlib import Path
+def handler(event, context):
+    Path("{tmp_path}/running").touch()
+    time.sleep(1)
+    import helper
+    return helper.value
+"""
+    function = functions.python(source, {"helper.py": "value = 'old'\n"})
+
+    with ThreadPoolExecutor(1) as caller:
+        call = caller.submit(functions.invoke, function)
+        while not (tmp_path / "running").exists():
+            assert not call.done()
+            time.sleep(0.02)
+        code = archive({"app.py": "def handler(event, context): return 'new'"})
+        functions.client.update_function_code(FunctionName=function, ZipFile=code)
+        new = functions.invoke(function)
+
+    assert (call.result()["error"], call.result()["payload"]) == (None, "old")
+    assert new["payload"] == "new"
+
+
 def test_a_function_of_a_deleted_stack_leaves_no_worker(cloud: LocalCloud, functions: Any) -> None:
     function = resource(
         "AWS::Lambda::Function",
