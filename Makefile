@@ -93,7 +93,7 @@ NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment
 
 # Without ENVIRONMENT: settings/acceptance.toml. ARGS=--yes does not ask.
 .PHONY: acceptance
-acceptance: setup $(STAMPS)/report ## Check in your AWS account what we assume of AWS, then tear down (asks)
+acceptance: setup $(STAMPS)/report ## Check in your AWS account what we assume about AWS, then tear down (asks)
 	@$(BIN)/scones demo --aws $(NAMED_ENVIRONMENT) $(ARGS)
 
 # Without ENVIRONMENT and CAPTURES: the demo's captures, with the threshold that it had deployed.

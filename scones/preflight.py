@@ -1,4 +1,4 @@
-"""`scones preflight`: check before a deployment costs money whether it can succeed."""
+"""`scones preflight`: check whether a deployment can succeed, before it costs money."""
 
 import typer
 
@@ -10,7 +10,7 @@ from settings import load
 
 
 def preflight(environment: Environment = "dev") -> None:
-    """Check before a deployment costs money whether it can succeed; change nothing.
+    """Check whether a deployment can succeed, before it costs money; change nothing.
 
     Checks credentials, region, CDK bootstrap, algorithm, instance types and quotas, concurrency of
     functions, staged data, subscribers of the notifications and the endpoint's name, within ten
