@@ -114,6 +114,7 @@ def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _past_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
     exempt = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    # Custom resources answer to localhost, the name that ministack has for itself.
     hosts = [host for host in exempt.split(",") if host]
-    value = ",".join(hosts if HOST in hosts else [*hosts, HOST])
+    value = ",".join(dict.fromkeys([*hosts, HOST, "localhost"]))
     return {"NO_PROXY": value, "no_proxy": value}

@@ -101,8 +101,12 @@ def server(
 
 
 def test_no_proxy_is_extended_not_replaced() -> None:
-    assert client_environment({"NO_PROXY": "a,b"}, 1, CREDENTIALS)["NO_PROXY"] == "a,b,127.0.0.1"
-    assert client_environment({"no_proxy": "127.0.0.1"}, 1, CREDENTIALS)["no_proxy"] == "127.0.0.1"
+    assert client_environment({"NO_PROXY": "a,b"}, 1, CREDENTIALS)["NO_PROXY"] == (
+        "a,b,127.0.0.1,localhost"
+    )
+    assert client_environment({"no_proxy": "127.0.0.1"}, 1, CREDENTIALS)["no_proxy"] == (
+        "127.0.0.1,localhost"
+    )
 
 
 @pytest.mark.parametrize("port", ["70000", "65536", "0", "-1", "1e3", "", "9" * 5000])
