@@ -148,6 +148,7 @@ def test_what_is_finished_is_not_paid_for_twice(handler: ModuleType, endpoint: E
     [
         client_error("ThrottlingException", 400),
         client_error("SlowDown", 503),
+        client_error("Throttling", 400),
         EndpointConnectionError(endpoint_url="https://runtime"),
         None,
     ],
