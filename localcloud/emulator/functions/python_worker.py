@@ -34,6 +34,8 @@ FORK = "fork"
 FILES = 4
 PID_BYTES = 4
 
+PROJECT = Path(__file__).resolve().parents[3]
+
 SHARED_TMP = "/tmp"  # the path that handlers use
 FUNCTIONS_OF_OS = (
     *("open", "stat", "lstat", "access", "chmod", "utime", "truncate", "listdir", "scandir"),
@@ -45,6 +47,8 @@ Handler = Callable[[Any, Any], Any]
 
 def main() -> None:
     """Be the process that forks workers, or a worker."""
+    # The project is installed in place, which puts its folder on the path of every Python.
+    sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != PROJECT]
     give_own_tmp = redirect_tmp()
     if FORK in sys.argv[1:]:
         requests = socket.socket(fileno=os.dup(sys.stdin.fileno()))

@@ -228,7 +228,7 @@ def test_up_status_env_down(
 
     up = command_line("up")
     assert up.returncode == 0, up.stderr
-    assert "lives until it is stopped" in up.stdout
+    assert "is lost when it stops" in up.stdout
     assert command_line("status").returncode == 0
 
     lines = command_line("env").stdout
