@@ -73,9 +73,7 @@ class Application:
 
     def deploy_stacks(self, *arguments: str, step: str, log: str = "deploy") -> None:
         """Deploy the stacks that the arguments of `cdk deploy` select."""
-        # Without a change set, because it would not be reviewed.
-        options = ("--require-approval", "never", "--method", "direct")
-        self._run(step, "deploy", *options, *arguments, log=log)
+        self._run(step, "deploy", "--require-approval", "never", *arguments, log=log)
 
     def destroy(self) -> None:
         """Destroy every stack."""
