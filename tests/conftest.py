@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-SHARED_DEPLOYMENT = ("tests/local/deployed/", "tests/local/updates/")
-"""Folders whose modules stay in one process, which deploys the application for them."""
+TOGETHER = ("tests/local/deployed/", "tests/local/updates/", "tests/infrastructure/")
+"""Folders whose modules stay in one process, which deploys or synthesizes once for all of them."""
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -55,8 +55,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
     def scope(nodeid: str) -> str:
-        shared = (folder for folder in SHARED_DEPLOYMENT if nodeid.startswith(folder))
-        return next(shared, nodeid.partition("::")[0])
+        together = (folder for folder in TOGETHER if nodeid.startswith(folder))
+        return next(together, nodeid.partition("::")[0])
 
     config.option.loadscopereorder = False  # in the order of the command line
     scheduler = LoadScopeScheduling(config, log)
