@@ -17,10 +17,6 @@ from settings.section import Section, Written
 
 KEY = "training.hyperparameters"
 
-# CIFAR-100: https://www.cs.toronto.edu/~kriz/cifar.html
-PICTURE_SIDE = 32
-TRAINING_PICTURES_PER_CLASS = 500
-
 # The documentation distinguishes "28x28" from "224x224" only. The limit is that of the network:
 # https://github.com/apache/mxnet, example/image-classification/symbols/resnet.py.
 SMALL_HEIGHT = 28
@@ -49,7 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "small-from-scratch": {
         "epochs": 60,
         "learning_rate": 0.01,
-        "image_shape": f"3,{PICTURE_SIDE},{PICTURE_SIDE}",
+        "image_shape": "3,32,32",
         "resize": 40,
         "use_pretrained_model": False,
         "lr_scheduler_step": "40,50",
@@ -95,7 +91,8 @@ class Hyperparameters(Section):
     """Channels, height and width of the network's input, such as "3,32,32"."""
     resize: Count | None = 256
     """Length in pixels to which the shorter side of a picture is resized before it is cropped to
-    `image_shape`; required if that is larger than 32x32, and at most twice its shorter side."""
+    `image_shape`; required if the staged pictures are smaller than that, and at most twice its
+    shorter side."""
     use_pretrained_model: bool = True
     """Start from weights learned on ImageNet; requires `image_shape = "3,224,224"` and a `resize`
     above 224."""
@@ -134,6 +131,12 @@ class Hyperparameters(Section):
     kv_store: Literal["dist_sync", "dist_async"] | None = None
     """How several instances update the weights; requires `training.instance_count` above 1."""
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the network's input."""
+        height, width = (int(side) for side in self.image_shape.split(",")[1:])
+        return height, width
+
     def as_request(self) -> dict[str, str]:
         """Return the strings that CreateTrainingJob takes, without the algorithm's defaults.
 
@@ -157,7 +160,7 @@ class Hyperparameters(Section):
         return self
 
     def _network(self) -> Iterator[tuple[str, str]]:
-        height, width = (int(side) for side in self.image_shape.split(",")[1:])
+        height, width = self.input_size
         depths = SMALL_DEPTHS if height <= SMALL_HEIGHT else LARGE_DEPTHS
         if self.num_layers not in depths:
             yield (
@@ -176,11 +179,10 @@ class Hyperparameters(Section):
                 "resize",
                 f"allowed with use_pretrained_model = true: above {PRETRAINED_SIDE}, such as 256",
             )
-        elif max(height, width) > (self.resize or PICTURE_SIDE):
+        elif self.resize is not None and max(height, width) > self.resize:
             yield (
                 "resize",
-                f"pictures are {PICTURE_SIDE}x{PICTURE_SIDE}; allowed with image_shape = "
-                f"{self.image_shape!r}: {max(height, width)} or more",
+                f"allowed with image_shape = {self.image_shape!r}: {max(height, width)} or more",
             )
         elif (self.resize or 0) > RESIZE_LIMIT * min(height, width):
             yield (

@@ -1,5 +1,6 @@
 """Read an environment's TOML file; refusals name file, key, value and what is allowed."""
 
+import os
 import tomllib
 from codecs import BOM_UTF8
 from collections.abc import Iterable
@@ -11,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from settings.schema import Settings
 
-FOLDER = Path(__file__).parent
+FOLDER_VARIABLE = "SCONES_SETTINGS"
+"""Environment variable that names another folder of TOML files than this one."""
 
 MAX_BYTES = 32 * 1024  # far above any settings file
 MAX_KEY = 64
@@ -40,13 +42,23 @@ class SettingsError(ValueError):
     """A setting is unknown or has a value that is not allowed."""
 
 
-def available_environments(folder: Path = FOLDER) -> list[str]:
+def settings_folder() -> Path:
+    """Return the folder of the TOML files: `$SCONES_SETTINGS`, or this one."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).parent)
+
+
+def available_environments(folder: Path | None = None) -> list[str]:
     """Return the sorted names of the environments that have a TOML file."""
+    folder = folder or settings_folder()
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def load(environment: str, folder: Path = FOLDER) -> Settings:
-    """Return the settings in `<folder>/<environment>.toml`, or raise SettingsError."""
+def load(environment: str, folder: Path | None = None) -> Settings:
+    """Return the settings in `<folder>/<environment>.toml`, or raise SettingsError.
+
+    The folder is that of `settings_folder` by default.
+    """
+    folder = folder or settings_folder()
     path = folder / f"{environment}.toml"
     if environment not in available_environments(folder):
         known = ", ".join(available_environments(folder))

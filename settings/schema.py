@@ -1,22 +1,24 @@
 """All settings of an environment, and the names that follow from them."""
 
 import math
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from lambda_src.shared import class_names
 from settings.endpoint import Capture, Endpoint
-from settings.hyperparameters import KEY, TRAINING_PICTURES_PER_CLASS
+from settings.hyperparameters import KEY
 from settings.monitoring import Drift, Monitoring
 from settings.notifications import Notifications
 from settings.section import Section, Written
 from settings.training import Training
 from settings.workflow import BatchTransform, Bulk, Workflow
 
-# Joined by commas, they travel in a parameter and in an environment variable of at most 4 KB.
-ClassName = Annotated[
-    str, Written(r"[a-z]{1,16}(_[a-z]{1,16})?", 'names as CIFAR-100 has them: "pickup_truck"')
-]
+ClassName = Annotated[str, Written(class_names.NAME, class_names.ALLOWED)]
+
+CIFAR_SIDE = 32
+"""Pixels of CIFAR-100's pictures, and of drawn ones: https://www.cs.toronto.edu/~kriz/cifar.html"""
 
 # The values of tags that all services of the stacks take.
 TagValue = Annotated[
@@ -27,17 +29,67 @@ TagValue = Annotated[
 class Dataset(Section):
     """The pictures that the model learns from."""
 
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=100, strict=False)] = (
-        "bicycle",
-        "motorcycle",
-    )
-    """CIFAR-100 class names; their order is the order of the model's probabilities."""
+    source: Literal["cifar-100", "drawn", "folder", "manifest"] = "cifar-100"
+    """CIFAR-100's archive, drawn stand-ins, a folder with one sub-folder for each class, or a list
+    of pictures (docs/pictures.md)."""
+    pictures: Annotated[str, Field(min_length=1)] | None = None
+    """The folder or list: a path from where you run the command, or `s3://...`. `scones stage
+    --pictures` names another."""
+    classes: Annotated[
+        tuple[ClassName, ...], Field(min_length=2, max_length=class_names.MOST, strict=False)
+    ] = ()
+    """Class names; their order is the order of the model's probabilities. Default: `bicycle` and
+    `motorcycle` for "cifar-100" and "drawn"; for others all classes of the pictures,
+    alphabetically."""
+    side: Annotated[int, Field(ge=32, le=1024)] | None = None
+    """Pixels of width and height to which "folder" and "manifest" make every picture uniform.
+    Default: `training.hyperparameters.resize`, or else the longer side of its `image_shape`."""
+    validation_percent: Annotated[int, Field(ge=1, le=50)] = 20
+    """Share of the pictures that validate the model, where the source does not say which."""
+    group_pattern: str | None = None
+    """Regular expression: pictures whose paths have the same match (its first group, if it has
+    one) stay together in training or validation, such as `"(.*)_frame"` for frames of a video."""
+    max_refused_percent: Annotated[float, Field(ge=0, le=100)] = 5
+    """Staging stops if it refuses a larger share of the pictures."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _classes_of_cifar(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or "classes" in values:
+            return values
+        if values.get("source", "cifar-100") not in ("cifar-100", "drawn"):
+            return values
+        return {**values, "classes": ["bicycle", "motorcycle"]}
 
     @model_validator(mode="after")
-    def _distinct(self) -> "Dataset":
+    def _checked(self) -> Self:
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("dataset.classes: duplicate class; name each class once")
+        if (size := len(class_names.encode(self.classes))) > class_names.MAX_BYTES:
+            raise ValueError(
+                f"dataset.classes: the names take {size:,} bytes; allowed: "
+                f"{class_names.MAX_BYTES:,}; shorten them"
+            )
+        for name in ("pictures", "side"):
+            if not self.own_pictures and getattr(self, name) is not None:
+                raise ValueError(
+                    f"dataset.{name} = {getattr(self, name)!r}: it has no effect with "
+                    f'dataset.source = {self.source!r}; remove it, or set source = "folder" or '
+                    '"manifest"'
+                )
+        try:
+            re.compile(self.group_pattern or "")
+        except re.error as error:
+            raise ValueError(
+                f"dataset.group_pattern = {self.group_pattern!r}: not a regular expression: "
+                f"{error}; allowed: those of Python's re"
+            ) from error
         return self
+
+    @property
+    def own_pictures(self) -> bool:
+        """Tell whether the pictures are the user's own, and not CIFAR-100's or drawn ones."""
+        return self.source in ("folder", "manifest")
 
 
 class Retention(Section):
@@ -99,25 +151,37 @@ class Settings(Section):
     tags: Tags = Tags()
 
     @model_validator(mode="after")
-    def _hyperparameters_fit_the_classes(self) -> Self:
-        hyperparameters = self.training.hyperparameters
-        classes = len(self.dataset.classes)
-        if (hyperparameters.top_k or 0) >= classes:
+    def _hyperparameters_fit_the_pictures(self) -> Self:
+        hyperparameters, classes = self.training.hyperparameters, len(self.dataset.classes)
+        if classes and (hyperparameters.top_k or 0) >= classes:
             raise ValueError(
                 f"{KEY}.top_k = {hyperparameters.top_k}: allowed: 2 or more, and below the "
                 f"number of dataset.classes, {classes}; lower it or remove it"
             )
-        pictures = classes * TRAINING_PICTURES_PER_CLASS
-        if hyperparameters.mini_batch_size > pictures:
+        longest = max(hyperparameters.input_size)
+        if hyperparameters.resize is None and longest > self.picture_side:
             raise ValueError(
-                f"{KEY}.mini_batch_size = {hyperparameters.mini_batch_size}: allowed: up to "
-                f"{pictures}, the training pictures of {classes} classes"
+                f"{KEY}.resize = None: pictures are {self.picture_side}x{self.picture_side}; "
+                f"allowed with image_shape = {hyperparameters.image_shape!r}: {longest} or more"
             )
         return self
+
+    @property
+    def picture_side(self) -> int:
+        """Pixels of width and height of every staged picture."""
+        if not self.dataset.own_pictures:
+            return CIFAR_SIDE
+        hyperparameters = self.training.hyperparameters
+        return self.dataset.side or hyperparameters.resize or max(hyperparameters.input_size)
 
     @model_validator(mode="after")
     def _class_shares_are_of_the_classes(self) -> Self:
         shares, classes = self.drift.class_shares, self.dataset.classes
+        if shares and not classes:
+            raise ValueError(
+                f"drift.class_shares = {list(shares)}: they belong to classes in a known order; "
+                "list dataset.classes as well"
+            )
         if shares and (len(shares) != len(classes) or not math.isclose(sum(shares), 1)):
             raise ValueError(
                 f"drift.class_shares = {list(shares)}: allowed: {len(classes)} shares, one for "
@@ -129,7 +193,7 @@ class Settings(Section):
     def traffic_shares(self) -> tuple[float, ...]:
         """Expected share of each of `dataset.classes` in the traffic."""
         classes = len(self.dataset.classes)
-        return self.drift.class_shares or (1 / classes,) * classes
+        return self.drift.class_shares or (1 / classes,) * classes if classes else ()
 
     @property
     def detects_drift(self) -> bool:
