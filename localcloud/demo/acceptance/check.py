@@ -30,14 +30,20 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Check:
-    """An assumption, what is seen if it holds, and the function that looks."""
+class Assumption:
+    """An assumption about AWS, and what is seen if it holds."""
 
     name: str
     assumption: str
     expected: str
     section: str
     """Heading of docs/fidelity.md under which the assumption belongs."""
+
+
+@dataclass(frozen=True)
+class Check(Assumption):
+    """An assumption with the function that looks."""
+
     look: Callable[[Context], Finding]
     aws_only: bool = False
     """A local cloud cannot show it: it only does what its authors assumed of AWS."""

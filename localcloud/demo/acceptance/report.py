@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from localcloud.cdk import PROJECT
-from localcloud.demo.acceptance.check import Check, Finding, Verdict
+from localcloud.demo.acceptance.check import Assumption, Finding, Verdict
 from settings import Settings
 
 STYLES = {
@@ -36,7 +36,7 @@ PRIVATE: Any = {"notifications": True, "tags": {"owner", "cost_centre"}}
 class Report:
     """The findings of a run."""
 
-    found: Sequence[tuple[Check, Finding]]
+    found: Sequence[tuple[Assumption, Finding]]
     began: datetime
     seconds: Mapping[str, float]
     """By step."""

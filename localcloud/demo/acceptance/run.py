@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from localcloud.demo.acceptance.batch_checks import manifests
-from localcloud.demo.acceptance.check import Check, Finding, Verdict
+from localcloud.demo.acceptance.check import Assumption, Check, Finding, Verdict
 from localcloud.demo.acceptance.context import Context
 from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.demo.acceptance.training_checks import start_other_job
@@ -13,17 +13,11 @@ from localcloud.demo.signals import Interrupts, number_of
 from localcloud.deployment import Application
 from training.source import Source
 
-
-def _looked_at_by_the_run(_context: Context) -> Finding:
-    raise NotImplementedError
-
-
-DESTROYED = Check(
+DESTROYED = Assumption(
     name="destroy_leaves_nothing",
     assumption="Destroy leaves nothing but logs of SageMaker, which sweep removes",
     expected="nothing is left",
     section="Stacks",
-    look=_looked_at_by_the_run,
 )
 
 
@@ -36,7 +30,7 @@ class Acceptance:
     checks: Sequence[Check]
     teardown: Teardown
     interrupts: Interrupts
-    found: list[tuple[Check, Finding]] = field(default_factory=list)
+    found: list[tuple[Assumption, Finding]] = field(default_factory=list)
     failure: str = ""
     """What ended the run early; empty if nothing did."""
     interrupted: int = 0
