@@ -9,7 +9,9 @@ import boto3
 import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.client import ClientCreator
 from botocore.compat import HTTPHeaders
+from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
 from moto import mock_aws
 
@@ -20,12 +22,30 @@ from tests.archives import Content, write_archive
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """Moto forgets boto3's session at each test, and botocore with it what it has read.
+    """Keep what botocore makes of the models of services: most of the time of a test with moto.
 
-    The models of services are megabytes of JSON: reading them anew is most of such a test's time.
+    Moto forgets boto3's session at each test, and botocore with it what it has read.
     """
+    classes: dict[str, type] = {}
+    providers: dict[int, EndpointProvider] = {}
+    create_class = ClientCreator._create_client_class
+
+    def client_class(creator: ClientCreator, service: str, model: Any) -> type:
+        if service not in classes:
+            classes[service] = create_class(creator, service, model)
+        return classes[service]
+
+    def endpoint_provider(*, ruleset_data: Any, **others: Any) -> EndpointProvider:
+        key = id(ruleset_data)  # the loader keeps it
+        if key not in providers:
+            providers[key] = EndpointProvider(ruleset_data=ruleset_data, **others)
+        return providers[key]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
+        patch.setattr(ClientCreator, "_create_client_class", client_class)
+        patch.setattr("botocore.regions.EndpointProvider", endpoint_provider)
+        patch.setattr("moto.core.models.RESPONSES_METHODS", [])  # nothing here uses requests
         yield
 
 

@@ -1,11 +1,13 @@
 """Objects of moto's S3, in few words."""
 
+import functools
 import json
 from typing import Any
 
 import boto3
 
 
+@functools.cache  # moto answers it in each test anew
 def s3() -> Any:
     return boto3.client("s3", region_name="us-east-1")
 

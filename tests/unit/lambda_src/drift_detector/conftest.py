@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -18,10 +17,9 @@ from tests.unit.lambda_src.drift_detector.detector import (
 def cloud(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with mock_aws():
         handler = import_handler("drift_detector", **ENVIRONMENT)
-        s3 = boto3.client("s3")
         for bucket in ("captures", "artifacts"):
-            s3.create_bucket(Bucket=bucket)
-        make_stored_baseline().save(s3, bucket="artifacts", key=ENVIRONMENT["BASELINE_KEY"])
+            handler.s3.create_bucket(Bucket=bucket)
+        make_stored_baseline().save(handler.s3, bucket="artifacts", key=ENVIRONMENT["BASELINE_KEY"])
         cloud = Cloud(handler, monkeypatch)
         cloud.serve(ENVIRONMENT["MODEL_NAME"])
         yield cloud

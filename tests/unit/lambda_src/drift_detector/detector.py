@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from PIL import Image
@@ -96,9 +95,8 @@ class Cloud:
     def __init__(self, handler: ModuleType, patch: pytest.MonkeyPatch) -> None:
         self.handler = handler
         self.patch = patch
-        self.s3 = boto3.client("s3")
-        self.cloudwatch = boto3.client("cloudwatch")
-        self.ssm = boto3.client("ssm")
+        self.s3, self.ssm = handler.s3, handler.ssm
+        self.cloudwatch = handler.metrics.cloudwatch
         self.slept: list[float] = []
         self.late = timedelta()
         self.files = 0
