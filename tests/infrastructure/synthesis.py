@@ -56,8 +56,15 @@ COMPREHENSIVE: dict[str, Any] = {
 
 
 def configuration(name: str) -> Settings:
-    """Settings of an environment of the project, or of `minimal` or `comprehensive`."""
-    extremes = {"minimal": MINIMAL, "comprehensive": COMPREHENSIVE}
+    """Settings of an environment of the project, or of `minimal`, `comprehensive` or `everything`.
+
+    The last has every kind of resource and of grant at once: a key, and buckets that are emptied.
+    """
+    extremes = {
+        "minimal": MINIMAL,
+        "comprehensive": COMPREHENSIVE,
+        "everything": {**COMPREHENSIVE, "retention": {"removal": "destroy"}},
+    }
     if name in extremes:
         return validate(extremes[name], environment=name, source=__file__)
     return load(name)
@@ -115,6 +122,7 @@ def write_assembly_elsewhere(folder: Path, **context: object) -> Path:
         env={
             **os.environ,
             "CDK_OUTDIR": str(assembly),
+            "CDK_VALIDATION": "false",  # it makes no difference to the assembly
             "CDK_CONTEXT_JSON": json.dumps(passed_on),
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": REGION,
@@ -153,9 +161,14 @@ def state_machine(template: Template, *, notice: str = "") -> dict[str, Any]:
     return found
 
 
-def states(template: Template, *, notice: str = "") -> dict[str, Any]:
-    """States of that state machine by name; references to other resources are left out."""
+def definition(template: Template, *, notice: str = "") -> dict[str, Any]:
+    """That state machine's definition; references to other resources are left out."""
     _, parts = state_machine(template, notice=notice)["DefinitionString"]["Fn::Join"]
-    definition = json.loads("".join(part for part in parts if isinstance(part, str)))
-    found: dict[str, Any] = definition["States"]
+    found: dict[str, Any] = json.loads("".join(part for part in parts if isinstance(part, str)))
+    return found
+
+
+def states(template: Template, *, notice: str = "") -> dict[str, Any]:
+    """States of that state machine by name."""
+    found: dict[str, Any] = definition(template, notice=notice)["States"]
     return found

@@ -18,6 +18,26 @@ MACHINES = {
     "BulkClassification": "bulkstatemachine",
 }
 
+# Settings that reach one place each and go together: synthesized once for the tests of all of them.
+VARIED: dict[str, Any] = {
+    "training": {
+        "preset": "pretrained",
+        "hyperparameters": {"epochs": 5},
+        "max_runtime_minutes": 20,
+        "spot": {"enabled": True, "max_wait_minutes": 40},
+    },
+    "workflow": {"rejection_style": "raise", "on_rejection": "fail"},
+    "drift": {"interval_minutes": 15, "class_shares": [0.7, 0.3]},
+    "batch_transform": {
+        "instance_type": "ml.g5.xlarge",
+        "instance_count": 3,
+        "max_runtime_minutes": 7200,
+    },
+    "bulk": {"threads": 7},
+    "monitoring": {"max_error_percent": 2, "max_latency_ms": 250},
+    "notifications": {"sms": ["+12065550100"]},
+}
+
 
 def templates_with(**values: Any) -> dict[str, Template]:
     return synthesize(validate(values, environment="test", source="test.toml"))

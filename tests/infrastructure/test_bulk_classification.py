@@ -9,7 +9,7 @@ from settings import load
 from stacks.constructs.batch.bulk_classification import TRANSIENT_ERRORS
 from stacks.constructs.common.state_machine import CRASHES
 from tests.infrastructure.synthesis import Templates, states
-from tests.infrastructure.templates import templates_with
+from tests.infrastructure.templates import VARIED, templates_with
 
 NAME = "BulkClassification"
 READERS = {
@@ -55,16 +55,6 @@ def test_every_listing_goes_the_same_way(
     assert (refusal["Type"], refusal["Error"]) == ("Fail", "InvalidInput")
 
 
-def test_the_input_decides_how_pictures_are_listed(templates: Templates) -> None:
-    choice = bulk(templates)["How are the pictures listed?"]
-
-    assert {one["Next"] for one in choice["Choices"]} == {
-        f"Classify pictures ({label})" for label in READERS
-    }
-    # Whatever else the input says is a problem, and was refused before.
-    assert "Default" not in choice
-
-
 def test_without_an_endpoint_there_is_none() -> None:
     template = templates_with(endpoint={"enabled": False})["Batch"].to_json()
 
@@ -73,7 +63,7 @@ def test_without_an_endpoint_there_is_none() -> None:
 
 
 def test_settings_reach_the_function() -> None:
-    batch = templates_with(bulk={"threads": 7}, workflow={"rejection_style": "raise"})["Batch"]
+    batch = templates_with(**VARIED)["Batch"]
 
     (variables,) = (
         function["Properties"]["Environment"]["Variables"]

@@ -14,6 +14,7 @@ from tests.infrastructure.templates import (
     ENDPOINT,
     MACHINES,
     TRANSFORM,
+    VARIED,
     WORKFLOW,
     alarms_of,
     monitoring_with,
@@ -171,9 +172,7 @@ def test_latency_is_in_milliseconds_and_durations_in_seconds(widgets: list[dict[
 
 
 def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:
-    widgets = widgets_of(
-        monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250})
-    )
+    widgets = widgets_of(monitoring_with(**VARIED))
 
     lines = {
         each["properties"]["title"]: each["properties"]["annotations"]["horizontal"][0]["value"]

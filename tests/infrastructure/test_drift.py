@@ -10,6 +10,7 @@ from lambda_src.drift_detector.drift import COMPARISONS
 from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
 from stacks.constructs.monitoring import drift_detector
 from tests.infrastructure.templates import (
+    VARIED,
     alarms_of,
     dimensions_of,
     monitoring_with,
@@ -49,7 +50,7 @@ def test_it_looks_every_hour_and_a_failed_look_is_not_repeated(template: Templat
 
 
 def test_alarms_follow_the_interval() -> None:
-    template = monitoring_with(drift={"interval_minutes": 15})
+    template = monitoring_with(**VARIED)
 
     assert the_only(template, "AWS::Events::Rule")["ScheduleExpression"] == "rate(15 minutes)"
     assert alarms_of(template)["DriftMeanBrightness"]["Period"] == 15 * 60
@@ -89,9 +90,10 @@ def test_another_model_or_dataset_is_another_baseline(template: Template) -> Non
 
 
 def test_the_baseline_has_the_class_shares_of_the_traffic() -> None:
-    template = monitoring_with(drift={"class_shares": [0.7, 0.3]})
-
-    assert the_only(template, "Custom::ModelBaseline")["ClassShares"] == ["0.7", "0.3"]
+    assert the_only(monitoring_with(**VARIED), "Custom::ModelBaseline")["ClassShares"] == [
+        "0.7",
+        "0.3",
+    ]
 
 
 # --- alarms --------------------------------------------------------------------------------------

@@ -11,6 +11,19 @@ from tests.infrastructure.synthesis import ROOT, Templates, states
 from tests.infrastructure.templates import templates_with
 
 ON = {"customer_managed_key": True}
+FIFO = {"topic": "fifo", "sqs": ["arn:aws:sqs:us-east-1:111122223333:rejected"]}
+# Without and with volumes that take a key: instances with local storage have none.
+UNKEYED = {
+    "encryption": ON,
+    "notifications": FIFO,
+    "batch_transform": {"instance_type": "ml.g5.xlarge"},
+}
+KEYED = {
+    "encryption": ON,
+    "training": {"instance_type": "ml.p3.2xlarge"},
+    "endpoint": {"instance_type": "ml.m5.xlarge"},
+    "batch_transform": {"instance_type": "ml.c5.xlarge"},
+}
 
 
 def properties(template: Template, type_: str) -> list[dict[str, Any]]:
@@ -42,10 +55,7 @@ def test_without_the_setting_there_is_no_key(templates: Templates) -> None:
 
 
 def test_a_fifo_topic_takes_no_alarms() -> None:
-    fifo = templates_with(
-        encryption=ON,
-        notifications={"topic": "fifo", "sqs": ["arn:aws:sqs:us-east-1:111122223333:rejected"]},
-    )["Workflow"]
+    fifo = templates_with(**UNKEYED)["Workflow"]
 
     assert "cloudwatch.amazonaws.com" not in json.dumps(properties(fifo, "AWS::SNS::TopicPolicy"))
 
@@ -74,23 +84,12 @@ def test_buckets_topic_captures_and_model_name_the_key(
 
 
 @pytest.mark.parametrize(
-    ("training_type", "endpoint_type", "keyed"),
-    [
-        ("ml.g4dn.xlarge", "ml.g4dn.xlarge", False),
-        ("ml.g5.xlarge", "ml.g5.xlarge", False),
-        ("ml.p3.2xlarge", "ml.m5.xlarge", True),
-        ("ml.p2.xlarge", "ml.c5.xlarge", True),
-    ],
+    ("values", "keyed"), [(UNKEYED, False), (KEYED, True)], ids=["local", "volumes"]
 )
 def test_volumes_have_the_key_where_sagemaker_takes_one(
-    training_type: str, endpoint_type: str, keyed: bool
+    values: dict[str, Any], keyed: bool
 ) -> None:
-    templates = templates_with(
-        encryption=ON,
-        training={"instance_type": training_type},
-        endpoint={"instance_type": endpoint_type},
-        batch_transform={"instance_type": endpoint_type},
-    )
+    templates = templates_with(**values)
 
     (job,) = properties(templates["Training"], "Custom::TrainingJob")
     (config,) = properties(templates["Inference"], "AWS::SageMaker::EndpointConfig")
@@ -104,7 +103,7 @@ def test_volumes_have_the_key_where_sagemaker_takes_one(
 
 
 def test_a_destroyed_environment_takes_its_key_along() -> None:
-    storage = templates_with(encryption=ON, retention={"removal": "destroy"})["Storage"]
+    storage = templates_with(**KEYED)["Storage"]
 
     (key,) = storage.find_resources("AWS::KMS::Key").values()
     assert key["DeletionPolicy"] == "Delete"

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from settings.loader import validate
-from tests.infrastructure.synthesis import synthesize
+from tests.infrastructure.templates import templates_with
 
 AUTOSCALING = {
     "enabled": True,
@@ -14,12 +13,38 @@ AUTOSCALING = {
     "max_instances": 6,
     "invocations_per_instance": 90,
 }
-CANARY = {"type": "canary", "rollback_on_alarms": True, "canary_percent": 50}
+SCALED = {
+    "instance_count": 3,
+    "autoscaling": AUTOSCALING,
+    "update_policy": {
+        "type": "canary",
+        "rollback_on_alarms": True,
+        "canary_percent": 50,
+        "wait_interval_seconds": 240,
+        "termination_wait_seconds": 3000,
+    },
+}
+ALL_AT_ONCE = {
+    "update_policy": {
+        "rollback_on_alarms": True,
+        "termination_wait_seconds": 3000,
+        "max_5xx_percent": 2.5,
+        "max_latency_ms": 250,
+    },
+}
+LINEAR = {
+    "instance_count": 4,
+    "update_policy": {
+        "type": "linear",
+        "rollback_on_alarms": True,
+        "linear_step_percent": 25,
+        "termination_wait_seconds": 3000,
+    },
+}
 
 
 def inference_with(**endpoint: Any) -> Template:
-    settings = validate({"endpoint": endpoint}, environment="test", source="test.toml")
-    return synthesize(settings)["Inference"]
+    return templates_with(**({"endpoint": endpoint} if endpoint else {}))["Inference"]
 
 
 def the_only(template: Template, type_: str) -> tuple[str, dict[str, Any]]:
@@ -48,11 +73,8 @@ def test_another_model_is_named_before_it_answers() -> None:
     assert parameter["Name"] == "/scones/test/model/name"
 
 
-@pytest.mark.parametrize("update_policy", [{}, CANARY], ids=["alone", "with canary"])
-def test_the_number_of_instances_follows_the_load(update_policy: dict[str, Any]) -> None:
-    inference = inference_with(
-        instance_count=3, autoscaling=AUTOSCALING, update_policy=update_policy
-    )
+def test_the_number_of_instances_follows_the_load() -> None:
+    inference = inference_with(**SCALED)
 
     endpoint_id, _ = the_only(inference, "AWS::SageMaker::Endpoint")
     target_id, target = the_only(inference, "AWS::ApplicationAutoScaling::ScalableTarget")
@@ -75,16 +97,12 @@ def test_the_number_of_instances_follows_the_load(update_policy: dict[str, Any])
 
 
 def test_a_new_model_keeps_the_scaled_number_of_instances() -> None:
-    scaled = inference_with(instance_count=2, autoscaling=AUTOSCALING)
-
-    assert endpoint_of(scaled)["RetainAllVariantProperties"] is True
-    assert "RetainAllVariantProperties" not in endpoint_of(inference_with(instance_count=2))
+    assert endpoint_of(inference_with(**SCALED))["RetainAllVariantProperties"] is True
+    assert "RetainAllVariantProperties" not in endpoint_of(inference_with(**LINEAR))
 
 
 def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
-    inference = inference_with(
-        enabled=False, instance_count=2, autoscaling=AUTOSCALING, update_policy=CANARY
-    )
+    inference = inference_with(enabled=False, **SCALED)
 
     assert {
         resource["Type"]
@@ -94,11 +112,11 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "routing", "longest"),
+    ("endpoint", "routing", "longest"),
     [
-        ({"rollback_on_alarms": True}, {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, 4800),
+        (ALL_AT_ONCE, {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, 4800),
         (
-            {**CANARY, "wait_interval_seconds": 240},
+            SCALED,
             {
                 "Type": "CANARY",
                 "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
@@ -107,7 +125,7 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
             5040,
         ),
         (
-            {"type": "linear", "rollback_on_alarms": True, "linear_step_percent": 25},
+            LINEAR,
             {
                 "Type": "LINEAR",
                 "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
@@ -116,16 +134,12 @@ def test_no_endpoint_has_no_scaling_and_no_alarms() -> None:
             5700,
         ),
     ],
-    ids=["all at once", "canary", "linear"],
+    ids=["all at once", "canary, scaled", "linear"],
 )
-@pytest.mark.parametrize("autoscaling", [{}, {**AUTOSCALING, "min_instances": 4}])
 def test_traffic_shifts_as_the_policy_says_with_and_without_scaling(
-    policy: dict[str, Any], routing: dict[str, Any], longest: int, autoscaling: dict[str, Any]
+    endpoint: dict[str, Any], routing: dict[str, Any], longest: int
 ) -> None:
-    waits = {"termination_wait_seconds": 3000}
-    inference = inference_with(
-        instance_count=4, update_policy={**policy, **waits}, autoscaling=autoscaling
-    )
+    inference = inference_with(**endpoint)
 
     deployment = endpoint_of(inference)["DeploymentConfig"]
     assert deployment["BlueGreenUpdatePolicy"] == {
@@ -141,9 +155,7 @@ def test_traffic_shifts_as_the_policy_says_with_and_without_scaling(
 
 
 def test_the_alarms_watch_the_new_instances_only() -> None:
-    inference = inference_with(
-        update_policy={"rollback_on_alarms": True, "max_5xx_percent": 2.5, "max_latency_ms": 250}
-    )
+    inference = inference_with(**ALL_AT_ONCE)
 
     config_id, _ = the_only(inference, "AWS::SageMaker::EndpointConfig")
     alarms = [

@@ -9,24 +9,16 @@ from collections import Counter
 
 import pytest
 
-from settings.loader import validate
 from tests.infrastructure.iam.account import Account
 from tests.infrastructure.iam.calls import Call, calls
 from tests.infrastructure.iam.forbidden import forbidden, unencrypted
 from tests.infrastructure.iam.judging import Judged, judge_all, policy_of
 from tests.infrastructure.iam.reasons import ALLOWED_NEVERTHELESS, UNUSED, covered
-from tests.infrastructure.synthesis import COMPREHENSIVE, configuration
+from tests.infrastructure.synthesis import configuration
 
-# Every kind of resource and of grant at once: with a key, and with buckets that are emptied.
-EVERYTHING = validate(
-    {**COMPREHENSIVE, "retention": {"removal": "destroy"}}, environment="all", source=__file__
-)
 ACCOUNTS = {
-    "dev": Account(configuration("dev")),
-    "prod": Account(configuration("prod")),
-    "minimal": Account(configuration("minimal")),
-    "everything": Account(EVERYTHING),
-    "china": Account(EVERYTHING, region="cn-north-1"),
+    **{name: Account(configuration(name)) for name in ("dev", "prod", "minimal", "everything")},
+    "china": Account(configuration("everything"), region="cn-north-1"),
 }
 ACCOUNT = ACCOUNTS["everything"]
 WIDENED = "Workflow/SerializeImageRole"

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
@@ -13,6 +14,7 @@ from tests.infrastructure.templates import (
     ENDPOINT,
     MACHINES,
     TRANSFORM,
+    VARIED,
     WORKFLOW,
     alarms_of,
     dimensions_of,
@@ -55,9 +57,7 @@ def test_alarms_are_quiet_without_data_and_say_what_to_do(template: Template) ->
 def test_errors_and_latency_of_the_endpoint(
     name: str, metric: str, statistic: str, threshold: float
 ) -> None:
-    alarm = alarms_of(monitoring_with(monitoring={"max_error_percent": 2, "max_latency_ms": 250}))[
-        name
-    ]
+    alarm = alarms_of(monitoring_with(**VARIED))[name]
 
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SageMaker", metric)
     assert dimensions_of(alarm) == ENDPOINT
@@ -109,7 +109,7 @@ def test_any_error_of_the_other_functions_is_an_alarm(template: Template) -> Non
 
 
 def test_rejections_that_are_raised_are_no_alarm() -> None:
-    alarms = alarms_of(monitoring_with(workflow={"rejection_style": "raise"}))
+    alarms = alarms_of(monitoring_with(**VARIED))
 
     assert {"WorkflowSerializeErrors", "WorkflowClassifyErrors"} <= alarms.keys()
     assert "WorkflowFilterErrors" not in alarms
@@ -117,14 +117,15 @@ def test_rejections_that_are_raised_are_no_alarm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_rejection", "expected"),
+    ("values", "expected"),
     [
-        ("report", ["ExecutionsTimedOut", "ExecutionsAborted", "ExecutionsFailed"]),
-        ("fail", ["ExecutionsTimedOut", "ExecutionsAborted"]),
+        ({}, ["ExecutionsTimedOut", "ExecutionsAborted", "ExecutionsFailed"]),
+        (VARIED, ["ExecutionsTimedOut", "ExecutionsAborted"]),  # rejections fail the execution
     ],
+    ids=["reported", "failed"],
 )
-def test_executions_that_die_are_an_alarm(on_rejection: str, expected: list[str]) -> None:
-    alarms = alarms_of(monitoring_with(workflow={"on_rejection": on_rejection}))
+def test_executions_that_die_are_an_alarm(values: dict[str, Any], expected: list[str]) -> None:
+    alarms = alarms_of(monitoring_with(**values))
 
     for path, machine in MACHINES.items():
         watched = [alarm for name, alarm in alarms.items() if name.startswith(f"{path}Executions")]

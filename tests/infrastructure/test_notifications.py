@@ -7,9 +7,10 @@ from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
 from tests.infrastructure.synthesis import states
-from tests.infrastructure.templates import templates_with
+from tests.infrastructure.templates import VARIED, templates_with
 
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:rejected"
+FIFO: dict[str, Any] = {"topic": "fifo", "sqs": [f"{QUEUE}.fifo", QUEUE]}
 
 
 def workflow_with(**notifications: Any) -> Template:
@@ -54,7 +55,7 @@ def test_every_kind_of_subscriber_can_be_named_any_number_of_times() -> None:
 def test_only_with_phones_the_message_differs_by_protocol(notice: str) -> None:
     name = "Tell" if notice else "Notify"
     without = states(workflow_with(), notice=notice)[name]["Arguments"]
-    with_phones = states(workflow_with(sms=["+12065550100"]), notice=notice)[name]["Arguments"]
+    with_phones = states(templates_with(**VARIED)["Workflow"], notice=notice)[name]["Arguments"]
 
     assert "MessageStructure" not in without
     assert with_phones["MessageStructure"] == "json"
@@ -75,7 +76,7 @@ def test_a_message_is_sent_again_whatever_the_error(notice: str) -> None:
 
 
 def test_a_fifo_topic_has_one_group_and_one_message_for_each_execution() -> None:
-    template = workflow_with(topic="fifo", sqs=[f"{QUEUE}.fifo", QUEUE])
+    template = workflow_with(**FIFO)
 
     assert subscriptions(template) == [("sqs", f"{QUEUE}.fifo"), ("sqs", QUEUE)]
     assert topic_of(template)["FifoTopic"] is True
@@ -99,7 +100,7 @@ def pattern_of(template: Template, source: str) -> dict[str, Any]:
 
 
 def test_an_execution_that_has_sent_its_message_is_not_told_of_again() -> None:
-    template = templates_with(workflow={"on_rejection": "fail"})["Workflow"]
+    template = templates_with(**VARIED)["Workflow"]
     by_name = states(template)
     notified = by_name[by_name["Notify"]["Next"]]["Error"]
 
@@ -134,7 +135,7 @@ def test_alarms_of_the_own_environment_are_told_of_unless_executions_tell() -> N
 
 @pytest.mark.parametrize("notice", ["NoticeOfDeadExecution", "NoticeOfAlarm"])
 def test_a_notice_goes_to_the_fifo_topic_once_too(notice: str) -> None:
-    template = workflow_with(topic="fifo", sqs=[QUEUE])
+    template = workflow_with(**FIFO)
 
     arguments = states(template, notice=notice)["Tell"]["Arguments"]
 

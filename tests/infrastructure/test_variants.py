@@ -9,26 +9,32 @@ from aws_cdk.assertions import Template
 
 from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR
 from tests.infrastructure.synthesis import states
-from tests.infrastructure.templates import templates_with
+from tests.infrastructure.templates import VARIED, templates_with
 
 
 def types(template: Template) -> set[str]:
     return {resource["Type"] for resource in template.to_json()["Resources"].values()}
 
 
-@pytest.mark.parametrize(("on_rejection", "place"), [("report", "output"), ("fail", "history")])
-def test_the_message_says_where_the_results_are(on_rejection: str, place: str) -> None:
+@pytest.mark.parametrize(
+    ("values", "error", "place"),
+    [({}, None, "output"), (VARIED, "ImagesRejected", "history")],
+    ids=["reported", "failed"],
+)
+def test_the_message_says_where_the_results_are(
+    values: dict[str, Any], error: str | None, place: str
+) -> None:
     """An execution that fails has no output."""
-    by_name = states(templates_with(workflow={"on_rejection": on_rejection})["Workflow"])
+    by_name = states(templates_with(**values)["Workflow"])
 
     end = by_name[by_name["Notify"]["Next"]]
-    assert end.get("Error") == ("ImagesRejected" if on_rejection == "fail" else None)
+    assert end.get("Error") == error
     message = json.dumps(by_name["Notify"]["Arguments"])
     assert re.findall("the ([a-z]+) of the execution", message) == [place]
 
 
 def test_a_raised_rejection_is_caught_as_one_before_all_other_errors() -> None:
-    workflow = templates_with(workflow={"rejection_style": "raise"})["Workflow"]
+    workflow = templates_with(**VARIED)["Workflow"]
 
     task = states(workflow)["Classify images"]["ItemProcessor"]["States"]["Filter confidence"]
     assert [(catch["ErrorEquals"], catch["Next"]) for catch in task["Catch"]] == [
@@ -67,19 +73,12 @@ def training_job(template: Template) -> dict[str, Any]:
 
 
 def test_the_preset_and_what_overrides_it_reach_the_job() -> None:
-    template = templates_with(
-        training={"preset": "pretrained", "hyperparameters": {"epochs": 5, "top_k": 2}},
-        dataset={"classes": ["bicycle", "motorcycle", "pickup_truck"]},
-    )["Training"]
-
-    written = training_job(template)["HyperParameters"]
-    assert (written["epochs"], written["top_k"], written["use_pretrained_model"]) == ("5", "2", "1")
+    written = training_job(templates_with(**VARIED)["Training"])["HyperParameters"]
+    assert (written["epochs"], written["use_pretrained_model"]) == ("5", "1")
 
 
 def test_the_stack_waits_for_spot_training() -> None:
-    template = templates_with(
-        training={"max_runtime_minutes": 20, "spot": {"enabled": True, "max_wait_minutes": 40}}
-    )["Training"]
+    template = templates_with(**VARIED)["Training"]
 
     assert training_job(template)["MaxRuntimeInSeconds"] == 20 * 60
     assert training_job(template)["Spot"]["MaxWaitInSeconds"] == 40 * 60
@@ -125,13 +124,14 @@ def exports(**values: Any) -> set[str]:
 @pytest.mark.parametrize(
     "values",
     [
-        {"capture": {"enabled": False}, "monitoring": {"dashboard": False}},
+        {"capture": {"enabled": False}},
+        {"monitoring": {"dashboard": False}},
         {"endpoint": {"enabled": False}},
         {"training": {"model_data_url": "s3://elsewhere/models/one/model.tar.gz"}},
-        {"workflow": {"rejection_style": "raise", "on_rejection": "fail"}},
+        VARIED,
         {"drift": {"enabled": False}},
     ],
-    ids=str,
+    ids=lambda values: ", ".join(values),
 )
 def test_no_setting_takes_an_export_away(values: dict[str, Any]) -> None:
     # The stack that exports is deployed first, and CloudFormation keeps an export that is in use.
