@@ -18,8 +18,9 @@ from pydantic.alias_generators import to_camel
 
 from analysis.files import lines
 from analysis.pictures import format_of
-from analysis.skipped_lines import Kind, SkippedLine, log, shortened
+from analysis.skipped_lines import Kind, SkippedLine, log
 from lambda_src.shared import json_limits, probabilities
+from training.quotations import shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

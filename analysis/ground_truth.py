@@ -15,7 +15,8 @@ from analysis.dataset import MANIFEST, labelled_fingerprints, read_manifest
 from analysis.files import SUFFIXES, client_for
 from analysis.labels import GroundTruthError, Label, read_csv, read_json_lines
 from analysis.records import Records
-from analysis.skipped_lines import Kind, SkippedLine, SkippedLines, shortened
+from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
+from training.quotations import shortened
 
 Key = TypeVar("Key", str, int)
 

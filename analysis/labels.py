@@ -1,27 +1,23 @@
 """Read labels, one at a time, from the files in which people and SageMaker keep them."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 
 from analysis.captures import first_error
 from analysis.files import OnSkip, content_of, lines
-from analysis.skipped_lines import Kind, SkippedLine, shortened
-from lambda_src.shared.spreadsheets import unquote_formulas
+from analysis.skipped_lines import Kind, SkippedLine
+from training.csv_files import CsvError, CsvFile
+from training.quotations import shortened
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ID_COLUMNS = ("event_id", "inference_id")
 COLUMNS_READ = (*ID_COLUMNS, "label", "weight")
-LINES_IN_RECORD = 100
-"""Bounds how far an open quotation mark is followed."""
 
 LIGHTEST, HEAVIEST = 1e-6, 1e9
 """Weights whose squares and sums stay exact enough for the intervals."""
@@ -61,95 +57,35 @@ def read_csv(
         GroundTruthError: it is not text, or columns are missing.
         FileNotFoundError: there is no such file or object.
     """
+    content = content_of(location, s3_client)
     try:
-        text = content_of(location, s3_client).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        file = CsvFile(content, name=location, read=COLUMNS_READ)
+    except CsvError as error:
+        raise GroundTruthError(str(error)) from error
+    if "label" not in file.columns or not set(ID_COLUMNS) & set(file.columns):
         raise GroundTruthError(
-            f"{location} is not UTF-8 text: {error}; save it as CSV UTF-8"
-        ) from error
-    # Spreadsheets end lines with LF, CR LF or, on older Macs, CR.
-    lines = list(io.StringIO(text, newline=""))
-    header = lines[0] if lines else ""
-    delimiter = max(",;\t", key=header.count)
-    columns = _columns(header, delimiter, location)
-    start = 1
-    while start < len(lines):
-        size = 1
+            f"{location}: columns {shortened(', '.join(file.columns)) or 'none'}; expected label, "
+            "and event_id or inference_id"
+        )
+    for row in file.rows():
+        key = row.cells.get("event_id") or row.cells.get("inference_id")
+        label = row.cells.get("label")
         try:
-            cells, lines_read = _record(lines[start : start + LINES_IN_RECORD], delimiter)
-            row = _row(cells, columns, delimiter)
-            size = lines_read
-            if any(map(str.strip, cells)):
-                key = row.get("event_id") or row.get("inference_id")
-                if not key:
-                    raise ValueError("neither event_id nor inference_id")
-                if label := row.get("label"):
-                    weight = _weight(row.get("weight", "1"), delimiter)
-                    yield key, Label(label, location, start + 1, weight)
-                else:
-                    on_skip(_not_labelled(location, start + 1, key))
+            if row.error:
+                raise ValueError(row.error)
+            if not key:
+                raise ValueError("neither event_id nor inference_id")
+            if label:
+                weight = _weight(row.cells.get("weight", "1"), file.delimiter)
+                yield key, Label(label, location, row.line, weight)
+            else:
+                on_skip(_not_labelled(location, row.line, key))
         except ValueError as error:
-            on_skip(SkippedLine(location, start + 1, str(error), Kind.NO_LABEL))
-        start += size
+            on_skip(SkippedLine(location, row.line, str(error), Kind.NO_LABEL))
 
 
 def _not_labelled(file: str, line: int, key: str) -> SkippedLine:
     return SkippedLine(file, line, f"{shortened(key)} is not labelled", Kind.NOT_LABELLED)
-
-
-def _columns(header: str, delimiter: str, file: str) -> list[str]:
-    try:
-        cells, _ = _record([header], delimiter)
-    except ValueError as error:
-        raise GroundTruthError(f"{file}, line 1: {error}") from error
-    columns = [name.strip().lower() for name in cells]
-    if "label" not in columns or not set(ID_COLUMNS) & set(columns):
-        raise GroundTruthError(
-            f"{file}: columns {shortened(', '.join(columns)) or 'none'}; expected label, and "
-            "event_id or inference_id"
-        )
-    for name in COLUMNS_READ:
-        if columns.count(name) > 1:
-            raise GroundTruthError(
-                f"{file}: column {name} appears twice; remove or rename one of them"
-            )
-    return columns
-
-
-def _record(lines: Sequence[str], delimiter: str) -> tuple[list[str], int]:
-    """Return the cells of the first record and its number of lines, or raise ValueError."""
-    # Without strict, an open quotation mark would silently swallow the following rows.
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        return next(reader, []), reader.line_num
-    except csv.Error as error:
-        raise ValueError(
-            f"{error}; expected cells of at most {csv.field_size_limit():,} characters and "
-            f"{LINES_IN_RECORD} lines, with every quotation mark closed"
-        ) from error
-
-
-def _row(cells: Sequence[str], columns: Sequence[str], delimiter: str) -> Mapping[str, str]:
-    """Return the cells of `COLUMNS_READ`, by column; raise ValueError if they do not fit."""
-    stripped = [cell.strip() for cell in cells]
-    if any(stripped[len(columns) :]):
-        raise ValueError(
-            f"{len(cells)} cells for {len(columns)} columns; put a cell that contains the "
-            "delimiter in quotation marks"
-        )
-    row = {
-        name: unquote_formulas(cell)
-        for name, cell in zip_longest(columns, stripped[: len(columns)], fillvalue="")
-        if name in COLUMNS_READ
-    }
-    for name, cell in row.items():
-        # An id may hold a line break; with a delimiter as well, the cell has swallowed other rows.
-        if delimiter in cell and ("\n" in cell or "\r" in cell):
-            raise ValueError(
-                f"{name} {shortened(cell)!r} contains a line break and {delimiter!r}; close its "
-                "quotation mark on the same line"
-            )
-    return row
 
 
 def _weight(text: str, delimiter: str) -> float:

@@ -8,8 +8,8 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
 
-from analysis.skipped_lines import shortened
 from lambda_src.shared.picture_format import MAX_PIXELS, check
+from training.quotations import shortened
 
 _CHECKED = ("PNG", "JPEG")
 """Formats that the workflow takes, and checks before it calls the endpoint."""

@@ -12,9 +12,6 @@ from lambda_src.shared.messages import readable
 EXAMPLES = 20
 """Skipped lines of each kind that are kept, with file, line and reason."""
 
-LONGEST_QUOTATION = 80
-"""Characters of a file that a reason quotes."""
-
 _logger = logging.getLogger(__name__)
 
 
@@ -53,11 +50,6 @@ class SkippedLine:
     """Counted from 1; 0 for a whole file."""
     reason: str
     kind: Kind
-
-
-def shortened(text: str) -> str:
-    """Return the beginning of a text that is too long to be quoted."""
-    return text if len(text) <= LONGEST_QUOTATION else f"{text[:LONGEST_QUOTATION]}…"
 
 
 def log(skipped: SkippedLine) -> None:
