@@ -22,6 +22,8 @@ class SourcePicture:
     """Class name."""
     split: Split | None = None
     """None: the dataset decides."""
+    group: str = ""
+    """Pictures of one group stay on one side; empty: `dataset.group_pattern` decides."""
     size: int = 0
     """Bytes."""
     version: str = ""
