@@ -28,7 +28,8 @@ def service_models_are_read_once() -> Iterator[None]:
     """
     classes: dict[str, type] = {}
     providers: dict[int, EndpointProvider] = {}
-    create_class = ClientCreator._create_client_class
+    creators: Any = ClientCreator
+    create_class = creators._create_client_class
 
     def client_class(creator: ClientCreator, service: str, model: Any) -> type:
         if service not in classes:
