@@ -62,9 +62,7 @@ def png(pixels: Pixels, *, interlaced: bool = False) -> bytes:
     height, width, channels = pixels.shape
     data = pixels.astype(pixels.dtype.newbyteorder(">"))
     header = struct.pack(
-        ">IIBBBBB",
-        *(width, height, 8 * data.itemsize),
-        *(COLOUR_TYPES[channels], 0, 0, interlaced),
+        ">IIBBBBB", *(width, height, 8 * data.itemsize), *(COLOUR_TYPES[channels], 0, 0, interlaced)
     )
     passes = _adam7(data) if interlaced else [data]
     lines = b"".join(b"\0" + line.tobytes() for part in passes for line in part)

@@ -275,10 +275,7 @@ def test_a_record_with_two_weights_is_left_out_and_counted(tmp_path: Path) -> No
 def test_a_blank_row_is_no_row_but_one_without_an_id_is_counted(tmp_path: Path) -> None:
     text = "note,event_id,label\n,,\n\nonly a note\n,one,0\n"
 
-    assert read_rows(tmp_path, text) == (
-        {"one": 1},
-        [(4, "neither event_id nor inference_id")],
-    )
+    assert read_rows(tmp_path, text) == ({"one": 1}, [(4, "neither event_id nor inference_id")])
 
 
 def test_open_quotation_marks_take_no_time(tmp_path: Path) -> None:

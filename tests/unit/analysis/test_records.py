@@ -96,9 +96,7 @@ def test_records_that_lack_something_stay_and_are_counted(write: Write) -> None:
     assert (records.least_confident, records.random) == ([], [])
 
 
-def test_a_damaged_picture_is_counted_once_and_in_no_sample(
-    write: Write,
-) -> None:
+def test_a_damaged_picture_is_counted_once_and_in_no_sample(write: Write) -> None:
     records = collect(write(record(content=png(1)[:40])), now=NOW, fingerprints=True)
 
     assert len(records.frame) == 1
@@ -126,9 +124,7 @@ def test_nothing_captured_gives_the_columns_without_rows(tmp_path: Path) -> None
     assert collect(tmp_path).classes == ()
 
 
-def test_samples_are_bounded_and_hold_the_least_confident(
-    write: Write,
-) -> None:
+def test_samples_are_bounded_and_hold_the_least_confident(write: Write) -> None:
     outputs = {f"{i}": 0.5 + i / 1000 for i in (7, 300, 2, 450, 9, 100)}
     folder = write(
         *(record(key, output=f"[{p}, {1 - p}]", content=png(5)) for key, p in outputs.items())

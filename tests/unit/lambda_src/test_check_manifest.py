@@ -13,14 +13,7 @@ from moto import mock_aws
 from tests.unit.lambda_src import objects
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.events import EVENTS
-from tests.unit.lambda_src.hostile import (
-    Mutated,
-    answered,
-    as_json,
-    fuzzed,
-    mutated,
-    within_bounds,
-)
+from tests.unit.lambda_src.hostile import Mutated, answered, as_json, fuzzed, mutated, within_bounds
 
 PREFIX = {"prefix": "s3://data/pictures/"}
 EVENT = EVENTS["check_manifest"]

@@ -16,13 +16,7 @@ from tests import odd_replies
 from tests.unit.lambda_src import objects
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.events import EVENTS
-from tests.unit.lambda_src.hostile import (
-    Mutated,
-    answered,
-    as_json,
-    fuzzed_with_objects,
-    mutated,
-)
+from tests.unit.lambda_src.hostile import Mutated, answered, as_json, fuzzed_with_objects, mutated
 
 EVENT = EVENTS["write_predictions"]
 OUTPUT = EVENT["output"]

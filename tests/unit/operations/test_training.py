@@ -44,9 +44,7 @@ REQUEST: dict[str, Any] = {
 
 @pytest.fixture
 def deployed(
-    aws: boto3.Session,
-    stacks: dict[str, list[dict[str, str]]],
-    monkeypatch: pytest.MonkeyPatch,
+    aws: boto3.Session, stacks: dict[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Any]:
     """SageMaker, with the job that the stack trained."""
     from sagemaker.core.utils.utils import SageMakerClient

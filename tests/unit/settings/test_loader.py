@@ -128,10 +128,7 @@ def usual_recursion_limit() -> Iterator[None]:
     [
         ("[workflow\n", "not valid TOML: "),
         ('a = """' + '\\"x' * 10000, "not valid TOML: "),
-        (
-            "[workflow]\nconfidence_threshold = 1.5",
-            "threshold = 1.5: Input should be less",
-        ),
+        ("[workflow]\nconfidence_threshold = 1.5", "threshold = 1.5: Input should be less"),
         ("a = " + "[" * 3000 + "]" * 3000, "nested too deeply; allowed: the sections and lists"),
         ("a" + ".a" * 3000 + " = 1", "a = (too large to show): unknown key; allowed here: dataset"),
         ("[bulk]\nthreads = " + "1" * 5000, "not valid TOML: Exceeds the limit"),
@@ -228,15 +225,9 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
         ({"workflow": {"max_concurrency": 41}}, "less than or equal to 40"),
         ({"capture": {"sampling_percentage": 0}}, "greater than or equal to 1"),
         ({"retention": {"removal": "keep"}}, "'destroy' or 'retain'"),
-        (
-            {"drift": {"class_shares": [0.7, 0.2]}},
-            "class_shares = [0.7, 0.2]: allowed: 2 shares",
-        ),
+        ({"drift": {"class_shares": [0.7, 0.2]}}, "class_shares = [0.7, 0.2]: allowed: 2 shares"),
         ({"drift": {"class_shares": [0.5, 0.3, 0.2]}}, "each of dataset.classes, whose sum is 1"),
-        (
-            {"drift": {"class_shares": [0.0, 1.0]}},
-            "class_shares.0 = 0.0: Input should be",
-        ),
+        ({"drift": {"class_shares": [0.0, 1.0]}}, "class_shares.0 = 0.0: Input should be"),
         ({"tags": {"owner": "you & me"}}, "tags.owner = 'you & me'"),
         (
             {"endpoint": {"instance_count": 5, "autoscaling": {"enabled": True}}},

@@ -51,10 +51,7 @@ def test_members_are_read_by_name(tar: Tar) -> None:
         _member("folder/backup~", b"unused"),
         _member("folder/two", b"2"),
     )
-    assert _contents(path, ["folder/two", "folder/one"]) == {
-        "folder/one": b"1",
-        "folder/two": b"2",
-    }
+    assert _contents(path, ["folder/two", "folder/one"]) == {"folder/one": b"1", "folder/two": b"2"}
 
 
 @pytest.mark.parametrize(

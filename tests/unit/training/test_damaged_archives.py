@@ -138,8 +138,5 @@ def test_memory_is_bounded_for_as_many_objects_as_there_may_be(
 ) -> None:
     path = tmp_path / "crafted.tar.gz"
     path.write_bytes(gzip.compress(_tar(dict.fromkeys(MEMBERS[:1], pickled)), 1))
-    with (
-        bounded(megabytes=100, seconds=60),
-        pytest.raises(StagingError, match="expected a dict"),
-    ):
+    with bounded(megabytes=100, seconds=60), pytest.raises(StagingError, match="expected a dict"):
         from_archive(path, classes=CLASSES)

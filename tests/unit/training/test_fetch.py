@@ -148,11 +148,7 @@ def test_pauses_start_anew_when_bytes_arrived(download: Download, server: Server
     ids=["a part", "complete", "of another file"],
 )
 def test_transfer_of_an_earlier_run_is_resumed(
-    download: Download,
-    server: Server,
-    tmp_path: Path,
-    part: bytes,
-    ranges: list[str | None],
+    download: Download, server: Server, tmp_path: Path, part: bytes, ranges: list[str | None]
 ) -> None:
     (tmp_path / "archive.tar.gz.part").write_bytes(part)
     assert download().read_bytes() == CONTENT

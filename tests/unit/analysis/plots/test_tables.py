@@ -64,10 +64,7 @@ def test_confidence_per_class_shows_a_class_that_was_never_predicted() -> None:
 def test_predictions_over_time() -> None:
     drawn = predictions_over_time.plot(FRAME, classes=CLASSES)
 
-    assert rows(drawn) == [
-        ["2024-10-15 14:05", "2", "1", "1"],
-        ["2024-10-15 14:07", "1", "1", "0"],
-    ]
+    assert rows(drawn) == [["2024-10-15 14:05", "2", "1", "1"], ["2024-10-15 14:07", "1", "1", "0"]]
     assert "bicycle 66.7%, motorcycle 33.3%" in drawn.alt
 
 

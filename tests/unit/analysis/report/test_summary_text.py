@@ -106,12 +106,7 @@ def test_what_the_model_did(changes: dict[str, Any], expected: str) -> None:
         ({"threshold": 0.8}, "--threshold 0.8, fill in", "let the endpoint capture"),
         ({"skipped": {"records without input": 999}}, "scones sample", "let the endpoint capture"),
         (
-            {
-                "skipped": {
-                    "records without input": 999,
-                    "records whose input is not a picture": 1,
-                }
-            },
+            {"skipped": {"records without input": 999, "records whose input is not a picture": 1}},
             "let the endpoint capture its input",
             "scones sample",
         ),

@@ -231,10 +231,7 @@ def put_part(batch: dict[str, Any], content: bytes) -> None:
     ids=[*DAMAGED_LINES, "another picture", "another index"],
 )
 def test_pictures_of_a_damaged_part_are_classified_again(
-    handler: ModuleType,
-    endpoint: Endpoint,
-    caplog: pytest.LogCaptureFixture,
-    content: bytes,
+    handler: ModuleType, endpoint: Endpoint, caplog: pytest.LogCaptureFixture, content: bytes
 ) -> None:
     put("0.png")
     put("1.png", red=UNSURE)
@@ -248,8 +245,7 @@ def test_pictures_of_a_damaged_part_are_classified_again(
 
 @fuzzed_with_objects
 @given(
-    batch=mutated(event("0.png", {"name": "1"}, "2.png")),
-    lines=st.lists(mutated(LINE), max_size=3),
+    batch=mutated(event("0.png", {"name": "1"}, "2.png")), lines=st.lists(mutated(LINE), max_size=3)
 )
 def test_any_batch_and_part_are_classified_or_have_a_named_error(
     handler: ModuleType, endpoint: Endpoint, batch: Mutated, lines: list[Mutated]

@@ -6,11 +6,7 @@ import pytest
 from moto import mock_aws
 
 from tests.unit.lambda_src.conftest import ImportHandler
-from tests.unit.lambda_src.drift_detector.detector import (
-    ENVIRONMENT,
-    Cloud,
-    make_stored_baseline,
-)
+from tests.unit.lambda_src.drift_detector.detector import ENVIRONMENT, Cloud, make_stored_baseline
 
 
 @pytest.fixture

@@ -24,10 +24,7 @@ def test_zero_has_no_sign() -> None:
 def test_all_else_is_refused_in_little_memory(name: str) -> None:
     reply = odd_replies.REFUSED[name]
 
-    with (
-        python_memory_below(16 * 2**20),
-        pytest.raises(ValueError, match=r".{10}") as raised,
-    ):
+    with python_memory_below(16 * 2**20), pytest.raises(ValueError, match=r".{10}") as raised:
         check(json_limits.parse(reply))
 
     assert len(str(raised.value)) < 200

@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_src.shared.spreadsheets import (
-    quote_formulas,
-    unquote_formulas,
-)
+from lambda_src.shared.spreadsheets import quote_formulas, unquote_formulas
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
         ),
         (writes(TRAIN_LIST, "0\tbicycle\tclass0/0.png\n"), "label 'bicycle' is not a number"),
         (writes(TRAIN_LIST, "0\t0.5\tclass0/0.png\n"), "label '0.5' is not a whole number"),
-        (
-            removes("train/class1/3.png"),
-            "line 16: class1/3.png does not exist in channel train",
-        ),
+        (removes("train/class1/3.png"), "line 16: class1/3.png does not exist in channel train"),
         (
             writes(TRAIN_LIST, "0\t0\t../validation/class0/0.png\n"),
             "line 1: no picture .*'../validation/.*' is not a path below",
@@ -93,10 +90,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             writes(TRAIN_LIST, f"0\t0\t{'a' * 300}.png\n"),
             "line 1: no picture in channel train: .*File name too long",
         ),
-        (
-            writes(TRAIN_LIST, b"0\t0\t\xff.png\n"),
-            "any-name.lst is not text in UTF-8",
-        ),
+        (writes(TRAIN_LIST, b"0\t0\t\xff.png\n"), "any-name.lst is not text in UTF-8"),
         (
             writes(TRAIN_LIST, "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"),
             "line 2: duplicate index 7",
@@ -110,10 +104,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             "num_training_samples = 25, but the training list names 24",
         ),
         (parameter("num_classes", "3"), "class 2 has 0 training pictures"),
-        (
-            writes("train/class1/3.png", b"no picture"),
-            "3.png: not a readable PNG or JPEG",
-        ),
+        (writes("train/class1/3.png", b"no picture"), "3.png: not a readable PNG or JPEG"),
         (parameter("learningrate", "0.1"), "learningrate is unknown"),
         (lambda job: job.channels.pop("validation_lst"), "channels validation_lst are missing"),
         (lambda job: job.channels.update(model={}), "channels model are not supported"),
@@ -126,10 +117,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             writes("train_lst/second.lst", b"0\t0\tclass0/0.png\n"),
             "channel train_lst must hold exactly one .lst file, has 2",
         ),
-        (
-            removes(VALIDATION_LIST),
-            "channel validation_lst must hold exactly one .lst file, has 0",
-        ),
+        (removes(VALIDATION_LIST), "channel validation_lst must hold exactly one .lst file, has 0"),
     ],
 )
 def test_wrong_input_is_a_client_error(

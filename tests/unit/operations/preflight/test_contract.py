@@ -27,10 +27,7 @@ def test_the_templates_ask_for_this_bootstrap_version() -> None:
 
 @pytest.mark.parametrize(
     ("stack", "output"),
-    [
-        (STORAGE_STACK, BUCKET_OUTPUT),
-        (notifications.STACK, notifications.TOPIC_OUTPUT),
-    ],
+    [(STORAGE_STACK, BUCKET_OUTPUT), (notifications.STACK, notifications.TOPIC_OUTPUT)],
 )
 def test_the_stacks_have_these_outputs(stack: str, output: str) -> None:
     assert templates()[stack].find_outputs(output)

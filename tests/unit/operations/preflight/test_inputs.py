@@ -11,12 +11,7 @@ from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
 from operations.preflight.inputs import dataset, given_model
 from settings import Settings
-from tests.unit.operations.preflight.conftest import (
-    Stub,
-    settings_with,
-    stack_missing,
-    stack_with,
-)
+from tests.unit.operations.preflight.conftest import Stub, settings_with, stack_missing, stack_with
 
 STACK = "Scones-dev-Storage"
 STAGE = "scones stage --environment dev"
@@ -52,8 +47,7 @@ def test_staged_data_are_counted(aws: Aws, settings: Settings, stub: Stub) -> No
     staged(stub)
     assert list(dataset(aws, settings)) == [
         Finding(
-            Verdict.OK,
-            "datasets/abc: 999 train, 200 validation pictures of bicycle, motorcycle",
+            Verdict.OK, "datasets/abc: 999 train, 200 validation pictures of bicycle, motorcycle"
         )
     ]
 

@@ -53,10 +53,7 @@ def test_an_address_that_has_not_confirmed_is_a_problem(
 ) -> None:
     deployed(stub, {"a@example.com": f"{TOPIC}:1"}, {"b@example.com": "PendingConfirmation"})
     pending, confirmed = notifications(aws, settings)
-    assert (pending.verdict, pending.what) == (
-        Verdict.PROBLEM,
-        "b@example.com has not confirmed",
-    )
+    assert (pending.verdict, pending.what) == (Verdict.PROBLEM, "b@example.com has not confirmed")
     assert f"aws sns subscribe --topic-arn {TOPIC}" in pending.remedy
     assert confirmed == Finding(Verdict.OK, "1 confirmed")
 
