@@ -1,5 +1,3 @@
-"""Reading capture records: real ones, crafted ones, and S3."""
-
 import base64
 import gzip
 import json

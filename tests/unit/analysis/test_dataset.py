@@ -1,5 +1,3 @@
-"""The preview of a staged dataset."""
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,3 @@
-"""Ground truth from a staged dataset, a CSV and SageMaker's JSON Lines."""
-
 import json
 from contextlib import suppress
 from pathlib import Path

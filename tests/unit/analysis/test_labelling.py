@@ -1,5 +1,3 @@
-"""Pictures to label by hand: stratified, weighted, and no labels overwritten."""
-
 import csv
 from collections import Counter
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Numbers against an independent computation: scipy, scikit-learn, or by hand."""
-
 import numpy as np
 import pytest
 from scipy.stats import binomtest

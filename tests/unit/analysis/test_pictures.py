@@ -1,5 +1,3 @@
-"""Pictures are told apart by what they show, not by how they are encoded."""
-
 import io
 import struct
 import subprocess

@@ -1,5 +1,3 @@
-"""Captures as columns and bounded samples; what is left out is counted."""
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

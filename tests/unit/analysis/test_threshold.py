@@ -1,5 +1,3 @@
-"""The cheapest threshold: its cost by hand, and when the data cannot tell."""
-
 import numpy as np
 import pytest
 

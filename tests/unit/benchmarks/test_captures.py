@@ -1,6 +1,6 @@
-"""The synthetic captures are read without a skip, in a separate process."""
-
 from pathlib import Path
+
+import pytest
 
 from analysis.records import collect
 from benchmarks import captures
@@ -16,7 +16,12 @@ def test_captures_are_read_without_a_skip(tmp_path: Path) -> None:
     assert records.skipped.counts == {}
 
 
-def test_speed_and_memory_are_measured_with_and_without_decoding() -> None:
+def test_speed_and_memory_are_measured_with_and_without_decoding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seconds, peak_bytes = captures.measure(tmp_path, decode=True)  # in a process of its own
+    assert seconds >= 0 and peak_bytes > 10**7
+    monkeypatch.setattr(captures, "measure", captures._measure_here)
     rows = {row.measure: row.ours for row in captures.run([3]).rows}
 
     for how in ("read", "read, pictures decoded"):

@@ -1,5 +1,3 @@
-"""The page that the command writes, and the usage that it refuses."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""Runs are divided, and take turns; the definition of the comparator."""
-
 import pytest
 
 from benchmarks import cloud, contenders

@@ -1,5 +1,3 @@
-"""Counting on made-up predictions, whose drifts are plain; training on a few drawn pictures."""
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,5 +1,3 @@
-"""Paths take turns; memory is that of the process group."""
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

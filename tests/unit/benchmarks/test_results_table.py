@@ -1,5 +1,3 @@
-"""Ratios and the two forms of the table."""
-
 import pytest
 from rich.console import Console
 

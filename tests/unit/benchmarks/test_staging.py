@@ -1,5 +1,3 @@
-"""Both contenders take turns, and bring every picture into the bucket."""
-
 from collections.abc import Iterator, Sequence
 
 import boto3

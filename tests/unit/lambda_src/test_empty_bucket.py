@@ -1,5 +1,3 @@
-"""A bucket is emptied whatever keys it has, and CloudFormation hears how that ended."""
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext

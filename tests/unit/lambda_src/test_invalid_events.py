@@ -1,5 +1,3 @@
-"""Every handler names the member of its event that is missing or of another type."""
-
 import re
 from types import ModuleType
 from typing import Any

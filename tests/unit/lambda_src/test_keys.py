@@ -1,5 +1,3 @@
-"""Any key goes through a manifest, the results and back, in a line of its own."""
-
 import csv
 import io
 import json

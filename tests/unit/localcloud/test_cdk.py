@@ -1,5 +1,3 @@
-"""The CDK CLI's output and errors, with a script in its place."""
-
 import sys
 import time
 from pathlib import Path

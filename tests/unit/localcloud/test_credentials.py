@@ -1,5 +1,3 @@
-"""The administrator's credentials are random, and their file is the user's alone."""
-
 import os
 import stat
 from collections.abc import Iterator

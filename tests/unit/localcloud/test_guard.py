@@ -1,5 +1,3 @@
-"""A guarded command, and all that it started, ends with itself and with its caller."""
-
 import os
 import signal
 import subprocess

@@ -1,5 +1,3 @@
-"""Requests that a web page can have sent are recognized."""
-
 import http.client
 import threading
 from collections.abc import Iterator

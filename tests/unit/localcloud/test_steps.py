@@ -1,5 +1,3 @@
-"""Steps show and time themselves, also when they fail."""
-
 import pytest
 from rich.console import Console
 

@@ -1,5 +1,3 @@
-"""Every command acts in the region that the CDK CLI would deploy to, and says so."""
-
 import ast
 from pathlib import Path
 from types import SimpleNamespace

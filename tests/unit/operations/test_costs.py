@@ -1,5 +1,3 @@
-"""The cost model: its lines, the cheapest path, and the prices file."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""The report and the sample find captures, dataset and threshold in the stacks."""
-
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any

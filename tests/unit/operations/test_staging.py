@@ -1,5 +1,3 @@
-"""Staging uploads only what is missing, the manifest last, and moves the pointer only if needed."""
-
 import hashlib
 import re
 import threading

@@ -1,5 +1,3 @@
-"""All verbs share: their names, environments, errors, and what they say before they act."""
-
 import os
 import re
 import subprocess

@@ -1,5 +1,3 @@
-"""Whatever happens, the local cloud is taken down, and only a whole run leaves a summary."""
-
 import os
 import shutil
 import signal

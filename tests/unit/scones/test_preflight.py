@@ -1,5 +1,3 @@
-"""The command line: table and exit code."""
-
 from collections.abc import Iterator
 
 import pytest

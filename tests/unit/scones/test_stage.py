@@ -1,5 +1,3 @@
-"""The command line, from archive to pointer."""
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Only resources of the environment are listed and, on request, removed."""
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Names, keys and paths are printed as they are."""
-
 import re
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Bucket and key of an S3 URI."""
-
 import string
 from collections.abc import Callable
 

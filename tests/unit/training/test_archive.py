@@ -1,5 +1,3 @@
-"""Nothing in an archive reaches the disk, and none takes more than the bounds allow."""
-
 import gzip
 import io
 import os

@@ -1,5 +1,3 @@
-"""The archive as arrays, or a refusal that names what is wrong."""
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,3 @@
-"""Rows are selected or refused, and the files hold the right pixels."""
-
 import io
 import json
 import pickle

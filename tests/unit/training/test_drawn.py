@@ -1,5 +1,3 @@
-"""Drawn pictures are many, different, and the same everywhere."""
-
 import hashlib
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Staged manifests are read; others are refused with their file and first fault."""
-
 import json
 from typing import Any
 

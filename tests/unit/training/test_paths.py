@@ -1,5 +1,3 @@
-"""Keys and names become paths below a folder, or are refused by name."""
-
 import re
 from pathlib import Path
 

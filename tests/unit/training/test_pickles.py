@@ -1,5 +1,3 @@
-"""Nothing in a pickle runs, and none takes more time or memory than its size allows."""
-
 import io
 import os
 import pickle

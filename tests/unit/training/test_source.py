@@ -1,5 +1,3 @@
-"""The order of the sources, and the record of their origin."""
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

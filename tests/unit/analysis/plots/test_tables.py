@@ -1,5 +1,3 @@
-"""The tables and text alternatives of plots, counted by hand."""
-
 import numpy as np
 import pandas as pd
 

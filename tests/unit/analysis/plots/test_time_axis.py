@@ -1,5 +1,3 @@
-"""Bins and ticks for any span."""
-
 import numpy as np
 import pandas as pd
 import pytest

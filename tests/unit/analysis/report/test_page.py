@@ -1,5 +1,3 @@
-"""The page: complete in itself, well formed, readable without eyes, safe with any text."""
-
 import itertools
 import re
 from collections.abc import Sequence

@@ -1,5 +1,3 @@
-"""Whole reports: their files, and their numbers against an independent computation."""
-
 import json
 import os
 from pathlib import Path

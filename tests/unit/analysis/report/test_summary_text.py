@@ -1,5 +1,3 @@
-"""The sentences of the summary."""
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

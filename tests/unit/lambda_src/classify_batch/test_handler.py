@@ -1,5 +1,3 @@
-"""Each picture gets a line, also over several calls and whatever its part holds."""
-
 from types import ModuleType, SimpleNamespace
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""A model that fails for a picture, and one that fails for all."""
-
 from collections import Counter
 from types import ModuleType, SimpleNamespace
 

@@ -1,5 +1,3 @@
-"""The baseline is made, compared with the one before it, and removed."""
-
 import io
 import itertools
 import json
@@ -45,7 +43,7 @@ PROPERTIES = {
     "ClassShares": ["0.5", "0.5"],
     "Namespace": "Scones/dev",
 }
-PER_CLASS = 40
+PER_CLASS = 30
 DARK, BRIGHT = png(60), png(180)
 
 
@@ -160,7 +158,7 @@ def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
 def test_pictures_are_taken_by_the_classes_shares_of_the_traffic(
     cloud: Cloud, shares: list[str], pictures: int, counts: list[int]
 ) -> None:
-    cloud.stage()
+    cloud.stage(per_class=40)
     cloud.patch.setattr(validation_pictures, "PICTURES", pictures)
 
     assert cloud.create(ClassShares=shares).baseline.class_counts == counts
@@ -185,7 +183,7 @@ def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> N
 def test_a_model_that_does_worse_than_the_one_before_shows(
     cloud: Cloud, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cloud.stage()
+    cloud.stage(per_class=40)
     old = cloud.send("Create")["PhysicalResourceId"]
     assert cloud.metrics == {}
     cloud.endpoint.wrong_every = 3

@@ -1,5 +1,3 @@
-"""Quantiles against scipy, the design effect against simulations with numpy."""
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,10 +102,10 @@ def test_two_samples_left_to_chance_have_a_chi_square(degrees: int, tolerance: f
 def test_chance_exceeds_the_quantile_as_often_as_it_should(
     shares: Sequence[Sequence[float]], per_class: int, window: int
 ) -> None:
-    """Of 20,000 windows, each with a baseline of its own, 1% should; and not far fewer."""
+    """Of 6,000 windows, each with a baseline of its own, 1% should; and not far fewer."""
     rng = np.random.default_rng(4)
     rows = np.array(shares)
-    runs = 20_000
+    runs = 6_000
     confusions = np.stack([rng.multinomial(per_class, row, size=runs) for row in rows], axis=1)
     windows = rng.multinomial(window, rows.mean(axis=0), size=runs)
     indices = index(confusions.sum(axis=1), windows)

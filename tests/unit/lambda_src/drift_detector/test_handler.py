@@ -1,5 +1,3 @@
-"""A run reads each new file once, and no more than it has time for."""
-
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,5 +1,3 @@
-"""Every record is counted once, whatever happens between a run and the next."""
-
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count

@@ -1,5 +1,3 @@
-"""The metrics of a run: counts of records, and drift."""
-
 from datetime import timedelta
 
 import pytest

@@ -1,5 +1,3 @@
-"""Held against Pillow and numpy: every kind of pixel, every row filter, real pictures."""
-
 import base64
 import io
 import json

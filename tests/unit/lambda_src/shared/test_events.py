@@ -1,5 +1,3 @@
-"""Events are read by name and type; anything else is refused with a clear message."""
-
 from functools import partial
 from typing import Any
 

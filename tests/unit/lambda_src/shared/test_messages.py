@@ -1,5 +1,3 @@
-"""Keys as people see them."""
-
 import pytest
 
 from lambda_src.shared.messages import readable

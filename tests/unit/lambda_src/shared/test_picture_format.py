@@ -1,5 +1,3 @@
-"""Pictures are recognized, and other files are refused by name."""
-
 import numpy as np
 import pytest
 from hypothesis import given

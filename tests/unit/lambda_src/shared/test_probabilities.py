@@ -1,5 +1,3 @@
-"""Only lists of probabilities pass as a reply."""
-
 import pytest
 
 from lambda_src.shared import json_limits

@@ -1,5 +1,3 @@
-"""Formulas are quoted, nothing else is, and unquoting restores the text."""
-
 import time
 
 import pytest

@@ -1,5 +1,3 @@
-"""The request for a job, and what it cannot be made of."""
-
 from typing import Any
 
 import boto3

@@ -1,5 +1,3 @@
-"""Which job is found, started, awaited and stopped."""
-
 import re
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Pictures of every kind become rows of one length; anything else is refused."""
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,5 +1,3 @@
-"""Names and ranges of the hyperparameters are the documented ones."""
-
 import pytest
 
 from localcloud.algorithm.inputs import ClientError, parse_hyperparameters

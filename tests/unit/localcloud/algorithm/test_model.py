@@ -1,5 +1,3 @@
-"""Prediction from arrays is scikit-learn's own, and the file holds all of it."""
-
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The model server: good and bad requests, many at once, and the command."""
-
 import http.client
 import json
 import subprocess

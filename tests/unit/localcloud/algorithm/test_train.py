@@ -1,5 +1,3 @@
-"""The training command, from `/opt/ml` to model or failure."""
-
 import re
 import signal
 import subprocess
@@ -46,7 +44,7 @@ def test_hyperparameters_of_the_network_change_nothing(job: Job) -> None:
 
 
 def test_sigterm_stops_it_at_once(job: Job) -> None:
-    job.write_pictures("train", per_class=1000, seed=0)
+    job.write_pictures("train", per_class=300, seed=0)
     with subprocess.Popen([*COMMAND, job.root], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "Hyperparameters" in process.stdout.readline()

@@ -1,5 +1,3 @@
-"""Captures leave S3 with the folders that tell endpoint and variant."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Leftovers are listed, the resources of `cdk bootstrap` are not."""
-
 import json
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Signals end the demo once, and so does the end of its local cloud."""
-
 import os
 import signal
 import subprocess

@@ -1,5 +1,3 @@
-"""The keys of summary.json are a contract."""
-
 import json
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""The output of an execution is judged, and notifications are received."""
-
 from pathlib import Path
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Python code in a worker has its own /tmp."""
-
 import subprocess
 import sys
 import uuid

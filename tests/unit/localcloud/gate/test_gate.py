@@ -1,5 +1,3 @@
-"""Only signed requests of programs reach the emulator."""
-
 import hashlib
 import hmac
 import time

@@ -1,5 +1,3 @@
-"""Captures have the layout and format of real ones, follow their configuration, and get written."""
-
 import json
 import logging
 import random

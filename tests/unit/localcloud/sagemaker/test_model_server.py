@@ -1,5 +1,3 @@
-"""Model servers become healthy or say why not, are and are restarted."""
-
 import os
 import time
 from collections.abc import Iterator

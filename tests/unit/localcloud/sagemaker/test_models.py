@@ -1,5 +1,3 @@
-"""Images stand for local algorithms; model archives cannot write outside of their folder."""
-
 import io
 import tarfile
 from pathlib import Path

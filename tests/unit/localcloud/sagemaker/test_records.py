@@ -1,5 +1,3 @@
-"""Lists are filtered, ordered and cut into pages as the API's parameters say."""
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

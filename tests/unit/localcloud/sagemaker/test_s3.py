@@ -1,5 +1,3 @@
-"""Channels hold the objects below a prefix, under the names of SageMaker."""
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Credentials, region, bootstrap, algorithm, and the name of the endpoint."""
-
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 

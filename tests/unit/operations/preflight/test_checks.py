@@ -1,5 +1,3 @@
-"""Checks run all at once, each error is a finding, and none exceeds the deadline."""
-
 import threading
 import time
 from collections.abc import Iterator

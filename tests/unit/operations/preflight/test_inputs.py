@@ -1,5 +1,3 @@
-"""Staged pictures, and models that the settings name."""
-
 import io
 import json
 from typing import Any

@@ -1,5 +1,3 @@
-"""Subscribers of the topic, and phone numbers."""
-
 import pytest
 from botocore.stub import Stubber
 

@@ -1,5 +1,3 @@
-"""Instance types and their numbers, and concurrent function calls."""
-
 from typing import Any
 
 import pytest

@@ -1,5 +1,3 @@
-"""The batch transform reads its event, and the failure of its job."""
-
 import json
 import re
 from typing import Any

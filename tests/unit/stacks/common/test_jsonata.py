@@ -1,5 +1,3 @@
-"""Whatever a Cause holds, reading it returns text and never raises."""
-
 import json
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Each picture gets its result, and all results fit into a state of the execution."""
-
 import json
 import re
 from typing import Any
@@ -159,7 +157,7 @@ def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
     assert "scones classify" in said
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, 10, 20, 100])
+@pytest.mark.parametrize("classes", [2, 3, 4, 100])
 @pytest.mark.parametrize(
     ("bucket", "key"), [(BUCKET, "k" * 55), (BUCKET[:45], "F\u00fc\u00dfe/" * 11)]
 )
@@ -169,7 +167,7 @@ def test_ordinary_keys_leave_room_for_all_images(bucket: str, key: str, classes:
     assert read({"images": images}, classes=classes) == {"images": images}
 
 
-@pytest.mark.parametrize("classes", [2, 3, 20, 100])
+@pytest.mark.parametrize("classes", [2, 3, 100])
 @pytest.mark.parametrize("key", LONGEST_KEYS.values(), ids=LONGEST_KEYS)
 def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) -> None:
     image = {"s3_bucket": BUCKET, "s3_key": key}

@@ -1,5 +1,3 @@
-"""Texts of any characters, shown to people by JSONata."""
-
 import json
 
 import pytest

@@ -1,5 +1,3 @@
-"""The messages read as intended, by the local cloud's evaluator of JSONata."""
-
 import json
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""A check never raises, and never passes where the cloud cannot show its assumption."""
-
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,3 @@
-"""The list of checks, and what it refers to."""
-
 import re
 from typing import get_args
 

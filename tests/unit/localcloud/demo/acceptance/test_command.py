@@ -1,5 +1,3 @@
-"""The command refuses and asks before it creates anything."""
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,3 @@
-"""Fields of log lines, as metric filters name them."""
-
 from typing import Any
 
 import pytest

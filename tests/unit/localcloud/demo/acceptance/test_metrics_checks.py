@@ -1,5 +1,3 @@
-"""A metric is confirmed only by ListMetrics, and refuted only by one of ours with other names."""
-
 from typing import Any
 
 import boto3

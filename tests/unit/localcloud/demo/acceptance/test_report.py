@@ -1,5 +1,3 @@
-"""The table of assumptions, as it is shown and as it is written."""
-
 import json
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,5 +1,3 @@
-"""Whatever happens, what was made is taken down, every check has a row, and what is left a name."""
-
 import os
 import signal
 from collections.abc import Callable

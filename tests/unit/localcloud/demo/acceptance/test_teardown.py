@@ -1,5 +1,3 @@
-"""Stacks are waited for only where CloudFormation would refuse to delete them."""
-
 from types import SimpleNamespace
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Each check confirms the assumed answer and refutes another one."""
-
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
