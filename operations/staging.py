@@ -243,7 +243,7 @@ def _summary(selected: dataset.Dataset) -> Table:
     for name in selected.classes:
         table.add_row(name, *(str(counts[name]) for counts in selected.counts.values()))
     table.add_section()
-    refused = Counter((row.reason, row.split) for row in selected.refused)
+    refused = Counter((row.reason, row.path.split()[0]) for row in selected.refused)
     for reason in sorted({reason for reason, _ in refused}):
         numbers = (str(refused[reason, split]) for split in selected.splits)
         table.add_row(f"refused: {reason}", *numbers)

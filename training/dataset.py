@@ -24,7 +24,7 @@ from PIL import Image
 
 from training.cifar100 import Split
 from training.errors import StagingError
-from training.manifest import Manifest, RefusedRow
+from training.manifest import Manifest, RefusedPicture, serialize
 from training.paths import writable_path
 from training.source import Source
 
@@ -36,15 +36,30 @@ DIGEST_CHARACTERS = 20
 _SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,'()+&-]{0,199}\.png")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class StagedObject:
+    """A picture of an earlier dataset in the data bucket, which S3 copies."""
+
+    key: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of the dataset."""
 
     file_name: str
     label: int
-    """Position of its class in the settings."""
-    png: bytes
-    """8-bit RGB, 32 x 32."""
+    """Position of its class in `Dataset.classes`."""
+    sha256: str
+    """Of the PNG file, in hex."""
+    fingerprint: bytes
+    """`training.duplicates.fingerprint`."""
+    origin: str
+    """Path in the source, as people know it."""
+    content: bytes | Path | StagedObject
+    """The PNG file: 8-bit RGB, square."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +70,7 @@ class Dataset:
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Picture, ...]]
     """Pictures of "train" and "validation"."""
-    refused: tuple[RefusedRow, ...]
+    refused: tuple[RefusedPicture, ...]
 
     @cached_property
     def digest(self) -> str:
@@ -85,7 +100,8 @@ class Dataset:
         """Yield path and content of every file but the manifest."""
         for split, pictures in self.splits.items():
             for picture in pictures:
-                yield f"{split}/{picture.file_name}", picture.png
+                assert isinstance(picture.content, bytes)
+                yield f"{split}/{picture.file_name}", picture.content
             yield f"{split}.lst", _list_file(pictures)
 
     def manifest_file(self) -> tuple[str, bytes]:
@@ -99,7 +115,7 @@ class Dataset:
             archive_published=self.source.archive_published,
             refused=self.refused,
         )
-        return MANIFEST, manifest.content()
+        return MANIFEST, serialize(manifest)
 
 
 def build(source: Source, classes: Sequence[str]) -> Dataset:
@@ -112,7 +128,7 @@ def build(source: Source, classes: Sequence[str]) -> Dataset:
     """
     labels = _positions(classes, source.pictures.class_names)
     known = len(source.pictures.class_names)
-    refused: list[RefusedRow] = []
+    refused: list[RefusedPicture] = []
     train = _check("train", source.pictures.train, labels, known, refused)
     validation = _check("validation", source.pictures.test, labels, known, refused, elsewhere=train)
     dataset = Dataset(
@@ -151,7 +167,7 @@ def _check(
     rows: Split,
     labels: Mapping[int, int],
     known: int,
-    refused: list[RefusedRow],
+    refused: list[RefusedPicture],
     *,
     elsewhere: Container[bytes] = (),
 ) -> dict[bytes, Picture]:
@@ -177,10 +193,14 @@ def _check(
         reason = next((reason for reason, passed in checks.items() if not passed), None)
         if reason:
             number = rows.numbers[row]
-            refused.append(RefusedRow(split=split, row=number, file_name=file_name, reason=reason))
+            refused.append(RefusedPicture(path=f"{split} row {number}: {file_name}", reason=reason))
             continue
         file_names.add(file_name)
-        kept[fingerprint] = Picture(file_name, labels[label], _png(pictures[row]))
+        png = _png(pictures[row])
+        sha256 = hashlib.sha256(png).hexdigest()
+        kept[fingerprint] = Picture(
+            file_name, labels[label], sha256, b"", f"{split}/{file_name}", png
+        )
     return kept
 
 
@@ -206,7 +226,7 @@ def _require_every_class(dataset: Dataset) -> None:
     for split, counts in dataset.counts.items():
         for name, count in counts.items():
             if not count:
-                refused = sum(row.split == split for row in dataset.refused)
+                refused = sum(row.path.startswith(split) for row in dataset.refused)
                 raise StagingError(
                     f"dataset.classes: no {split} picture of {name!r} is left "
                     f"({refused} {split} rows were refused); choose another archive or class"

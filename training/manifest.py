@@ -2,21 +2,29 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from settings.schema import CIFAR_SIDE
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 
-class RefusedRow(BaseModel, frozen=True):
-    """A row of the source that did not become a picture, with the reason."""
+class RefusedPicture(BaseModel, frozen=True):
+    """A picture of the source that is not part of the dataset, with the reason."""
 
-    split: str
-    row: int
-    """Counted from 0 within the split of the source."""
-    file_name: str
+    path: str
+    """As people know it in the source."""
     reason: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formerly_a_row(cls, values: Any) -> Any:
+        if isinstance(values, dict) and {"split", "row", "file_name"} <= values.keys():
+            path = "{split} row {row}: {file_name}".format(**values)
+            return {"path": path, "reason": values.get("reason")}
+        return values
 
 
 class Manifest(BaseModel, frozen=True):
@@ -30,9 +38,19 @@ class Manifest(BaseModel, frozen=True):
     ]
     counts: Mapping[str, Mapping[str, Count]]
     """Number of pictures by split and class; every split has every class."""
+    side: Count = CIFAR_SIDE
+    """Pixels of width and height of every picture."""
+    bytes: Count | None = None
+    """Of all pictures; None in manifests of earlier versions."""
     archive_sha256: str | None = None
     archive_published: bool | None = None
-    refused: tuple[RefusedRow, ...] = ()
+    refused: tuple[RefusedPicture, ...] = ()
+    pictures_sha256: str | None = None
+    """Of pictures.csv; None in manifests of earlier versions, which have no such file."""
+    parent: str | None = None
+    """Digest of the dataset to which labels from production were added."""
+    added: tuple[str, ...] = ()
+    """Names of the files that such labels added, to `parent` or to its own parents."""
 
     @model_validator(mode="after")
     def _every_class_is_counted(self) -> Self:
@@ -41,9 +59,10 @@ class Manifest(BaseModel, frozen=True):
                 raise ValueError(f"counts.{split} lacks {missing[0]!r}")
         return self
 
-    def content(self) -> bytes:
-        """Return the file's bytes."""
-        return (json.dumps(self.model_dump(mode="json"), indent=2) + "\n").encode()
+
+def serialize(manifest: Manifest) -> bytes:
+    """Return the file's bytes."""
+    return (json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n").encode()
 
 
 def parse(content: bytes, where: str) -> Manifest:

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.dataset import Dataset, build, write
+from training.dataset import Dataset, Picture, build, write
 from training.errors import StagingError
 from training.source import Source, from_archive
 
@@ -31,6 +31,11 @@ def build_from(archive: Callable[[Content], Path]) -> Build:
     return build_content
 
 
+def content_of(picture: Picture) -> bytes:
+    assert isinstance(picture.content, bytes)
+    return picture.content
+
+
 def _pixels(png: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(png)))
 
@@ -40,8 +45,8 @@ def _rgb(row: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([red, green, blue])
 
 
-def _refusals(dataset: Dataset) -> list[tuple[str, int, str, str]]:
-    return [(row.split, row.row, row.file_name, row.reason) for row in dataset.refused]
+def _refusals(dataset: Dataset) -> list[tuple[str, str]]:
+    return [(refused.path, refused.reason) for refused in dataset.refused]
 
 
 def test_labels_follow_the_settings_and_not_the_archive(
@@ -66,12 +71,12 @@ def test_each_split_has_the_pixels_of_its_own_array(build_from: Build, content: 
     # Row numbers of test also exist in train: reading the wrong array would give other pixels.
     dataset = build_from(content)
     for split, part in (("train", "train"), ("validation", "test")):
-        names = content[part][b"filenames"]
+        names, data = content[part][b"filenames"], content[part][b"data"]
         assert dataset.splits[split]
         for picture in dataset.splits[split]:
             row = names.index(picture.file_name.encode())
-            np.testing.assert_array_equal(_pixels(picture.png), _rgb(content[part][b"data"][row]))
-            image = Image.open(io.BytesIO(picture.png))
+            np.testing.assert_array_equal(_pixels(content_of(picture)), _rgb(data[row]))
+            image = Image.open(io.BytesIO(content_of(picture)))
             assert (image.format, image.mode, image.size) == ("PNG", "RGB", (32, 32))
             assert image.info == {}
 
@@ -110,7 +115,7 @@ def test_a_faulty_row_is_refused(
     train = content["train"]
     train[key][row] = train[key][0] if value is None else value
     name = train[b"filenames"][row].decode(errors="backslashreplace")
-    assert _refusals(build_from(content)) == [("train", row, name, reason)]
+    assert _refusals(build_from(content)) == [(f"train row {row}: {name}", reason)]
 
 
 def test_picture_of_both_splits_stays_in_train(build_from: Build, content: Content) -> None:
@@ -119,7 +124,7 @@ def test_picture_of_both_splits_stays_in_train(build_from: Build, content: Conte
     leak = content["train"][b"data"][0]
     content["test"][b"data"] = np.vstack([content["test"][b"data"], leak])
     dataset = build_from(content)
-    assert _refusals(dataset) == [("validation", 3, "leak.png", "picture is also in train")]
+    assert _refusals(dataset) == [("validation row 3: leak.png", "picture is also in train")]
     assert dataset.counts["train"]["bicycle"] == 2
     assert dataset.counts["validation"]["bicycle"] == 1
 
@@ -172,7 +177,6 @@ def test_folder_holds_every_file_and_the_manifest(
         "validation.lst",
         "manifest.json",
     }
-    refusal = ("train", 0, "not safe", "file name is not safe")
     assert json.loads((root / "manifest.json").read_bytes()) == {
         "format": 1,
         "source": "cifar-100",
@@ -182,9 +186,14 @@ def test_folder_holds_every_file_and_the_manifest(
             "train": {"bicycle": 1, "motorcycle": 2},
             "validation": {"bicycle": 1, "motorcycle": 1},
         },
+        "side": 32,
+        "bytes": None,
         "archive_sha256": dataset.source.archive_sha256,
         "archive_published": False,
-        "refused": [dict(zip(("split", "row", "file_name", "reason"), refusal, strict=True))],
+        "refused": [{"path": "train row 0: not safe", "reason": "file name is not safe"}],
+        "pictures_sha256": None,
+        "parent": None,
+        "added": [],
     }
 
 
@@ -203,6 +212,7 @@ def test_nothing_is_written_through_a_link(
 
 def test_real_vehicles_are_all_kept_with_their_pixels(real_archive: Path) -> None:
     dataset = build(from_archive(real_archive), CLASSES)
+    assert dataset.digest == "db8442eb73a57505ad05"
     assert dataset.counts == {
         "train": {"bicycle": 500, "motorcycle": 500},
         "validation": {"bicycle": 100, "motorcycle": 100},
@@ -213,7 +223,7 @@ def test_real_vehicles_are_all_kept_with_their_pixels(real_archive: Path) -> Non
         for picture in dataset.splits[split]:
             row, class_in_archive = rows[picture.file_name]
             assert class_in_archive == {0: 8, 1: 48}[picture.label]
-            np.testing.assert_array_equal(_pixels(picture.png), _rgb(row))
+            np.testing.assert_array_equal(_pixels(content_of(picture)), _rgb(row))
 
 
 def _read_without_our_code(path: Path, part: str) -> dict[str, tuple[NDArray[np.uint8], int]]:
