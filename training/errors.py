@@ -11,3 +11,7 @@ class ArchiveRefusedError(StagingError):
 
 class ArchiveUnavailableError(StagingError):
     """The published archive could not be downloaded."""
+
+
+class PictureRefusedError(StagingError):
+    """A picture is not staged; the message is the reason and ends a sentence."""

@@ -83,17 +83,17 @@ class TooManySegments(Exception):
     """The picture has more parts than any camera or program writes."""
 
 
-def check(content: bytes, source: str) -> str:
+def check(content: bytes, source: str, *, max_pixels: int = MAX_PIXELS) -> str:
     """Return the media type of a whole picture, "image/png" or "image/jpeg", or raise its fault.
 
     `source` is the picture's name in errors, such as its S3 URI. Anything after the end of the
     picture is ignored: phones append previews and films.
     """
     if content.startswith(PNG):
-        _check_png(content, source)
+        _check_png(content, source, max_pixels)
         return "image/png"
     if content.startswith(_JPEG):
-        _check_jpeg(content, source)
+        _check_jpeg(content, source, max_pixels)
         return "image/jpeg"
     if not content:
         raise ImageEmpty(f"{source} has 0 bytes: upload it again")
@@ -125,7 +125,7 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield kind, content[start : start + length]
 
 
-def _check_png(content: bytes, source: str) -> None:
+def _check_png(content: bytes, source: str, max_pixels: int) -> None:
     try:
         for count, (kind, data) in enumerate(png_chunks(content), 1):
             if count > MAX_SEGMENTS:
@@ -139,12 +139,12 @@ def _check_png(content: bytes, source: str) -> None:
                 )
             if count == 1:
                 width, height = struct.unpack_from(">II", data)
-                _check_size(width, height, source)
+                _check_size(width, height, source, max_pixels)
     except EOFError as error:
         raise _truncated(content, source, str(error)) from error
 
 
-def _check_jpeg(content: bytes, source: str) -> None:
+def _check_jpeg(content: bytes, source: str, max_pixels: int) -> None:
     scans = 0
     position = 2
     for _ in range(MAX_SEGMENTS):
@@ -161,7 +161,7 @@ def _check_jpeg(content: bytes, source: str) -> None:
             raise _truncated(content, source, f"within a segment FF {kind:02X}")
         if kind in _START_OF_FRAME and length >= 7:
             height, width = struct.unpack_from(">HH", content, position + 3)
-            _check_size(width, height, source)
+            _check_size(width, height, source, max_pixels)
         scans += kind == _START_OF_SCAN
         if scans > MAX_SCANS:
             raise TooManyScans(f"{source}: JPEG of more than {MAX_SCANS} scans: save it again")
@@ -169,12 +169,12 @@ def _check_jpeg(content: bytes, source: str) -> None:
     raise TooManySegments(f"{source}: JPEG of more than {MAX_SEGMENTS:,} segments: save it again")
 
 
-def _check_size(width: int, height: int, source: str) -> None:
+def _check_size(width: int, height: int, source: str, max_pixels: int) -> None:
     if not width or not height:
         raise ImageDamaged(f"{source} declares {width} x {height} pixels: save it again")
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise TooManyPixels(
-            f"{source} declares {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are "
+            f"{source} declares {width:,} x {height:,} pixels; at most {max_pixels:,} are "
             "decoded: scale the picture down"
         )
 
