@@ -27,6 +27,21 @@ class RefusedPicture(BaseModel, frozen=True):
         return values
 
 
+class AddedPicture(BaseModel, frozen=True):
+    """A training picture that a label from production added."""
+
+    file: str
+    """Name below the folder of training pictures."""
+    label: str
+    """Class name."""
+    event_id: str
+    """Of the captured picture: the inference id or else the event id; empty if unknown."""
+    labels: str
+    """Location of the list with the label."""
+    labels_sha256: str
+    """Of that list."""
+
+
 class Manifest(BaseModel, frozen=True):
     """The content of manifest.json, the only source of class names downstream."""
 
@@ -49,8 +64,8 @@ class Manifest(BaseModel, frozen=True):
     """Of pictures.csv; None in manifests of earlier versions, which have no such file."""
     parent: str | None = None
     """Digest of the dataset to which labels from production were added."""
-    added: tuple[str, ...] = ()
-    """Names of the files that such labels added, to `parent` or to its own parents."""
+    added: tuple[AddedPicture, ...] = ()
+    """Pictures that such labels added, to `parent` or to its own parents."""
 
     @model_validator(mode="after")
     def _every_class_is_counted(self) -> Self:
