@@ -2,12 +2,12 @@
 
 import csv
 import json
-import time
 from typing import Any
 from unittest.mock import patch
 
 from operations import bulk
 from tests.local.deployment import EXECUTION_SECONDS, Deployment
+from tests.local.waiting import wait
 
 
 def classify(deployment: Deployment, **source: str) -> bulk.Summary:
@@ -50,8 +50,8 @@ def put_manifest(deployment: Deployment, name: str, *manifest: Any) -> str:
 def execution_of(deployment: Deployment, key: str) -> dict[str, Any]:
     """Return the ended execution that a new object below batch/input/ starts."""
     client, machine = deployment.cloud.client("stepfunctions"), transform_machine(deployment)
-    deadline = time.monotonic() + EXECUTION_SECONDS
-    while time.monotonic() < deadline:
+
+    def ended() -> dict[str, Any] | None:
         for execution in client.list_executions(stateMachineArn=machine)["executions"]:
             described: dict[str, Any] = client.describe_execution(
                 executionArn=execution["executionArn"]
@@ -59,8 +59,9 @@ def execution_of(deployment: Deployment, key: str) -> dict[str, Any]:
             same = json.loads(described["input"]).get("object", {}).get("key") == key
             if same and described["status"] != "RUNNING":
                 return described
-        time.sleep(0.1)
-    raise AssertionError(f"no execution of {key} ended within {EXECUTION_SECONDS} s")
+        return None
+
+    return dict(wait(ended, EXECUTION_SECONDS, every=0.2))
 
 
 def predictions(deployment: Deployment, output: dict[str, Any]) -> list[dict[str, Any]]:

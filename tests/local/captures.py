@@ -20,7 +20,7 @@ def captured_calls(deployment: Deployment, expected: int) -> Iterator[list[Captu
     yield captures
     deadline = time.monotonic() + LONGEST_SECONDS
     while len(_since(since, deployment)) < expected and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(0.5)  # reading them is work
     time.sleep(0.5)  # in which more might come
     captures += _since(since, deployment)
     assert len({capture.event_id for capture in captures}) == len(captures) == expected

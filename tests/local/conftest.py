@@ -10,6 +10,17 @@ from tests.local.inbox import Inbox, Messages
 from tests.local.localcloud.roles import create_role, statement
 
 
+@pytest.fixture(scope="session", autouse=True)
+def templates_are_validated_elsewhere() -> Iterator[None]:
+    """Leave CDK's own rules for templates to tests/infrastructure/test_rules.py.
+
+    Loading them takes a process longer than its synthesis.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CDK_VALIDATION", "false")
+        yield
+
+
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """Yield the local cloud of all tests that neither stop it nor need it empty."""

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,13 @@ from localcloud.launcher import LocalCloud
 from operations import staging
 from operations.staging import StagedPictures, read_staged
 from settings import Settings, load
-from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly
+from tests.infrastructure.synthesis import (
+    ACCOUNT,
+    STACKS,
+    write_assembly,
+    write_assembly_elsewhere,
+)
+from tests.local.waiting import wait
 from training import drawn, source
 
 Resources = dict[str, dict[str, str]]
@@ -64,10 +69,10 @@ class Deployment:
 
     @classmethod
     def deploy(cls, cloud: LocalCloud, folder: Path) -> "Deployment":
-        """Deploy the application with drawn pictures."""
+        """Deploy the application with drawn pictures, from a checkout that only its owner reads."""
         settings = load("dev")
         application = Application(settings, folder)
-        application.synth()
+        write_assembly_elsewhere(folder)
         application.bootstrap()
         application.deploy(lambda: _drawn(settings, TRAIN_PER_CLASS))
         deployed = cls(cloud, settings, application.cdk)
@@ -150,13 +155,12 @@ class Deployment:
         """Run a state machine to its end; return the described execution."""
         client = self.cloud.client("stepfunctions")
         execution = self.start(event, machine=machine)
-        deadline = time.monotonic() + EXECUTION_SECONDS
-        while True:
-            state: dict[str, Any] = client.describe_execution(executionArn=execution)
-            if state["status"] != "RUNNING":
-                return state
-            assert time.monotonic() < deadline, f"no end within {EXECUTION_SECONDS} s"
-            time.sleep(0.05)
+
+        def ended() -> Any:
+            state = client.describe_execution(executionArn=execution)
+            return state if state["status"] != "RUNNING" else None
+
+        return dict(wait(ended, EXECUTION_SECONDS))
 
     def classify(self, *keys: str) -> dict[str, Any]:
         """Return the output of a successful execution over pictures of the data bucket."""

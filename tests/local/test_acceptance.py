@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,14 @@ import pytest
 
 from localcloud.cdk import PROJECT, Cdk
 from localcloud.demo.acceptance.checks import CHECKS
-from localcloud.demo.acceptance.command import EXIT_REFUSED
 from localcloud.demo.acceptance.run import DESTROYED
 from localcloud.demo.leftovers import leftovers
 from localcloud.launcher import LocalCloud, free_port
 from settings import load
 from tests.archives import Content, write_archive
+from tests.infrastructure.synthesis import ACCOUNT, REGION, write_assembly
 from tests.local.deployment import TRAIN_PER_CLASS, VALIDATION_PER_CLASS, pointed_at
+from tests.local.waiting import wait
 from training import drawn
 
 SETTINGS = load("acceptance")
@@ -77,7 +77,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     ):
         # As a person does it once for the account; the command itself does not.
         cdk = Cdk(assembly=folder / "cdk.out", logs=folder)
-        cdk.synth("environment=acceptance", log="synth", say=lambda _: None)
+        write_assembly(SETTINGS, cdk.assembly, account=ACCOUNT, region=REGION)
         cdk.run("bootstrap", log="bootstrap", say=lambda _: None)
         yield Account(cloud, dict(os.environ), folder / "out", small_archive(folder))
 
@@ -125,19 +125,18 @@ def test_every_assumption_is_looked_at_and_nothing_is_left(account: Account) -> 
     assert "000000000000" not in (account.out / "assumptions.json").read_text()
 
 
-def test_an_interrupted_run_is_taken_down_and_what_exists_is_refused(account: Account) -> None:
+def test_an_interrupted_run_is_taken_down(account: Account) -> None:
     before = account.training_jobs()
     process = account.run("--yes")
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while not account.training_jobs(StatusEquals="InProgress"):
-        assert process.poll() is None and time.monotonic() < deadline, ended(process)
-        time.sleep(0.1)
-    elsewhere = account.out.with_name("elsewhere")  # whoever writes to the same folder is told so
-    refused = ended(account.run("--yes", "--out", str(elsewhere)))
+
+    def trains() -> bool:
+        assert process.poll() is None, ended(process)
+        return bool(account.training_jobs(StatusEquals="InProgress"))
+
+    wait(trains, LONGEST_SECONDS)
     process.send_signal(signal.SIGTERM)
     code, printed = ended(process)
 
-    assert refused[0] == EXIT_REFUSED and "exist already" in refused[1]
     assert code == 128 + signal.SIGTERM, printed
     assert len(account.training_jobs()) == len(before) + 1
     assert account.training_jobs(StatusEquals="InProgress") == []

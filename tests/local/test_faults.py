@@ -115,17 +115,15 @@ def test_a_second_one_is_refused_and_a_closed_terminal_ends_the_first(demo: Runn
 
 
 @pytest.mark.parametrize(
-    ("log", "process", "number", "code"),
+    ("number", "code"),
     [
-        ("bootstrap", "cdk bootstrap", signal.SIGTERM, 128 + signal.SIGTERM),
-        ("synth", "app.py", signal.SIGKILL, -signal.SIGKILL),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (signal.SIGKILL, -signal.SIGKILL),
     ],
     ids=["terminated", "killed"],
 )
-def test_a_signal_ends_all_of_it(
-    demo: Running, log: str, process: str, number: signal.Signals, code: int
-) -> None:
-    demo.reach(log, process)
+def test_a_signal_ends_all_of_it(demo: Running, number: signal.Signals, code: int) -> None:
+    demo.reach("synth", "app.py")
 
     demo.process.send_signal(number)
 

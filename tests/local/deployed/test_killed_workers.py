@@ -15,14 +15,14 @@ from tests.local.deployment import Deployment
 from tests.local.processes import descendants
 
 FUNCTIONS = ("SerializeImage", "ClassifyImage", "FilterConfidence")
-KILLS, SECONDS = 5, 0.25
+KILLS, SECONDS = 3, 0.2
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="workers are found in /proc")
 def test_nearly_every_picture_gets_its_verdict_while_workers_are_killed(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
-    keys = [key for kind in verdicts.values() for key in kind] * 4
+    keys = [key for kind in verdicts.values() for key in kind] * 2
 
     with killed_workers(deployment) as killed:
         output = deployment.classify(*keys)

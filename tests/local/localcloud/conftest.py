@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ import pytest
 
 from localcloud.launcher import LocalCloud
 from tests.local.localcloud.roles import ROLE, create_role
+from tests.local.waiting import wait
 
 
 def archive(files: Mapping[str, str]) -> bytes:
@@ -95,16 +95,15 @@ def run(cloud: LocalCloud) -> Run:
     client = cloud.client("stepfunctions")
 
     def run_to_end(machine: str, data: Any) -> dict[str, Any]:
-        execution = client.start_execution(stateMachineArn=machine, input=json.dumps(data))
-        deadline = time.monotonic() + 60
-        while True:
-            result: dict[str, Any] = client.describe_execution(
-                executionArn=execution["executionArn"]
-            )
-            if result["status"] != "RUNNING":
-                return result
-            assert time.monotonic() < deadline, "the execution did not end within 60 s"
-            time.sleep(0.05)
+        arn = client.start_execution(stateMachineArn=machine, input=json.dumps(data))[
+            "executionArn"
+        ]
+
+        def ended() -> Any:
+            result = client.describe_execution(executionArn=arn)
+            return result if result["status"] != "RUNNING" else None
+
+        return dict(wait(ended))
 
     return run_to_end
 

@@ -1,8 +1,7 @@
 """Roles of functions, state machines, models and jobs that tests make."""
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -42,12 +41,7 @@ def create_role(cloud: LocalCloud, name: str, *statements: dict[str, Any]) -> st
 
 
 def client_as(cloud: LocalCloud, role: str, service: str) -> Any:
-    """Return a client that signs as a role."""
-    return clients_as(cloud, role)(service)
-
-
-def clients_as(cloud: LocalCloud, role: str) -> Callable[[str], Any]:
-    """Assume a role, which for a moment trusts the administrator; return a maker of clients."""
+    """Return a client that signs as a role, which for a moment trusts the administrator."""
     iam, name = cloud.client("iam"), role.rpartition("/")[2]
     trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
     root = {"AWS": "arn:aws:iam::000000000000:root"}
@@ -67,7 +61,7 @@ def clients_as(cloud: LocalCloud, role: str) -> Callable[[str], Any]:
         aws_session_token=credentials["SessionToken"],
         region_name=REGION,
     )
-    return partial(session.client, endpoint_url=cloud.endpoint_url, config=Config(proxies={}))
+    return session.client(service, endpoint_url=cloud.endpoint_url, config=Config(proxies={}))
 
 
 def denial(role: str, action: str, resource: str, *, session: str = "test") -> str:

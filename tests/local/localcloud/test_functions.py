@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from localcloud.emulator.functions.pool import IDLE_SECONDS
 from localcloud.emulator.functions.processes import SHARED
 from localcloud.environment import PROJECT
@@ -220,40 +218,6 @@ def handler(event, context):
     assert functions.invoke(function, "fail")["error"] == "Unhandled"
 
     assert functions.invoke(function)["payload"] == before
-
-
-@pytest.mark.parametrize("optimized", [True, False], ids=["lambda:invoke", "function ARN"])
-def test_a_state_machine_catches_an_error_by_name(
-    functions: Any, execute: Any, optimized: bool
-) -> None:
-    function = functions.python(RAISES)
-    task = (
-        {
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": function, "Payload.$": "$"},
-        }
-        if optimized
-        else {"Resource": function}
-    )
-    definition = {
-        "StartAt": "Try",
-        "States": {
-            "Try": {
-                "Type": "Task",
-                **task,
-                "Catch": [{"ErrorEquals": ["NotSureEnough"], "Next": "Caught"}],
-                "End": True,
-            },
-            "Caught": {"Type": "Pass", "End": True},
-        },
-    }
-
-    result = execute(definition, {})
-
-    assert result["status"] == "SUCCEEDED"
-    output = json.loads(result["output"])
-    assert output["Error"] == "NotSureEnough"
-    assert json.loads(output["Cause"])["errorMessage"] == "0.4 is below 0.93"
 
 
 def test_bytes_in_a_result_are_text(functions: Any) -> None:

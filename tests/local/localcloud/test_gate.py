@@ -1,12 +1,10 @@
 """Nobody gets into a running local cloud but who has its credentials, and no web page."""
 
 import base64
-import io
 import json
 import os
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from localcloud.credentials import Credentials
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud, free_port
 from tests.browser import browse, needs_browser
+from tests.local.localcloud.conftest import archive
 from tests.local.localcloud.roles import ROLE, create_role, statement
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -48,13 +47,11 @@ UNKNOWN = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientExce
 WRONG = {"SignatureDoesNotMatch", "InvalidSignatureException"}
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["IAM", "no IAM"])
-def gated(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LocalCloud]:
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud of these tests' own: at the end of some nothing may be in it."""
     folder = tmp_path_factory.mktemp("gate")
-    with LocalCloud(port=free_port(), folder=folder, iam=request.param).running() as cloud:
+    with LocalCloud(port=free_port(), folder=folder).running() as cloud:
         create_role(cloud, "any", statement("*", "*"))
         yield cloud
 
@@ -87,17 +84,21 @@ def test_each_service_takes_the_credentials_of_this_cloud_and_no_others(
     right = gated.credentials
     operation, arguments = CALLS[service]
 
-    assert refusal(service, client(gated, service, right.access_key, "wrong")) in WRONG
-    for key in ("test", "000000000000", Credentials.new().access_key):
-        assert refusal(service, client(gated, service, key, "test")) in UNKNOWN, key
-    assert refusal(service, client(gated, service, "", "", signature_version=UNSIGNED))
-
+    assert_strangers_are_refused(gated, service)
     ours = client(gated, service, right.access_key, right.secret_key)
     if service == "sagemaker-runtime":
         with pytest.raises(ClientError, match="Endpoint none"):
             getattr(ours, operation)(**arguments)
     else:
         getattr(ours, operation)(**arguments)
+
+
+def assert_strangers_are_refused(cloud: LocalCloud, service: str) -> None:
+    right = cloud.credentials
+    assert refusal(service, client(cloud, service, right.access_key, "wrong")) in WRONG
+    for key in ("test", Credentials.new().access_key):
+        assert refusal(service, client(cloud, service, key, "test")) in UNKNOWN, key
+    assert refusal(service, client(cloud, service, "", "", signature_version=UNSIGNED))
 
 
 def status(url: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> int:
@@ -150,13 +151,6 @@ def test_uploads_of_every_kind_arrive(gated: LocalCloud, tmp_path: Path) -> None
         assert s3.get_object(Bucket="uploads", Key=name)["Body"].read() == content, name
 
 
-def archive(source: str, name: str = "app.py") -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        file.writestr(name, source)
-    return content.getvalue()
-
-
 WHO_AM_I = """
 import boto3, os
 def handler(event, context):
@@ -171,7 +165,7 @@ def function_request(name: str, source: str) -> dict[str, Any]:
         "Role": ROLE,
         "Runtime": "python3.13",
         "Handler": "app.handler",
-        "Code": {"ZipFile": archive(source)},
+        "Code": {"ZipFile": archive({"app.py": source})},
     }
 
 
@@ -201,7 +195,7 @@ while True:
 
 def test_the_runtime_api_of_functions_refuses_pages(gated: LocalCloud) -> None:
     functions = gated.client("lambda")
-    code = {"ZipFile": archive(BOOTSTRAP, "bootstrap")}
+    code = {"ZipFile": archive({"bootstrap": BOOTSTRAP})}
     custom = {"Runtime": "provided.al2023", "Handler": "bootstrap", "Code": code}
     functions.create_function(**function_request("custom", "") | custom)
 
@@ -219,13 +213,15 @@ def test_the_emulators_own_commands_need_credentials(gated: LocalCloud) -> None:
             assert status(f"{gated.endpoint_url}/_ministack/{path}", method=method) == 403, path
 
 
-def test_each_start_has_its_own_credentials_which_no_list_of_processes_shows(
+def test_each_start_with_or_without_iam_has_credentials_that_no_list_of_processes_shows(
     tmp_path: Path,
 ) -> None:
-    cloud = LocalCloud(port=free_port(), folder=tmp_path)
     seen = []
-    for _ in range(2):
+    for iam in (True, False):
+        cloud = LocalCloud(port=free_port(), folder=tmp_path, iam=iam)
         with cloud.running():
+            for service in ("s3", "sagemaker"):
+                assert_strangers_are_refused(cloud, service)
             seen.append(cloud.credentials)
             assert cloud.credentials_file.stat().st_mode & 0o777 == 0o600
             pid = cloud.pid()

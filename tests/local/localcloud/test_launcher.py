@@ -1,6 +1,5 @@
 """Starting, stopping and failing to start, from the command line and from Python."""
 
-import io
 import json
 import os
 import shutil
@@ -9,8 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import pytest
 
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, LocalCloudError, free_port
+from tests.local.localcloud.conftest import archive
 from tests.local.localcloud.roles import create_role, statement
 from tests.local.localcloud.sagemaker.support import SageMaker, new_name
 from tests.local.processes import descendants, running, within
@@ -35,31 +33,25 @@ def stopped(tmp_path: Path) -> Iterator[LocalCloud]:
 # --- From Python ------------------------------------------------------------------------------
 
 
-def test_it_answers_after_start_and_not_after_stop(stopped: LocalCloud) -> None:
-    stopped.start()
-    assert stopped.healthy()
-    assert stopped.client("sts").get_caller_identity()["Account"] == "000000000000"
-
-    assert stopped.stop()
-    assert not stopped.healthy()
-    assert stopped.pid() is None
-    assert not stopped.stop()
-
-
 def test_stop_ends_what_was_started_in_it_and_removes_temporary_files(
     stopped: LocalCloud,
 ) -> None:
     stopped.start()
+    assert stopped.healthy()
+    assert stopped.client("sts").get_caller_identity()["Account"] == "000000000000"
     temporary = stopped.folder / "tmp"
     port = free_port()
     _call_function(stopped, STARTS_A_LISTENER.format(port=port))
-    assert _eventually(lambda: _listens(port))
+    assert within(10, lambda: _listens(port))
     assert list(temporary.iterdir())
 
-    stopped.stop()
+    assert stopped.stop()
 
-    assert _eventually(lambda: not _listens(port))
+    assert not stopped.healthy()
+    assert stopped.pid() is None
+    assert within(10, lambda: not _listens(port))
     assert not temporary.exists()
+    assert not stopped.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -116,11 +108,10 @@ def test_the_callers_aws_access_does_not_get_in(
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_a_second_start_says_that_it_runs_already(stopped: LocalCloud) -> None:
-    stopped.start()
-    with pytest.raises(LocalCloudError, match=rf"already runs .*process {stopped.pid()}.*down"):
-        LocalCloud(stopped.port, stopped.folder.parent).start()
-    assert stopped.healthy()
+def test_a_second_start_says_that_it_runs_already(cloud: LocalCloud) -> None:
+    with pytest.raises(LocalCloudError, match=rf"already runs .*process {cloud.pid()}.*down"):
+        LocalCloud(cloud.port, cloud.folder.parent).start()
+    assert cloud.healthy()
 
 
 def test_a_taken_port_is_named_with_the_remedy(stopped: LocalCloud) -> None:
@@ -171,7 +162,7 @@ def test_a_start_removes_what_stopped_ones_left_and_nothing_of_those_that_run(
         pid = killed.pid()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        assert _eventually(lambda: killed.pid() is None)
+        assert within(10, lambda: killed.pid() is None)
         assert killed.log.exists()
         half_removed = folder / str(free_port())
         half_removed.mkdir()
@@ -262,9 +253,6 @@ def handler(event, context):
 
 
 def _call_function(cloud: LocalCloud, source: str) -> Any:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", source)
     role = create_role(cloud, "function")
     client = cloud.client("lambda")
     client.create_function(
@@ -272,7 +260,7 @@ def _call_function(cloud: LocalCloud, source: str) -> Any:
         Role=role,
         Runtime="python3.13",
         Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": archive({"app.py": source})},
         Timeout=60,
     )
     return json.load(client.invoke(FunctionName="function")["Payload"])
@@ -281,10 +269,3 @@ def _call_function(cloud: LocalCloud, source: str) -> Any:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()

@@ -24,7 +24,7 @@ def invoking(deployment: Deployment) -> Iterator[list[str]]:
     stopped = threading.Event()
 
     def invoke() -> None:
-        while not stopped.wait(0.02):
+        while not stopped.wait(0.05):
             try:
                 runtime.invoke_endpoint(
                     EndpointName=deployment.settings.endpoint_name,
@@ -35,15 +35,13 @@ def invoking(deployment: Deployment) -> Iterator[list[str]]:
             except (ClientError, BotoCoreError) as error:
                 outcomes.append(repr(error))
 
-    threads = [threading.Thread(target=invoke) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    thread = threading.Thread(target=invoke)
+    thread.start()
     try:
         yield outcomes
     finally:
         stopped.set()
-        for thread in threads:
-            thread.join()
+        thread.join()
 
 
 def test_job_and_endpoint_have_the_tags(deployment: Deployment) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localcloud.launcher import LocalCloud
+from tests.local.waiting import wait
 
 Template = dict[str, Any]
 
@@ -53,6 +54,16 @@ class Stack:
             StackName=name or self.name, WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
         )
         return self
+
+    def settled(self) -> str:
+        """Return the state in which what was begun ends."""
+
+        def final() -> str:
+            (stack,) = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+            state: str = stack["StackStatus"]
+            return "" if state.endswith("_IN_PROGRESS") else state
+
+        return str(wait(final))
 
     def reasons(self) -> list[str]:
         """Return the reasons of the stack's events."""

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.sagemaker.support import wait
+from tests.local.waiting import wait
 
 LIMIT = 262_144
 

@@ -7,7 +7,7 @@ import pytest
 
 from localcloud.launcher import LocalCloud
 from tests.local.localcloud.repairs.distributed_map import distributed, failing, machine
-from tests.local.localcloud.sagemaker.support import wait
+from tests.local.waiting import wait
 
 
 class TestChildren:

@@ -3,9 +3,7 @@
 import io
 import json
 import tarfile
-import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from PIL import Image
 
 from localcloud.launcher import LocalCloud
 from tests.local.localcloud.roles import ROLE
+from tests.local.waiting import wait
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
@@ -32,14 +31,6 @@ def picture(label: int, seed: int = 0, form: str = "PNG") -> bytes:
 
 def new_name() -> str:
     return f"t-{uuid.uuid4().hex[:12]}"
-
-
-def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"did not happen within {seconds} s"
-        time.sleep(0.05)
-    return result
 
 
 class SageMaker:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.sagemaker.support import IMAGE, SageMaker, code_of, new_name, wait
+from tests.local.localcloud.sagemaker.support import IMAGE, SageMaker, code_of, new_name
+from tests.local.waiting import wait
 
 
 def test_the_life_of_a_training_job(sagemaker: SageMaker) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.sagemaker.support import SageMaker, code_of, new_name, picture, wait
+from tests.local.localcloud.sagemaker.support import SageMaker, code_of, new_name, picture
+from tests.local.waiting import wait
 
 ENDED = ("Completed", "Failed", "Stopped")
 TASK = "arn:aws:states:::sagemaker:createTransformJob"
