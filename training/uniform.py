@@ -27,6 +27,9 @@ MAX_PIXELS = 100_000_000
 MAX_SECONDS = 30
 """Of the processor; a photograph of 24 megapixels takes about one."""
 
+RULES = 1
+"""Raise it when the same file becomes other pixels, a refusal, or another fingerprint."""
+
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF")
 
 Resampling, Transpose = Image.Resampling, Image.Transpose
@@ -81,14 +84,19 @@ def make_uniform(content: bytes, side: int) -> Uniform:
         raise PictureRefusedError(_reason(name, str(error))) from error
 
 
+def check_size(size: int) -> None:
+    """Raise PictureRefusedError if a file of so many bytes is not read."""
+    if size > MAX_BYTES:
+        raise PictureRefusedError(
+            f"file of {size:,} bytes; at most {MAX_BYTES:,} are read: scale it down"
+        )
+
+
 def _check_file(content: bytes) -> None:
     """Refuse what needs no decoder to be refused."""
     if not content:
         raise PictureRefusedError("empty file")
-    if len(content) > MAX_BYTES:
-        raise PictureRefusedError(
-            f"file of {len(content):,} bytes; at most {MAX_BYTES:,} are read: scale it down"
-        )
+    check_size(len(content))
     name = picture_format.format_name(content)
     if name in ("PNG", "JPEG"):
         try:
