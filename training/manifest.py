@@ -35,7 +35,7 @@ class AddedPicture(BaseModel, frozen=True):
     label: str
     """Class name."""
     event_id: str
-    """Of the captured picture: the inference id or else the event id; empty if unknown."""
+    """Of the captured picture; the inference id, or nothing, where the list has none."""
     labels: str
     """Location of the list with the label."""
     labels_sha256: str

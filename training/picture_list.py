@@ -1,0 +1,219 @@
+"""List the pictures that a CSV or a manifest of SageMaker Ground Truth names."""
+
+import re
+import stat
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from lambda_src.shared import class_names
+from lambda_src.shared.messages import shown
+from settings.s3_uris import S3Uri, is_s3
+from training.errors import StagingError
+from training.list_entries import Entry, read_entries
+from training.objects import Found, find_objects
+from training.pictures import Refusal, SourcePicture, Split
+from training.quotations import shortened
+from training.reading import file_version, read_file, read_object
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SPLITS: Mapping[str, Split | None] = {
+    "": None,
+    **dict.fromkeys(("train", "training"), "train"),
+    # What a list keeps from training, for whatever purpose, never trains here either.
+    **dict.fromkeys(("validation", "valid", "val", "test"), "validation"),
+}
+MAX_LIST_BYTES = 256 * 2**20
+
+_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A usable line."""
+
+    line: int
+    path: str
+    place: str
+    """Where the picture is, the same however the list writes it."""
+    label: str
+    split: Split | None
+    group: str
+
+    @property
+    def says(self) -> str:
+        return ", ".join(filter(None, (self.label, self.split, self.group)))
+
+
+class PictureList:
+    """Pictures that a list names: by S3 URI, absolute path, or path from the list's folder."""
+
+    name = "manifest"
+
+    def __init__(self, location: str, *, s3: Callable[[], "S3Client"]) -> None:
+        """List what the file or object `location` names; `s3` returns a client, if S3 is needed."""
+        self.location = location if is_s3(location) else str(Path(location).expanduser())
+        self._s3 = cache(s3)
+
+    def entries(self) -> Iterator[Entry]:
+        """Return the lines of the list that are not blank, unchecked.
+
+        Raises:
+            StagingError: it cannot be read, or is not such a list.
+        """
+        return read_entries(self.content, self.location)
+
+    def pictures(self) -> Iterator[SourcePicture | Refusal]:
+        """List the pictures in order of the lines, and what is wrong with the other lines.
+
+        A picture that is listed again in the same words is listed once.
+
+        Raises:
+            StagingError: as `entries`.
+        """
+        lines = [self._checked(entry) for entry in self.entries()]
+        first: dict[str, _Listed] = {}
+        disputed: dict[str, _Listed] = {}
+        for each in lines:
+            if isinstance(each, _Listed):
+                known = first.setdefault(each.place, each)
+                if known.says != each.says:
+                    disputed.setdefault(each.place, each)
+        found = find_places(first, self._s3)
+        for each in lines:
+            if isinstance(each, Refusal):
+                yield each
+            elif each is first[each.place]:
+                yield _picture(each, found[each.place], disputed.get(each.place))
+
+    def place(self, picture: str) -> str:
+        """Return where a picture is: an S3 URI or an absolute path; raise ValueError if unclear."""
+        if _ODD.search(picture):
+            raise ValueError(f"{shown(picture)} has control characters; rename the picture")
+        if is_s3(picture):
+            return str(S3Uri.parse_object(picture))
+        if Path(picture).is_absolute():
+            return str(Path(picture))
+        # An object may have dots as a part of its key; then the list can write its URI.
+        parts = [part for part in picture.split("/") if part not in ("", ".")]
+        if ".." in parts:
+            raise ValueError(f"{shown(picture)} leaves the folder of the list")
+        relative = "/".join(parts)
+        if is_s3(self.location):
+            folder, _, _ = self.location.rpartition("/")
+            return str(S3Uri.parse_object(f"{folder}/{relative}"))
+        return str(Path(self.location).parent.joinpath(relative).absolute())
+
+    def read(self, picture: SourcePicture) -> bytes:
+        """Return the file of a picture that was listed.
+
+        Raises:
+            PictureRefusedError: it is too large, or has changed since.
+            OSError, or an error of AWS: it cannot be read.
+        """
+        return read_place(self.place(picture.path), picture.version, self._s3)
+
+    @cached_property
+    def content(self) -> bytes:
+        """Return the list's file; raise StagingError if it cannot be read."""
+        if is_s3(self.location):
+            uri = S3Uri.parse_object(self.location)
+            try:
+                body = self._s3().get_object(Bucket=uri.bucket, Key=uri.key)["Body"]
+            except ClientError as error:
+                raise StagingError(f"list of pictures {uri}: {error}") from error
+            content = body.read(MAX_LIST_BYTES + 1)
+        else:
+            try:
+                with Path(self.location).open("rb") as file:
+                    content = file.read(MAX_LIST_BYTES + 1)
+            except OSError as error:
+                raise StagingError(
+                    f"list of pictures {self.location}: {error.strerror}; name a CSV or a manifest"
+                ) from error
+        if len(content) > MAX_LIST_BYTES:
+            raise StagingError(
+                f"list of pictures {self.location} has more than {MAX_LIST_BYTES // 2**20} MB; "
+                "name a smaller one"
+            )
+        return content
+
+    def _checked(self, entry: Entry) -> _Listed | Refusal:
+        try:
+            if entry.error:
+                raise ValueError(entry.error)
+            place = self.place(entry.picture)
+            label = class_name(entry.label)
+            if entry.split.casefold() not in SPLITS:
+                allowed = ", ".join(filter(None, SPLITS))
+                raise ValueError(f"split is {shown(entry.split)}; allowed: {allowed}, or empty")
+        except ValueError as error:
+            return Refusal(self.where(entry), str(error))
+        path = entry.picture if is_s3(place) else str(Path(entry.picture))
+        split = SPLITS[entry.split.casefold()]
+        return _Listed(entry.line, path, place, label, split, entry.group)
+
+    def where(self, entry: Entry) -> str:
+        """Return how people find a line."""
+        return f"{self.location.rpartition('/')[2]}, line {entry.line}"
+
+
+def find_places(places: Collection[str], s3: Callable[[], "S3Client"]) -> dict[str, Found | str]:
+    """Return what is at each place: a picture's size and version, or why there is none."""
+    uris = {place: S3Uri.parse(place) for place in places if is_s3(place)}
+    objects = find_objects(uris.values(), s3()) if uris else {}
+    return {
+        place: objects[uris[place]] if place in uris else _find_file(Path(place))
+        for place in places
+    }
+
+
+def read_place(place: str, version: str, s3: Callable[[], "S3Client"]) -> bytes:
+    """Return the picture's file at a place, as it was when it was found.
+
+    Errors are those of `PictureList.read`.
+    """
+    if is_s3(place):
+        uri = S3Uri.parse_object(place)
+        return read_object(s3(), uri.bucket, uri.key, version)
+    return read_file(Path(place), version)
+
+
+def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> SourcePicture | Refusal:
+    """Return the picture of a line, `other` being a line that contradicts it."""
+    if other:
+        says = [f"line {each.line} says {shortened(each.says)}" for each in (listed, other)]
+        return Refusal(listed.path, f"contradictory: {', '.join(says)}", listed.split)
+    if isinstance(found, str):
+        return Refusal(listed.path, f"{found} (line {listed.line})", listed.split)
+    return SourcePicture(
+        listed.path, listed.label, listed.split, listed.group, found.size, found.version
+    )
+
+
+def class_name(label: str) -> str:
+    """Return the name of a class that a label is; raise ValueError if it cannot be one."""
+    # A Mac's files and keyboards may compose letters differently.
+    name = unicodedata.normalize("NFC", label)
+    if not name:
+        raise ValueError("not labelled")
+    if not re.fullmatch(class_names.NAME, name):
+        raise ValueError(f"class name {shown(name)}; allowed: {class_names.ALLOWED}")
+    return name
+
+
+def _find_file(path: Path) -> Found | str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return str(error.strerror)
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a file"
+    return Found(status.st_size, file_version(status))
