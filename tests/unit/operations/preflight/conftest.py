@@ -1,6 +1,6 @@
 """An AWS that answers what a test tells it to; botocore checks both requests and responses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -8,6 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from operations.preflight.clients import Aws
+from operations.preflight.findings import Finding
 from settings import Settings
 from settings.loader import validate
 
@@ -19,6 +20,9 @@ class Stub(Protocol):
     """Return the stubber of a service, in the region of the session or in another one."""
 
     def __call__(self, service: str, *, region: str | None = None) -> Stubber: ...
+
+
+Find = Callable[..., list[Finding]]
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +39,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def aws() -> Aws:
     return Aws()
+
+
+@pytest.fixture
+def find(aws: Aws, settings: Settings) -> Find:
+    """`find(quotas)` runs a check; with `training={...}` on other settings than the fixture's."""
+    return lambda check, **sections: list(
+        check(aws, settings_with(**sections) if sections else settings)
+    )
 
 
 @pytest.fixture

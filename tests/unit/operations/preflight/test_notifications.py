@@ -1,13 +1,13 @@
 import pytest
 from botocore.stub import Stubber
 
-from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
 from operations.preflight.notifications import notifications, sms
 from settings import Settings
 from tests.unit.operations.preflight.conftest import (
     ACCOUNT,
     REGION,
+    Find,
     Stub,
     settings_with,
     stack_missing,
@@ -41,35 +41,29 @@ def deployed(stub: Stub, *pages: dict[str, str], protocol: str = "email") -> Non
         )
 
 
-def test_confirmed_addresses_are_ok(aws: Aws, settings: Settings, stub: Stub) -> None:
+def test_confirmed_addresses_are_ok(find: Find, stub: Stub) -> None:
     deployed(stub, {"a@example.com": f"{TOPIC}:1"}, {"b@example.com": f"{TOPIC}:2"})
-    assert list(notifications(aws, settings)) == [Finding(Verdict.OK, "2 confirmed")]
+    assert find(notifications) == [Finding(Verdict.OK, "2 confirmed")]
 
 
-def test_an_address_that_has_not_confirmed_is_a_problem(
-    aws: Aws, settings: Settings, stub: Stub
-) -> None:
+def test_an_address_that_has_not_confirmed_is_a_problem(find: Find, stub: Stub) -> None:
     deployed(stub, {"a@example.com": f"{TOPIC}:1"}, {"b@example.com": "PendingConfirmation"})
-    pending, confirmed = notifications(aws, settings)
+    pending, confirmed = find(notifications)
     assert (pending.verdict, pending.what) == (Verdict.PROBLEM, "b@example.com has not confirmed")
     assert f"aws sns subscribe --topic-arn {TOPIC}" in pending.remedy
     assert confirmed == Finding(Verdict.OK, "1 confirmed")
 
 
-def test_an_address_that_is_not_subscribed_is_worth_a_note(
-    aws: Aws, settings: Settings, stub: Stub
-) -> None:
+def test_an_address_that_is_not_subscribed_is_worth_a_note(find: Find, stub: Stub) -> None:
     deployed(stub, {"a@example.com": f"{TOPIC}:1"})
-    _, missing = notifications(aws, settings)
+    _, missing = find(notifications)
     assert missing.verdict is Verdict.NOTE
     assert "b@example.com is not subscribed" in missing.what
 
 
-def test_an_address_that_unsubscribed_is_not_subscribed(
-    aws: Aws, settings: Settings, stub: Stub
-) -> None:
+def test_an_address_that_unsubscribed_is_not_subscribed(find: Find, stub: Stub) -> None:
     deployed(stub, {"a@example.com": f"{TOPIC}:1", "b@example.com": "Deleted"})
-    confirmed, missing = notifications(aws, settings)
+    confirmed, missing = find(notifications)
     assert confirmed == Finding(Verdict.OK, "1 confirmed")
     assert "b@example.com is not subscribed" in missing.what
 
@@ -82,57 +76,53 @@ def test_an_address_that_unsubscribed_is_not_subscribed(
     ],
 )
 def test_each_kind_of_subscriber_confirms_in_its_way(
-    aws: Aws, stub: Stub, key: str, protocol: str, address: str, where_the_link_is: str
+    find: Find, stub: Stub, key: str, protocol: str, address: str, where_the_link_is: str
 ) -> None:
     deployed(stub, {address: "PendingConfirmation"}, protocol=protocol)
-    (pending,) = notifications(aws, settings_with(notifications={key: [address]}))
+    (pending,) = find(notifications, notifications={key: [address]})
     assert (pending.verdict, pending.what) == (Verdict.PROBLEM, f"{address} has not confirmed")
     assert where_the_link_is in pending.remedy
     assert f"--protocol {protocol} --notification-endpoint {address}" in pending.remedy
 
 
-def test_a_phone_number_is_an_address_too(aws: Aws, stub: Stub) -> None:
+def test_a_phone_number_is_an_address_too(find: Find, stub: Stub) -> None:
     deployed(stub)
-    (missing,) = notifications(aws, settings_with(notifications={"sms": ["+15550100000"]}))
+    (missing,) = find(notifications, notifications={"sms": ["+15550100000"]})
     assert "+15550100000 is not subscribed" in missing.what
     assert "--protocol sms --notification-endpoint +15550100000" in missing.remedy
 
 
-def test_before_the_first_deployment_addresses_are_ok(
-    aws: Aws, settings: Settings, stub: Stub
-) -> None:
+def test_before_the_first_deployment_addresses_are_ok(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
-    (finding,) = notifications(aws, settings)
+    (finding,) = find(notifications)
     assert finding.verdict is Verdict.OK
     assert "a@example.com, b@example.com" in finding.what
 
 
-def test_a_queue_is_somebody_to_tell(aws: Aws, stub: Stub) -> None:
+def test_a_queue_is_somebody_to_tell(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ours"
-    (finding,) = notifications(aws, settings_with(notifications={"sqs": [queue]}))
+    (finding,) = find(notifications, notifications={"sqs": [queue]})
     assert finding.verdict is Verdict.OK
     assert queue in finding.what
 
 
-def test_nobody_to_tell_is_worth_a_note(aws: Aws, stub: Stub) -> None:
+def test_nobody_to_tell_is_worth_a_note(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
-    (finding,) = notifications(aws, settings_with())
+    (finding,) = find(notifications, notifications={})
     assert finding.verdict is Verdict.NOTE
     assert finding.remedy == "notifications.emails in settings/dev.toml"
 
 
-def test_somebody_who_subscribed_by_hand_is_told(aws: Aws, stub: Stub) -> None:
+def test_somebody_who_subscribed_by_hand_is_told(find: Find, stub: Stub) -> None:
     deployed(stub, {"c@example.com": f"{TOPIC}:3"})
-    assert list(notifications(aws, settings_with())) == [Finding(Verdict.OK, "1 confirmed")]
+    assert find(notifications, notifications={}) == [Finding(Verdict.OK, "1 confirmed")]
 
 
 ONE, OTHER = "+15550100000", "+15550100001"
 
 
-@pytest.fixture
-def phones() -> Settings:
-    return settings_with(notifications={"sms": [ONE, OTHER]})
+PHONES = {"sms": [ONE, OTHER]}
 
 
 def sandbox(sns: Stubber, *pages: dict[str, str]) -> None:
@@ -165,48 +155,43 @@ def spend_limit(sns: Stubber, **attributes: str) -> None:
     )
 
 
-def test_without_numbers_nothing_is_asked(aws: Aws) -> None:
-    (finding,) = sms(aws, settings_with())
+def test_without_numbers_nothing_is_asked(find: Find) -> None:
+    (finding,) = find(sms)
     assert finding.verdict is Verdict.OK
 
 
-def test_an_account_outside_the_sandbox_sends_to_every_number(
-    aws: Aws, phones: Settings, stub: Stub
-) -> None:
+def test_an_account_outside_the_sandbox_sends_to_every_number(find: Find, stub: Stub) -> None:
     no_sandbox(stub("sns"))
     opted_out(stub("sns"), "+15550199999")
     spend_limit(stub("sns"), MonthlySpendLimit="200")
-    assert list(sms(aws, phones)) == [Finding(Verdict.OK, f"SNS sends to {ONE}, {OTHER}")]
+    (finding,) = find(sms, notifications=PHONES)
+    assert finding == Finding(Verdict.OK, f"SNS sends to {ONE}, {OTHER}")
 
 
-def test_in_the_sandbox_each_number_has_to_be_verified(
-    aws: Aws, phones: Settings, stub: Stub
-) -> None:
+def test_in_the_sandbox_each_number_has_to_be_verified(find: Find, stub: Stub) -> None:
     sandbox(stub("sns"), {"+15550199999": "Verified", OTHER: "Pending"}, {ONE: "Verified"})
     opted_out(stub("sns"))
     spend_limit(stub("sns"))
-    (finding,) = sms(aws, phones)
+    (finding,) = find(sms, notifications=PHONES)
     assert finding.verdict is Verdict.PROBLEM
     assert f"{OTHER} is not verified" in finding.what
     assert f"create-sms-sandbox-phone-number --phone-number {OTHER}" in finding.remedy
 
 
-def test_a_number_that_opted_out_gets_nothing(aws: Aws, phones: Settings, stub: Stub) -> None:
+def test_a_number_that_opted_out_gets_nothing(find: Find, stub: Stub) -> None:
     no_sandbox(stub("sns"))
     opted_out(stub("sns"), ONE)
     spend_limit(stub("sns"))
-    (finding,) = sms(aws, phones)
+    (finding,) = find(sms, notifications=PHONES)
     assert finding.verdict is Verdict.PROBLEM
     assert f"{ONE} has opted out" in finding.what
     assert f"opt-in-phone-number --phone-number {ONE}" in finding.remedy
 
 
-def test_the_spend_limit_of_a_new_account_is_worth_a_note(
-    aws: Aws, phones: Settings, stub: Stub
-) -> None:
+def test_the_spend_limit_of_a_new_account_is_worth_a_note(find: Find, stub: Stub) -> None:
     no_sandbox(stub("sns"))
     opted_out(stub("sns"))
     spend_limit(stub("sns"), MonthlySpendLimit="1")
-    _, finding = sms(aws, phones)
+    _, finding = find(sms, notifications=PHONES)
     assert finding.verdict is Verdict.NOTE
     assert "have cost 1 USD" in finding.what

@@ -3,16 +3,14 @@ from typing import Any
 
 import pytest
 
-from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
 from operations.preflight.queues import lets, queues
-from settings import Settings
 from tests.unit.operations.preflight.conftest import (
     ACCOUNT,
     REGION,
+    Find,
     Stub,
     deny,
-    settings_with,
     stack_missing,
     stack_with,
 )
@@ -21,10 +19,6 @@ STACK = "Scones-dev-Workflow"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:alerts"
 KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
-
-
-def settings_for(*arns: str) -> Settings:
-    return settings_with(notifications={"sqs": list(arns)})
 
 
 def policy(action: str = "sqs:SendMessage", **more: Any) -> str:
@@ -79,40 +73,40 @@ def deployed(stub: Stub) -> None:
     stack_with(stub("cloudformation"), STACK, TopicArn=TOPIC)
 
 
-def test_without_queues_nothing_is_asked(aws: Aws) -> None:
-    (finding,) = queues(aws, settings_with())
+def test_without_queues_nothing_is_asked(find: Find) -> None:
+    (finding,) = find(queues)
     assert finding.verdict is Verdict.OK
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_queue_that_lets_the_topic_send_is_ok(aws: Aws, stub: Stub) -> None:
+def test_a_queue_that_lets_the_topic_send_is_ok(find: Find, stub: Stub) -> None:
     there(stub, Policy=policy())
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert finding == Finding(Verdict.OK, f"{QUEUE}: accepts messages from SNS")
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_queue_is_asked_in_its_own_region(aws: Aws, stub: Stub) -> None:
+def test_a_queue_is_asked_in_its_own_region(find: Find, stub: Stub) -> None:
     far = f"arn:aws:sqs:us-west-2:{ACCOUNT}:alerts"
     there(stub, far, Policy=policy())
-    (finding,) = queues(aws, settings_for(far))
+    (finding,) = find(queues, notifications={"sqs": [far]})
     assert finding.verdict is Verdict.OK
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_queue_without_a_policy_comes_with_the_statement_it_needs(aws: Aws, stub: Stub) -> None:
+def test_a_queue_without_a_policy_comes_with_the_statement_it_needs(find: Find, stub: Stub) -> None:
     there(stub)
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert finding.verdict is Verdict.PROBLEM
     statement = json.loads(finding.remedy.removeprefix("add to its policy: "))
     assert lets(json.dumps({"Statement": statement}), "sqs:SendMessage", TOPIC)
     assert statement["Resource"] == QUEUE
 
 
-def test_before_the_first_deployment_no_policy_can_name_the_topic(aws: Aws, stub: Stub) -> None:
+def test_before_the_first_deployment_no_policy_can_name_the_topic(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
     there(stub)
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert finding.verdict is Verdict.NOTE
     assert finding.remedy.startswith("once the topic is deployed, add to its policy")
 
@@ -138,27 +132,27 @@ def test_what_a_policy_allows(more: dict[str, Any], allowed: bool) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_queue_of_ours_that_does_not_exist(aws: Aws, stub: Stub) -> None:
+def test_a_queue_of_ours_that_does_not_exist(find: Find, stub: Stub) -> None:
     missing(stub)
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert (finding.verdict, finding.what) == (Verdict.PROBLEM, f"{QUEUE}: does not exist")
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_queue_of_others_that_does_not_show_itself(aws: Aws, stub: Stub) -> None:
+def test_a_queue_of_others_that_does_not_show_itself(find: Find, stub: Stub) -> None:
     theirs = f"arn:aws:sqs:{REGION}:999999999999:theirs"
     missing(stub)
-    (finding,) = queues(aws, settings_for(theirs))
+    (finding,) = find(queues, notifications={"sqs": [theirs]})
     assert finding.verdict is Verdict.NOT_CHECKED
     assert TOPIC in finding.remedy
 
 
 @pytest.mark.usefixtures("deployed")
 @pytest.mark.parametrize("name", ["alias/aws/sqs", KEY_ID])
-def test_sns_may_not_use_the_key_that_is_aws_own(aws: Aws, stub: Stub, name: str) -> None:
+def test_sns_may_not_use_the_key_that_is_aws_own(find: Find, stub: Stub, name: str) -> None:
     there(stub, Policy=policy(), KmsMasterKeyId=name)
     key(stub, name, "AWS")
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert finding.verdict is Verdict.PROBLEM
     assert f"AWS's own key {name}" in finding.what
     assert "kms:GenerateDataKey and kms:Decrypt" in finding.remedy
@@ -173,20 +167,20 @@ def test_sns_may_not_use_the_key_that_is_aws_own(aws: Aws, stub: Stub, name: str
     ],
 )
 def test_the_policy_of_a_customer_key_has_to_let_sns_use_it(
-    aws: Aws, stub: Stub, actions: list[str], verdict: Verdict
+    find: Find, stub: Stub, actions: list[str], verdict: Verdict
 ) -> None:
     there(stub, Policy=policy(), KmsMasterKeyId="alias/ours")
     key(stub, "alias/ours", "CUSTOMER", policy(Action=actions))
-    (finding,) = queues(aws, settings_for(QUEUE))
+    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
     assert finding.verdict is verdict
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_refusal_on_one_queue_says_nothing_of_the_others(aws: Aws, stub: Stub) -> None:
+def test_a_refusal_on_one_queue_says_nothing_of_the_others(find: Find, stub: Stub) -> None:
     deny(stub("sqs", region=REGION), "get_queue_url")
     other = f"{QUEUE}2"
     there(stub, other, Policy=policy())
-    refused, fine = queues(aws, settings_for(QUEUE, other))
+    refused, fine = find(queues, notifications={"sqs": [QUEUE, other]})
     assert refused.verdict is Verdict.NOT_CHECKED
     assert refused.what.startswith(f"{QUEUE}: AccessDeniedException on GetQueueUrl")
     assert fine.verdict is Verdict.OK
