@@ -3,6 +3,7 @@ import uuid
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -200,10 +201,11 @@ def test_a_duplicate_of_what_is_no_manifest_is_not_reported_again(handler: Modul
 def test_another_refusal_of_s3_is_not_taken_for_a_duplicate(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**_: Any) -> None:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
-
-    monkeypatch.setattr(handler.s3, "put_object", refuse)
+    monkeypatch.setattr(
+        handler.s3,
+        "put_object",
+        Mock(side_effect=ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")),
+    )
 
     with pytest.raises(ClientError, match="AccessDenied"):
         handler.lambda_handler(EVENT, None)

@@ -3,6 +3,7 @@ import io
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
@@ -145,10 +146,9 @@ def test_a_fault_of_the_service_is_transient_and_a_missing_endpoint_is_not(
 def test_an_unreachable_endpoint_is_transient(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch, fault: Any
 ) -> None:
-    def unreachable(**_: Any) -> None:
-        raise fault(endpoint_url="http://x")
-
-    monkeypatch.setattr(handler.runtime, "invoke_endpoint", unreachable)
+    monkeypatch.setattr(
+        handler.runtime, "invoke_endpoint", Mock(side_effect=fault(endpoint_url="http://x"))
+    )
 
     with pytest.raises(picture_steps.EndpointUnavailable, match="scones-dev"):
         handler.lambda_handler(EVENT, None)

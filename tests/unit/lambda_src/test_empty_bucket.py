@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from urllib.request import Request
 from xml.etree import ElementTree
 
@@ -213,10 +214,7 @@ def test_a_gone_bucket_is_no_error_and_any_other_error_reaches_cloudformation(
     code: str,
     status: str,
 ) -> None:
-    def refuse(**_: Any) -> Any:
-        raise error(code)
-
-    monkeypatch.setattr(bucket, operation, refuse)
+    monkeypatch.setattr(bucket, operation, Mock(side_effect=error(code)))
 
     answer = run("Delete")
 

@@ -2,6 +2,7 @@ import base64
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -133,10 +134,9 @@ def test_a_picture_too_large_for_the_endpoint_is_refused_without_its_download(
 ) -> None:
     event = put("big", PICTURES["PNG"].ljust(6 * 1024 * 1024 + 1, b"\0"))
 
-    def downloaded(_: StreamingBody) -> bytes:
-        raise AssertionError("its size was known before")
-
-    monkeypatch.setattr(StreamingBody, "read", downloaded)
+    monkeypatch.setattr(
+        StreamingBody, "read", Mock(side_effect=AssertionError("its size was known before"))
+    )
 
     with pytest.raises(picture_steps.ImageTooLarge, match="s3://pictures/big has 6,291,457 bytes"):
         handler.lambda_handler(event, None)

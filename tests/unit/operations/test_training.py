@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -160,13 +161,10 @@ def test_a_stack_that_trains_nothing_has_no_job_to_copy() -> None:
 @pytest.mark.parametrize(
     ("ending", "says"),
     [
-        (
-            {"training_job_status": "Failed", "failure_reason": "ClientError: no data"},
-            "is Failed: ClientError: no data",
-        ),
+        ({"training_job_status": "Failed", "failure_reason": "no data"}, "is Failed: no data"),
         (
             {"training_job_status": "Stopped", "secondary_status": "MaxRuntimeExceeded"},
-            "is Stopped: MaxRuntimeExceeded",
+            "MaxRuntime",
         ),
     ],
 )
@@ -192,10 +190,7 @@ def test_a_job_that_ends_badly_says_why(
 def test_interrupted_it_leaves_the_job_running(
     deployed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(_job: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "_follow", interrupt)
+    monkeypatch.setattr(training, "_follow", Mock(side_effect=KeyboardInterrupt))
 
     assert main(["train", "--max-runtime-minutes", "300"]) == 130
 

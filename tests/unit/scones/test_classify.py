@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -375,10 +376,7 @@ def test_a_name_that_another_command_has_just_taken_is_said(
 def test_interrupted_it_says_how_to_stop_and_how_to_finish(
     machine: StepFunctions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(**_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(machine, "list_map_runs", interrupt)
+    monkeypatch.setattr(machine, "list_map_runs", Mock(side_effect=KeyboardInterrupt))
 
     assert main(["s3://pictures/a/"]) == 130
 

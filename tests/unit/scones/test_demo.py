@@ -3,6 +3,7 @@ import shutil
 import signal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -197,10 +198,9 @@ def test_a_signal_after_the_last_step_ends_it_in_no_traceback(
 def test_a_cloud_that_runs_already_is_left_alone(
     run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_self: FakeCloud) -> None:
-        raise LocalCloudError("a local cloud already runs")
-
-    monkeypatch.setattr(FakeCloud, "start", refuse)
+    monkeypatch.setattr(
+        FakeCloud, "start", Mock(side_effect=LocalCloudError("a local cloud already runs"))
+    )
     code, _ = run(summary([]))
 
     assert code == program.EXIT_FAILED

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -20,10 +21,13 @@ Archive = Callable[[Content], Path]
 
 @pytest.fixture(autouse=True)
 def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(**_: object) -> Path:
-        raise ArchiveUnavailableError("https://archive: cannot be downloaded: no network")
-
-    monkeypatch.setattr(source, "fetch", fetch)
+    monkeypatch.setattr(
+        source,
+        "fetch",
+        Mock(
+            side_effect=ArchiveUnavailableError("https://archive: cannot be downloaded: no network")
+        ),
+    )
     monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
 
 

@@ -2,6 +2,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,10 +16,9 @@ Archive = Callable[[Content], Path]
 
 @pytest.fixture(autouse=True)
 def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(**_: object) -> Path:
-        raise ArchiveUnavailableError("no network in tests")
-
-    monkeypatch.setattr(source, "fetch", fetch)
+    monkeypatch.setattr(
+        source, "fetch", Mock(side_effect=ArchiveUnavailableError("no network in tests"))
+    )
     monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
 
 

@@ -234,11 +234,7 @@ ODD_FILES = [
     ("manifest.json", b"[" * 90_000, "is damaged: nested too deeply"),
     ("manifest.json", b"[]", "has the classes None, expected"),
     ("manifest.json", b'{"classes": [[0]]}', r"has the classes \[\[0\]\]"),
-    (
-        "manifest.json",
-        b'{"classes": ["bicycle", "pickup_truck"]}',
-        "has the classes .*pickup_truck",
-    ),
+    ("manifest.json", b'{"classes": ["bicycle", "pickup_truck"]}', "classes .*pickup_truck"),
     ("validation.lst", b"0\t0", r"has the line b'0\\t0'"),
     ("validation.lst", b"0\tone\tx.png", r"b'0\\tone\\tx.png', expected index, label below 2"),
     ("validation.lst", b"0\tnan\tx.png", "label below 2"),

@@ -128,8 +128,8 @@ def test_a_property_of_another_type_is_named(
         (b"[" * 90_000, "is damaged"),
         (b'{"classes": ["bicycle", "motorcycle"]}', "is damaged: counts is None"),
         (
-            b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"bicycle": "many"}}}',
-            "is damaged: bicycle is 'many'",
+            b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"a": "many"}}}',
+            "is damaged: a is",
         ),
         (b'{"classes": [1, 2], "counts": {"train": {}}}', r"has the classes \[1, 2\]"),
         (b'{"classes": ["motorcycle", "bicycle"]}', r"has the classes \['motorcycle', 'bicycle'\]"),

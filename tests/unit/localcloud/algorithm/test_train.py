@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -73,10 +74,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
     ("spoil", "reason"),
     [
         (writes(TRAIN_LIST, "\n"), "any-name.lst names no picture"),
-        (
-            writes(VALIDATION_LIST, "0\t2\tclass0/0.png\n"),
-            r"line 1: label 2 is outside 0..1 \(num_classes = 2\)",
-        ),
+        (writes(VALIDATION_LIST, "0\t2\tclass0/0.png\n"), "line 1: label 2 is outside 0..1"),
         (writes(TRAIN_LIST, "0\tbicycle\tclass0/0.png\n"), "label 'bicycle' is not a number"),
         (writes(TRAIN_LIST, "0\t0.5\tclass0/0.png\n"), "label '0.5' is not a whole number"),
         (removes("train/class1/3.png"), "line 16: class1/3.png does not exist in channel train"),
@@ -84,23 +82,11 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             writes(TRAIN_LIST, "0\t0\t../validation/class0/0.png\n"),
             "line 1: no picture .*'../validation/.*' is not a path below",
         ),
-        (
-            writes(TRAIN_LIST, f"0\t0\t{'a' * 300}.png\n"),
-            "line 1: no picture in channel train: .*File name too long",
-        ),
+        (writes(TRAIN_LIST, f"0\t0\t{'a' * 300}.png\n"), "line 1: no picture .*name too long"),
         (writes(TRAIN_LIST, b"0\t0\t\xff.png\n"), "any-name.lst is not text in UTF-8"),
-        (
-            writes(TRAIN_LIST, "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"),
-            "line 2: duplicate index 7",
-        ),
-        (
-            writes(TRAIN_LIST, "0 0 class0/0.png\n"),
-            "expected index<TAB>label<TAB>path, found '0 0 class0/0.png'",
-        ),
-        (
-            parameter("num_training_samples", "25"),
-            "num_training_samples = 25, but the training list names 24",
-        ),
+        (writes(TRAIN_LIST, "7\t0\tclass0/0.png\n7\t1\tclass1/0.png\n"), "2: duplicate index 7"),
+        (writes(TRAIN_LIST, "0 0 class0/0.png\n"), "expected index<TAB>label<TAB>path"),
+        (parameter("num_training_samples", "25"), "= 25, but the training list names 24"),
         (parameter("num_classes", "3"), "class 2 has 0 training pictures"),
         (writes("train/class1/3.png", b"no picture"), "3.png: not a readable PNG or JPEG"),
         (parameter("learningrate", "0.1"), "learningrate is unknown"),
@@ -111,10 +97,7 @@ def parameter(name: str, value: str) -> Callable[[Job], object]:
             "channel train: content type 'application/x-recordio'",
         ),
         (lambda job: job.channels["train"].clear(), "channel train: content type None"),
-        (
-            writes("train_lst/second.lst", b"0\t0\tclass0/0.png\n"),
-            "channel train_lst must hold exactly one .lst file, has 2",
-        ),
+        (writes("train_lst/second.lst", b"0\t0\tclass0/0.png\n"), "exactly one .lst file, has 2"),
         (removes(VALIDATION_LIST), "channel validation_lst must hold exactly one .lst file, has 0"),
     ],
 )
@@ -139,10 +122,7 @@ def test_missing_configuration_is_a_client_error(tmp_path: Path) -> None:
 def test_our_own_mistake_is_an_algorithm_error(
     job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def describe_nothing(_picture: object) -> None:
-        raise ZeroDivisionError("oops")
-
-    monkeypatch.setattr(train, "describe", describe_nothing)
+    monkeypatch.setattr(train, "describe", Mock(side_effect=ZeroDivisionError("oops")))
     assert train.main(job.root) == 1
     assert job.failure == "AlgorithmError: ZeroDivisionError('oops')"
     assert "Traceback" in capsys.readouterr().err

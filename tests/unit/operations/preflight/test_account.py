@@ -1,3 +1,5 @@
+from unittest.mock import Mock
+
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
@@ -52,10 +54,11 @@ def test_expired_credentials_are_a_problem(find: Find, stub: Stub) -> None:
 def test_no_network_says_nothing_of_the_credentials(
     aws: Aws, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
-        raise ConnectTimeoutError(endpoint_url="https://sts")
-
-    monkeypatch.setattr(aws.client("sts"), "get_caller_identity", fail)
+    monkeypatch.setattr(
+        aws.client("sts"),
+        "get_caller_identity",
+        Mock(side_effect=ConnectTimeoutError(endpoint_url="https://sts")),
+    )
     with pytest.raises(ConnectTimeoutError):
         list(credentials(aws, settings))
 

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -109,10 +110,10 @@ NUMBERS = {"sms": ["+15550100000"], "sqs": ["arn:aws:sqs:eu-west-1:123456789012:
 def test_a_refusal_by_aws_is_no_answer(
     name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise client_error("AccessDeniedException", "not authorized")
-
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", refuse)
+    monkeypatch.setattr(
+        "botocore.client.BaseClient._make_api_call",
+        Mock(side_effect=client_error("AccessDeniedException", "not authorized")),
+    )
 
     settings = settings_with(training=MODEL, notifications=NUMBERS)
     (finding,) = run({name: CHECKS[name]}, aws, settings)[name]

@@ -30,16 +30,16 @@ def read(given: Any) -> Any:
         ({"manifest": "s3://pictures/a/list.CSV"}, "csv", "a/list.CSV", "bulk/this-run"),
         ({"manifest": "s3://pictures/l.jsonl"}, "jsonl", "l.jsonl", "bulk/this-run"),
         (
-            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/earlier_1"},
+            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/old_1"},
             "prefix",
             "a/",
-            "bulk/earlier_1",
+            "bulk/old_1",
         ),
         (
-            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/earlier_1/"},
+            {"prefix": "s3://pictures/a", "results": "s3://artifacts/bulk/old_1/"},
             "prefix",
             "a/",
-            "bulk/earlier_1",
+            "bulk/old_1",
         ),
     ],
 )

@@ -148,10 +148,7 @@ def in_minutes(minutes: int) -> int:
 @pytest.mark.parametrize(
     ("job", "failure"),
     [
-        (
-            {"TransformJobStatus": "Failed", "FailureReason": "ClientError: See job logs"},
-            "Failed: ClientError: See job logs",
-        ),
+        ({"TransformJobStatus": "Failed", "FailureReason": "See job logs"}, "Failed: See job logs"),
         ({"TransformJobStatus": "Failed"}, "Failed"),
         ({"TransformJobStatus": "Stopped"}, "Stopped"),
     ],

@@ -1,6 +1,7 @@
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -31,13 +32,12 @@ def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             return {"StackSummaries": STACKS}
         return call(client, operation, arguments)
 
-    def never(*_: object) -> None:
-        raise AssertionError("something was deployed")
-
     monkeypatch.setattr(BaseClient, "_make_api_call", answer)
     preflight_finds(monkeypatch, Finding(Verdict.OK, "well"))
     for step in ("bootstrap", "deploy_stacks", "destroy"):
-        monkeypatch.setattr(Application, step, never)
+        monkeypatch.setattr(
+            Application, step, Mock(side_effect=AssertionError("something was deployed"))
+        )
     monkeypatch.setattr(Application, "synth", lambda _: None)
     monkeypatch.setattr(Cdk, "stacks", lambda _: ["Scones-acceptance-Storage", "and others"])
     monkeypatch.chdir(tmp_path)
@@ -117,10 +117,9 @@ def test_anything_but_yes_is_no(
 def test_what_cannot_be_synthesized_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_: object) -> None:
-        raise CdkError("the region does not offer the algorithm")
-
-    monkeypatch.setattr(Application, "synth", fail)
+    monkeypatch.setattr(
+        Application, "synth", Mock(side_effect=CdkError("the region does not offer the algorithm"))
+    )
 
     assert "the region does not offer the algorithm" in refused(capsys, "--yes")
 
@@ -128,10 +127,7 @@ def test_what_cannot_be_synthesized_is_refused(
 def test_no_credentials_are_a_refusal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_: object) -> None:
-        raise NoCredentialsError
-
-    monkeypatch.setattr(program, "existing_stacks", fail)
+    monkeypatch.setattr(program, "existing_stacks", Mock(side_effect=NoCredentialsError))
 
     assert "no AWS credentials found" in refused(capsys, "--yes")
 

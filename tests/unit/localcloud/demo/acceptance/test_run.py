@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -215,10 +216,9 @@ def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud
 def test_what_cannot_be_listed_does_not_keep_the_stacks(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
-        raise RuntimeError("a model went while it was looked at")
-
-    monkeypatch.setattr(teardown, "find", fail)
+    monkeypatch.setattr(
+        teardown, "find", Mock(side_effect=RuntimeError("a model went while it was looked at"))
+    )
     run(check())
 
     assert cloud.calls[-1] == "destroy"
@@ -258,10 +258,7 @@ def test_only_what_is_ours_counts_as_left(cloud: Cloud) -> None:
 
 
 def test_a_listing_that_fails_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
-        raise RuntimeError("the token has expired")
-
-    monkeypatch.setattr(teardown, "listed", fail)
+    monkeypatch.setattr(teardown, "listed", Mock(side_effect=RuntimeError("the token has expired")))
     (left,) = run(check()).left
 
     assert left.startswith("unknown, the listing failed: the token has expired: cdk destroy --all")
