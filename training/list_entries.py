@@ -85,7 +85,7 @@ def _manifest_entries(lines: list[bytes], name: str) -> Iterator[Entry]:
             record = _record(text)
             picture = record.get(SOURCE)
             if not isinstance(picture, str) or not picture:
-                raise ValueError(f"{SOURCE} is {shown(picture)}; expected the URI of a picture")
+                raise ValueError(f"{SOURCE} is no path or URI: {shown(picture)}")
             label = _label(record, attribute, has_metadata=has_metadata)
             split, group = (_text(record, key) for key in ("split", "group"))
             yield Entry(line, picture, label, split, group)
@@ -96,7 +96,7 @@ def _manifest_entries(lines: list[bytes], name: str) -> Iterator[Entry]:
 def _record(text: bytes) -> dict[str, Any]:
     record = json_limits.parse(text)
     if not isinstance(record, dict):
-        raise ValueError(f"{shown(record)} is not a JSON object")
+        raise ValueError(f"not a JSON object: {shown(record)}")
     return record
 
 
@@ -169,7 +169,7 @@ def _label(record: Mapping[str, Any], attribute: str, *, has_metadata: bool) -> 
         return ""
     (name,) = names
     if not _is_name(name):
-        raise ValueError(f"{attribute} is {shown(name)}; expected the name of a class")
+        raise ValueError(f"{attribute} is no name of a class: {shown(name)}")
     return str(name).strip()
 
 
@@ -178,5 +178,5 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not _is_name(value):
-        raise ValueError(f"{key} is {shown(value)}; expected text")
+        raise ValueError(f"{key} is no text: {shown(value)}")
     return str(value).strip()

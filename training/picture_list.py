@@ -96,7 +96,7 @@ class PictureList:
     def place(self, picture: str) -> str:
         """Return where a picture is: an S3 URI or an absolute path; raise ValueError if unclear."""
         if _ODD.search(picture):
-            raise ValueError(f"{shown(picture)} has control characters; rename the picture")
+            raise ValueError(f"control characters: {shown(picture)}; rename the picture")
         if is_s3(picture):
             return str(S3Uri.parse_object(picture))
         if Path(picture).is_absolute():
@@ -104,7 +104,7 @@ class PictureList:
         # An object may have dots as a part of its key; then the list can write its URI.
         parts = [part for part in picture.split("/") if part not in ("", ".")]
         if ".." in parts:
-            raise ValueError(f"{shown(picture)} leaves the folder of the list")
+            raise ValueError(f"leaves the folder of the list: {shown(picture)}")
         relative = "/".join(parts)
         if is_s3(self.location):
             folder, _, _ = self.location.rpartition("/")
@@ -153,7 +153,9 @@ class PictureList:
             label = class_name(entry.label)
             if entry.split.casefold() not in SPLITS:
                 allowed = ", ".join(filter(None, SPLITS))
-                raise ValueError(f"split is {shown(entry.split)}; allowed: {allowed}, or empty")
+                raise ValueError(
+                    f"unknown split: {shown(entry.split)}; allowed: {allowed}, or empty"
+                )
         except ValueError as error:
             return Refusal(self.where(entry), str(error))
         path = entry.picture if is_s3(place) else str(Path(entry.picture))
@@ -192,7 +194,7 @@ def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> Sour
         says = [f"line {each.line} says {shortened(each.says)}" for each in (listed, other)]
         return Refusal(listed.path, f"contradictory: {', '.join(says)}", listed.split)
     if isinstance(found, str):
-        return Refusal(listed.path, f"{found} (line {listed.line})", listed.split)
+        return Refusal(listed.path, f"{found}: line {listed.line}", listed.split)
     return SourcePicture(
         listed.path, listed.label, listed.split, listed.group, found.size, found.version
     )
@@ -205,7 +207,7 @@ def class_name(label: str) -> str:
     if not name:
         raise ValueError("not labelled")
     if not re.fullmatch(class_names.NAME, name):
-        raise ValueError(f"class name {shown(name)}; allowed: {class_names.ALLOWED}")
+        raise ValueError(f"not a name of a class: {shown(name)}; allowed: {class_names.ALLOWED}")
     return name
 
 

@@ -1,12 +1,18 @@
 import json
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from lambda_src.shared import class_names
 from lambda_src.shared.spreadsheets import quote_formulas
+from tests.mutations import bounded, mutated
 from training.errors import PictureRefusedError, StagingError
 from training.picture_list import PictureList
 from training.pictures import Refusal, SourcePicture
@@ -121,17 +127,17 @@ def test_what_cannot_be_used_costs_its_line_only(listed: Read, tmp_path: Path) -
     assert pictures == [(f"{tmp_path}/6.png", "a", "train", "")]
     assert [(path, reason[:25]) for path, reason in refused] == [
         ("gone.png", "No such file or directory"),
-        ("sub", "is not a file (line 3)"),
-        ("list, line 4", "'../1.png' leaves the fol"),
+        ("sub", "is not a file: line 3"),
+        ("list, line 4", "leaves the folder of the "),
         ("list, line 5", "not labelled"),
-        ("list, line 6", f"class name '{'x' * 13}"),
-        ("list, line 7", "split is 'testing'; allow"),
+        ("list, line 6", "not a name of a class: 'x"),
+        ("list, line 7", "unknown split: 'testing';"),
         ("list, line 8", "path is empty"),
         ("list, line 9", "'s3:/bucket' is not an S3"),
         ("list, line 10", "unexpected end of data; e"),
         ("list, line 11", "5 cells for 3 columns; pu"),
-        ("list, line 13", "'\\x00.png' has control ch"),
-        ("list, line 14", "class name '{{b}}'; allow"),
+        ("list, line 13", "control characters: '\\x00"),
+        ("list, line 14", "not a name of a class: '{"),
     ]
 
 
@@ -217,6 +223,9 @@ BOXES = {
 }
 
 
+MANIFEST = json.dumps({"source-ref": "1.png"} | line() | VERIFIED)
+
+
 def test_a_manifest_of_ground_truth_names_pictures_and_classes(listed: Read) -> None:
     labels: list[dict[str, Any]] = [
         {},
@@ -248,9 +257,9 @@ def test_a_manifest_of_ground_truth_names_pictures_and_classes(listed: Read) -> 
         ("list, line 6", "not labelled"),
         ("list, line 7", "sport-metadata has no cla"),
         ("list, line 8", "labelling failed: 'Client"),
-        ("list, line 11", "[] is not a JSON object"),
+        ("list, line 11", "not a JSON object: []"),
         ("list, line 12", "Expecting property name e"),
-        ("list, line 13", "source-ref is 1; expected"),
+        ("list, line 13", "source-ref is no path or "),
         ("list, line 14", "nested too deeply to be r"),
     ]
 
@@ -262,6 +271,17 @@ def test_an_attribute_without_metadata_is_the_label(listed: Read) -> None:
 
     text = '{"source-ref": "1.png", "id": 1, "label": "a"}'
     assert listed(text)[0] == [("1.png", "a", None, "")]
+
+
+@settings(
+    max_examples=5 * settings().max_examples,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # it stays as it is
+)
+@given(mutated(st.sampled_from([text.encode() for text in (*CSVS, MANIFEST)])))
+def test_damaged_lists_are_read_or_refused(listed: Read, content: bytes) -> None:
+    with bounded(megabytes=100, seconds=30), suppress(StagingError):
+        pictures, _ = listed(content)
+        assert all(re.fullmatch(class_names.NAME, label) for _, label, *_ in pictures)
 
 
 def test_jobs_in_a_chain_label_twice(listed: Read) -> None:
@@ -291,9 +311,9 @@ def test_a_list_in_s3_names_pictures_anywhere(s3: "S3Client", tmp_path: Path) ->
     assert read == [*objects["bucket"], *objects["other"], "here.png"]
     assert [each.size for each in pictures] == [len(text.encode()) for text in read]
     assert [(each.path, each.reason) for each in everything if isinstance(each, Refusal)] == [
-        ("2.png", "no such object or bucket (line 8)"),
-        ("list.csv, line 9", "'../b/1.png' leaves the folder of the list"),
-        ("s3://missing/x.png", "no such object or bucket (line 10)"),
+        ("2.png", "no such object or bucket: line 8"),
+        ("list.csv, line 9", "leaves the folder of the list: '../b/1.png'"),
+        ("s3://missing/x.png", "no such object or bucket: line 10"),
     ]
 
 
