@@ -96,13 +96,6 @@ def test_manifest_goes_up_last(bucket: str, dataset: Dataset, puts: list[str]) -
     assert puts[-1] == f"{dataset.prefix}/manifest.json"
 
 
-def test_second_run_uploads_nothing(bucket: str, dataset: Dataset, puts: list[str]) -> None:
-    staging.upload(dataset, bucket)
-    puts.clear()
-    assert staging.upload(dataset, bucket) == 0
-    assert puts == []
-
-
 def test_interrupted_upload_is_completed(bucket: str, dataset: Dataset, puts: list[str]) -> None:
     staging.upload(dataset, bucket)
     picture, manifest = (
@@ -172,40 +165,6 @@ def test_pointer_moves_once(bucket: str, settings: Settings, dataset: Dataset) -
     assert (parameter["Value"], parameter["Type"]) == (dataset.prefix, "String")
     assert staging.point(settings, dataset) is False
     assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Version"] == parameter["Version"]
-
-
-def test_bucket_is_read_from_the_stack(bucket: str, settings: Settings) -> None:
-    assert staging.data_bucket(settings) == bucket
-
-
-@pytest.mark.usefixtures("stacks")
-def test_missing_stack_says_how_to_deploy_it(settings: Settings) -> None:
-    remedy = "cdk deploy Scones-dev-Storage -c environment=dev"
-    with pytest.raises(AwsError, match=f"Scones-dev-Storage does not exist; .*{remedy}"):
-        staging.data_bucket(settings)
-
-
-def test_stack_without_the_output_is_named(
-    stacks: dict[str, list[dict[str, str]]], settings: Settings
-) -> None:
-    stacks["Scones-dev-Storage"] = []
-    with pytest.raises(AwsError, match="has no output DataBucketName"):
-        staging.data_bucket(settings)
-
-
-def test_missing_credentials_are_said_plainly(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    with pytest.raises(AwsError, match="no AWS credentials found; set AWS_PROFILE"):
-        staging.data_bucket(settings)
-
-
-def test_missing_region_is_said_plainly(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(AwsError, match="no AWS region is set: export AWS_REGION"):
-        staging.data_bucket(settings)
 
 
 def test_the_staged_dataset_is_read_from_where_the_pointer_says(

@@ -112,7 +112,8 @@ def test_machine_without_archive_is_told_what_to_do(capsys: pytest.CaptureFixtur
 @pytest.mark.usefixtures("stacks")
 def test_missing_stack_is_found_before_the_download(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stage"]) == 1
-    assert "deploy it first: cdk deploy Scones-dev-Storage" in capsys.readouterr().err
+    remedy = "deploy it first: cdk deploy Scones-dev-Storage -c environment=dev"
+    assert remedy in capsys.readouterr().err
 
 
 def test_no_upload_needs_no_aws_and_writes_the_folder(

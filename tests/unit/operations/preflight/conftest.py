@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from operations.preflight.clients import Aws
-from operations.preflight.findings import Finding
+from operations.preflight.findings import Finding, Verdict
 from settings import Settings
 from settings.loader import validate
 
@@ -76,6 +76,13 @@ def settings() -> Settings:
 def settings_with(**sections: dict[str, Any]) -> Settings:
     """Settings of environment dev with the given sections."""
     return validate(sections, environment="dev", source="test")
+
+
+def only(found: list[Finding], verdict: Verdict) -> Finding:
+    """Return what was found: one thing, with this verdict."""
+    (finding,) = found
+    assert finding.verdict is verdict
+    return finding
 
 
 def deny(stubber: Stubber, operation: str) -> None:

@@ -15,7 +15,14 @@ from operations.preflight.account import (
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict
 from settings import Settings
-from tests.unit.operations.preflight.conftest import ACCOUNT, REGION, Find, Stub, stack_missing
+from tests.unit.operations.preflight.conftest import (
+    ACCOUNT,
+    REGION,
+    Find,
+    Stub,
+    only,
+    stack_missing,
+)
 
 
 def test_the_caller_is_named(find: Find, stub: Stub) -> None:
@@ -29,24 +36,21 @@ def test_without_credentials_it_says_how_to_log_in(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    (finding,) = find(credentials)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(credentials), Verdict.PROBLEM)
     assert "Unable to locate credentials" in finding.what
     assert "aws sso login" in finding.remedy
 
 
 def test_an_unknown_profile_is_named(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    (finding,) = find(credentials)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(credentials), Verdict.PROBLEM)
     assert "nobody" in finding.what
 
 
 def test_expired_credentials_are_a_problem(find: Find, stub: Stub) -> None:
     message = "The security token included in the request is expired"
     stub("sts").add_client_error("get_caller_identity", "ExpiredToken", message)
-    (finding,) = find(credentials)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(credentials), Verdict.PROBLEM)
     assert message in finding.what
     assert "aws sso login" in finding.remedy
 
@@ -75,8 +79,7 @@ def test_another_cloud_is_shown(find: Find, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_no_region_is_a_problem(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    (finding,) = find(region)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(region), Verdict.PROBLEM)
     assert "AWS_REGION" in finding.remedy
 
 
@@ -94,8 +97,7 @@ def test_a_region_that_does_not_is_named_with_those_that_do(
     find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "mx-central-1")
-    (finding,) = find(algorithm)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(algorithm), Verdict.PROBLEM)
     assert "mx-central-1" in finding.what
     assert "eu-west-1" in finding.remedy
 
@@ -182,18 +184,15 @@ def test_our_own_endpoint_is_ok(find: Find, stub: Stub) -> None:
 def test_a_foreign_endpoint_is_a_problem(find: Find, stub: Stub) -> None:
     endpoint_exists(stub)
     stack_missing(stub("cloudformation"), "describe_stack_resources", STACK)
-    (finding,) = find(endpoint)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(endpoint), Verdict.PROBLEM)
     assert "delete-endpoint --endpoint-name scones-dev --region eu-west-1" in finding.remedy
 
 
 def test_another_resource_of_our_stack_does_not_make_it_ours(find: Find, stub: Stub) -> None:
     endpoint_exists(stub)
     stack_of(stub, Model=f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model/scones-dev")
-    (finding,) = find(endpoint)
-    assert finding.verdict is Verdict.PROBLEM
+    only(find(endpoint), Verdict.PROBLEM)
 
 
 def test_nothing_is_asked_if_no_endpoint_is_wanted(find: Find) -> None:
-    (finding,) = find(endpoint, endpoint={"enabled": False})
-    assert finding.verdict is Verdict.OK
+    only(find(endpoint, endpoint={"enabled": False}), Verdict.OK)

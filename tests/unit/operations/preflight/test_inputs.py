@@ -7,7 +7,7 @@ from botocore.response import StreamingBody
 
 from operations.preflight.findings import Finding, Verdict
 from operations.preflight.inputs import dataset, given_model
-from tests.unit.operations.preflight.conftest import Find, Stub, stack_missing, stack_with
+from tests.unit.operations.preflight.conftest import Find, Stub, only, stack_missing, stack_with
 
 STACK = "Scones-dev-Storage"
 STAGE = "scones stage --environment dev"
@@ -50,15 +50,13 @@ def test_staged_data_are_counted(find: Find, stub: Stub) -> None:
 
 def test_the_first_deployment_is_no_problem(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
-    (finding,) = find(dataset)
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(dataset), Verdict.NOTE)
     assert finding.remedy == f"cdk deploy {STACK} -c environment=dev, then {STAGE}"
 
 
 def test_a_stack_whose_creation_failed_is_deployed_again(find: Find, stub: Stub) -> None:
     stack_with(stub("cloudformation"), STACK)
-    (finding,) = find(dataset)
-    assert finding.verdict is Verdict.NOTE
+    only(find(dataset), Verdict.NOTE)
 
 
 def test_nothing_staged_is_a_problem(find: Find, stub: Stub) -> None:
@@ -117,8 +115,7 @@ def test_data_that_nothing_can_be_trained_on_are_a_problem(
 
 def test_drawn_pictures_are_worth_a_note(find: Find, stub: Stub) -> None:
     staged(stub, source="drawn")
-    (finding,) = find(dataset)
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(dataset), Verdict.NOTE)
     assert "drawn" in finding.what
 
 
@@ -126,14 +123,12 @@ GIVEN_MODEL = {"model_data_url": "s3://bucket/model.tar.gz"}
 
 
 def test_a_given_model_needs_no_data(find: Find) -> None:
-    (finding,) = find(dataset, training=GIVEN_MODEL, drift={"enabled": False})
-    assert finding.verdict is Verdict.OK
+    only(find(dataset, training=GIVEN_MODEL, drift={"enabled": False}), Verdict.OK)
 
 
 def test_the_baseline_of_a_given_model_needs_data(find: Find, stub: Stub) -> None:
     pointer(stub, "not-staged")
-    (finding,) = find(dataset, training=GIVEN_MODEL)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(dataset, training=GIVEN_MODEL), Verdict.PROBLEM)
     assert finding.remedy == f"{STAGE}; or drift.enabled = false"
 
 
@@ -156,12 +151,10 @@ def test_a_model_that_is_not_there_is_a_problem(
     find: Find, stub: Stub, key: str, code: str
 ) -> None:
     stub("s3").add_client_error("get_object", code, http_status_code=404)
-    (finding,) = find(given_model, training={key: URL})
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(given_model, training={key: URL}), Verdict.PROBLEM)
     assert URL in finding.what
     assert f"training.{key}" in finding.remedy
 
 
 def test_without_one_nothing_is_asked(find: Find) -> None:
-    (finding,) = find(given_model)
-    assert finding.verdict is Verdict.OK
+    only(find(given_model), Verdict.OK)

@@ -9,6 +9,7 @@ from tests.unit.operations.preflight.conftest import (
     REGION,
     Find,
     Stub,
+    only,
     settings_with,
     stack_missing,
     stack_with,
@@ -94,23 +95,20 @@ def test_a_phone_number_is_an_address_too(find: Find, stub: Stub) -> None:
 
 def test_before_the_first_deployment_addresses_are_ok(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
-    (finding,) = find(notifications)
-    assert finding.verdict is Verdict.OK
+    finding = only(find(notifications), Verdict.OK)
     assert "a@example.com, b@example.com" in finding.what
 
 
 def test_a_queue_is_somebody_to_tell(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ours"
-    (finding,) = find(notifications, notifications={"sqs": [queue]})
-    assert finding.verdict is Verdict.OK
+    finding = only(find(notifications, notifications={"sqs": [queue]}), Verdict.OK)
     assert queue in finding.what
 
 
 def test_nobody_to_tell_is_worth_a_note(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
-    (finding,) = find(notifications, notifications={})
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(notifications, notifications={}), Verdict.NOTE)
     assert finding.remedy == "notifications.emails in settings/dev.toml"
 
 
@@ -156,8 +154,7 @@ def spend_limit(sns: Stubber, **attributes: str) -> None:
 
 
 def test_without_numbers_nothing_is_asked(find: Find) -> None:
-    (finding,) = find(sms)
-    assert finding.verdict is Verdict.OK
+    only(find(sms), Verdict.OK)
 
 
 def test_an_account_outside_the_sandbox_sends_to_every_number(find: Find, stub: Stub) -> None:
@@ -172,8 +169,7 @@ def test_in_the_sandbox_each_number_has_to_be_verified(find: Find, stub: Stub) -
     sandbox(stub("sns"), {"+15550199999": "Verified", OTHER: "Pending"}, {ONE: "Verified"})
     opted_out(stub("sns"))
     spend_limit(stub("sns"))
-    (finding,) = find(sms, notifications=PHONES)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(sms, notifications=PHONES), Verdict.PROBLEM)
     assert f"{OTHER} is not verified" in finding.what
     assert f"create-sms-sandbox-phone-number --phone-number {OTHER}" in finding.remedy
 
@@ -182,8 +178,7 @@ def test_a_number_that_opted_out_gets_nothing(find: Find, stub: Stub) -> None:
     no_sandbox(stub("sns"))
     opted_out(stub("sns"), ONE)
     spend_limit(stub("sns"))
-    (finding,) = find(sms, notifications=PHONES)
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(sms, notifications=PHONES), Verdict.PROBLEM)
     assert f"{ONE} has opted out" in finding.what
     assert f"opt-in-phone-number --phone-number {ONE}" in finding.remedy
 

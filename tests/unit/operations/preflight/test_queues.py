@@ -11,6 +11,7 @@ from tests.unit.operations.preflight.conftest import (
     Find,
     Stub,
     deny,
+    only,
     stack_missing,
     stack_with,
 )
@@ -74,8 +75,7 @@ def deployed(stub: Stub) -> None:
 
 
 def test_without_queues_nothing_is_asked(find: Find) -> None:
-    (finding,) = find(queues)
-    assert finding.verdict is Verdict.OK
+    only(find(queues), Verdict.OK)
 
 
 @pytest.mark.usefixtures("deployed")
@@ -89,15 +89,13 @@ def test_a_queue_that_lets_the_topic_send_is_ok(find: Find, stub: Stub) -> None:
 def test_a_queue_is_asked_in_its_own_region(find: Find, stub: Stub) -> None:
     far = f"arn:aws:sqs:us-west-2:{ACCOUNT}:alerts"
     there(stub, far, Policy=policy())
-    (finding,) = find(queues, notifications={"sqs": [far]})
-    assert finding.verdict is Verdict.OK
+    only(find(queues, notifications={"sqs": [far]}), Verdict.OK)
 
 
 @pytest.mark.usefixtures("deployed")
 def test_a_queue_without_a_policy_comes_with_the_statement_it_needs(find: Find, stub: Stub) -> None:
     there(stub)
-    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(queues, notifications={"sqs": [QUEUE]}), Verdict.PROBLEM)
     statement = json.loads(finding.remedy.removeprefix("add to its policy: "))
     assert lets(json.dumps({"Statement": statement}), "sqs:SendMessage", TOPIC)
     assert statement["Resource"] == QUEUE
@@ -106,8 +104,7 @@ def test_a_queue_without_a_policy_comes_with_the_statement_it_needs(find: Find, 
 def test_before_the_first_deployment_no_policy_can_name_the_topic(find: Find, stub: Stub) -> None:
     stack_missing(stub("cloudformation"), "describe_stacks", STACK)
     there(stub)
-    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(queues, notifications={"sqs": [QUEUE]}), Verdict.NOTE)
     assert finding.remedy.startswith("once the topic is deployed, add to its policy")
 
 
@@ -142,8 +139,7 @@ def test_a_queue_of_ours_that_does_not_exist(find: Find, stub: Stub) -> None:
 def test_a_queue_of_others_that_does_not_show_itself(find: Find, stub: Stub) -> None:
     theirs = f"arn:aws:sqs:{REGION}:999999999999:theirs"
     missing(stub)
-    (finding,) = find(queues, notifications={"sqs": [theirs]})
-    assert finding.verdict is Verdict.NOT_CHECKED
+    finding = only(find(queues, notifications={"sqs": [theirs]}), Verdict.NOT_CHECKED)
     assert TOPIC in finding.remedy
 
 
@@ -152,8 +148,7 @@ def test_a_queue_of_others_that_does_not_show_itself(find: Find, stub: Stub) -> 
 def test_sns_may_not_use_the_key_that_is_aws_own(find: Find, stub: Stub, name: str) -> None:
     there(stub, Policy=policy(), KmsMasterKeyId=name)
     key(stub, name, "AWS")
-    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
-    assert finding.verdict is Verdict.PROBLEM
+    finding = only(find(queues, notifications={"sqs": [QUEUE]}), Verdict.PROBLEM)
     assert f"AWS's own key {name}" in finding.what
     assert "kms:GenerateDataKey and kms:Decrypt" in finding.remedy
 
@@ -171,8 +166,7 @@ def test_the_policy_of_a_customer_key_has_to_let_sns_use_it(
 ) -> None:
     there(stub, Policy=policy(), KmsMasterKeyId="alias/ours")
     key(stub, "alias/ours", "CUSTOMER", policy(Action=actions))
-    (finding,) = find(queues, notifications={"sqs": [QUEUE]})
-    assert finding.verdict is verdict
+    only(find(queues, notifications={"sqs": [QUEUE]}), verdict)
 
 
 @pytest.mark.usefixtures("deployed")

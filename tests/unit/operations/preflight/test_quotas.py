@@ -15,7 +15,7 @@ from operations.preflight.quotas import (
     quotas,
 )
 from settings import Settings
-from tests.unit.operations.preflight.conftest import Find, Stub
+from tests.unit.operations.preflight.conftest import Find, Stub, only
 
 TRAINING = "ml.g4dn.xlarge for training job usage"
 SPOT_TRAINING = "ml.g4dn.xlarge for spot training job usage"
@@ -267,8 +267,7 @@ def test_a_usual_account_is_ok(find: Find, stub: Stub) -> None:
 
 def test_a_new_account_is_told_what_ten_mean(find: Find, stub: Stub) -> None:
     account(stub, 10)
-    (finding,) = find(concurrency, **BUSY)
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(concurrency, **BUSY), Verdict.NOTE)
     assert finding.what.startswith(
         "10 function calls at a time in eu-west-1, enough to deploy; workflow.max_concurrency = "
         "40 and bulk.max_concurrency = 20 start up to 60. Lambda throttles the rest"
@@ -291,15 +290,13 @@ def test_the_settings_together_must_fit(
     find: Find, stub: Stub, sections: dict[str, Any], verdict: Verdict
 ) -> None:
     account(stub, 10)
-    (finding,) = find(concurrency, **sections)
-    assert finding.verdict is verdict
+    finding = only(find(concurrency, **sections), verdict)
     assert ("bulk" in finding.what) is ("bulk" in sections)
 
 
 def test_what_other_functions_reserve_is_not_there_for_ours(find: Find, stub: Stub) -> None:
     account(stub, 1000, free=50)
-    (finding,) = find(concurrency, **BUSY)
-    assert finding.verdict is Verdict.NOTE
+    finding = only(find(concurrency, **BUSY), Verdict.NOTE)
     assert finding.what.startswith(
         "50 function calls at a time in eu-west-1 (950 more are reserved), enough to deploy"
     )
