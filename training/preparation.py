@@ -1,0 +1,148 @@
+"""Make many pictures uniform: on all processors, in flat memory, and each of them once.
+
+Threads read pictures, processes decode them (`training.workers`), and a cache keeps the results
+(`training.preparation_cache`). After a kill at any moment the next staging goes on where it was.
+"""
+
+import os
+import queue
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from training.errors import PictureRefusedError, StagingError
+from training.fetch import cache_folder
+from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
+from training.preparation_cache import Encoded, PreparationCache, encode
+from training.uniform import check_size
+from training.workers import WorkerDiedError, Workers
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+READERS = 16
+"""Threads that read, beside those whose pictures are decoded: as many connections to S3."""
+_LARGE_BYTES = 8 * 1024 * 1024
+_LARGE_AT_ONCE = 3
+
+
+def prepare(
+    source: Source, *, side: int, cache: Path | None = None, console: Console | None = None
+) -> list[PreparedPicture | Refusal]:
+    """Return what became of everything that the source lists, in its order.
+
+    `cache` is by default `cache_folder()/"staging"`; the PNG files stay there.
+
+    Raises:
+        StagingError: the source cannot be listed, the cache cannot be written, or no process runs.
+        ClientError, BotoCoreError: AWS refuses, or cannot be reached.
+    """
+    folder = (cache or cache_folder() / "staging").resolve()
+    listed = list(source.pictures())
+    processors = _processors()
+    with (
+        PreparationCache(folder, location=source.location, side=side) as known,
+        Workers(partial(encode, side=side, folder=folder), count=processors) as workers,
+        _progress(console) as progress,
+    ):
+        results = [each if isinstance(each, Refusal) else known.find(each) for each in listed]
+        missing = [
+            (position, each)
+            for position, each in enumerate(listed)
+            if isinstance(each, SourcePicture) and results[position] is None
+        ]
+        known.require_space(len(missing))
+        large = BoundedSemaphore(_LARGE_AT_ONCE)
+
+        def prepare_one(item: tuple[int, SourcePicture]) -> tuple[int, PreparedPicture | Refusal]:
+            position, picture = item
+            with large if picture.size > _LARGE_BYTES else nullcontext():
+                return position, _prepared(picture, source, workers, known)
+
+        done = len(listed) - len(missing)
+        task = progress.add_task("Preparing", total=len(listed), completed=done)
+        with closing(_as_they_end(prepare_one, missing, READERS + processors)) as ended:
+            for position, result in ended:
+                results[position] = result
+                progress.advance(task)
+    return [result for result in results if result is not None]
+
+
+def _prepared(
+    picture: SourcePicture,
+    source: Source,
+    workers: Workers[Encoded | StagingError],
+    known: PreparationCache,
+) -> PreparedPicture | Refusal:
+    try:
+        check_size(picture.size)
+        result = workers.apply(source.read(picture))
+    except (PictureRefusedError, WorkerDiedError) as error:
+        return Refusal(picture.path, str(error), picture.split)
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+        return Refusal(picture.path, reason, picture.split)
+    if isinstance(result, Encoded | PictureRefusedError):
+        return known.add(picture, result)
+    raise result
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _as_they_end(
+    function: Callable[[Item], Done], items: Iterable[Item], threads: int
+) -> Generator[Done, None, None]:
+    """Apply the function in threads, and take no more items than these work on."""
+    ended: queue.SimpleQueue[Future[Done]] = queue.SimpleQueue()
+    todo, running = iter(items), 0
+    pool = ThreadPoolExecutor(threads)
+    try:
+        while True:
+            for item in islice(todo, threads - running):
+                pool.submit(function, item).add_done_callback(ended.put)
+                running += 1
+            if not running:
+                return
+            yield ended.get().result()
+            running -= 1
+    finally:
+        # After an error, start none and wait for none: each may retry for a while.
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} pictures/s" if speed else "")
+
+
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+    )
