@@ -108,7 +108,7 @@ def _allowed(field: Mapping[str, Any]) -> st.SearchStrategy[Any]:
                 exclude_min="exclusiveMinimum" in field,
             )
         case "string":
-            return st.from_regex(field["pattern"], fullmatch=True)
+            return st.from_regex(field.get("pattern", r"[a-z/.]{1,20}"), fullmatch=True)
         case "array":
             return st.lists(
                 _allowed(field["items"]),

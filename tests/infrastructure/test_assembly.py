@@ -17,10 +17,8 @@ from tests.infrastructure.synthesis import (
     ACCOUNT,
     REGION,
     ROOT,
-    Templates,
     application,
     find_stack,
-    synthesize,
     write_assembly,
     write_assembly_elsewhere,
 )
@@ -72,14 +70,6 @@ def test_what_was_zipped_with_wrong_modes_is_zipped_again(
     assert (asset / "below" / "handler.py").stat().st_mode & 0o777 == 0o644
     assert (asset / "tool").stat().st_mode & 0o777 == 0o755
     assert zipped.exists() == zip_is_kept
-
-
-def test_the_same_settings_give_the_same_templates(templates: Templates) -> None:
-    again = synthesize.__wrapped__(load("dev"))  # not from the cache
-
-    assert {name: template.to_json() for name, template in templates("dev").items()} == {
-        name: template.to_json() for name, template in again.items()
-    }
 
 
 def test_a_retired_instance_type_is_warned_of() -> None:

@@ -71,13 +71,3 @@ def test_settings_reach_the_function() -> None:
         if name.startswith(f"{NAME}ClassifyBatch")
     )
     assert variables["THREADS"] == "7"
-
-
-def test_dead_executions_are_told_of(templates: Templates) -> None:
-    (rule,) = (
-        resource["Properties"]["EventPattern"]["detail"]
-        for name, resource in templates("dev")["Batch"].find_resources("AWS::Events::Rule").items()
-        if name.startswith("NoticeOfDeadExecution")
-    )
-
-    assert any(each["Ref"].startswith(NAME) for each in rule["stateMachineArn"])

@@ -9,7 +9,6 @@ import pkgutil
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -202,21 +201,3 @@ def test_what_fails_on_aws_fails_in_the_reference(
 ) -> None:
     with pytest.raises(QueryEvaluationError, match=said):
         jsonata(f"{{% {expression} %}}", NO_STATES, {})
-
-
-@pytest.mark.parametrize(
-    ("expression", "value"),
-    [
-        ("$parse('{\"a\": [1, null]}')", {"a": [1, None]}),
-        ("$hash('abc', 'MD5')", "900150983cd24fb0d6963f7d28e17f72"),
-        ("[1, 2, 3][$ > 1]", [2, 3]),
-        ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
-        ("$range(0, 4, 2)", [0, 2, 4]),
-        ("$exists($states.result)", False),
-        ("$variable", None),
-    ],
-)
-def test_the_reference_has_what_step_functions_adds(
-    jsonata: Engine, expression: str, value: Any
-) -> None:
-    assert jsonata(f"{{% {expression} %}}", NO_STATES, {"variable": None}) == value

@@ -21,25 +21,8 @@ ACCOUNTS = {
     "china": Account(configuration("everything"), region="cn-north-1"),
 }
 ACCOUNT = ACCOUNTS["everything"]
-WIDENED = "Workflow/SerializeImageRole"
-
 MIN_FORBIDDEN = 50
 MIN_WORDS = 4  # fewer are no reason
-
-
-def widened(account: Account) -> Account:
-    """Return the account with a role that may do everything with every bucket."""
-    others = [
-        statement
-        for statement in account.identity_policies[WIDENED]
-        if not str(statement["Action"]).startswith("s3:")
-    ]
-    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    return account.with_policies({WIDENED: [*others, everything]})
-
-
-def of(role: str, table: list[Call]) -> list[Call]:
-    return [call for call in table if call.holder == role]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +44,6 @@ def judged(tables: dict[str, list[Call]], denials: list[Call]) -> dict[str, Judg
             **{name: (account, tables[name]) for name, account in ACCOUNTS.items()},
             "forbidden": (ACCOUNT, denials),
             "unencrypted": (ACCOUNT, unencrypted(ACCOUNT, table)),
-            "widened": (widened(ACCOUNT), [*of(WIDENED, table), *of(WIDENED, denials)]),
         }
     )
 
@@ -130,18 +112,3 @@ def test_every_reason_is_about_something_that_is_there(
         assert [call for call in denials if reason.covers(call, ACCOUNT)], reason
     for reason in (*UNUSED, *ALLOWED_NEVERTHELESS):
         assert len(reason.why.split()) >= MIN_WORDS, reason
-
-
-def test_a_widened_policy_is_noticed(
-    tables: dict[str, list[Call]], denials: list[Call], judged: dict[str, Judged]
-) -> None:
-    unused = judged["widened"].unused(of(WIDENED, tables["everything"]))
-    denied = judged["widened"].denied(of(WIDENED, denials))
-    allowed = set(of(WIDENED, denials)) - set(denied)
-
-    assert f"{WIDENED}: s3:* on *" in {
-        str(grant) for grant in unused if not covered(grant, ACCOUNT, UNUSED)
-    }
-    assert "s3:DeleteBucket" in {
-        call.action for call in allowed if not covered(call, ACCOUNT, ALLOWED_NEVERTHELESS)
-    }

@@ -54,15 +54,6 @@ def test_captures_expire(templates: Templates, environment: str) -> None:
 # --- endpoint ------------------------------------------------------------------------------------
 
 
-def test_requests_and_replies_are_captured(templates: Templates, environment: str) -> None:
-    config = the_only(resources(templates(environment), "AWS::SageMaker::EndpointConfig"))
-    capture = config["Properties"]["DataCaptureConfig"]
-
-    assert capture["EnableCapture"] is True
-    assert capture["InitialSamplingPercentage"] == 100
-    assert capture["CaptureOptions"] == [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
-
-
 def test_training_has_room_in_the_hour_of_a_custom_resource(
     templates: Templates, environment: str
 ) -> None:

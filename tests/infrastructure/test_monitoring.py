@@ -98,16 +98,6 @@ def test_many_errors_of_calls_for_pictures_are_an_alarm_and_few_are_not(template
     assert watched == [*WORKFLOW, "bulkbatch"]
 
 
-def test_any_error_of_the_other_functions_is_an_alarm(template: Template) -> None:
-    alarms = [
-        alarm for alarm in alarms_of(template).values() if alarm.get("MetricName") == "Errors"
-    ]
-
-    watched = [re.sub(r"[0-9A-F]{8}$", "", dimensions_of(each)["FunctionName"]) for each in alarms]
-    assert watched == [*TRANSFORM, "bulksummary", "ModelBaselineOnEvent", "DriftDetectorFunction"]
-    assert {(alarm["Statistic"], alarm["Threshold"]) for alarm in alarms} == {("Sum", 0)}
-
-
 def test_rejections_that_are_raised_are_no_alarm() -> None:
     alarms = alarms_of(monitoring_with(**VARIED))
 

@@ -12,9 +12,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_iam as iam
 
-from settings import Settings, load
+from settings import Settings
 from settings.loader import validate
-from stacks.constructs.common.acknowledge import acknowledge
 from stacks.constructs.common.grants import allow
 from tests.infrastructure.rules import Finding, findings
 from tests.infrastructure.synthesis import (
@@ -84,17 +83,6 @@ def test_every_acknowledgment_has_a_reason_and_a_finding(app: cdk.App, settings:
     assert acknowledged
     assert [one for one in acknowledged if len(one.reason.split()) < MIN_WORDS] == []
     assert stale(acknowledged, findings(bare)) == []
-
-
-def test_an_acknowledgment_without_a_finding_is_noticed() -> None:
-    app = application(load("dev"), validated=False)
-    acknowledge(app.node.find_child("Scones-dev-Storage"), "AwsSolutions-SQS3", reason="None yet.")
-    bucket_rule = Finding("AwsSolutions-S1", "Scones-dev-Storage/DataBucket/Resource")
-
-    noticed = {one.rule for one in stale(acknowledgments(app), {bucket_rule})}
-
-    assert "AwsSolutions-SQS3" in noticed
-    assert not Acknowledged("AwsSolutions-S1", "Scones-dev-Storage/Data", "").covers(bucket_rule)
 
 
 def test_logs_may_be_kept_for_ever() -> None:

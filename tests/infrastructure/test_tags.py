@@ -2,12 +2,9 @@
 
 from typing import Any
 
-import pytest
-from aws_cdk.assertions import Template
-
 from settings.loader import validate
 from tests.infrastructure.invariants import resources
-from tests.infrastructure.synthesis import synthesize
+from tests.infrastructure.synthesis import Templates
 
 # Types without tags, by CloudFormation's resource reference.
 WITHOUT_TAGS = {
@@ -24,25 +21,10 @@ WITHOUT_TAGS = {
 }
 EXPECTED = {
     "project": "scones",
-    "environment": "test",
+    "environment": "everything",
     "owner": "team@example.com",
     "cost-centre": "4711",
 }
-
-
-@pytest.fixture(scope="module")
-def templates() -> dict[str, Template]:
-    """Templates with everything on that makes a resource."""
-    values = {
-        "endpoint": {
-            "instance_count": 2,
-            "autoscaling": {"enabled": True},
-            "update_policy": {"rollback_on_alarms": True},
-        },
-        "notifications": {"emails": ["somebody@example.com"]},
-        "tags": {"owner": "team@example.com", "cost_centre": "4711"},
-    }
-    return synthesize(validate(values, environment="test", source="test.toml"))
 
 
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:
@@ -50,10 +32,11 @@ def tags_of(resource: dict[str, Any]) -> dict[str, str]:
     return tags if isinstance(tags, dict) else {tag["Key"]: tag["Value"] for tag in tags}
 
 
-def test_every_resource_that_can_have_tags_has_them(templates: dict[str, Template]) -> None:
+def test_every_resource_that_can_have_tags_has_them(templates: Templates) -> None:
+    stacks = templates("everything")
     untagged = {
         name
-        for name, resource in resources(templates).items()
+        for name, resource in resources(stacks).items()
         if resource["Type"] not in WITHOUT_TAGS
         and not tags_of(resource).items() >= EXPECTED.items()
     }
@@ -61,7 +44,7 @@ def test_every_resource_that_can_have_tags_has_them(templates: dict[str, Templat
     # With a changed tag, CloudFormation would write its value: nothing is staged.
     (pointer,) = untagged
     assert pointer.startswith("DatasetPointer")
-    assert tags_of(resources(templates)[pointer]) == {}
+    assert tags_of(resources(stacks)[pointer]) == {}
 
 
 def test_tags_that_are_not_set_are_left_out() -> None:

@@ -12,10 +12,6 @@ from tests.infrastructure.synthesis import states
 from tests.infrastructure.templates import VARIED, templates_with
 
 
-def types(template: Template) -> set[str]:
-    return {resource["Type"] for resource in template.to_json()["Resources"].values()}
-
-
 @pytest.mark.parametrize(
     ("values", "error", "place"),
     [({}, None, "output"), (VARIED, "ImagesRejected", "history")],
@@ -49,23 +45,6 @@ def test_a_raised_rejection_is_caught_as_one_before_all_other_errors() -> None:
     assert styles == ["raise"]
 
 
-def test_a_given_model_is_deployed_without_training() -> None:
-    url = "s3://elsewhere/models/one/model.tar.gz"
-    templates = templates_with(training={"model_data_url": url})
-
-    assert types(templates["Training"]) == {"AWS::SSM::Parameter"}
-    templates["Training"].has_resource_properties(
-        "AWS::SSM::Parameter", {"Name": "/scones/test/model/data-url", "Value": url}
-    )
-    templates["Training"].has_resource_properties(
-        "AWS::SSM::Parameter",
-        {"Name": "/scones/test/model/classes", "Value": "bicycle,motorcycle"},
-    )
-    outputs = templates["Training"].to_json()["Outputs"]
-    assert outputs["Classes"]["Value"] == "bicycle,motorcycle"
-    assert "DatasetUri" not in outputs
-
-
 def training_job(template: Template) -> dict[str, Any]:
     (resource,) = template.find_resources("Custom::TrainingJob").values()
     properties: dict[str, Any] = resource["Properties"]
@@ -84,23 +63,6 @@ def test_the_stack_waits_for_spot_training() -> None:
     assert training_job(template)["Spot"]["MaxWaitInSeconds"] == 40 * 60
     (retry,) = states(template)["framework-isComplete-task"]["Retry"]
     assert retry["MaxAttempts"] * retry["IntervalSeconds"] > 40 * 60
-
-
-def test_without_an_endpoint_all_the_rest_stays() -> None:
-    templates = templates_with(endpoint={"enabled": False})
-
-    assert "AWS::SageMaker::Endpoint" not in types(templates["Inference"])
-    assert "AWS::SageMaker::EndpointConfig" in types(templates["Inference"])
-    assert "AWS::StepFunctions::StateMachine" in types(templates["Workflow"])
-    assert states(templates["Batch"], notice="BatchTransform")
-    assert "EndpointName" not in templates["Inference"].to_json()["Outputs"]
-
-
-def test_capture_can_be_switched_off() -> None:
-    inference = templates_with(capture={"enabled": False})["Inference"]
-
-    (config,) = inference.find_resources("AWS::SageMaker::EndpointConfig").values()
-    assert "DataCaptureConfig" not in config["Properties"]
 
 
 @pytest.mark.parametrize("mode", ["input", "output"])

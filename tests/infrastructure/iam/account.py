@@ -1,6 +1,5 @@
 """An account with the stacks of one configuration: ARNs, and the policies with them filled in."""
 
-import copy
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -220,14 +219,6 @@ class Account:
             if resource["Type"] == "AWS::SSM::Parameter" and resource["Properties"]["Name"] == name
         )
         return str(value)
-
-    # --- changed policies ------------------------------------------------------------------------
-
-    def with_policies(self, policies: dict[str, list[Statement]]) -> "Account":
-        """Return the same account with other statements for these roles."""
-        changed = copy.copy(self)
-        changed.__dict__["identity_policies"] = {**self.identity_policies, **policies}
-        return changed
 
 
 def _readable(logical_id: str) -> str:

@@ -4,11 +4,12 @@ import base64
 import json
 import os
 import signal
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from localcloud.emulator.functions.pool import IDLE_SECONDS
 from localcloud.emulator.functions.processes import SHARED
@@ -18,37 +19,36 @@ from tests.local.localcloud.conftest import archive
 from tests.local.localcloud.repairs.stacks import Stack, resource, template
 from tests.local.localcloud.roles import ROLE
 from tests.local.processes import running, within
+from tests.local.waiting import wait
 
-RAISES = """
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_an_error_has_its_name_and_the_function_goes_on(functions: Any, language: str) -> None:
+    sources = {
+        "python": """
 class NotSureEnough(Exception):
     pass
 
 def handler(event, context):
-    raise NotSureEnough("0.4 is below 0.93")
-"""
+    if event:
+        raise NotSureEnough("0.4 is below 0.93")
+""",
+        "node": """
+class NotSureEnough extends Error { name = "NotSureEnough" }
+exports.handler = async (event) => { if (event) throw new NotSureEnough("0.4 is below 0.93") }
+""",
+    }
+    function = getattr(functions, language)(sources[language])
 
-
-def test_a_python_error_has_the_name_of_its_class(functions: Any) -> None:
-    answer = functions.invoke(functions.python(RAISES))
-
-    assert answer["error"] == "Unhandled"
-    assert answer["payload"]["errorType"] == "NotSureEnough"
-    assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
-    (frame,) = answer["payload"]["stackTrace"]
-    assert 'raise NotSureEnough("0.4 is below 0.93")' in frame
-
-
-def test_a_node_error_has_its_name(functions: Any) -> None:
-    source = """
-    class NotSureEnough extends Error { name = "NotSureEnough" }
-    exports.handler = async () => { throw new NotSureEnough("0.4 is below 0.93") }
-    """
-
-    answer = functions.invoke(functions.node(source))
+    answer = functions.invoke(function, "fail")
 
     assert answer["error"] == "Unhandled"
     assert answer["payload"]["errorType"] == "NotSureEnough"
     assert answer["payload"]["errorMessage"] == "0.4 is below 0.93"
+    if language == "python":
+        (frame,) = answer["payload"]["stackTrace"]
+        assert 'raise NotSureEnough("0.4 is below 0.93")' in frame
+    assert functions.invoke(function)["error"] is None
 
 
 def test_a_process_that_dies_is_reported_and_replaced(functions: Any) -> None:
@@ -88,9 +88,7 @@ def handler(event, context):
 
     with ThreadPoolExecutor(1) as caller:
         other = caller.submit(functions.invoke, function)
-        while not (tmp_path / "in-call").exists():
-            assert not other.done()
-            time.sleep(0.02)
+        wait((tmp_path / "in-call").exists)
         died = functions.invoke(function)
         (tmp_path / "release").touch()
 
@@ -154,9 +152,7 @@ def handler(event, context):
 
     with ThreadPoolExecutor(1) as caller:
         kills = caller.submit(functions.invoke, function, "kill")
-        while not (tmp_path / "waiting").exists():
-            assert not kills.done()
-            time.sleep(0.02)
+        wait((tmp_path / "waiting").exists)
         answer = functions.invoke(function, "other")
 
     assert (answer["error"], answer["payload"]) == (None, "other")
@@ -205,40 +201,64 @@ def handler(event, context):
     assert log("second") == ["second begins", "second ends"]
 
 
-def test_a_worker_survives_an_error_of_its_handler(functions: Any) -> None:
-    source = """
-import os
-def handler(event, context):
-    if event == "fail":
-        raise ValueError("asked to")
-    return os.getpid()
-"""
-    function = functions.python(source)
-    before = functions.invoke(function)["payload"]
-    assert functions.invoke(function, "fail")["error"] == "Unhandled"
+@pytest.mark.parametrize(
+    ("imports", "result", "modules", "variables", "expected"),
+    [
+        pytest.param(
+            "import base64",
+            '{"body": {"image_data": base64.b64encode(b"picture")}}',
+            {},
+            {},
+            {"body": {"image_data": "cGljdHVyZQ=="}},
+            id="bytes become text",
+        ),
+        pytest.param(
+            "import boto3",
+            "boto3.brought",
+            {"boto3/__init__.py": "brought = True\n"},
+            {},
+            True,
+            id="brings its own boto3",
+        ),
+        pytest.param(
+            "import queue",
+            "queue.own",
+            {"queue.py": "own = True\n"},
+            {},
+            True,
+            id="brings a module that botocore cannot use",
+        ),
+        pytest.param(
+            "import sys, time, helper",
+            "(time.tzname[0], time.localtime(0).tm_hour, helper.value, sys.argv[1:])",
+            {"parts/helper.py": "value = 7\n"},
+            {"TZ": "Asia/Tokyo", "PYTHONPATH": "parts"},
+            ["JST", 9, 7, []],
+            id="variables that Python reads when it starts",
+        ),
+    ],
+)
+def test_what_a_function_returns(
+    functions: Any,
+    imports: str,
+    result: str,
+    modules: dict[str, str],
+    variables: dict[str, str],
+    expected: Any,
+) -> None:
+    function = functions.python(
+        f"{imports}\ndef handler(event, context): return {result}\n",
+        modules,
+        Environment={"Variables": variables},
+    )
 
-    assert functions.invoke(function)["payload"] == before
-
-
-def test_bytes_in_a_result_are_text(functions: Any) -> None:
-    source = """
-import base64
-def handler(event, context):
-    return {"body": {"image_data": base64.b64encode(b"picture")}}
-"""
-
-    assert functions.invoke(functions.python(source))["payload"] == {
-        "body": {"image_data": "cGljdHVyZQ=="}
-    }
+    assert functions.invoke(function)["payload"] == expected
 
 
 def test_a_result_that_is_not_json_is_a_marshal_error(functions: Any) -> None:
-    source = """
-def handler(event, context):
-    return {"when": object()}
-"""
+    function = functions.python("def handler(event, context): return object()\n")
 
-    payload = functions.invoke(functions.python(source))["payload"]
+    payload = functions.invoke(function)["payload"]
 
     assert payload["errorType"] == "Runtime.MarshalError"
     assert "Unable to marshal response" in payload["errorMessage"]
@@ -259,40 +279,6 @@ def handler(event, context):
     assert {name for name in imported if not name.startswith("_")} - SHARED == {"app"}
     assert not leaked
     assert str(PROJECT) not in path
-
-
-def test_a_function_that_brings_its_own_boto3_gets_it(functions: Any) -> None:
-    source = """
-import boto3
-def handler(event, context):
-    return boto3.brought
-"""
-    function = functions.python(source, {"boto3/__init__.py": "brought = True\n"})
-
-    assert functions.invoke(function)["payload"] is True
-
-
-def test_a_function_may_bring_a_module_that_botocore_cannot_use(functions: Any) -> None:
-    source = "import queue\ndef handler(event, context): return queue.own\n"
-
-    function = functions.python(source, {"queue.py": "own = True\n"})
-
-    assert functions.invoke(function)["payload"] is True
-
-
-def test_variables_that_python_reads_when_it_starts_count(functions: Any) -> None:
-    function = functions.python(
-        """
-import sys, time
-import helper
-def handler(event, context):
-    return time.tzname[0], time.localtime(0).tm_hour, helper.value, sys.argv[1:]
-""",
-        {"parts/helper.py": "value = 7\n"},
-        Environment={"Variables": {"TZ": "Asia/Tokyo", "PYTHONPATH": "parts"}},
-    )
-
-    assert functions.invoke(function)["payload"] == ["JST", 9, 7, []]
 
 
 # --- /tmp and workers ---------------------------------------------------------------------------
@@ -392,9 +378,7 @@ def handler(event, context):
 
     with ThreadPoolExecutor(1) as caller:
         call = caller.submit(functions.invoke, function)
-        while not (tmp_path / "starting").exists():
-            assert not call.done()
-            time.sleep(0.02)
+        wait((tmp_path / "starting").exists)
         code = archive({"app.py": REPORTS_PROCESS})
         functions.client.update_function_code(FunctionName=function, ZipFile=code)
         call.result()
@@ -417,9 +401,7 @@ def handler(event, context):
 
     with ThreadPoolExecutor(1) as caller:
         call = caller.submit(functions.invoke, function)
-        while not (tmp_path / "running").exists():
-            assert not call.done()
-            time.sleep(0.02)
+        wait((tmp_path / "running").exists)
         code = archive({"app.py": "def handler(event, context): return 'new'"})
         functions.client.update_function_code(FunctionName=function, ZipFile=code)
         new = functions.invoke(function)

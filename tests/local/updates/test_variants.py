@@ -56,67 +56,6 @@ def test_raised_rejections_fail_the_execution_and_a_fifo_topic_reports_each_once
     assert [each["MessageDeduplicationId"] for each in attributes] == groups
 
 
-def scaling_with(**values: Any) -> Settings:
-    endpoint = {
-        "instance_count": 2,
-        "autoscaling": {"enabled": True, "min_instances": 2, "max_instances": 5},
-        "update_policy": {"type": "canary", "rollback_on_alarms": True},
-    }
-    return settings_with(endpoint=endpoint, **values)
-
-
-def test_the_endpoint_scales_and_its_updates_are_watched(
-    deployment: Deployment, verdicts: dict[str, list[str]]
-) -> None:
-    sagemaker = deployment.cloud.client("sagemaker")
-    scaling = deployment.cloud.client("application-autoscaling")
-    name = deployment.settings.endpoint_name
-
-    deployment.deploy_variant("Inference", scaling_with())
-
-    (target,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
-    assert target["ResourceId"] == f"endpoint/{name}/variant/AllTraffic"
-    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 5)
-    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]
-    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 600
-    last = sagemaker.describe_endpoint(EndpointName=name)["LastDeploymentConfig"]
-    routing = last["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
-    assert routing["CanarySize"] == {"Type": "CAPACITY_PERCENT", "Value": 50}
-    watched = {alarm["AlarmName"] for alarm in last["AutoRollbackConfiguration"]["Alarms"]}
-    assert {alarm["AlarmName"] for alarm in alarms_of(deployment)} == watched
-
-    # What Application Auto Scaling does, an update of the template leaves alone.
-    sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName=name,
-        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 4}],
-    )
-    deployment.deploy_variant("Inference", scaling_with(capture={"sampling_percentage": 99}))
-
-    described = sagemaker.describe_endpoint(EndpointName=name)
-    assert described["DataCaptureConfig"]["CurrentSamplingPercentage"] == 99
-    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 4
-    for alarm in alarms_of(deployment):
-        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-        assert dimensions["EndpointConfigName"] == described["EndpointConfigName"]
-    assert deployment.classify(verdicts["accepted"][0])["counts"]["accepted"] == 1
-
-    # And all of it can be switched off again.
-    deployment.deploy_variant("Inference", deployment.settings)
-
-    assert scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"] == []
-    assert alarms_of(deployment) == []
-    (variant,) = sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
-    assert variant["DesiredInstanceCount"] == 1
-
-
-def alarms_of(deployment: Deployment) -> list[dict[str, Any]]:
-    """Return the alarms of the endpoint; CloudFormation begins their names with the stack's."""
-    alarms: list[dict[str, Any]] = deployment.cloud.client("cloudwatch").describe_alarms(
-        AlarmNamePrefix=deployment.settings.stack_name("Inference")
-    )["MetricAlarms"]
-    return alarms
-
-
 @pytest.fixture
 def without_endpoint(deployment: Deployment) -> Iterator[None]:
     """Switch the endpoint off during a test."""

@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.localcloud.sagemaker.support import IMAGE, SageMaker, code_of, new_name
-from tests.local.waiting import wait
 
 
 def test_the_life_of_a_training_job(sagemaker: SageMaker) -> None:
@@ -62,19 +61,6 @@ def test_a_failure_says_its_reason(
 
 
 LONG = {"channels": {"train_lst": "data/long.lst"}}
-
-
-def test_stop_ends_a_job_in_training(sagemaker: SageMaker) -> None:
-    name = new_name()
-    sagemaker.train(name, **LONG)
-    described = sagemaker.api.describe_training_job
-    wait(lambda: described(TrainingJobName=name)["SecondaryStatus"] == "Training")
-    sagemaker.api.stop_training_job(TrainingJobName=name)
-    job = sagemaker.ended(name)
-    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
-    assert "FailureReason" not in job
-    with pytest.raises(ClientError, match="training job is in status Stopped"):
-        sagemaker.api.stop_training_job(TrainingJobName=name)
 
 
 def test_a_job_that_runs_too_long_is_stopped(sagemaker: SageMaker) -> None:

@@ -55,11 +55,6 @@ class Transform:
         }
         return request | changes
 
-    def long_request(self) -> dict[str, Any]:
-        """A request that takes minutes."""
-        self.put({"one.png": picture(0)})
-        return self.request(self.manifest({"prefix": self.input}, *(["one.png"] * 20_000)))
-
     def create(self, manifest: str | None = None, **changes: Any) -> None:
         self.sagemaker.api.create_transform_job(**self.request(manifest, **changes))
 
@@ -229,65 +224,11 @@ def machine(**states: dict[str, Any]) -> dict[str, Any]:
     return {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
 
 
-def test_a_state_waits_for_the_end_of_its_job(job: Transform, execute: Any) -> None:
-    job.put({"one.png": picture(1)})
-    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
-    assert state["status"] == "SUCCEEDED"
-    output = json.loads(state["output"])
-    assert (output["TransformJobName"], output["TransformJobStatus"]) == (job.name, "Completed")
-    assert job.outputs().keys() == {"one.png.out"}
-
-
 def test_without_sync_a_state_goes_on_at_once(job: Transform, execute: Any) -> None:
     job.put({"one.png": picture(1)})
     state = execute(machine(Transform=task(TASK, job.request())), {})
     assert json.loads(state["output"]) == {"TransformJobArn": job.described()["TransformJobArn"]}
     job.ended()
-
-
-def test_a_failed_job_fails_its_state_with_the_description(job: Transform, execute: Any) -> None:
-    job.put({"bad.png": b"no picture"})
-    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
-    assert (state["status"], state["error"]) == ("FAILED", "States.TaskFailed")
-    cause = json.loads(state["cause"])
-    assert cause["TransformJobStatus"] == "Failed"
-    assert cause["FailureReason"] == "ClientError: See job logs for more information"
-
-
-def test_a_state_that_times_out_leaves_its_job_for_others_to_stop(
-    job: Transform, execute: Any
-) -> None:
-    named = {"TransformJobName": job.name}
-    catch = {"ErrorEquals": ["States.Timeout"], "Next": "Describe"}
-    states = machine(
-        Transform=task(
-            f"{TASK}.sync", job.long_request(), TimeoutSeconds=1, Catch=[catch], End=True
-        ),
-        Describe=task(
-            f"{SDK}describeTransformJob",
-            named,
-            Next="Stop",
-            Assign={"before": "{% $states.result %}"},
-        ),
-        Stop=task(
-            f"{SDK}stopTransformJob",
-            named,
-            End=True,
-            Output={"before": "{% $before %}", "stop": "{% $states.result %}"},
-        ),
-    )
-
-    output = json.loads(execute(states, {})["output"])
-
-    before = output["before"]
-    assert (before["TransformJobName"], before["TransformJobStatus"]) == (job.name, "InProgress")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]{12}Z", before["CreationTime"])
-    assert output["stop"] == {}
-    described = job.ended()
-    assert described["TransformJobStatus"] == "Stopped"
-    assert "FailureReason" not in described
-    with pytest.raises(ClientError, match="transform job is in status Stopped"):
-        job.sagemaker.api.stop_transform_job(**named)
 
 
 @pytest.mark.parametrize(
