@@ -22,24 +22,20 @@ if TYPE_CHECKING:
 
 
 def with_input(encoding: str, data: str) -> dict[str, Any]:
-    """A record with this input."""
     result = record()
     result["captureData"]["endpointInput"] |= {"encoding": encoding, "data": data}
     return result
 
 
 def lines(*records: dict[str, Any]) -> bytes:
-    """JSON Lines."""
     return "".join(json.dumps(each) + "\n" for each in records).encode()
 
 
 def encoded(values: list[float]) -> str:
-    """JSON in BASE64."""
     return base64.b64encode(json.dumps(values).encode()).decode()
 
 
 def read_all(location: Path | str) -> tuple[list[Capture], list[SkippedLine]]:
-    """Every record and every skip."""
     skips: list[SkippedLine] = []
     return list(read(location, on_skip=skips.append)), skips
 

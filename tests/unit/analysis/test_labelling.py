@@ -41,7 +41,6 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def fill(folder: Path, filled: list[dict[str, str]]) -> Path:
-    """Write the rows back."""
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(filled[0]))
         writer.writeheader()

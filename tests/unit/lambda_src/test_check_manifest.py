@@ -40,7 +40,6 @@ def check(handler: ModuleType, content: Any, **changed: str) -> dict[str, Any]:
 
 
 def handed_on() -> list[str]:
-    """Keys of the usable pictures."""
     keys: list[str]
     prefix, *keys = json.loads(objects.get("data", f"{OUTPUT}/manifest.json"))
     assert prefix == {"prefix": "s3://data/"}

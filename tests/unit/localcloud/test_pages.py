@@ -73,11 +73,9 @@ class Handler(BaseHTTPRequestHandler):
     """Takes everything but pages."""
 
     def parse_request(self) -> bool:
-        """Refuse pages."""
         return super().parse_request() and not pages.refuses(self)
 
     def do_POST(self) -> None:
-        """Count."""
         Handler.taken += 1
         self.send_response(200)
         self.end_headers()

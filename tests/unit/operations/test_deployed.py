@@ -33,8 +33,6 @@ class CloudFormation:
 
 
 class Lambda:
-    """One function."""
-
     def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:
         assert FunctionName == FUNCTION
         return {"Environment": {"Variables": {"CONFIDENCE_THRESHOLD": "0.8"}}}

@@ -69,7 +69,6 @@ class StepFunctions:
         return {"itemCounts": {"succeeded": 2, "failed": 1, "total": 4}}
 
     def fail(self, status: str = "FAILED", **why: str) -> None:
-        """Let executions end early, without results."""
         self.counts, self.end = None, {"status": status, **why}
 
     def names(self) -> list[str]:

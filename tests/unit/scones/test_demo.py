@@ -24,7 +24,6 @@ class FakeCloud:
     iam: bool
 
     def __init__(self, port: int, *, iam: bool) -> None:
-        """Name it."""
         self.port = port
         FakeCloud.iam = iam
         self.endpoint_url = f"http://localhost:{port}"
@@ -32,32 +31,25 @@ class FakeCloud:
         FakeCloud.calls = []
 
     def start(self) -> None:
-        """Remember the start."""
         self.calls.append("start")
 
     def detach(self) -> None:
-        """Remember that it is let go."""
         self.calls.append("detach")
 
     def ended(self) -> LocalCloudError | None:
-        """Run on."""
         return None
 
     def stop(self) -> None:
-        """Remember the stop."""
         self.calls.append("stop")
 
     def environment(self) -> dict[str, str]:
-        """The caller's, so that the tests go on."""
         return dict(os.environ)
 
     def command(self, verb: str) -> str:
-        """Name the port."""
         return f"scones local {verb} --port {self.port}"
 
 
 def summary(left: list[str] | None) -> Summary:
-    """Of a good run."""
     return Summary(
         dataset=StagedPictures("drawn", 4, {"a": "bicycle", "b": "motorcycle"}),
         validation_accuracy=1.0,

@@ -19,7 +19,6 @@ ROLE = "arn:aws:iam::123456789012:role/any"
 
 @pytest.fixture
 def stacks() -> list[dict[str, str]]:
-    """Stack summaries that ListStacks returns."""
     return [
         {"StackName": "Scones-dev-Storage", "StackStatus": "DELETE_COMPLETE"},
         {"StackName": "Scones-dev2-Storage", "StackStatus": "CREATE_COMPLETE"},

@@ -16,13 +16,11 @@ from training.pickled_arrays import PickledArray
 
 
 def unpickle(data: bytes, file: IO[bytes] | None = None) -> object:
-    """Return the content of the pickle."""
     return pickles.unpickle(io.BytesIO(data), file or io.BytesIO())
 
 
 @pytest.fixture
 def file() -> Iterator[IO[bytes]]:
-    """Return a file for long strings."""
     with tempfile.TemporaryFile() as opened:
         yield opened
 

@@ -13,7 +13,6 @@ START = datetime(2025, 11, 20, 8, 0, tzinfo=UTC)
 
 
 def share(value: float, records: int) -> metrics.Share:
-    """A share of that many records."""
     return metrics.share(np.arange(records) < value * records) or pytest.fail("no records")
 
 

@@ -35,7 +35,6 @@ ENVIRONMENT = {
 
 
 def png(brightness: int, *, seed: int = 0) -> bytes:
-    """A noisy 8 x 8 picture."""
     noise = np.random.default_rng(seed).integers(-20, 20, (8, 8, 3))
     file = io.BytesIO()
     Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)).save(file, "PNG")
@@ -50,7 +49,6 @@ def record(
     inference_id: str | None = None,
     output: str | None = None,
 ) -> dict[str, Any]:
-    """A capture record of the present."""
     metadata = {
         "eventId": str(uuid.uuid4()),
         "inferenceTime": f"{time or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -90,8 +88,6 @@ class Context:
 
 
 class Cloud:
-    """The handler, and what is around it."""
-
     def __init__(self, handler: ModuleType, patch: pytest.MonkeyPatch) -> None:
         self.handler = handler
         self.patch = patch

@@ -28,7 +28,6 @@ def parsed(capture: dict[str, Any]) -> Record:
 
 
 def answered(reply: bytes) -> dict[str, Any]:
-    """A record with this reply in BASE64."""
     capture = record()
     capture["captureData"]["endpointOutput"] |= {
         "encoding": "BASE64",

@@ -24,7 +24,6 @@ def stripes(label: int, seed: int) -> Pixels:
 
 
 def encode(pixels: Pixels, image_format: str = "PNG") -> bytes:
-    """The picture as a file's bytes."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, image_format)
     return buffer.getvalue()

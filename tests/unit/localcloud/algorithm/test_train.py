@@ -55,18 +55,15 @@ def test_sigterm_stops_it_at_once(job: Job) -> None:
 
 
 def writes(name: str, content: str | bytes) -> Callable[[Job], object]:
-    """Write a file of the input."""
     data = content if isinstance(content, bytes) else content.encode()
     return lambda job: (job.data / name).write_bytes(data)
 
 
 def removes(name: str) -> Callable[[Job], object]:
-    """Remove a file of the input."""
     return lambda job: (job.data / name).unlink()
 
 
 def parameter(name: str, value: str) -> Callable[[Job], object]:
-    """Set a hyperparameter."""
     return lambda job: job.hyperparameters.update({name: value})
 
 

@@ -16,7 +16,6 @@ from tests.unit.localcloud.gate.requests import PORT, URL, Sent, send
 
 @pytest.fixture
 def role() -> Session:
-    """Credentials that the emulator knows."""
     return session_of("arn:aws:iam::000000000000:role/gate", "test")
 
 
@@ -72,7 +71,6 @@ class Saying(S3SigV4Auth):
     said = ""
 
     def payload(self, request: AWSRequest) -> str:
-        """Return what is said."""
         return self.said or str(super().payload(request))
 
 

@@ -10,6 +10,7 @@ from localcloud.sagemaker import contract, scaling
 from localcloud.sagemaker.contract import ApiError
 from localcloud.sagemaker.operations import OPERATIONS
 
+TAG = {"Key": "a", "Value": "b"}
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
 
 
@@ -40,40 +41,24 @@ def test_a_good_request_passes_unchanged() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        pytest.param({"RoleArn": None}, "Missing required parameter", id="missing"),
-        pytest.param({"Colour": "red"}, "Unknown parameter", id="unknown"),
-        pytest.param({"HyperParameters": {"epochs": 3}}, "Invalid type", id="type"),
-        pytest.param(
+        ({"RoleArn": None}, "Missing required parameter"),
+        ({"Colour": "red"}, "Unknown parameter"),
+        ({"HyperParameters": {"epochs": 3}}, "Invalid type"),
+        (
             {"TrainingJobName": "no_underscores"},
             "Value 'no_underscores' at 'trainingJobName' failed to satisfy constraint: Member must "
             "satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
-            id="pattern",
         ),
-        pytest.param(
-            {"RoleArn": "arn:aws:iam::1234:role/training"}, "at 'roleArn' failed", id="role"
-        ),
-        pytest.param(
-            {"TrainingJobName": "a" * 64}, "have length less than or equal to 63", id="length"
-        ),
-        pytest.param(
+        ({"RoleArn": "arn:aws:iam::1234:role/training"}, "at 'roleArn' failed"),
+        ({"TrainingJobName": "a" * 64}, "have length less than or equal to 63"),
+        (
             {"ResourceConfig": {"InstanceType": "ml.huge.1", "InstanceCount": 1}},
             "Value 'ml.huge.1' at 'resourceConfig.instanceType' failed to satisfy constraint: "
             "Member must satisfy enum value set: [",
-            id="enumeration",
         ),
-        pytest.param(
-            {"ResourceConfig": {"InstanceCount": 1, "KeepAlivePeriodInSeconds": 99999}},
-            "have value less than or equal to 21600",
-            id="range",
-        ),
-        pytest.param(
-            {"Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d" * 257}]},
-            "at 'tags.2.member.value' failed",
-            id="in a list",
-        ),
-        pytest.param(
-            {"Environment": {"1BAD": "x"}}, "Value '1BAD' at 'environment.key'", id="map key"
-        ),
+        ({"ResourceConfig": {"KeepAlivePeriodInSeconds": 99999}}, "less than or equal to 21600"),
+        ({"Tags": [TAG, {**TAG, "Value": "d" * 257}]}, "at 'tags.2.member.value' failed"),
+        ({"Environment": {"1BAD": "x"}}, "Value '1BAD' at 'environment.key'"),
     ],
 )
 def test_a_bad_request_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:

@@ -69,7 +69,6 @@ def stub(aws: Aws) -> Iterator[Stub]:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Of environment dev."""
     return settings_with()
 
 

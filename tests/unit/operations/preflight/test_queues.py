@@ -70,7 +70,6 @@ def key(stub: Stub, name: str, manager: str, key_policy: str | None = None) -> N
 
 @pytest.fixture
 def deployed(stub: Stub) -> None:
-    """The topic exists."""
     stack_with(stub("cloudformation"), STACK, TopicArn=TOPIC)
 
 

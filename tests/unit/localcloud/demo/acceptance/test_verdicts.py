@@ -36,6 +36,8 @@ JOB = {
     "HyperParameters": {"num_layers": "18", "image_shape": "3,224,224"},
     "FinalMetricDataList": [{"MetricName": "validation:accuracy", "Value": 0.95}],
 }
+FAILED = {**JOB, "TrainingJobStatus": "Failed", "FailureReason": "no"}
+OTHER = {**JOB, "HyperParameters": {"num_layers": "50"}}
 UPDATE = Update(
     stack_status="UPDATE_COMPLETE",
     stack_reason="",
@@ -46,6 +48,7 @@ UPDATE = Update(
     began=BEGAN,
     ended=BEGAN,
 )
+ROLLED_BACK = replace(UPDATE, stack_status="UPDATE_ROLLBACK_COMPLETE")
 
 
 def outcome(accuracy: float | None) -> Outcome:
@@ -66,125 +69,79 @@ def spoiled(**bad: Any) -> dict[str, Any]:
     return {"results": [{"statusCode": 200}, bad]}
 
 
+SPOILED = ("transformed", "spoiled")
 OUTPUTS = [f"{key}.out" for key in KEYS]
-Evidence = dict[tuple[object, ...], Any]
-Case = tuple[Check, Evidence, Verdict]
-
-
-def cases(
-    check: Check, *key: object, seen: list[tuple[Any, Verdict]], more: Evidence | None = None
-) -> list[Case]:
-    """Return the verdicts of a check on what may be `seen` as the evidence `key`."""
-    return [(check, {key: value, **(more or {})}, expected) for value, expected in seen]
-
-
+Case = tuple[Check, tuple[str, ...], Any, Verdict]
 CASES: list[Case] = [
-    *cases(
-        verdicts,
-        "classified",
-        seen=[
-            (execution(*KEYS), CONFIRMED),
-            (execution(*reversed(KEYS)), REFUTED),
-            (execution(KEYS[0]), REFUTED),
-            (execution(*KEYS, failed=1), REFUTED),
-            (ExecutionFailedError("execution is FAILED: States.Timeout"), REFUTED),
-            (NotReachedError("not deployed"), NOT_REACHED),
-        ],
-    ),
-    *cases(
-        notice_in_a_queue,
-        "classified",
-        seen=[
-            (execution(*KEYS, accepted=1, notices=1), CONFIRMED),
-            (execution(*KEYS, accepted=1, notices=0), REFUTED),
-            (execution(*KEYS, accepted=1, notices=2), REFUTED),
-            (execution(*KEYS, accepted=2, notices=0), NOT_SHOWN),
-        ],
-    ),
-    *cases(
-        pretrained_at_224,
-        "job_of",
-        "pretrained",
-        seen=[
-            (JOB, CONFIRMED),
-            ({**JOB, "TrainingJobStatus": "Failed", "FailureReason": "no"}, REFUTED),
-            ({**JOB, "HyperParameters": {"num_layers": "50"}}, NOT_REACHED),
-        ],
-    ),
-    *cases(
-        accuracy_at_the_endpoint,
-        "outcome",
-        seen=[
-            (outcome(0.95), CONFIRMED),
-            (outcome(0.94), CONFIRMED),
-            (outcome(0.90), REFUTED),
-            (outcome(None), REFUTED),
-        ],
-        more={("stacks_job",): JOB},
-    ),
-    *cases(
+    (verdicts, ("classified",), execution(*KEYS), CONFIRMED),
+    (verdicts, ("classified",), execution(*reversed(KEYS)), REFUTED),
+    (verdicts, ("classified",), execution(KEYS[0]), REFUTED),
+    (verdicts, ("classified",), execution(*KEYS, failed=1), REFUTED),
+    (verdicts, ("classified",), ExecutionFailedError("is FAILED: States.Timeout"), REFUTED),
+    (verdicts, ("classified",), NotReachedError("not deployed"), NOT_REACHED),
+    (notice_in_a_queue, ("classified",), execution(*KEYS, accepted=1, notices=1), CONFIRMED),
+    (notice_in_a_queue, ("classified",), execution(*KEYS, accepted=1, notices=0), REFUTED),
+    (notice_in_a_queue, ("classified",), execution(*KEYS, accepted=1, notices=2), REFUTED),
+    (notice_in_a_queue, ("classified",), execution(*KEYS, accepted=2, notices=0), NOT_SHOWN),
+    (pretrained_at_224, ("job_of", "pretrained"), JOB, CONFIRMED),
+    (pretrained_at_224, ("job_of", "pretrained"), FAILED, REFUTED),
+    (pretrained_at_224, ("job_of", "pretrained"), OTHER, NOT_REACHED),
+    (accuracy_at_the_endpoint, ("outcome",), outcome(0.95), CONFIRMED),
+    (accuracy_at_the_endpoint, ("outcome",), outcome(0.94), CONFIRMED),
+    (accuracy_at_the_endpoint, ("outcome",), outcome(0.90), REFUTED),
+    (accuracy_at_the_endpoint, ("outcome",), outcome(None), REFUTED),
+    (update_under_load, ("updated",), UPDATE, CONFIRMED),
+    (
         update_under_load,
-        "updated",
-        seen=[
-            (UPDATE, CONFIRMED),
-            (replace(UPDATE, failures=Counter({"ModelError": 1})), REFUTED),
-            (replace(UPDATE, moved=False), REFUTED),
-            (replace(UPDATE, calls=0), REFUTED),
-            (replace(UPDATE, stack_status="UPDATE_ROLLBACK_COMPLETE"), REFUTED),
-        ],
+        ("updated",),
+        replace(UPDATE, failures=Counter({"ModelError": 1})),
+        REFUTED,
     ),
-    *cases(
-        update_watched_by_alarms,
-        "updated",
-        seen=[
-            (UPDATE, CONFIRMED),
-            (replace(UPDATE, alarms=[]), REFUTED),
-            (replace(UPDATE, stack_status="UPDATE_ROLLBACK_COMPLETE"), REFUTED),
-        ],
-    ),
-    *cases(
+    (update_under_load, ("updated",), replace(UPDATE, moved=False), REFUTED),
+    (update_under_load, ("updated",), replace(UPDATE, calls=0), REFUTED),
+    (update_under_load, ("updated",), ROLLED_BACK, REFUTED),
+    (update_watched_by_alarms, ("updated",), UPDATE, CONFIRMED),
+    (update_watched_by_alarms, ("updated",), replace(UPDATE, alarms=[]), REFUTED),
+    (update_watched_by_alarms, ("updated",), ROLLED_BACK, REFUTED),
+    (
         undecodable_picture_in_the_workflow,
-        "spoiled",
-        seen=[
-            (spoiled(statusCode=422, error="ImageRefused"), CONFIRMED),
-            (spoiled(statusCode=500, error="EndpointUnavailable"), REFUTED),
-        ],
+        ("spoiled",),
+        spoiled(statusCode=422, error="ImageRefused"),
+        CONFIRMED,
     ),
-    *cases(
+    (
+        undecodable_picture_in_the_workflow,
+        ("spoiled",),
+        spoiled(statusCode=500, error="EndpointUnavailable"),
+        REFUTED,
+    ),
+    (transform_output_names, ("transformed", "good"), transform("Completed", *OUTPUTS), CONFIRMED),
+    (
         transform_output_names,
-        "transformed",
-        "good",
-        seen=[
-            (transform("Completed", *OUTPUTS), CONFIRMED),
-            (transform("Completed", "a.png.out", "b.png.out"), REFUTED),
-            (transform("Completed", OUTPUTS[0]), REFUTED),
-            (transform("Completed"), REFUTED),
-        ],
+        ("transformed", "good"),
+        transform("Completed", "a.png.out", "b.png.out"),
+        REFUTED,
     ),
-    *cases(
-        transform_with_a_bad_picture,
-        "transformed",
-        "spoiled",
-        seen=[
-            (transform("Failed", OUTPUTS[0], failed=1), CONFIRMED),
-            (transform("Completed", OUTPUTS[0], failed=1), REFUTED),
-            (transform("Failed", OUTPUTS[0], failed=2), REFUTED),
-        ],
-        more={("undecodable_key",): KEYS[1]},
-    ),
+    (transform_output_names, ("transformed", "good"), transform("Completed", OUTPUTS[0]), REFUTED),
+    (transform_output_names, ("transformed", "good"), transform("Completed"), REFUTED),
+    (transform_with_a_bad_picture, SPOILED, transform("Failed", OUTPUTS[0], failed=1), CONFIRMED),
+    (transform_with_a_bad_picture, SPOILED, transform("Completed", OUTPUTS[0], failed=1), REFUTED),
+    (transform_with_a_bad_picture, SPOILED, transform("Failed", OUTPUTS[0], failed=2), REFUTED),
 ]
 
 
 @pytest.mark.parametrize(
-    ("check", "evidence", "expected"),
+    ("check", "key", "seen", "expected"),
     CASES,
     ids=[f"{number}-{check.name}" for number, (check, *_) in enumerate(CASES)],
 )
 def test_a_check_judges_the_evidence(
-    check: Check, evidence: Evidence, expected: Verdict, context: Context
+    check: Check, key: tuple[str, ...], seen: Any, expected: Verdict, context: Context
 ) -> None:
     context.evidence["dataset",] = StagedPictures("drawn", 2, dict.fromkeys(KEYS, "bicycle"))
-    context.evidence |= evidence
+    context.evidence["stacks_job",] = JOB
+    context.evidence["undecodable_key",] = KEYS[1]
+    context.evidence[key] = seen
 
     assert check.run(context).verdict is expected
 
