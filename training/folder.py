@@ -3,30 +3,26 @@
     scones/burnt/IMG_0001.jpg          scones/train/burnt/IMG_0001.jpg
     scones/fine/oven 2/IMG_0002.png    scones/validation/fine/oven 2/IMG_0002.png
 
-Folders below a class are part of the picture's path only. In the second layout the folder says
-which pictures validate the model; `val`, `valid` and `test` mean `validation`.
+Folders below a class are part of the picture's path only. In the second layout the folders on top
+(`training.labels.SPLITS`) say which pictures train the model and which validate it.
 """
 
 import os
 import re
 import stat
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lambda_src.shared import class_names
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
+from training.labels import SPLITS, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.reading import file_version, read_file, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-_TRAIN = "train"
-_VALIDATION = ("validation", "val", "valid", "test")
 
 # Written by systems and tools beside a user's own files.
 _CLUTTER = re.compile(
@@ -70,19 +66,16 @@ class Folder:
 
     name = "folder"
 
-    def __init__(self, location: str, s3: "S3Client | None" = None) -> None:
-        """Take a path, or `s3://BUCKET/PREFIX` and the client that reads it.
+    def __init__(self, location: str, *, s3: Callable[[], "S3Client"]) -> None:
+        """List a path or `s3://BUCKET/PREFIX`; `s3` returns a client, if S3 is needed.
 
         Raises:
             S3UriError: the location is meant to be in S3, and is no such URI.
         """
         self.location = location
-        self._files: _Files
-        if is_s3(location):
-            assert s3, "a folder in S3 needs a client"
-            self._files = _Objects(S3Uri.parse(location), s3)
-        else:
-            self._files = _LocalFiles(location)
+        self._files: _Files = (
+            _Objects(S3Uri.parse(location), s3()) if is_s3(location) else _LocalFiles(location)
+        )
 
     def pictures(self) -> Iterator[SourcePicture | Refusal]:
         """List everything; hidden files, and those that systems write, are left out.
@@ -133,57 +126,47 @@ class Folder:
     def _splits(self) -> dict[str, Split]:
         """Return the side of each folder at the top, or nothing if these are the classes."""
         names = [name for name in self._files.folders() if not _CLUTTER.fullmatch(name)]
-        train = [name for name in names if name.casefold() == _TRAIN]
-        validation = [name for name in names if name.casefold() in _VALIDATION]
-        others = len(names) - len(train) - len(validation)
-        if len(validation) > 1 and (train or not others):
+        splits = {name: SPLITS[name.casefold()] for name in names if name.casefold() in SPLITS}
+        if len(set(splits.values())) == 2:
+            return splits
+        if names and len(splits) == len(names):
+            lacking = "train" if "validation" in splits.values() else "validation"
             raise StagingError(
-                f"folder {self.location} has {_both(validation)}: only one of them can validate "
-                "the model; move the others out of it"
+                f"folder {self.location} has {_all(splits)}, and nothing beside it: add "
+                f"{lacking}/, or name {self.location.rstrip('/')}/{names[0]} to have its pictures "
+                "divided"
             )
-        if train and validation:
-            return {**dict.fromkeys(train, "train"), **dict.fromkeys(validation, "validation")}
-        if names and not others:
-            only = (train or validation)[0]
-            raise StagingError(
-                f"folder {self.location} has {only}/ and nothing beside it: add "
-                f"{'validation' if train else 'train'}/, or name {self.location.rstrip('/')}/{only}"
-                " to have its pictures divided"
-            )
-        return {}
+        return {}  # a class may be called "train"
 
 
-def _both(names: Collection[str]) -> str:
+def _all(names: Collection[str]) -> str:
     return " and ".join(f"{name}/" for name in names)
 
 
 def _listed(entry: _Entry, splits: Mapping[str, Split]) -> SourcePicture | Refusal:
-    *folders, name = entry.path.split("/")
+    folders = entry.path.split("/")[:-1]
     split = splits.get(folders[0]) if folders else None
-    depth = 1 if splits else 0
-    label = unicodedata.normalize("NFC", folders[depth]) if len(folders) > depth else ""
-    if entry.problem:
-        reason = entry.problem
-    elif _NOT_UTF8.search(entry.path):
-        reason = "the bytes of its name are not UTF-8; rename it"
-    elif splits and split is None:
-        reason = f"is beside {_both(splits)}, which have the classes; move it into one of them"
-    elif len(folders) <= depth:
-        reason = "is beside the folders of the classes; move it into one of them"
-    elif not re.fullmatch(class_names.NAME, label):
-        reason = (
-            f"its folder's name cannot be a class; allowed: {class_names.ALLOWED}; "
-            "rename the folder"
-        )
-    elif _CONTROL.search(entry.path):
-        reason = "its name has control characters; rename it"
-    elif not name:
-        reason = "its name ends with a slash; rename the object"
-    else:
-        return SourcePicture(
-            path=entry.path, label=label, split=split, size=entry.size, version=entry.version
-        )
-    return Refusal(_shown(entry.path), reason, split)
+    if splits:
+        folders = folders[1:]
+    try:
+        if entry.problem:
+            raise ValueError(entry.problem)
+        if _NOT_UTF8.search(entry.path):
+            raise ValueError("the bytes of its name are not UTF-8; rename it")
+        if splits and not split:
+            raise ValueError(f"is beside {_all(splits)}; move it into a class in one of them")
+        if not folders:
+            raise ValueError("is beside the folders of the classes; move it into one of them")
+        label = class_name(folders[0])
+        if _CONTROL.search(entry.path):
+            raise ValueError("its name has control characters; rename it")
+        if entry.path.endswith("/"):
+            raise ValueError("its name ends with a slash; rename the object")
+    except ValueError as error:
+        return Refusal(_shown(entry.path), str(error), split)
+    return SourcePicture(
+        path=entry.path, label=label, split=split, size=entry.size, version=entry.version
+    )
 
 
 def _shown(path: str) -> str:

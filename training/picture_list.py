@@ -2,8 +2,7 @@
 
 import re
 import stat
-import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from lambda_src.shared import class_names
 from lambda_src.shared.messages import shown
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
+from training.labels import SPLITS, class_name
 from training.list_entries import Entry, read_entries
 from training.objects import Found, find_objects
 from training.pictures import Refusal, SourcePicture, Split
@@ -24,12 +23,6 @@ from training.reading import file_version, read_file, read_object
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SPLITS: Mapping[str, Split | None] = {
-    "": None,
-    **dict.fromkeys(("train", "training"), "train"),
-    # What a list keeps from training, for whatever purpose, never trains here either.
-    **dict.fromkeys(("validation", "valid", "val", "test"), "validation"),
-}
 MAX_LIST_BYTES = 256 * 2**20
 
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -151,15 +144,15 @@ class PictureList:
                 raise ValueError(entry.error)
             place = self.place(entry.picture)
             label = class_name(entry.label)
-            if entry.split.casefold() not in SPLITS:
-                allowed = ", ".join(filter(None, SPLITS))
+            split = SPLITS.get(entry.split.casefold())
+            if entry.split and not split:
+                allowed = ", ".join(SPLITS)
                 raise ValueError(
                     f"unknown split: {shown(entry.split)}; allowed: {allowed}, or empty"
                 )
         except ValueError as error:
             return Refusal(self.where(entry), str(error))
         path = entry.picture if is_s3(place) else str(Path(entry.picture))
-        split = SPLITS[entry.split.casefold()]
         return _Listed(entry.line, path, place, label, split, entry.group)
 
     def where(self, entry: Entry) -> str:
@@ -198,17 +191,6 @@ def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> Sour
     return SourcePicture(
         listed.path, listed.label, listed.split, listed.group, found.size, found.version
     )
-
-
-def class_name(label: str) -> str:
-    """Return the name of a class that a label is; raise ValueError if it cannot be one."""
-    # A Mac's files and keyboards may compose letters differently.
-    name = unicodedata.normalize("NFC", label)
-    if not name:
-        raise ValueError("not labelled")
-    if not re.fullmatch(class_names.NAME, name):
-        raise ValueError(f"not a name of a class: {shown(name)}; allowed: {class_names.ALLOWED}")
-    return name
 
 
 def _find_file(path: Path) -> Found | str:
