@@ -43,6 +43,21 @@ $(STAMPS)/node: package-lock.json requirements/node.txt | $(STAMPS)
 	@ln -sf ../../node_modules/.bin/cdk $(BIN)/cdk
 	@touch $@
 
+# What functions import beyond boto3, as a Lambda layer: wheels for their Python and processor
+# (stacks/constructs/common/python_function.py), unzipped only, so that the asset is always the same.
+LAYER := $(VENV)/lambda-layer
+$(STAMPS)/lambda: requirements/lambda.txt | $(STAMPS)
+	@rm -rf $(LAYER) $(LAYER).new
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+	  --implementation cp --python-version 3.14 --platform manylinux_2_28_aarch64 \
+	  --dest $(LAYER).new -r $<
+	@set -e; for wheel in $(LAYER).new/*.whl; do \
+	  $(BIN)/python -m zipfile -e "$$wheel" $(LAYER).new/layer/python; \
+	done
+	@mv $(LAYER).new/layer $(LAYER)
+	@rm -r $(LAYER).new
+	@touch $@
+
 # The command `scones`, beside python.
 $(STAMPS)/scones: pyproject.toml | $(STAMPS)
 	$(INSTALL) --no-deps --editable .
@@ -54,10 +69,10 @@ $(STAMPS)/node-dev: $(STAMPS)/node
 	@touch $@
 
 .PHONY: setup
-setup: $(STAMPS)/base $(STAMPS)/scones $(STAMPS)/node ## Set up what synth, stage and deploy need
+setup: $(STAMPS)/base $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node ## Set up what synth, stage and deploy need
 
 .PHONY: setup-dev
-setup-dev: $(STAMPS)/dev $(STAMPS)/scones $(STAMPS)/node-dev ## Set up everything, tests included
+setup-dev: $(STAMPS)/dev $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node-dev ## Set up everything, tests included
 
 # --- Versions: requirements/*.in and package.json name packages, the compiled files pin them ---
 
@@ -73,7 +88,7 @@ update-python: | $(STAMPS)
 	@$(INSTALL) --constraint requirements/dev.txt uv
 	@$(COMPILE) $(UPGRADE) requirements/dev.in --output-file requirements/dev.txt >/dev/null
 	@$(COMPILE) $(UPGRADE) requirements/node.in --output-file requirements/node.txt >/dev/null
-	@set -e; for set in base report local sdk; do \
+	@set -e; for set in base report local sdk lambda; do \
 	  cp requirements/dev.txt requirements/$$set.txt; \
 	  $(COMPILE) requirements/$$set.in --output-file requirements/$$set.txt >/dev/null; \
 	done
@@ -85,7 +100,7 @@ update-node: $(STAMPS)/node
 # --- The verbs ---------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/local $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (KEEP=1 destroys nothing)
+demo: $(STAMPS)/local $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (KEEP=1 destroys nothing)
 	@$(BIN)/scones demo $(if $(KEEP),--keep)
 
 # For verbs that have another default than ENVIRONMENT=dev.

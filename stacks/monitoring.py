@@ -9,6 +9,7 @@ from settings import Settings
 from stacks.batch import Batch
 from stacks.constructs.common.conventions import Env, EnvironmentStack, published
 from stacks.constructs.common.operational_alarm import OperationalAlarm
+from stacks.constructs.common.package_layer import PackageLayer
 from stacks.constructs.common.state_machine import PicturePath
 from stacks.constructs.common.storage import Storage
 from stacks.constructs.monitoring.delivery_alarms import DeliveryAlarms
@@ -52,13 +53,22 @@ class MonitoringStack(EnvironmentStack):
             self, settings=settings, manifests=batch.manifests, notices=notices
         ).alarms
         if settings.detects_drift:
-            metrics = DriftMetrics(settings)
+            metrics, layer = DriftMetrics(settings), PackageLayer(self, "Packages")
             baseline = ModelBaseline(
-                self, settings=settings, storage=storage, namespace=metrics.namespace
+                self,
+                settings=settings,
+                storage=storage,
+                namespace=metrics.namespace,
+                layer=layer,
             )
             cdk.CfnOutput(self, "BaselineAccuracy", value=baseline.accuracy)
             detector = DriftDetector(
-                self, settings=settings, storage=storage, baseline=baseline, metrics=metrics
+                self,
+                settings=settings,
+                storage=storage,
+                baseline=baseline,
+                metrics=metrics,
+                layer=layer,
             )
             alarms += DriftAlarms(
                 self, settings=settings, metrics=metrics, detector=detector

@@ -9,8 +9,11 @@ from itertools import chain
 from typing import Any, NamedTuple, Self
 
 from .chance import RANDOMLY_DRAWN, DesignEffect
+from .picture_statistics import SIDE
 
 MINIMUM = 50  # pictures of a comparison: among fewer, chance would hide anything but a catastrophe
+
+MAX_SIDE = 5_000  # far above what staging allows
 
 METRICS = {
     "confidence": "MeanConfidence",
@@ -154,6 +157,8 @@ class StoredBaseline:
     dataset: str  # prefix of the dataset whose validation pictures were used
     classes: tuple[str, ...]
     baseline: Baseline
+    side: int = SIDE
+    """Pixels of width and height of the dataset's pictures."""
 
     @classmethod
     def load(cls, s3: Any, *, bucket: str, key: str) -> Self:
@@ -164,12 +169,16 @@ class StoredBaseline:
             classes, baseline = tuple(value["classes"]), Baseline.from_json(value["baseline"])
             if len(baseline.class_counts) != len(classes):
                 raise ValueError(f"{len(baseline.class_counts)} counts of {classes}")
+            side = value.get("side", SIDE)
+            if not 1 <= number(side) <= MAX_SIDE:
+                raise ValueError(f"pictures of {side} pixels")
             return cls(
                 created=datetime.fromisoformat(value["created"]).astimezone(UTC),
                 model_data_url=value["model_data_url"],
                 dataset=value["dataset"],
                 classes=classes,
                 baseline=baseline,
+                side=int(side),
             )
         except (
             *(ArithmeticError, AttributeError, LookupError),

@@ -39,7 +39,7 @@ from .baseline import Baseline, BaselineDamaged, Observation, StoredBaseline
 from .captures import BASELINE_PREFIX
 from .drift import compare_models
 from .metrics import MODEL, Metrics, drift_of
-from .picture_statistics import NotMeasuredError, measure
+from .picture_statistics import SIDE, NotMeasuredError, measure
 from .validation_pictures import Row, choose
 
 FOLDER = "baselines/"
@@ -127,9 +127,10 @@ def _key(properties: Mapping[str, Any]) -> str:
 def _make(inputs: Inputs) -> StoredBaseline:
     created = datetime.now(UTC).replace(microsecond=0)
     dataset = inputs.dataset
+    side = dataset.manifest().get("side", SIDE)
     rows = choose(dataset, inputs.shares)
     with ThreadPoolExecutor(WORKERS) as pool:
-        observations = list(pool.map(lambda row: _observe(inputs, row), rows))
+        observations = list(pool.map(lambda row: _observe(inputs, row, side), rows))
     labels = [row.label for row in rows]
     return StoredBaseline(
         created=created,
@@ -137,14 +138,15 @@ def _make(inputs: Inputs) -> StoredBaseline:
         dataset=dataset.prefix,
         classes=tuple(dataset.classes),
         baseline=Baseline.of(observations, class_count=len(dataset.classes), labels=labels),
+        side=side,
     )
 
 
-def _observe(inputs: Inputs, row: Row) -> Observation:
+def _observe(inputs: Inputs, row: Row, side: int) -> Observation:
     picture = inputs.dataset.read(f"validation/{row.path}")
     answered = _probabilities(inputs, picture, row.path)
     try:
-        return Observation.of(answered, *measure(picture))
+        return Observation.of(answered, *measure(picture, side=side))
     except NotMeasuredError as error:
         logger.warning("not measured: %s: %s", row.path, error)
         return Observation.of(answered)

@@ -175,7 +175,8 @@ class Batch:
     def _observation(self, record: Record) -> Observation:
         if record.picture is not None and self.may_measure():
             try:
-                return Observation.of(record.probabilities, *measure(record.picture))
+                measured = measure(record.picture, side=self.baseline.side)
+                return Observation.of(record.probabilities, *measured)
             except NotMeasuredError as error:
                 if not self.not_measured:
                     logger.warning("not measured: event %a: %s", record.event_id, error)

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ MODULES = sorted(
 )
 # boto3 and all that it needs, which Lambda's runtime has.
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+LAYER = ("PIL",)
 # Imports the module and prints its functions, and the variables that it reads.
 IMPORT = """
 import importlib, json, sys
@@ -42,6 +43,7 @@ class Function(NamedTuple):
     handler: str
     asset: Path
     variables: dict[str, Any]
+    has_layer: bool
 
     @property
     def module(self) -> str:
@@ -63,14 +65,24 @@ def functions_of(assembly: CloudAssembly) -> Iterator[Function]:
             if resource["Type"] == "AWS::Lambda::Function" and handler.startswith("lambda_src."):
                 folder = f"asset.{properties['Code']['S3Key'].removesuffix('.zip')}"
                 variables = properties.get("Environment", {}).get("Variables", {})
-                yield Function(handler, Path(assembly.directory) / folder, variables)
+                asset = Path(assembly.directory) / folder
+                yield Function(handler, asset, variables, has_layer="Layers" in properties)
 
 
 @pytest.fixture(scope="module")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages of Lambda's runtime."""
-    folder = tmp_path_factory.mktemp("runtime")
-    for name in RUNTIME:
+    return linked(tmp_path_factory.mktemp("runtime"), RUNTIME)
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the layer's packages, for this machine."""
+    return linked(tmp_path_factory.mktemp("layer"), LAYER)
+
+
+def linked(folder: Path, names: Iterable[str]) -> Path:
+    for name in names:
         spec = importlib.util.find_spec(name)
         assert spec and spec.origin
         path = Path(spec.origin)
@@ -80,19 +92,19 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def import_alone(
-    module: str, asset: Path, runtime: Path, variables: dict[str, Any]
+    module: str, variables: dict[str, Any], *folders: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Import the module in a process that has only the asset and the runtime's packages.
+    """Import the module in a process that has only the modules of these folders.
 
     -I and -S keep out this folder and the packages of this environment.
     """
     # What CloudFormation fills in is a name or a list of names.
     filled = {name: each if isinstance(each, str) else "a,b" for name, each in variables.items()}
-    command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT, module, str(asset), str(runtime)]
+    command = [sys.executable, "-I", "-S", "-B", "-c", IMPORT, module, *map(str, folders)]
     return subprocess.run(
         command,
         env={"AWS_DEFAULT_REGION": "us-east-1", "PATH": os.environ["PATH"], **filled},
-        cwd=runtime,
+        cwd=folders[-1],
         capture_output=True,
         text=True,
         check=False,
@@ -105,13 +117,14 @@ def test_these_are_all_functions(functions: list[Function]) -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_handler_is_imported_from_its_asset_alone_and_reads_what_the_stack_sets(
-    functions: list[Function], runtime: Path, module: str
+    functions: list[Function], runtime: Path, layer: Path, module: str
 ) -> None:
     of_module = [each for each in functions if each.module == module]
     function = of_module[0]
     _, folder, _ = module.split(".")
 
-    imported = import_alone(module, function.asset, runtime, function.variables)
+    folders = [function.asset, runtime, *([layer] if function.has_layer else [])]
+    imported = import_alone(module, function.variables, *folders)
 
     assert imported.returncode == 0, imported.stderr
     names, variables = json.loads(imported.stdout)
@@ -130,7 +143,7 @@ def test_imports_within_functions_are_of_the_asset_as_well() -> None:
         own = f"lambda_src.{path.parent.name}"
         for name in names_imported(path):
             first = name.partition(".")[0]
-            known = first in sys.stdlib_module_names or first in RUNTIME
+            known = first in sys.stdlib_module_names or first in (*RUNTIME, *LAYER)
             assert known or name.startswith((own, "lambda_src.shared")), f"{path} imports {name}"
 
 

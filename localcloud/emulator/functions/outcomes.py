@@ -71,6 +71,9 @@ def _extend_scripts() -> None:
             f"handler_fn = {handler}": f"handler_fn = as_on_aws({handler})",
             # It imports botocore, which fails if the function brings, say, its own queue.py.
             f"    {counts_calls}": f"    with suppress(Exception):\n        {counts_calls}",
+            # A layer may be built for Lambda's Python and processor: what is installed here wins.
+            "sys.path.insert(0, _py)": "sys.path.append(_py)",
+            "sys.path.insert(0, _ld)": "sys.path.append(_ld)",
         },
     )
     _edit(

@@ -43,7 +43,7 @@ def start_workers_here() -> None:
             return subprocess.Popen([_node(), *command[1:]], cwd=cwd, env=env, **files)
         if command[0] != sys.executable:
             return subprocess.Popen(command, cwd=cwd, env=env, **files)
-        alone = _brings_shared_modules(cwd, env) or _differs_at_start(env)
+        alone = _brings_shared_modules(cwd) or _differs_at_start(env)
         worker = subprocess.Popen(PROGRAM, cwd=cwd, env=env, **files) if alone else server.fork()
         assert worker.stdin is not None
         worker.stdin.write(
@@ -55,10 +55,8 @@ def start_workers_here() -> None:
     replace(SUBPROCESS, SimpleNamespace(Popen=start, **names))
 
 
-def _brings_shared_modules(folder: str, environment: dict[str, str]) -> bool:
-    return "_LAMBDA_LAYERS_DIRS" in environment or any(
-        entry.name.partition(".")[0] in SHARED for entry in Path(folder).iterdir()
-    )
+def _brings_shared_modules(folder: str) -> bool:
+    return any(entry.name.partition(".")[0] in SHARED for entry in Path(folder).iterdir())
 
 
 def _differs_at_start(environment: dict[str, str]) -> bool:

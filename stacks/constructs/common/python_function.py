@@ -1,6 +1,6 @@
 """A Python Lambda function from its folder of lambda_src/ and the modules that all share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -32,6 +32,7 @@ class PythonFunction(lambda_.Function):
         module: str = "handler",
         handler: str = "lambda_handler",
         environment: Mapping[str, str] | None = None,
+        layers: Sequence[lambda_.ILayerVersion] = (),
         timeout: cdk.Duration,
         memory_size: int = 256,
     ) -> None:
@@ -52,6 +53,7 @@ class PythonFunction(lambda_.Function):
             code=package(folder),
             handler=f"lambda_src.{folder}.{module}.{handler}",
             environment=dict(environment or {}),
+            layers=list(layers),
             timeout=timeout,
             memory_size=memory_size,
             role=role,

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
@@ -84,7 +85,9 @@ class DriftDetector(Construct):
         storage: Storage,
         baseline: ModelBaseline,
         metrics: DriftMetrics,
+        layer: lambda_.ILayerVersion,
     ) -> None:
+        """`layer` has Pillow."""
         super().__init__(scope, "DriftDetector")
         captures = f"{CAPTURES.path}/{settings.endpoint_name}/{VARIANT}/"
         state = f"{DRIFT_STATE}/{settings.endpoint_name}.json"
@@ -109,9 +112,11 @@ class DriftDetector(Construct):
                 "MODEL_NAME": model.string_value,
                 "MODEL_NAME_PARAMETER": settings.model_name_parameter,
             },
+            layers=[layer],
             # Less than the shortest interval, so that runs do not overlap.
             timeout=cdk.Duration.minutes(10),
-            memory_size=512,
+            # A picture of 25 megapixels takes 200 MB, and time that falls with more memory.
+            memory_size=1024,
         )
         # The next run finishes what a failed one left.
         self.function.configure_async_invoke(retry_attempts=0)

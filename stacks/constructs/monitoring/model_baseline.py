@@ -1,6 +1,7 @@
 """The replies of the deployed model to the validation pictures, as a resource of the stack."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from settings import Settings
@@ -26,9 +27,15 @@ class ModelBaseline(Construct):
     """
 
     def __init__(
-        self, scope: Construct, *, settings: Settings, storage: Storage, namespace: str
+        self,
+        scope: Construct,
+        *,
+        settings: Settings,
+        storage: Storage,
+        namespace: str,
+        layer: lambda_.ILayerVersion,
     ) -> None:
-        """`namespace` is that of the metrics."""
+        """`namespace` is that of the metrics; `layer` has Pillow."""
         super().__init__(scope, "ModelBaseline")
         # Read at deployment, so that another model or dataset changes the resource.
         model_data_url = published(self, settings.model_data_url_parameter)
@@ -40,6 +47,7 @@ class ModelBaseline(Construct):
             folder="drift_detector",
             module="baseline_resource",
             handler="on_event",
+            layers=[layer],
             timeout=cdk.Duration.minutes(10),
             memory_size=1024,
         )

@@ -281,6 +281,28 @@ def handler(event, context):
     assert str(PROJECT) not in path
 
 
+def test_packages_that_are_installed_here_win_over_those_of_a_layer(functions: Any) -> None:
+    made_for_lambda = "raise ImportError('wrong ELF class')"
+    layer = functions.client.publish_layer_version(
+        LayerName=f"l-{uuid.uuid4().hex[:12]}",
+        Content={
+            "ZipFile": archive(
+                {"python/PIL/__init__.py": made_for_lambda, "python/brought.py": "value = 1\n"}
+            )
+        },
+    )
+    source = """
+import brought
+from PIL import Image
+def handler(event, context):
+    return brought.value, Image.new("L", (2, 3)).size
+"""
+
+    function = functions.python(source, Layers=[layer["LayerVersionArn"]])
+
+    assert functions.invoke(function)["payload"] == [1, [2, 3]]
+
+
 # --- /tmp and workers ---------------------------------------------------------------------------
 
 
