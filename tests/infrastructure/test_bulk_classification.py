@@ -1,6 +1,5 @@
 """The bulk state machine: how it lists, batches, retries and writes."""
 
-import json
 from typing import Any
 
 import pytest
@@ -53,13 +52,6 @@ def test_every_listing_goes_the_same_way(
     assert catch["ErrorEquals"] == ["States.ItemReaderFailed"]
     refusal = bulk(templates, environment)[catch["Next"]]
     assert (refusal["Type"], refusal["Error"]) == ("Fail", "InvalidInput")
-
-
-def test_without_an_endpoint_there_is_none() -> None:
-    template = templates_with(endpoint={"enabled": False})["Batch"].to_json()
-
-    assert NAME not in json.dumps(template)
-    assert not {"BulkStateMachineArn", "BulkResultsUri"} & set(template["Outputs"])
 
 
 def test_settings_reach_the_function() -> None:

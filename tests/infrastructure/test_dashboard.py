@@ -21,13 +21,11 @@ Shown = tuple[str, str, dict[str, str], str]  # namespace, name, dimensions, sta
 
 @pytest.fixture(scope="module")
 def template() -> Template:
-    """The stack with the default settings."""
     return monitoring_with()
 
 
 @pytest.fixture(scope="module")
 def widgets(template: Template) -> list[dict[str, Any]]:
-    """Its dashboard's widgets."""
     return widgets_of(template)
 
 
@@ -62,28 +60,11 @@ def of_functions(metric: str, statistic: str, *names: str) -> list[Shown]:
     return [("AWS/Lambda", metric, {"FunctionName": name}, statistic) for name in names]
 
 
-PERCENTILES = ("p50", "p90", "p99")
-
-
 def test_graphs_start_at_0_and_name_their_unit(widgets: list[dict[str, Any]]) -> None:
     for each in widgets:
         if each["type"] == "metric":
             assert each["properties"]["yAxis"]["left"]["label"]
             assert each["properties"]["yAxis"]["left"]["min"] == 0
-
-
-def test_latency_is_in_milliseconds_and_durations_in_seconds(widgets: list[dict[str, Any]]) -> None:
-    for title, unit in (
-        ("Endpoint: model latency", "ms"),
-        ("Endpoint: overhead latency", "ms"),
-        ("Workflow: duration of an execution", "s"),
-        ("Bulk classification: duration of an execution", "s"),
-        ("Batch transform: duration of an execution", "s"),
-    ):
-        widget = titled(widgets, title)
-        drawn = [row[0]["expression"] for row in widget["metrics"] if "expression" in row[0]]
-        assert drawn == [f"{each} / 1000" for each in PERCENTILES]
-        assert widget["yAxis"]["left"]["label"] == unit
 
 
 def test_thresholds_are_drawn_in_the_unit_of_their_graph() -> None:

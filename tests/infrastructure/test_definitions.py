@@ -64,10 +64,3 @@ def all_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]
         yield name, state
         if "ItemProcessor" in state:
             yield from all_states(state["ItemProcessor"])
-
-
-def test_the_validator_finds_a_fault() -> None:
-    call = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Next": "Nowhere"}
-    machine = {"QueryLanguage": "JSONata", "StartAt": "Call", "States": {"Call": call}}
-
-    assert diagnostics({"no such state": machine}).keys() == {"no such state"}

@@ -20,7 +20,6 @@ from tests.infrastructure.templates import (
 
 @pytest.fixture(scope="module")
 def template() -> Template:
-    """The stack with the default settings."""
     return monitoring_with()
 
 
@@ -55,25 +54,6 @@ def test_alarms_follow_the_interval() -> None:
     assert the_only(template, "AWS::Events::Rule")["ScheduleExpression"] == "rate(15 minutes)"
     assert alarms_of(template)["DriftMeanBrightness"]["Period"] == 15 * 60
     assert detector(template)["Timeout"] < 15 * 60
-
-
-def test_it_knows_where_captures_baseline_and_state_are(template: Template) -> None:
-    variables = detector(template)["Environment"]["Variables"]
-
-    assert variables.pop("CAPTURE_BUCKET").startswith("CaptureBucket")
-    assert variables.pop("STATE_BUCKET").startswith("ArtifactBucket")
-    assert variables.pop("BASELINE_KEY").startswith("ModelBaseline")
-    at_deployment = template.to_json()["Parameters"][variables.pop("MODEL_NAME")]
-    assert at_deployment["Type"] == "AWS::SSM::Parameter::Value<String>"
-    assert at_deployment["Default"] == variables["MODEL_NAME_PARAMETER"]
-    assert variables == {
-        "CAPTURE_PREFIX": "captures/scones-test/AllTraffic/",
-        "STATE_KEY": "drift/scones-test.json",
-        "CONFIDENCE_THRESHOLD": "0.93",
-        "METRIC_NAMESPACE": "Scones/test",
-        "ENDPOINT_NAME": "scones-test",
-        "MODEL_NAME_PARAMETER": "/scones/test/model/name",
-    }
 
 
 def test_another_model_or_dataset_is_another_baseline(template: Template) -> None:

@@ -1,14 +1,12 @@
 """The alarms: what they watch, and when they fire."""
 
 import json
-import re
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
-from tests.infrastructure.synthesis import states
 from tests.infrastructure.templates import (
     BULK,
     ENDPOINT,
@@ -19,14 +17,12 @@ from tests.infrastructure.templates import (
     alarms_of,
     dimensions_of,
     monitoring_with,
-    plain,
     templates_with,
 )
 
 
 @pytest.fixture(scope="module")
 def template() -> Template:
-    """The stack with the default settings."""
     return monitoring_with()
 
 
@@ -133,22 +129,6 @@ def test_a_manifest_that_starts_nothing_is_an_alarm(template: Template) -> None:
     assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
 
 
-def test_a_notice_that_is_not_sent_is_an_alarm(template: Template) -> None:
-    total, *metrics = alarms_of(template)["UndeliveredNotices"]["Metrics"]
-
-    assert total["Expression"] == "SUM(METRICS())"
-    stats = [each["MetricStat"] for each in metrics]
-    assert {each["Stat"] for each in stats} == {"Sum"}
-    assert [(each["Metric"]["MetricName"], dimensions_of(each["Metric"])) for each in stats] == [
-        pair
-        for notice in ("NoticeOfDeadExecution", "NoticeOfAlarm", "NoticeOfDeadExecution")
-        for pair in (
-            ("FailedInvocations", {"RuleName": f"{notice}Rule"}),
-            ("ExecutionsFailed", {"StateMachineArn": f"{notice}StateMachine"}),
-        )
-    ]
-
-
 def test_without_an_endpoint_nothing_watches_it() -> None:
     template = monitoring_with(endpoint={"enabled": False})
 
@@ -183,32 +163,3 @@ def test_what_executions_tell_of_themselves_is_shown_only(template: Template) ->
     }
     assert silent == {name for name in alarms if name.startswith(tuple(MACHINES))}
     assert len(silent) == 23
-
-
-# --- pictures ------------------------------------------------------------------------------------
-
-
-def test_pictures_are_counted_in_the_logs_that_name_their_verdicts() -> None:
-    templates = templates_with()
-
-    by_log = {
-        re.sub(r"[0-9A-F]{8}$", "", properties["LogGroupName"]): properties
-        for each in templates["Workflow"].find_resources("AWS::Logs::MetricFilter").values()
-        for properties in [plain(each["Properties"])]
-    }
-    of_filter = by_log["FilterConfidenceLogs"]
-    of_machine = by_log["ClassificationStateMachineLogs"]
-    assert len(by_log) == 2
-    for properties, verdict in ((of_filter, "$.verdict"), (of_machine, "$.details.name")):
-        (metric,) = properties["MetricTransformations"]
-        assert (metric["MetricNamespace"], metric["MetricName"]) == ("Scones/test", "Pictures")
-        assert metric["MetricValue"] == "1"
-        assert metric["Dimensions"] == [{"Key": "Verdict", "Value": verdict}]
-    assert of_filter["FilterPattern"] == (
-        '{ ($.verdict = "Accepted") || ($.verdict = "Rejected") }'
-    )
-    assert of_machine["FilterPattern"] == (
-        '{ ($.type = "PassStateEntered") && ($.details.name = "Failed") }'
-    )
-    in_map = states(templates["Workflow"])["Classify images"]["ItemProcessor"]["States"]
-    assert in_map["Failed"]["Type"] == "Pass"

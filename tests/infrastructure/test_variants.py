@@ -98,13 +98,3 @@ def exports(**values: Any) -> set[str]:
 def test_no_setting_takes_an_export_away(values: dict[str, Any]) -> None:
     # The stack that exports is deployed first, and CloudFormation keeps an export that is in use.
     assert exports(**values) == exports()
-
-
-def test_the_report_finds_threshold_dataset_and_classes_in_the_outputs() -> None:
-    templates = {name: each.to_json() for name, each in templates_with().items()}
-    function = templates["Workflow"]["Outputs"]["FilterConfidenceName"]["Value"]["Ref"]
-    variables = templates["Workflow"]["Resources"][function]["Properties"]["Environment"]
-
-    assert variables["Variables"]["CONFIDENCE_THRESHOLD"] == "0.93"
-    assert {"DatasetUri", "Classes"} <= templates["Training"]["Outputs"].keys()
-    assert "CaptureUri" in templates["Inference"]["Outputs"]

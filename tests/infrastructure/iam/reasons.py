@@ -51,24 +51,22 @@ VERSIONS = "*:function:*:[*]"
 LISTS = "Who may list the bucket gets 404 instead of 403 for an object that does not exist."
 DATASETS = "Which dataset is staged is known at deployment only."
 OWN_FOLDERS = "Each run has its own folder, which its functions and its state machine share."
-FRAMEWORK = "CDK grants each of the provider framework's roles both functions."
 AUTO_DELETE = "CDK's statement for its handler is about the bucket and its objects alike."
+
+FRAMEWORKS = tuple(
+    Reason(
+        f"Training/TrainingJob{one}FrameworkRole",
+        "lambda:InvokeFunction lambda:GetFunction",
+        f"{{Training/TrainingJob{other}}}",
+        "CDK grants each of the provider framework's roles both functions.",
+    )
+    for one, other in (("IsComplete", "OnEvent"), ("OnEvent", "IsComplete"))
+)
 
 # Grants that no call of the table needs.
 UNUSED = (
     Reason("*", "lambda:InvokeFunction", VERSIONS, "CDK grants a function's versions with it."),
-    Reason(
-        "Training/TrainingJobIsCompleteFrameworkRole",
-        "lambda:*",
-        "{Training/TrainingJobOnEvent}",
-        FRAMEWORK,
-    ),
-    Reason(
-        "Training/TrainingJobOnEventFrameworkRole",
-        "lambda:*",
-        "{Training/TrainingJobIsComplete}",
-        FRAMEWORK,
-    ),
+    *FRAMEWORKS,
     Reason(
         "arn:*:s3:::*",
         "s3:DeleteObject[*] s3:GetBucket[*] s3:List[*] s3:PutBucketPolicy",
@@ -167,16 +165,5 @@ ALLOWED_NEVERTHELESS = (
         "{Storage/ArtifactBucket}/baselines/*",
         "A baseline is named by the hash of its inputs.",
     ),
-    Reason(
-        "Training/TrainingJobIsCompleteFrameworkRole",
-        "lambda:InvokeFunction lambda:GetFunction",
-        "{Training/TrainingJobOnEvent}",
-        FRAMEWORK,
-    ),
-    Reason(
-        "Training/TrainingJobOnEventFrameworkRole",
-        "lambda:InvokeFunction lambda:GetFunction",
-        "{Training/TrainingJobIsComplete}",
-        FRAMEWORK,
-    ),
+    *FRAMEWORKS,
 )

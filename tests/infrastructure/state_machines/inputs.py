@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stacks.constructs.common.picture_results import STATUS_OF_ERROR
 from tests.infrastructure.state_machines.definitions import DATA_BUCKET, RESULTS_BUCKET
 
 Json = Any
@@ -145,20 +146,6 @@ JUDGED = {
 }
 REASON = "best class bicycle has confidence 0.510, below the threshold 0.93"
 REJECTED = {**JUDGED, "confidence": 0.51, "inferences": [0.51, 0.49], "reason": REASON}
-FAULTS_OF_IMAGES = (
-    "InvalidImageReference",
-    "ImageAccessDenied",
-    "ImageNotFound",
-    "ImageTooLarge",
-    "TooManyPixels",
-    "TooManyScans",
-    "TooManySegments",
-    "NotAnImage",
-    "UnsupportedImageFormat",
-    "ImageDamaged",
-    "ImageEmpty",
-    "ImageTruncated",
-)
 
 
 def summary(*results: Json, location: str = "s3://bucket/results.jsonl", **counts: int) -> Json:
@@ -213,7 +200,7 @@ FUNCTIONS: dict[str, Ends] = {
             }
             for text in UNUSUAL_TEXTS
         ),
-        errors=FAULTS_OF_IMAGES,
+        errors=tuple(STATUS_OF_ERROR),
     ),
     "ClassifyImage": of_function(
         {"statusCode": 200, "body": {**BICYCLE, "inferences": INFERENCES}},
@@ -261,11 +248,10 @@ SERVICES: dict[str, Ends] = {
         [
             {**TRANSFORM_JOB, "CreationTime": "2026-01-01T00:00:00.000Z", **more}
             for more in (
-                {"TransformJobStatus": "InProgress"},
-                {"TransformJobStatus": "Stopping"},
-                {"TransformJobStatus": "Stopped"},
-                {"TransformJobStatus": "Completed"},
-                {"TransformJobStatus": "Failed"},
+                *(
+                    {"TransformJobStatus": status}
+                    for status in ("InProgress", "Stopping", "Stopped", "Completed", "Failed")
+                ),
                 *(
                     {"TransformJobStatus": "Failed", "FailureReason": reason}
                     for reason in UNUSUAL_TEXTS

@@ -32,22 +32,6 @@ def test_a_call_that_no_policy_allows_is_denied_and_named(
     assert message == denial(arn, "s3:PutObject", f"arn:aws:s3:::{bucket}/there")
 
 
-def test_a_wildcard_matches_every_character_of_a_key(
-    cloud: LocalCloud, role: Any, bucket: str
-) -> None:
-    arn = role(
-        statement("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
-        statement("s3:GetObject", f"arn:aws:s3:::{bucket}/a?b"),
-    )
-    s3 = client_as(cloud, arn, "s3")
-
-    s3.put_object(Bucket=bucket, Key="a\nb", Body=b"there")
-
-    assert s3.get_object(Bucket=bucket, Key="a\nb")["Body"].read() == b"there"
-    code, _ = refusal(s3.get_object, Bucket=bucket, Key="a\nb\n")
-    assert code == "AccessDenied"
-
-
 def test_the_resource_of_a_second_check_is_the_one_that_is_named(
     cloud: LocalCloud, role: Any, bucket: str
 ) -> None:
@@ -76,17 +60,6 @@ def test_an_explicit_deny_of_the_resource_wins_and_says_so(
     _, message = refusal(client_as(cloud, arn, "s3").get_object, Bucket=bucket, Key="there")
 
     assert f"s3:GetObject on resource: {resource} with an explicit deny in a resource" in message
-
-
-def test_requests_on_this_machine_count_as_tls(cloud: LocalCloud, role: Any, bucket: str) -> None:
-    arn = role(statement("s3:GetObject", "*"))
-    insecure = {"Bool": {"aws:SecureTransport": "false"}}
-    refuse = statement("s3:*", "*", Effect="Deny", Principal="*", Condition=insecure)
-    cloud.client("s3").put_bucket_policy(
-        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [refuse]})
-    )
-
-    assert client_as(cloud, arn, "s3").get_object(Bucket=bucket, Key="there")["Body"].read()
 
 
 def test_a_missing_object_is_a_denial_to_a_role_that_may_not_list_the_bucket(

@@ -1,15 +1,15 @@
 """Tasks are judged as the role of their state machine, EventBridge as that of its target."""
 
 import json
-import time
 import uuid
 from typing import Any
 
 import pytest
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.repairs.distributed_map import distributed, machine
+from tests.local.localcloud.repairs.distributed_map import distributed, machine, writer
 from tests.local.localcloud.roles import denial, statement
+from tests.local.waiting import wait
 
 ACCOUNT = "us-east-1:000000000000"
 SESSION = "StepFunctions"
@@ -150,20 +150,6 @@ def test_a_task_that_waits_for_an_answer_is_judged(role: Any, execute_as: Any) -
     assert denied["cause"] == denial(arn, "sqs:SendMessage", queue, session=SESSION)
 
 
-def test_a_denial_can_be_caught(role: Any, execute_as: Any) -> None:
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::lambda:invoke",
-        "Arguments": {"FunctionName": FUNCTION},
-        "Catch": [{"ErrorEquals": ["Lambda.AWSLambdaException"], "Next": "Caught"}],
-        "End": True,
-    }
-
-    result = execute_as(role(), machine(task, Caught={"Type": "Succeed"}))
-
-    assert result["status"] == "SUCCEEDED"
-
-
 class TestDistributedMap:
     CHILDREN = statement("states:StartExecution", "*")
 
@@ -176,10 +162,7 @@ class TestDistributedMap:
                 "ReaderConfig": {"InputType": "JSON"} if reader == "getObject" else {},
                 "Arguments": {"Bucket": bucket, **arguments},
             },
-            ResultWriter={
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Arguments": {"Bucket": bucket, "Prefix": "results"},
-            },
+            ResultWriter=writer(bucket, "results"),
         )
 
     @pytest.mark.parametrize(
@@ -252,10 +235,7 @@ def test_eventbridge_starts_an_execution_only_if_the_role_of_the_target_may(
 
     events.put_events(Entries=[{"Source": name, "DetailType": "test", "Detail": "{}"}])
 
-    deadline = time.monotonic() + 10
-    while not (executions := states.list_executions(stateMachineArn=started)["executions"]):
-        assert time.monotonic() < deadline, "the allowed target was not started within 10 s"
-        time.sleep(0.05)
+    executions = wait(lambda: states.list_executions(stateMachineArn=started)["executions"])
     assert len(executions) == 1
     assert states.list_executions(stateMachineArn=refused)["executions"] == []
     events.remove_targets(Rule=name, Ids=["0", "1"])

@@ -10,13 +10,11 @@ from localcloud.launcher import LocalCloud
 
 @pytest.fixture(scope="module")
 def s3(cloud: LocalCloud) -> Any:
-    """A client."""
     return cloud.client("s3")
 
 
 @pytest.fixture
 def bucket(s3: Any) -> str:
-    """Name of a new bucket."""
     name = f"b-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     return name
@@ -24,13 +22,11 @@ def bucket(s3: Any) -> str:
 
 @pytest.fixture
 def put(s3: Any, bucket: str) -> Any:
-    """Puts an object into the bucket."""
     return lambda key, body: s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
 @pytest.fixture
 def read(s3: Any, bucket: str) -> Any:
-    """The text of an object in the bucket."""
     return lambda key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 

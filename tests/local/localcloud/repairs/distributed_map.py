@@ -21,6 +21,13 @@ def distributed(each: dict[str, Any] = ECHO, **fields: Any) -> dict[str, Any]:
     }
 
 
+def writer(bucket: str, prefix: str = "", **config: str) -> dict[str, Any]:
+    """A ResultWriter that writes below a prefix of the bucket."""
+    arguments = {"Bucket": bucket, "Prefix": prefix} if prefix else {"Bucket": bucket}
+    more = {"WriterConfig": config} if config else {}
+    return {"Resource": "arn:aws:states:::s3:putObject", "Arguments": arguments, **more}
+
+
 def machine(state: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
     """A state machine that enters `state` first."""
     return {"QueryLanguage": "JSONata", "StartAt": "All", "States": {"All": state, **others}}

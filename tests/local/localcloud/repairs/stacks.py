@@ -44,7 +44,6 @@ class Stack:
             self.wait(state)
 
     def delete(self) -> None:
-        """Delete the stack."""
         self.cloudformation.delete_stack(StackName=self.name)
         self.wait("stack_delete_complete")
 
@@ -66,21 +65,17 @@ class Stack:
         return str(wait(final))
 
     def reasons(self) -> list[str]:
-        """Return the reasons of the stack's events."""
         events = self.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
         return [event.get("ResourceStatusReason", "") for event in events]
 
 
 def resource(type_: str, **properties: Any) -> dict[str, Any]:
-    """Return a resource of a template."""
     return {"Type": type_, "Properties": properties}
 
 
 def template(**resources: Any) -> Template:
-    """Return a template of these resources."""
     return {"Resources": resources}
 
 
 def tags(**values: str) -> list[dict[str, str]]:
-    """Return the property Tags."""
     return [{"Key": key, "Value": value} for key, value in values.items()]

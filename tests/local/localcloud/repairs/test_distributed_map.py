@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from tests.local.localcloud.repairs.distributed_map import distributed, failing, machine, output
+from tests.local.localcloud.repairs.distributed_map import (
+    distributed,
+    failing,
+    machine,
+    output,
+    writer,
+)
 
 LIMIT = 262_144
 
@@ -157,8 +163,5 @@ class TestSizes:
         third = "x" * (LIMIT // 3)
 
         assert execute(machine(state), third)["error"] == "States.DataLimitExceeded"
-        state["ResultWriter"] = {
-            "Resource": "arn:aws:states:::s3:putObject",
-            "Arguments": {"Bucket": bucket},
-        }
+        state["ResultWriter"] = writer(bucket)
         assert execute(machine(state), third)["status"] == "SUCCEEDED"

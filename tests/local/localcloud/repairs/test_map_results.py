@@ -9,6 +9,7 @@ from tests.local.localcloud.repairs.distributed_map import (
     failing,
     machine,
     output,
+    writer,
 )
 
 
@@ -19,10 +20,7 @@ class TestResultsInS3:
         state = failing(
             "bad",
             ToleratedFailurePercentage=50,
-            ResultWriter={
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Arguments": {"Bucket": bucket, "Prefix": "{% 'results/' & 'today' %}"},
-            },
+            ResultWriter=writer(bucket, "{% 'results/' & 'today' %}"),
         )
 
         result = execute(machine(state), ["good", "bad", "better"])
@@ -65,11 +63,7 @@ class TestResultsInS3:
     def test_transformed_to_json_lines(self, execute: Any, bucket: str, read: Any) -> None:
         state = distributed(
             Items="{% $states.input %}",
-            ResultWriter={
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Arguments": {"Bucket": bucket},
-                "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"},
-            },
+            ResultWriter=writer(bucket, Transformation="FLATTEN", OutputType="JSONL"),
         )
 
         details = output(execute(machine(state), [[1, 2], [3]]))["ResultWriterDetails"]
@@ -83,10 +77,7 @@ class TestResultsInS3:
         state = failing(
             "bad",
             MaxConcurrency=1,
-            ResultWriter={
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Arguments": {"Bucket": bucket, "Prefix": "stopped"},
-            },
+            ResultWriter=writer(bucket, "stopped"),
             Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
         )
 
@@ -100,13 +91,7 @@ class TestResultsInS3:
         assert (pending["Status"], pending["Input"]) == ("PENDING", '"never"')
 
     def test_a_bucket_that_is_not_there(self, execute: Any) -> None:
-        state = distributed(
-            Items="{% $states.input %}",
-            ResultWriter={
-                "Resource": "arn:aws:states:::s3:putObject",
-                "Arguments": {"Bucket": "no-such-bucket"},
-            },
-        )
+        state = distributed(Items="{% $states.input %}", ResultWriter=writer("no-such-bucket"))
 
         result = execute(machine(state), [1])
 

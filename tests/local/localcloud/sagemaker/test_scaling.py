@@ -18,7 +18,6 @@ POLICY = {
 
 @pytest.fixture
 def scaling(cloud: LocalCloud) -> Any:
-    """A client of Application Auto Scaling."""
     return cloud.client("application-autoscaling")
 
 

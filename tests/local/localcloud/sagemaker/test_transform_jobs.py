@@ -80,7 +80,6 @@ class Transform:
         }
 
     def labels(self) -> dict[str, int]:
-        """The class of each output."""
         return {name: label_in(body) for name, body in self.outputs().items()}
 
 
