@@ -75,15 +75,6 @@ def test_a_reference_is_read_from_s3(handler: ModuleType, endpoint: Stubber) -> 
     assert handler.lambda_handler(BY_REFERENCE, None)["body"]["inferences"] == [0.25, 0.75]
 
 
-@pytest.mark.parametrize("body", odd_replies.READ)
-def test_replies_are_read(handler: ModuleType, endpoint: Stubber, body: bytes) -> None:
-    reply(endpoint, body)
-
-    answer = handler.lambda_handler(EVENT, None)
-
-    assert answer["body"]["inferences"] == odd_replies.READ[body]
-
-
 @pytest.mark.parametrize("name", REFUSED)
 def test_another_reply_is_refused(handler: ModuleType, endpoint: Stubber, name: str) -> None:
     reply(endpoint, REFUSED[name])
@@ -120,12 +111,8 @@ def test_a_model_error_is_the_pictures_fault_or_transient(
 @pytest.mark.parametrize(
     "code",
     [
-        "InternalDependencyException",
-        "InternalFailure",
-        "ModelNotReadyException",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "ValidationError",
+        *("InternalDependencyException", "InternalFailure", "ModelNotReadyException"),
+        *("ServiceUnavailable", "ThrottlingException", "ValidationError"),
     ],
 )
 def test_a_fault_of_the_service_is_transient_and_a_missing_endpoint_is_not(

@@ -1,9 +1,10 @@
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from operations.aws import AwsError
 from operations.deployed import Target, find_target
@@ -14,47 +15,24 @@ FUNCTION = "Scones-dev-Workflow-FilterConfidence"
 Deploy = Callable[..., None]
 
 
-class CloudFormation:
-    """Stacks by their names, with their outputs."""
-
-    def __init__(self) -> None:
-        self.stacks: dict[str, dict[str, str]] = {}
-
-    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # of boto3
-        if StackName not in self.stacks:
-            message = f"Stack with id {StackName} does not exist"
-            error = {"Error": {"Code": "ValidationError", "Message": message}}
-            raise ClientError(error, "DescribeStacks")  # type: ignore[arg-type]
-        outputs = [
-            {"OutputKey": key, "OutputValue": value}
-            for key, value in self.stacks[StackName].items()
-        ]
-        return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
-
-
-class Lambda:
-    def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:
-        assert FunctionName == FUNCTION
-        return {"Environment": {"Variables": {"CONFIDENCE_THRESHOLD": "0.8"}}}
-
-
-@pytest.fixture(autouse=True)
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
-    client = CloudFormation()
-    clients = {"cloudformation": client, "lambda": Lambda()}
-    session = SimpleNamespace(client=clients.__getitem__)
-    for user in ("operations.deployed", "operations.aws"):
-        monkeypatch.setattr(f"{user}.session", lambda: session)
-    monkeypatch.setattr("operations.deployed.announce", lambda: None)
-    return client
-
-
 @pytest.fixture
-def deploy(cloudformation: CloudFormation) -> Deploy:
+def deploy(
+    aws: boto3.Session, stacks: dict[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> Deploy:
     """Deploy a stack of the environment `dev` with these outputs."""
+    monkeypatch.setattr("operations.deployed.announce", lambda: None)
+
+    def configuration(params: dict[str, Any], **_: object) -> Any:
+        assert FUNCTION in params["url_path"]
+        variables = {"Variables": {"CONFIDENCE_THRESHOLD": "0.8"}}
+        return AWSResponse("", 200, HTTPHeaders(), None), {"Environment": variables}
+
+    aws.events.register("before-call.lambda.GetFunctionConfiguration", configuration)
 
     def create(stack: str, **outputs: str) -> None:
-        cloudformation.stacks[f"Scones-dev-{stack}"] = outputs
+        stacks[f"Scones-dev-{stack}"] = [
+            {"OutputKey": key, "OutputValue": value} for key, value in outputs.items()
+        ]
 
     return create
 
@@ -121,6 +99,7 @@ def test_a_stack_from_before_the_threshold_was_published_is_named(deploy: Deploy
         target()
 
 
+@pytest.mark.usefixtures("deploy")
 def test_what_is_not_deployed_is_named() -> None:
     with pytest.raises(AwsError, match="stack Scones-dev-Inference does not exist; deploy it"):
         target()

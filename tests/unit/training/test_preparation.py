@@ -104,10 +104,7 @@ def test_what_cannot_be_read_is_refused_and_tried_again_next_time(tmp_path: Path
             "fine.jpg": jpeg(1),
         }
     )
-    refused = {
-        "gone.jpg": "does not exist",
-        "secret.jpg": "cannot be read: Permission denied",
-    }
+    refused = {"gone.jpg": "does not exist", "secret.jpg": "cannot be read: Permission denied"}
 
     assert reasons(run(source, tmp_path)) == refused
     assert reasons(run(source, tmp_path)) == refused

@@ -58,9 +58,7 @@ def test_a_signed_request_with_another_body_does_not_arrive(role: Session) -> No
 
 
 PATHS = [
-    "/bucket/key",
-    "/bucket/a%20b%2Bc/%C3%BC//..%2F",
-    "/bucket/a//b/../c",
+    *("/bucket/key", "/bucket/a%20b%2Bc/%C3%BC//..%2F", "/bucket/a//b/../c"),
     "/bucket/?prefix=a%2Fb&list-type=2",
 ]
 

@@ -42,12 +42,8 @@ def settled(monkeypatch: pytest.MonkeyPatch, *statuses: str) -> CloudFormation:
 @pytest.mark.parametrize(
     "status",
     [
-        "CREATE_COMPLETE",
-        "CREATE_IN_PROGRESS",
-        "DELETE_FAILED",
-        "REVIEW_IN_PROGRESS",
-        "ROLLBACK_COMPLETE",
-        "UPDATE_ROLLBACK_FAILED",
+        *("CREATE_COMPLETE", "CREATE_IN_PROGRESS", "DELETE_FAILED", "REVIEW_IN_PROGRESS"),
+        *("ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"),
     ],
 )
 def test_what_can_be_deleted_is_not_waited_for(
