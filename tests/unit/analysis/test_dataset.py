@@ -5,7 +5,8 @@ import pytest
 
 from analysis.dataset import EXAMPLES, read_preview
 from training.dataset import build, write
-from training.source import drawing
+from training.drawn import draw
+from training.source import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -14,7 +15,8 @@ CLASSES = ("bicycle", "motorcycle")
 
 
 def test_counts_and_examples_of_what_staging_writes(tmp_path: Path) -> None:
-    staged = write(build(drawing(CLASSES), CLASSES), tmp_path)
+    pictures = draw(CLASSES, train_per_class=EXAMPLES + 1, validation_per_class=1)
+    staged = write(build(Source("drawn", pictures), CLASSES), tmp_path)
     found = read_preview(str(staged))
 
     assert found.manifest.classes == CLASSES

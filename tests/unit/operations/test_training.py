@@ -1,6 +1,7 @@
 """A job like the stack's, outside the stack, against an AWS that lives in memory."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,7 +16,7 @@ from scones.__main__ import main
 from settings import Settings
 from settings.loader import validate
 
-pytest.importorskip("sagemaker.core", reason="the SageMaker SDK is optional")
+pytestmark = pytest.mark.skipif(not find_spec("sagemaker"), reason="the SDK is optional")
 
 DEPLOYED = "scones-dev-abc"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -126,7 +126,7 @@ def test_a_reader_that_has_enough_sees_no_error() -> None:
     os.close(read)
     with os.fdopen(write, "wb") as closed:
         run = subprocess.run(
-            [sys.executable, "-m", "scones", "stage", "--drawn", "--no-upload"],
+            [sys.executable, "-m", "scones", "report", "--help"],
             cwd=ROOT,
             stdout=closed,
             stderr=subprocess.PIPE,

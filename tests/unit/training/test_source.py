@@ -8,7 +8,7 @@ import pytest
 
 from training import source
 from training.errors import ArchiveRefusedError, ArchiveUnavailableError, StagingError
-from training.source import drawing, from_archive, real
+from training.source import from_archive, real
 
 Content = dict[str, dict[bytes, Any]]
 Archive = Callable[[Content], Path]
@@ -51,13 +51,6 @@ def test_a_named_archive_goes_before_the_variable_and_that_before_the_download(
 def test_absent_file_is_an_error_and_not_a_download(tmp_path: Path) -> None:
     with pytest.raises(StagingError, match=r"absent: No such file .* \$CIFAR_ARCHIVE"):
         real(tmp_path / "absent")
-
-
-def test_drawing_has_no_archive() -> None:
-    taken = drawing(["bicycle"])
-    assert (taken.name, taken.archive_sha256, taken.archive_published) == ("drawn", None, None)
-    assert len(taken.pictures.train.rows) == 500
-    assert len(taken.pictures.test.rows) == 100
 
 
 def test_what_is_no_file_is_named(tmp_path: Path) -> None:
