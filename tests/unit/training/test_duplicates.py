@@ -1,0 +1,122 @@
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from training.duplicates import fingerprint, near_duplicates
+
+Resampling = Image.Resampling
+
+SIDE = 160
+
+
+def scene(seed: int) -> Image.Image:
+    """A picture of random smooth patches and fine noise."""
+    random = np.random.default_rng(seed)
+    patches = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    smooth = np.asarray(patches.resize((SIDE, SIDE), Resampling.BICUBIC))
+    noise = random.normal(0, 5, smooth.shape)
+    return Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8))
+
+
+def jpeg(picture: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def brighter(picture: Image.Image, factor: float) -> Image.Image:
+    return ImageEnhance.Brightness(picture).enhance(factor)
+
+
+def cropped(picture: Image.Image, share: float) -> Image.Image:
+    edge = SIDE * share
+    box = (edge, edge, SIDE - edge, SIDE - edge)
+    return picture.resize((SIDE, SIDE), Resampling.BILINEAR, box)
+
+
+def halved(picture: Image.Image) -> Image.Image:
+    half = picture.resize((SIDE // 2, SIDE // 2), Resampling.BILINEAR)
+    return half.resize((SIDE, SIDE), Resampling.BILINEAR)
+
+
+SCENES = [scene(seed) for seed in range(20)]
+PRINTS = [fingerprint(picture) for picture in SCENES]
+EACH_ITSELF = [(position, position) for position in range(len(SCENES))]
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda picture: picture,
+        lambda picture: jpeg(picture, 30),
+        lambda picture: jpeg(picture, 95),
+        halved,
+        lambda picture: brighter(picture, 1.1),
+        lambda picture: brighter(picture, 0.9),
+        lambda picture: cropped(picture, 0.01),
+        lambda picture: jpeg(cropped(brighter(picture, 1.05), 0.01), 60),
+        lambda picture: picture.resize((32, 32), Resampling.BILINEAR),
+    ],
+)
+def test_copies_are_found_and_nothing_else(alter: Callable[[Image.Image], Image.Image]) -> None:
+    copies = [fingerprint(alter(picture)) for picture in SCENES]
+    assert near_duplicates(PRINTS, copies) == EACH_ITSELF
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        lambda picture: picture.rotate(90),
+        lambda picture: cropped(picture, 0.2),
+        lambda picture: Image.merge("RGB", picture.split()[::-1]),
+        lambda picture: brighter(picture, 0.5),
+    ],
+)
+def test_what_looks_different_is_not_found(alter: Callable[[Image.Image], Image.Image]) -> None:
+    assert near_duplicates(PRINTS, [fingerprint(alter(picture)) for picture in SCENES]) == []
+
+
+def test_flat_pictures_look_like_no_other() -> None:
+    random = np.random.default_rng(0)
+    flat = [
+        Image.fromarray((200 + random.normal(0, 3, (SIDE, SIDE, 3))).astype(np.uint8))
+        for _ in range(3)
+    ]
+    prints = [fingerprint(picture) for picture in flat]
+    assert near_duplicates(prints, prints) == []
+
+
+def test_most_similar_one_is_named() -> None:
+    of = [fingerprint(cropped(SCENES[0], 0.01)), PRINTS[1], PRINTS[0]]
+    assert near_duplicates(of, [PRINTS[5], PRINTS[0]]) == [(2, 1)]
+
+
+def test_pictures_of_one_product_are_not_copies() -> None:
+    """One object before one camera, not always in the same place."""
+    random = np.random.default_rng(0)
+    products = []
+    for _ in range(40):
+        left, top = random.uniform(0, 0.06, 2) * SIDE
+        box = (left, top, left + 0.94 * SIDE, top + 0.94 * SIDE)
+        products.append(SCENES[0].resize((SIDE, SIDE), Resampling.BILINEAR, box))
+    prints = [fingerprint(picture) for picture in products]
+    copy = fingerprint(jpeg(products[3], 50))
+    pairs = near_duplicates(prints[:20], [*prints[20:], copy])
+    assert (3, 20) in pairs
+    assert len(pairs) < 15  # of 21
+
+
+def test_large_sets_are_compared_whole() -> None:
+    random = np.random.default_rng(0)
+    rows = random.integers(0, 256, (1200, len(PRINTS[0])), dtype=np.uint8)
+    prints = [row.tobytes() for row in rows]
+    assert near_duplicates(prints, prints[::-1]) == [(1199 - i, i) for i in range(1200)]
+
+
+def test_nothing_is_like_nothing() -> None:
+    assert near_duplicates([], PRINTS) == []
+    assert near_duplicates(PRINTS, []) == []
