@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lambda_src.shared import class_names
 from operations.aws import announce, errors_in_words, session, stack_output, stack_outputs
 from settings import Settings, load
 from settings.s3_uris import is_s3
@@ -63,7 +64,7 @@ def find_target(
         judged_by = Threshold(DEFAULT_THRESHOLD, source)
     if not settings:
         return Target(captures, judged_by)
-    classes = tuple(stack_output(settings, "Training", "Classes").split(","))
+    classes = class_names.decode(stack_output(settings, "Training", "Classes"))
     dataset = stack_outputs(settings, "Training").get("DatasetUri")
     return Target(captures, judged_by, classes, dataset)
 

@@ -10,7 +10,6 @@ From Python:
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from lambda_src.drift_detector.baseline import MINIMUM
+from lambda_src.drift_detector.validation_pictures import shortage
 from operations.aws import errors_in_words, session, stack_output
 from settings import Settings
 from training import dataset, source
@@ -131,20 +130,15 @@ def prepare(
 def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str | None:
     """Return which class lacks validation pictures for the drift detector's baseline, and a remedy.
 
-    `validation` is the number of pictures by class. Without a drift detector any number is enough.
+    `validation` is the number of pictures by class, in the order of the classes. Without a drift
+    detector any number is enough.
     """
     if not settings.detects_drift:
         return None
-    shares = dict(zip(settings.dataset.classes, settings.traffic_shares, strict=True))
-    scarce = min(shares, key=lambda name: validation[name] / shares[name])
-    needed = math.ceil(MINIMUM * shares[scarce])
-    if validation[scarce] >= needed:
+    lacking = shortage(list(validation), list(validation.values()), settings.traffic_shares)
+    if lacking is None:
         return None
-    return (
-        f"{validation[scarce]} validation pictures of {scarce!r}: the drift detector's baseline "
-        f"needs at least {MINIMUM}, {needed} of them of this class; stage more of it, or "
-        "set drift.enabled = false, or the monitoring stack will fail"
-    )
+    return f"{lacking}; stage more, or set drift.enabled = false, or the monitoring stack will fail"
 
 
 def read_staged(settings: Settings) -> StagedPictures:

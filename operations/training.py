@@ -53,8 +53,8 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
 def _check_classes(settings: Settings) -> None:
     parameter = settings.model_classes_parameter
     trained = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
-    wanted = ",".join(settings.dataset.classes)
-    if trained != wanted:
+    wanted = settings.dataset.classes_as_text
+    if settings.dataset.classes and trained != wanted:
         raise AwsError(
             f"the stack's training job has the classes {trained} ({parameter}), the settings have "
             f"{wanted}; stage and deploy these first"

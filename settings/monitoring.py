@@ -19,8 +19,9 @@ class Drift(Section):
         tuple[Annotated[float, Field(gt=0, le=1)], ...],
         Field(strict=False, examples=[[0.7, 0.3]]),
     ] = ()
-    """Expected share of each of `dataset.classes` in the traffic, in their order; empty: equal
-    shares. The validation pictures of the comparison are chosen by it."""
+    """Expected share of each of `dataset.classes` in the traffic, in their order; empty: the shares
+    of the validation pictures, which are equal for "cifar-100" and "drawn". The validation pictures
+    of the comparison are chosen by it."""
 
 
 class Monitoring(Section):

@@ -32,7 +32,9 @@ class Dataset(Section):
     source: Literal["cifar-100", "drawn", "folder", "manifest"] = "cifar-100"
     """CIFAR-100's archive, drawn stand-ins, a folder with one sub-folder for each class, or a list
     of pictures (docs/pictures.md)."""
-    pictures: Annotated[str, Field(min_length=1)] | None = None
+    pictures: (
+        Annotated[str, Field(min_length=1, examples=["pictures", "s3://bucket/pictures"])] | None
+    ) = None
     """The folder or list: a path from where you run the command, or `s3://...`. `scones stage
     --pictures` names another."""
     classes: Annotated[
@@ -46,7 +48,7 @@ class Dataset(Section):
     Default: `training.hyperparameters.resize`, or else the longer side of its `image_shape`."""
     validation_percent: Annotated[int, Field(ge=1, le=50)] = 20
     """Share of the pictures that validate the model, where the source does not say which."""
-    group_pattern: str | None = None
+    group_pattern: Annotated[str, Field(examples=["(.*)_frame"])] | None = None
     """Regular expression: pictures whose paths have the same match (its first group, if it has
     one) stay together in training or validation, such as `"(.*)_frame"` for frames of a video."""
     max_refused_percent: Annotated[float, Field(ge=0, le=100)] = 5
@@ -85,6 +87,16 @@ class Dataset(Section):
                 f"{error}; allowed: those of Python's re"
             ) from error
         return self
+
+    @property
+    def classes_in_ascii(self) -> list[str]:
+        """The class names as templates hold them."""
+        return [class_names.in_ascii(name) for name in self.classes]
+
+    @property
+    def classes_as_text(self) -> str:
+        """The class names as parameters and outputs hold them."""
+        return class_names.encode(self.classes)
 
     @property
     def own_pictures(self) -> bool:
@@ -175,6 +187,15 @@ class Settings(Section):
         return self.dataset.side or hyperparameters.resize or max(hyperparameters.input_size)
 
     @model_validator(mode="after")
+    def _a_given_model_has_known_classes(self) -> Self:
+        if self.training.model_data_url and not self.dataset.classes:
+            raise ValueError(
+                f"training.model_data_url = {self.training.model_data_url!r}: a model does not say "
+                "which classes its probabilities belong to; list dataset.classes as well"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _class_shares_are_of_the_classes(self) -> Self:
         shares, classes = self.drift.class_shares, self.dataset.classes
         if shares and not classes:
@@ -191,9 +212,14 @@ class Settings(Section):
 
     @property
     def traffic_shares(self) -> tuple[float, ...]:
-        """Expected share of each of `dataset.classes` in the traffic."""
+        """Expected share of each of `dataset.classes` in the traffic.
+
+        Empty: those of the validation pictures, which nothing knows before they are staged.
+        """
+        if self.drift.class_shares or self.dataset.own_pictures:
+            return self.drift.class_shares
         classes = len(self.dataset.classes)
-        return self.drift.class_shares or (1 / classes,) * classes if classes else ()
+        return (1 / classes,) * classes
 
     @property
     def detects_drift(self) -> bool:
@@ -238,7 +264,7 @@ class Settings(Section):
 
     @property
     def model_classes_parameter(self) -> str:
-        """SSM parameter with the trained model's class names, in order, joined by commas."""
+        """SSM parameter with the trained model's class names, in order, as `class_names.encode`."""
         return f"/scones/{self.environment}/model/classes"
 
     @property

@@ -22,7 +22,7 @@ class TrainingStack(EnvironmentStack):
         )
         if settings.training.model_data_url:
             model_data_url = settings.training.model_data_url
-            classes = ",".join(settings.dataset.classes)
+            classes = settings.dataset.classes_as_text
         else:
             job = self._train(settings, storage)
             model_data_url, classes = job.model_data_url, job.classes

@@ -33,7 +33,7 @@ from lambda_src.shared.picture_steps import (
     classify,
     endpoint_client,
 )
-from lambda_src.shared.staged_dataset import StagedDataset
+from lambda_src.shared.staged_dataset import StagedDataset, expected_classes
 
 from .baseline import Baseline, BaselineDamaged, Observation, StoredBaseline
 from .captures import BASELINE_PREFIX
@@ -66,13 +66,15 @@ class Inputs(NamedTuple):
     model_data_url: str
     endpoint_name: str
     namespace: str
-    shares: list[float]  # of each class in the traffic
+    shares: list[float]
+    """Of each class in the traffic; empty: those of the validation pictures."""
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Self:
         """Read the properties as CloudFormation sends them: numbers are texts."""
-        classes, shares = texts(properties, "Classes"), texts(properties, "ClassShares")
-        if len(classes) < 2 or len(shares) != len(classes) or not all(map(_is_share, shares)):
+        classes = expected_classes(properties)
+        shares = texts(properties, "ClassShares") if "ClassShares" in properties else []
+        if shares and (len(shares) != len(classes) or not all(map(_is_share, shares))):
             raise invalid(
                 "ClassShares", shares, f"a share above 0 and up to 1 of each of {shown(classes)}"
             )
@@ -127,24 +129,27 @@ def _key(properties: Mapping[str, Any]) -> str:
 def _make(inputs: Inputs) -> StoredBaseline:
     created = datetime.now(UTC).replace(microsecond=0)
     dataset = inputs.dataset
-    side = dataset.manifest().get("side", SIDE)
-    rows = choose(dataset, inputs.shares)
+    manifest = dataset.manifest()
+    classes, side = manifest["classes"], manifest.get("side", SIDE)
+    rows = choose(dataset, classes, inputs.shares)
     with ThreadPoolExecutor(WORKERS) as pool:
-        observations = list(pool.map(lambda row: _observe(inputs, row, side), rows))
+        observations = list(
+            pool.map(lambda row: _observe(inputs, row, classes=len(classes), side=side), rows)
+        )
     labels = [row.label for row in rows]
     return StoredBaseline(
         created=created,
         model_data_url=inputs.model_data_url,
         dataset=dataset.prefix,
-        classes=tuple(dataset.classes),
-        baseline=Baseline.of(observations, class_count=len(dataset.classes), labels=labels),
+        classes=tuple(classes),
+        baseline=Baseline.of(observations, class_count=len(classes), labels=labels),
         side=side,
     )
 
 
-def _observe(inputs: Inputs, row: Row, side: int) -> Observation:
+def _observe(inputs: Inputs, row: Row, *, classes: int, side: int) -> Observation:
     picture = inputs.dataset.read(f"validation/{row.path}")
-    answered = _probabilities(inputs, picture, row.path)
+    answered = _probabilities(inputs, picture, row.path, classes)
     try:
         return Observation.of(answered, *measure(picture, side=side))
     except NotMeasuredError as error:
@@ -152,7 +157,7 @@ def _observe(inputs: Inputs, row: Row, side: int) -> Observation:
         return Observation.of(answered)
 
 
-def _probabilities(inputs: Inputs, picture: bytes, path: str) -> list[float]:
+def _probabilities(inputs: Inputs, picture: bytes, path: str, classes: int) -> list[float]:
     name = hashlib.sha256(path.encode()).hexdigest()[:32]
     where = f"endpoint {inputs.endpoint_name}, picture {path}"
     try:
@@ -166,7 +171,7 @@ def _probabilities(inputs: Inputs, picture: bytes, path: str) -> list[float]:
     except (ClientError, EndpointUnavailable, ImageRefused, InvalidPrediction) as error:
         raise EndpointNotUsable(f"{where}: {error}") from error
     try:
-        return probabilities.check(answered, classes=len(inputs.dataset.classes))
+        return probabilities.check(answered, classes=classes)
     except ValueError as error:
         raise EndpointNotUsable(
             f"{where}: {error}; deploy training and inference with the same dataset"

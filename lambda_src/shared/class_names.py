@@ -1,4 +1,4 @@
-"""Define names of classes, and how a parameter or an environment variable holds them."""
+"""Define names of classes, and how templates, parameters and environment variables hold them."""
 
 import json
 import re
@@ -13,6 +13,10 @@ MAX_BYTES = 2500
 """Of all names as `encode` writes them. A function's variables have 4 KB in all, the reply of a
 custom resource as well."""
 
+LONGEST_UNLISTED = 200
+"""`longest` of names that the settings do not list: how many pictures an execution of the workflow
+takes is settled at synth, where only listed names are known."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_. -]+")
 
 
@@ -26,3 +30,47 @@ def encode(names: Sequence[str]) -> str:
 def decode(text: str) -> tuple[str, ...]:
     """Return the names that `encode` wrote."""
     return tuple(json.loads(text)) if text.startswith("[") else tuple(text.split(","))
+
+
+def in_ascii(name: str) -> str:
+    """Return a name for a template, escaped as in JSON: CloudFormation takes ASCII only."""
+    return json.dumps(name)[1:-1]
+
+
+def from_ascii(text: str) -> str:
+    """Return the name that `in_ascii` wrote; raise ValueError if it did not."""
+    return str(json.loads(f'"{text}"'))
+
+
+def longest(names: Sequence[str]) -> int:
+    """Return the most bytes that one of the names may take in the workflow's state.
+
+    Counted as picture_results.py does: any character but printable ASCII as if it were escaped.
+    """
+    return max(map(_bytes, names))
+
+
+def _bytes(name: str) -> int:
+    return sum(map(_bytes_of_letter, name))
+
+
+def _bytes_of_letter(letter: str) -> int:
+    if letter in '"\\' or "\u0080" <= letter <= "\u07ff":
+        return 2
+    return 1 if " " <= letter <= "~" else 6
+
+
+def fault(names: object) -> str | None:
+    """Return why a dataset cannot have these classes if the settings list none; None if it can."""
+    if not isinstance(names, list) or not 2 <= len(names) <= MOST:
+        return f"expected a list of 2 to {MOST} names"
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(NAME, name):
+            return f"{name!r:.80} is not a class name; allowed: {ALLOWED}"
+        if names.count(name) > 1:
+            return f"{name!r} appears twice"
+        if _bytes(name) > LONGEST_UNLISTED:
+            return f"{name!r} is too long; shorten it, or list the names in dataset.classes"
+    if (size := len(encode(names))) > MAX_BYTES:
+        return f"the names take {size:,} bytes; allowed: {MAX_BYTES:,}; shorten them"
+    return None

@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any, Self, get_type_hints
 
+from . import class_names
+
 _PARSERS: dict[Any, Any] = {
     str: str,
     int: int,
     float: float,
-    tuple[str, ...]: lambda text: tuple(text.split(",")),
+    tuple[str, ...]: class_names.decode,
 }
 
 

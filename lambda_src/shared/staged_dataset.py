@@ -1,8 +1,10 @@
 """Read a dataset that staging wrote to S3."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from . import json_limits
+from . import class_names, json_limits
+from .events import invalid, texts
 from .messages import shown
 from .picture_steps import MISSING
 
@@ -11,13 +13,25 @@ class DatasetNotUsable(Exception):
     """The staged dataset is missing, or not the one that the settings describe."""
 
 
+def expected_classes(properties: Mapping[str, Any]) -> list[str]:
+    """Return the `Classes` of a resource; none if the settings do not list them."""
+    if "Classes" not in properties:
+        return []
+    listed = texts(properties, "Classes")
+    try:
+        return [class_names.from_ascii(name) for name in listed]
+    except ValueError as error:
+        raise invalid("Classes", listed, "names escaped as in JSON") from error
+
+
 class StagedDataset(NamedTuple):
     """A dataset's location, and the expected classes."""
 
     s3: Any
     bucket: str
     prefix: str
-    classes: list[str]
+    classes: Sequence[str] = ()
+    """Empty: any."""
     remedy: str = "stage the data: scones stage"
 
     def read(self, path: str) -> bytes:
@@ -38,11 +52,13 @@ class StagedDataset(NamedTuple):
         except ValueError as error:
             raise self.fault("manifest.json", f"is damaged: {error}") from error
         classes = manifest.get("classes") if isinstance(manifest, dict) else None
-        if classes != self.classes:
+        if self.classes and classes != list(self.classes):
             raise self.fault(
                 "manifest.json",
-                f"has the classes {shown(classes)}, expected {shown(self.classes)}",
+                f"has the classes {shown(classes)}, expected {shown(list(self.classes))}",
             )
+        if not self.classes and (reason := class_names.fault(classes)):
+            raise self.fault("manifest.json", f"has the classes {shown(classes)}: {reason}")
         return dict(manifest)
 
     def fault(self, path: str, what: str) -> DatasetNotUsable:

@@ -1,5 +1,7 @@
 """The request for a training job, from the resource's properties and the staged dataset."""
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -13,23 +15,27 @@ from lambda_src.shared.events import (
     object_key,
     sequence,
     text,
-    texts,
     whole_number,
 )
-from lambda_src.shared.staged_dataset import StagedDataset
+from lambda_src.shared.staged_dataset import StagedDataset, expected_classes
 
 Properties = dict[str, Any]
 Definition = dict[str, Any]
+
+MINI_BATCH_SIZE = 32  # the algorithm's default
+GB = 10**9
+
+logger = logging.getLogger()
 
 s3 = boto3.client("s3")
 
 
 def define(properties: Properties) -> Definition:
     """Return the CreateTrainingJob request, but for the job's name and what depends on it."""
-    bucket, prefix = bucket_name(properties, "DataBucket"), object_key(properties, "DatasetPrefix")
-    classes = texts(properties, "Classes")
-    pictures = _training_pictures(StagedDataset(s3, bucket, prefix, classes))
-    dataset = f"s3://{bucket}/{prefix}"
+    staged = _dataset(properties)
+    manifest = staged.manifest()
+    pictures = sum(_training_pictures(staged, manifest).values())
+    dataset = f"s3://{staged.bucket}/{staged.prefix}"
     definition: Definition = {
         "AlgorithmSpecification": {
             "TrainingImage": text(properties, "TrainingImage"),
@@ -37,8 +43,8 @@ def define(properties: Properties) -> Definition:
         },
         "RoleArn": text(properties, "RoleArn"),
         "HyperParameters": {
-            **_texts_by_name(properties, "HyperParameters"),
-            "num_classes": str(len(classes)),
+            **_fitting(_texts_by_name(properties, "HyperParameters"), manifest, pictures),
+            "num_classes": str(len(manifest["classes"])),
             "num_training_samples": str(pictures),
         },
         "InputDataConfig": [
@@ -51,7 +57,7 @@ def define(properties: Properties) -> Definition:
         "ResourceConfig": {
             "InstanceType": text(properties, "InstanceType"),
             "InstanceCount": _number(properties, "InstanceCount"),
-            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB"),
+            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB") + _data_gb(staged, manifest),
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": _number(properties, "MaxRuntimeInSeconds")},
         "EnableNetworkIsolation": True,
@@ -92,13 +98,59 @@ def request(properties: Properties, definition: Definition, *, name: str) -> dic
     return {**definition, **checkpoints, "TrainingJobName": name, "Tags": tags}
 
 
-def _training_pictures(dataset: StagedDataset) -> int:
-    manifest = dataset.manifest()
+def classes_of(properties: Properties) -> list[str]:
+    """Return the classes of the job: the listed ones, or those of the dataset."""
+    dataset = _dataset(properties)
+    return list(dataset.classes or dataset.manifest()["classes"])
+
+
+def _dataset(properties: Properties) -> StagedDataset:
+    bucket, prefix = bucket_name(properties, "DataBucket"), object_key(properties, "DatasetPrefix")
+    return StagedDataset(s3, bucket, prefix, expected_classes(properties))
+
+
+def _training_pictures(dataset: StagedDataset, manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return the number of training pictures of each class."""
     try:
-        counts = mapping(mapping(manifest, "counts"), "train")
-        return sum(whole_number(counts, name) for name in counts)
+        counts = mapping(manifest, "counts")
+        train, validation = (
+            {name: whole_number(mapping(counts, split), name) for name in manifest["classes"]}
+            for split in ("train", "validation")
+        )
     except InvalidEvent as error:
         raise dataset.fault("manifest.json", f"is damaged: {error}") from error
+    for split, pictures in (("training", train), ("validation", validation)):
+        for name, count in pictures.items():
+            if not count:
+                raise dataset.fault("manifest.json", f"has no {split} picture of {name!r}")
+    return train
+
+
+def _data_gb(dataset: StagedDataset, manifest: Mapping[str, Any]) -> int:
+    """Return the whole GB of the pictures and of the algorithm's copy of them."""
+    try:
+        # Datasets from before this was counted have pictures of 32 pixels.
+        return 2 * whole_number(manifest, "bytes") // GB if "bytes" in manifest else 0
+    except InvalidEvent as error:
+        raise dataset.fault("manifest.json", f"is damaged: {error}") from error
+
+
+def _fitting(
+    hyperparameters: dict[str, str], manifest: Mapping[str, Any], pictures: int
+) -> dict[str, str]:
+    """Return the hyperparameters, with a batch that is no larger than the training pictures."""
+    classes = len(manifest["classes"])
+    if "top_k" in hyperparameters and _number(hyperparameters, "top_k") >= classes:
+        raise invalid(
+            "top_k", hyperparameters["top_k"], f"a number below that of the classes, {classes}"
+        )
+    size = MINI_BATCH_SIZE
+    if "mini_batch_size" in hyperparameters:
+        size = _number(hyperparameters, "mini_batch_size")
+    if size <= pictures:
+        return hyperparameters
+    logger.warning("mini_batch_size: %d, the training pictures, instead of %d", pictures, size)
+    return {**hyperparameters, "mini_batch_size": str(pictures)}
 
 
 def _number(properties: Properties, name: str) -> int:

@@ -16,10 +16,11 @@ from typing import Any, TypeVar, cast
 import boto3
 from botocore.exceptions import ClientError
 
-from lambda_src.shared.events import mapping, text, texts
+from lambda_src.shared import class_names
+from lambda_src.shared.events import mapping, text
 from lambda_src.shared.staged_dataset import DatasetNotUsable
 
-from .definition import Properties, define, first_name, request
+from .definition import Properties, classes_of, define, first_name, request
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -88,7 +89,7 @@ def _progress(event: dict[str, Any]) -> dict[str, Any]:
         "TrainingJobName": job["TrainingJobName"],
         "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
         "ValidationAccuracy": metrics.get("validation:accuracy", "not reported"),
-        "Classes": ",".join(texts(properties, "Classes")),
+        "Classes": class_names.encode(classes_of(properties)),
     }
     return {"IsComplete": True, "Data": attributes}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
+from lambda_src.shared import class_names
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict, ok, problem
 from operations.staging import BUCKET_OUTPUT, STORAGE_STACK, baseline_shortage
@@ -12,9 +13,11 @@ from settings.s3_uris import S3Uri
 from training.dataset import FOLDER, MANIFEST
 from training.manifest import Manifest, parse
 
+MOST_NAMED = 10
+
 
 def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
-    """Check that a complete dataset with the classes of the settings is staged."""
+    """Check that a complete dataset is staged, with the classes that the settings list, if any."""
     stage = f"scones stage --environment {settings.environment}"
     if settings.training.model_data_url:
         if not settings.detects_drift:
@@ -51,20 +54,24 @@ def dataset(aws: Aws, settings: Settings) -> Iterator[Finding]:
 
 
 def _judge(prefix: str, manifest: Manifest, settings: Settings, stage: str) -> Finding:
-    classes, counts = settings.dataset.classes, manifest.counts
-    if manifest.classes != classes:
+    listed, classes, counts = settings.dataset.classes, manifest.classes, manifest.counts
+    if listed and classes != listed:
         return problem(
             f"{prefix} has the classes {list(manifest.classes)}, in this order; "
-            f"the settings say {list(classes)}",
+            f"the settings say {list(listed)}",
             stage,
         )
+    if not listed and (reason := class_names.fault(list(classes))):
+        return problem(f"{prefix}: classes: {reason}", stage)
     for split, pictures in counts.items():
         if lacking := [name for name in classes if not pictures.get(name)]:
             return problem(f"{prefix} has no {split} picture of: {', '.join(lacking)}", stage)
-    if shortage := baseline_shortage(counts["validation"], settings):
+    validation = {name: counts["validation"][name] for name in classes}
+    if shortage := baseline_shortage(validation, settings):
         return problem(f"{prefix}: {shortage}", stage)
     totals = ", ".join(f"{sum(pictures.values())} {split}" for split, pictures in counts.items())
-    what = f"{prefix}: {totals} pictures of {', '.join(classes)}"
+    names = ", ".join(classes) if len(classes) <= MOST_NAMED else f"{len(classes)} classes"
+    what = f"{prefix}: {totals} pictures of {names}"
     if manifest.source == "drawn":
         return Finding(Verdict.NOTE, f"{what}; drawn stand-ins, not photographs", stage)
     return ok(what)

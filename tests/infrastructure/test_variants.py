@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
+from lambda_src.shared import class_names
+from lambda_src.shared.staged_dataset import expected_classes
 from stacks.constructs.workflow.classification_workflow import REJECTION_ERROR
+from tests.class_names import HOSTILE
 from tests.infrastructure.synthesis import states
 from tests.infrastructure.templates import VARIED, templates_with
 
@@ -43,6 +46,40 @@ def test_a_raised_rejection_is_caught_as_one_before_all_other_errors() -> None:
         if "CLASSES" in function["Properties"].get("Environment", {}).get("Variables", {})
     ]
     assert styles == ["raise"]
+
+
+def test_class_names_of_any_kind_are_ascii_in_the_templates_and_the_same_when_read() -> None:
+    values = {
+        "dataset": {"source": "folder", "classes": list(HOSTILE)},
+        "drift": {"class_shares": [1 / len(HOSTILE)] * len(HOSTILE)},
+    }
+    templates = templates_with(**values)
+
+    assert all(
+        json.dumps(each.to_json(), ensure_ascii=False).isascii() for each in templates.values()
+    )
+    (baseline,) = templates["Monitoring"].find_resources("Custom::ModelBaseline").values()
+    for properties in (training_job(templates["Training"]), baseline["Properties"]):
+        assert expected_classes(properties) == list(HOSTILE)
+    given = {"model_data_url": "s3://elsewhere/models/one/model.tar.gz"}
+    published = templates_with(**values, training=given)["Training"].to_json()["Outputs"]["Classes"]
+    assert class_names.decode(published["Value"]) == HOSTILE
+
+
+def test_classes_that_are_not_listed_are_left_to_the_dataset() -> None:
+    templates = templates_with(dataset={"source": "folder"})
+
+    (baseline,) = templates["Monitoring"].find_resources("Custom::ModelBaseline").values()
+    for properties in (training_job(templates["Training"]), baseline["Properties"]):
+        assert not {"Classes", "ClassShares"} & properties.keys()
+    (parameter,) = (
+        templates["Training"]
+        .find_resources(
+            "AWS::SSM::Parameter", {"Properties": {"Name": "/scones/test/model/classes"}}
+        )
+        .values()
+    )
+    assert parameter["Properties"]["Value"]["Fn::GetAtt"][1] == "Classes"
 
 
 def training_job(template: Template) -> dict[str, Any]:

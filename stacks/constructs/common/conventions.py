@@ -36,6 +36,11 @@ def published(scope: Construct, parameter: str) -> str:
     return ssm.StringParameter.value_for_string_parameter(scope, parameter)
 
 
+def not_empty(**properties: list[str]) -> dict[str, list[str]]:
+    """Return the properties of a custom resource that have a value."""
+    return {name: values for name, values in properties.items() if values}
+
+
 def tag_list(settings: Settings) -> list[dict[str, str]]:
     """Return the tags for AWS APIs and types that `cdk.Tags` does not reach."""
     return [{"Key": key, "Value": value} for key, value in settings.tags_by_key.items()]

@@ -8,7 +8,10 @@ Step Functions would fail a template with one expression per key.
 """
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
+from lambda_src.shared import class_names
 from stacks.constructs.common.jsonata import expression, readable
 
 # classification_workflow.py has the arithmetic of their events in the execution's history.
@@ -23,7 +26,8 @@ ENVELOPE_BYTES = 200
 # with ordinary keys would no longer fit. The captures have all probabilities.
 MAX_INFERENCES = 3
 
-# Bytes of the texts in a result. A label is at most as long as a class name in the settings.
+# Bytes of the texts in a result. A longer label takes the room of the reason, then that of the
+# probabilities; one that is longer than both leaves room for fewer pictures.
 MAX_LABEL = 33
 MAX_REASON = 96
 MAX_ERROR = 50
@@ -75,10 +79,11 @@ _BUCKET_AND_KEY = """
 """
 
 
-def read_input(classes: int) -> str:
+def read_input(classes: Sequence[str]) -> str:
     """Return `{"images"}`, with bucket and key of each, or `{"problem"}`.
 
-    Takes a list of images, or one image as the event itself.
+    Takes a list of images, or one image as the event itself. `classes` are the listed ones; there
+    may be none, and the model has others.
     """
     return expression(
         f"""
@@ -110,25 +115,37 @@ def read_input(classes: int) -> str:
     )
 
 
-def judged(classes: int) -> str:
+def judged(classes: Sequence[str]) -> str:
     """Return the result of a picture that filter_confidence accepted or rejected."""
+    if _short(classes):
+        label = f"$bounded($answer.body.label, {MAX_LABEL})"
+        reason = f"$bounded($answer.body.reason, {MAX_REASON})"
+        inferences, room = _inferences(len(classes)), ""
+    else:
+        most = MAX_LABEL + MAX_REASON
+        label, inferences = "$label", _inferences_at_run_time("$room >= 0")
+        room = f"""
+          $label := $bounded($answer.body.label, {_longest_label(classes)});
+          $room := {most} - ($exists($label) ? $bytes($label) : 0);
+        """
+        reason = f"$bounded($answer.body.reason, $max([0, $min([$room, {MAX_REASON}])]))"
     return expression(
         f"""
         (
           {_BOUNDED}
           $number := function($value) {{ $type($value) = "number" ? $value }};
           $answer := $states.result.Payload;
-          $accepted := $answer.statusCode = 200;
+          $accepted := $answer.statusCode = 200;{room}
           {{
             "verdict": $accepted ? "accepted" : "rejected",
             "statusCode": $accepted ? 200 : 406,
             "body": {{
               {_BUCKET_AND_KEY},
-              "label": $bounded($answer.body.label, {MAX_LABEL}),
+              "label": {label},
               "confidence": $number($answer.body.confidence),
               "threshold": $number($answer.body.threshold),
-              {_inferences(classes)}
-              "reason": $bounded($answer.body.reason, {MAX_REASON})
+              {inferences}
+              "reason": {reason}
             }}
           }}
         )
@@ -136,8 +153,10 @@ def judged(classes: int) -> str:
     )
 
 
-def raised(classes: int) -> str:
+def raised(classes: Sequence[str]) -> str:
     """Return the result of a picture that filter_confidence rejected by raising an error."""
+    count = len(classes)
+    inferences = _inferences(count) if _short(classes) else _inferences_at_run_time("true")
     return expression(
         f"""
         (
@@ -147,7 +166,7 @@ def raised(classes: int) -> str:
             "statusCode": 406,
             "body": {{
               {_BUCKET_AND_KEY},
-              {_inferences(classes)}
+              {inferences}
               "reason": $bounded({readable("$states.errorOutput.Cause")}, {MAX_REASON})
             }}
           }}
@@ -156,11 +175,27 @@ def raised(classes: int) -> str:
     )
 
 
+def _short(classes: Sequence[str]) -> bool:
+    """Tell whether all names are known, and so short that the results of any number fit."""
+    return bool(classes) and class_names.longest(classes) <= MAX_LABEL
+
+
+def _longest_label(classes: Sequence[str]) -> int:
+    return class_names.longest(classes) if classes else class_names.LONGEST_UNLISTED
+
+
+_INFERENCES = '$states.input.inferences[$type($) = "number"]'
+
+
 def _inferences(classes: int) -> str:
     if classes > MAX_INFERENCES:
         return ""
-    of_input = '$states.input.inferences[$type($) = "number"]'
-    return f'"inferences": [({of_input})[[0..{classes - 1}]]],'
+    return f'"inferences": [({_INFERENCES})[[0..{classes - 1}]]],'
+
+
+def _inferences_at_run_time(condition: str) -> str:
+    few = f"$count($states.input.inferences) <= {MAX_INFERENCES} and {condition}"
+    return f'"inferences": ({few}) ? [{_INFERENCES}],'
 
 
 def _status() -> str:
@@ -190,11 +225,11 @@ FAILED = expression(
 )
 
 
-def longest_result(classes: int) -> int:
+def longest_result(classes: Sequence[str]) -> int:
     """Return the most bytes of one result and the comma after it, without bucket and key."""
     number = 10 ** (NUMBER_BYTES - 1)
     names = {"s3_bucket": "", "s3_key": ""}
-    rejected = {
+    rejected: dict[str, Any] = {
         "verdict": "rejected",
         "statusCode": 406,
         "body": {
@@ -202,10 +237,16 @@ def longest_result(classes: int) -> int:
             "label": "x" * MAX_LABEL,
             "confidence": number,
             "threshold": number,
-            "inferences": [number] * (classes if classes <= MAX_INFERENCES else 0),
+            "inferences": [number] * _most_inferences(classes),
             "reason": "x" * MAX_REASON,
         },
     }
+    with_long_label = {
+        "label": "x" * (0 if _short(classes) else _longest_label(classes)),
+        "reason": "",
+        "inferences": [],
+    }
+    rejected_with_long_label = {**rejected, "body": rejected["body"] | with_long_label}
     failed = {
         "verdict": "failed",
         "statusCode": 500,
@@ -213,7 +254,14 @@ def longest_result(classes: int) -> int:
         "cause": "x" * MAX_CAUSE,
         "body": names,
     }
-    return 1 + max(len(json.dumps(each, separators=(",", ":"))) for each in (rejected, failed))
+    results = (rejected, rejected_with_long_label, failed)
+    return 1 + max(len(json.dumps(each, separators=(",", ":"))) for each in results)
+
+
+def _most_inferences(classes: Sequence[str]) -> int:
+    if not _short(classes):
+        return MAX_INFERENCES
+    return len(classes) if len(classes) <= MAX_INFERENCES else 0
 
 
 # [...] keeps a single result a list.

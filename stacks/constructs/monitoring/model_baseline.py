@@ -5,7 +5,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from settings import Settings
-from stacks.constructs.common.conventions import published
+from stacks.constructs.common.conventions import not_empty, published
 from stacks.constructs.common.custom_resource_provider import provider
 from stacks.constructs.common.grants import (
     allow_endpoint,
@@ -77,8 +77,10 @@ class ModelBaseline(Construct):
                 "DataBucket": storage.data.bucket_name,
                 "DatasetPrefix": dataset_prefix,
                 "ArtifactBucket": storage.artifacts.bucket_name,
-                "Classes": list(settings.dataset.classes),
-                "ClassShares": [str(share) for share in settings.traffic_shares],
+                **not_empty(
+                    Classes=settings.dataset.classes_in_ascii,
+                    ClassShares=[str(share) for share in settings.traffic_shares],
+                ),
                 "Namespace": namespace,
             },
         )

@@ -15,7 +15,7 @@ from settings import Settings
 from settings.s3_uris import S3Uri
 from settings.training import TRAINING_START_AND_UPLOAD_MINUTES, VOLUME_SIZE_GB
 from stacks.constructs.common.algorithm_image import AlgorithmImage
-from stacks.constructs.common.conventions import tag_list
+from stacks.constructs.common.conventions import not_empty, tag_list
 from stacks.constructs.common.custom_resource_provider import provider
 from stacks.constructs.common.grants import (
     allow,
@@ -65,7 +65,7 @@ class TrainingJob(Construct):
                 "RoleArn": self._role.role_arn,
                 "DataBucket": storage.data.bucket_name,
                 "DatasetPrefix": dataset_prefix,
-                "Classes": list(settings.dataset.classes),
+                **not_empty(Classes=settings.dataset.classes_in_ascii),
                 "OutputPath": storage.artifacts.s3_url_for_object(MODELS.path),
                 "InstanceType": training.instance_type,
                 "InstanceCount": training.instance_count,

@@ -62,7 +62,7 @@ class ClassificationWorkflow(ReportingStateMachine):
             self,
             "Read input",
             comment="Takes a list of images, or one image as the event itself",
-            outputs=results.read_input(len(settings.dataset.classes)),
+            outputs=results.read_input(settings.dataset.classes),
         )
         fails = settings.workflow.on_rejection == "fail"
         report = self._report(IN_HISTORY if fails else IN_OUTPUT)
@@ -85,7 +85,7 @@ class ClassificationWorkflow(ReportingStateMachine):
         Step Functions bills each state that is entered, so a healthy picture enters the three tasks
         only.
         """
-        classes = len(settings.dataset.classes)
+        classes = settings.dataset.classes
         tasks = (
             self._invoke("Serialize image", "serialize"),
             self._invoke("Classify image", "classify", errors=[THROTTLED, ENDPOINT_ERROR]),

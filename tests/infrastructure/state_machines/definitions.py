@@ -17,13 +17,13 @@ from tests.infrastructure.synthesis import configuration, synthesize
 # Beside the configurations of synthesis.py: each setting that changes a state machine, several at
 # once where they change different expressions.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "fifo, raise, twenty": {
+    "fifo, raise, classes not listed": {
         "notifications": {
             "topic": "fifo",
             "sqs": ["arn:aws:sqs:us-east-1:111122223333:operations.fifo"],
         },
         "workflow": {"rejection_style": "raise"},
-        "dataset": {"classes": [f"class_{letter}" for letter in ascii_lowercase[:20]]},
+        "dataset": {"source": "folder"},
     },
     "sms, hundred": {
         "notifications": {"sms": ["+12025550123"]},

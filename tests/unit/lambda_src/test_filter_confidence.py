@@ -5,7 +5,9 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 
+from lambda_src.shared import class_names
 from lambda_src.shared.picture_steps import ClassCountMismatch
+from tests.class_names import HOSTILE
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.events import PICTURE
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
@@ -32,6 +34,16 @@ def test_at_or_above_the_threshold_is_accepted(
             "inferences": inferences,
         },
     }
+
+
+@pytest.mark.parametrize("position", range(len(HOSTILE)))
+def test_class_names_may_be_any(import_handler: ImportHandler, position: int) -> None:
+    handler = import_handler("filter_confidence", CLASSES=class_names.encode(HOSTILE))
+    inferences = [float(each == position) for each in range(len(HOSTILE))]
+
+    answer = handler.lambda_handler({**PICTURE, "inferences": inferences}, None)
+
+    assert answer["body"]["label"] == HOSTILE[position]
 
 
 def test_below_the_threshold_is_rejected_with_a_reason(import_handler: ImportHandler) -> None:

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from lambda_src.shared import class_names
 from lambda_src.shared.json_limits import MAX_BYTES
 from lambda_src.shared.result_summary import MAX_NAMED
+from lambda_src.shared.spreadsheets import unquote_formulas
 from tests import odd_replies
+from tests.class_names import HOSTILE
 from tests.unit.lambda_src import objects
 from tests.unit.lambda_src.conftest import ImportHandler
 from tests.unit.lambda_src.events import EVENTS
@@ -104,6 +107,20 @@ def test_each_picture_gets_one_line_in_both_files(
         {name: "" if value is None else str(value) for name, value in line.items()}
         for line in lines()
     ]
+
+
+def test_class_names_may_be_any(import_handler: ImportHandler) -> None:
+    with mock_aws():
+        objects.s3().create_bucket(Bucket="data")
+        handler = import_handler("write_predictions", CLASSES=class_names.encode(HOSTILE))
+        sure = range(len(HOSTILE))
+        outputs = {f"{n}.png": prediction(*(float(n == each) for each in sure)) for n in sure}
+
+        write(handler, outputs)
+
+        assert [line["label"] for line in lines()] == list(HOSTILE)
+        assert [unquote_formulas(row["label"]) for row in rows()] == list(HOSTILE)
+        assert not any(row["label"].startswith("=") for row in rows())
 
 
 def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleType) -> None:

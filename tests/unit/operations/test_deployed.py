@@ -6,8 +6,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
+from lambda_src.shared import class_names
 from operations.aws import AwsError
 from operations.deployed import Target, find_target
+from tests.class_names import HOSTILE
 
 CAPTURES, DATASET = "s3://captures/captures", "s3://data/datasets/abc"
 FUNCTION = "Scones-dev-Workflow-FilterConfidence"
@@ -72,6 +74,12 @@ def test_without_an_environment_it_is_the_default() -> None:
 
     assert (found.captures, found.threshold.value, found.classes) == ("here", 0.93, ())
     assert "the settings' default" in found.threshold.source
+
+
+def test_class_names_may_be_any(deploy: Deploy) -> None:
+    deploy("Training", Classes=class_names.encode(HOSTILE))
+
+    assert target("here", threshold=0.5).classes == HOSTILE
 
 
 def test_a_model_from_elsewhere_has_no_dataset(deploy: Deploy) -> None:

@@ -341,6 +341,18 @@ def test_traffic_has_the_classes_evenly_unless_told_otherwise() -> None:
     assert accept(dataset={"classes": classes}).traffic_shares == (0.25,) * 4
     told = accept(dataset={"classes": classes}, drift={"class_shares": [0.4, 0.3, 0.2, 0.1]})
     assert told.traffic_shares == (0.4, 0.3, 0.2, 0.1)
+    own = {"source": "folder", "classes": classes}
+    assert accept(dataset=own).traffic_shares == ()  # those of the validation pictures
+    assert accept(dataset=own, drift={"class_shares": [0.4, 0.3, 0.2, 0.1]}).traffic_shares
+
+
+def test_a_finished_model_needs_to_have_its_classes_listed() -> None:
+    model = {"training": {"model_data_url": "s3://bucket/model.tar.gz"}}
+
+    said = refusal(dataset={"source": "folder"}, **model)
+    assert "model_data_url = 's3://bucket/model.tar.gz': " in said
+    assert "list dataset.classes as well" in said
+    assert accept(dataset={"source": "folder", "classes": ["a", "b"]}, **model)
 
 
 @pytest.mark.parametrize(

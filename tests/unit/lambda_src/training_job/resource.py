@@ -1,6 +1,7 @@
 """The custom resource, SageMaker and time around it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -133,8 +134,9 @@ class Resource:
         return answer
 
 
-def stage(prefix: str, classes: list[str] = CLASSES) -> None:
-    counts = {"train": dict.fromkeys(classes, 500), "validation": dict.fromkeys(classes, 100)}
-    objects.put(
-        "data", f"{prefix}/manifest.json", json.dumps({"classes": classes, "counts": counts})
-    )
+def stage(
+    prefix: str, classes: Sequence[str] = CLASSES, *, train: int = 500, **more: object
+) -> None:
+    counts = {"train": dict.fromkeys(classes, train), "validation": dict.fromkeys(classes, 100)}
+    content = {"classes": classes, "counts": counts, **more}
+    objects.put("data", f"{prefix}/manifest.json", json.dumps(content))

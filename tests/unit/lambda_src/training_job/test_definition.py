@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import boto3
@@ -5,17 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambda_src.shared import class_names
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.staged_dataset import DatasetNotUsable
+from tests.class_names import HOSTILE
 from tests.unit.lambda_src import objects
 from tests.unit.lambda_src.hostile import Mutated, answered, fuzzed, mutated
 from tests.unit.lambda_src.training_job.resource import (
+    CLASSES,
     INITIAL_MODEL,
     KEY,
     KEYS,
     PROPERTIES,
     SPOT,
     Resource,
+    stage,
 )
 
 
@@ -87,6 +92,50 @@ def test_output_and_volumes_have_the_keys_that_are_given(
 
 
 @pytest.mark.parametrize(
+    ("wanted", "pictures", "used"),
+    [("32", 31, "31"), ("32", 32, "32"), (None, 31, "31"), (None, 32, None), ("8", 31, "8")],
+)
+def test_a_batch_is_no_larger_than_the_pictures(
+    resource: Resource,
+    wanted: str | None,
+    pictures: int,
+    used: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    objects.put("data", "datasets/few/manifest.json", json.dumps(few(pictures)))
+    written = {"epochs": "3"} | ({"mini_batch_size": wanted} if wanted else {})
+
+    request = resource.request(
+        resource.create(DatasetPrefix="datasets/few", HyperParameters=written)
+    )
+
+    assert request["HyperParameters"].get("mini_batch_size") == used
+    assert ("31, the training pictures, instead of 32" in caplog.text) == (used == "31")
+
+
+def few(pictures: int, validation: int = 1) -> dict[str, Any]:
+    counts = {
+        "train": {"bicycle": pictures - 2, "motorcycle": 2},
+        "validation": {"bicycle": 1, "motorcycle": validation},
+    }
+    return {"classes": CLASSES, "counts": counts}
+
+
+@pytest.mark.parametrize(
+    ("bytes_", "volume"), [(None, 10), (499_999_999, 10), (500_000_000, 11), (15 * 10**9, 40)]
+)
+def test_the_volume_has_room_for_the_pictures_and_the_algorithms_copy(
+    resource: Resource, bytes_: int | None, volume: int
+) -> None:
+    more: dict[str, Any] = {} if bytes_ is None else {"bytes": bytes_}
+    stage("datasets/large", **more)
+
+    request = resource.request(resource.create(DatasetPrefix="datasets/large"))
+
+    assert request["ResourceConfig"]["VolumeSizeInGB"] == volume
+
+
+@pytest.mark.parametrize(
     "options", [{}, {"Spot": SPOT, "InitialModelDataUrl": INITIAL_MODEL, **KEYS}]
 )
 def test_the_request_is_one_that_botocore_accepts(
@@ -96,6 +145,27 @@ def test_the_request_is_one_that_botocore_accepts(
 
     client = boto3.client("sagemaker", region_name="us-east-1")
     client.create_training_job(TrainingJobName=name, **resource.request(name))
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_classes_may_have_any_names_and_are_those_of_the_dataset_if_none_are_listed(
+    resource: Resource, listed: bool
+) -> None:
+    stage("datasets/own", HOSTILE)
+    properties = {**PROPERTIES, "DatasetPrefix": "datasets/own"}
+    del properties["Classes"]
+    if listed:
+        properties["Classes"] = [class_names.in_ascii(name) for name in HOSTILE]
+    event: dict[str, Any] = {"RequestType": "Create", "ResourceProperties": properties}
+
+    event |= resource.handler.on_event(event, None)
+    name = event["PhysicalResourceId"]
+    resource.sagemaker.complete(name)
+    done = resource.handler.is_complete(event, None)
+
+    assert resource.request(name)["HyperParameters"]["num_classes"] == str(len(HOSTILE))
+    assert done["Data"]["Classes"].isascii()
+    assert class_names.decode(done["Data"]["Classes"]) == HOSTILE
 
 
 # --- what is not as it should be -----------------------------------------------------------------
@@ -110,6 +180,11 @@ def test_the_request_is_one_that_botocore_accepts(
         ({"HyperParameters": {"epochs": 3}}, "epochs is 3; expected a string"),
         ({"Classes": "bicycle"}, "Classes is 'bicycle'; expected a list"),
         ({"DataBucket": "s3://data"}, "DataBucket is 's3://data'; expected the name of a general"),
+        ({"Classes": ['"']}, """Classes is \\['"'\\]; expected names escaped as in JSON"""),
+        (
+            {"HyperParameters": {"top_k": "2"}},
+            "top_k is '2'; expected a number below that of the classes, 2",
+        ),
         ({"Spot": ["yes"]}, r"Spot is \['yes'\]; expected an object"),
     ],
 )
@@ -131,6 +206,9 @@ def test_a_property_of_another_type_is_named(
             b'{"classes": ["bicycle", "motorcycle"], "counts": {"train": {"a": "many"}}}',
             "is damaged: a is",
         ),
+        (json.dumps(few(30, validation=0)).encode(), "has no validation picture of 'motorcycle'"),
+        (json.dumps(few(2)).encode(), "has no training picture of 'bicycle'"),
+        (json.dumps({**few(30), "bytes": "many"}).encode(), "is damaged: bytes is 'many'"),
         (b'{"classes": [1, 2], "counts": {"train": {}}}', r"has the classes \[1, 2\]"),
         (b'{"classes": ["motorcycle", "bicycle"]}', r"has the classes \['motorcycle', 'bicycle'\]"),
     ],

@@ -113,6 +113,21 @@ def test_data_that_nothing_can_be_trained_on_are_a_problem(
     assert all(part in finding.what for part in says.split(".*"))
 
 
+@pytest.mark.parametrize("burnt", ["scone, burnt", "\u534a" * 64])
+def test_classes_that_are_not_listed_are_those_of_the_dataset(
+    find: Find, stub: Stub, burnt: str
+) -> None:
+    classes = ("scone", burnt)
+    staged(stub, classes=classes, counts=counts(50, 50, classes=classes))
+    (finding,) = find(dataset, dataset={"source": "folder"})
+    if len(burnt) == 64:
+        assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
+        assert "is too long; shorten it, or list the names in dataset.classes" in finding.what
+    else:
+        assert finding.verdict is Verdict.OK
+        assert finding.what.endswith("100 validation pictures of scone, scone, burnt")
+
+
 def test_drawn_pictures_are_worth_a_note(find: Find, stub: Stub) -> None:
     staged(stub, source="drawn")
     finding = only(find(dataset), Verdict.NOTE)

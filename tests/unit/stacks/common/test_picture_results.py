@@ -1,9 +1,11 @@
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from lambda_src.shared import class_names
 from stacks.constructs.common import picture_results as results
 from stacks.constructs.common.jsonata import INPUT_IS_USABLE, PROBLEM
 from tests.unit.stacks.evaluation import evaluate
@@ -11,6 +13,18 @@ from tests.unit.stacks.evaluation import evaluate
 IMAGE = {"s3_bucket": "pictures", "s3_key": "one.png"}
 JUDGED = {**IMAGE, "label": "bicycle", "confidence": 0.99, "threshold": 0.93}
 REASON = "best class bicycle has confidence 0.600, below the threshold 0.93"
+
+FEW, MANY = ("bicycle", "motorcycle"), tuple(f"class {n}" for n in range(100))
+LONGEST_NAMES = ("x" * 64, "\u534a" * 64)  # in characters, and in bytes
+CLASSES = {
+    "two": FEW,
+    "three": ("a", "b", "c"),
+    "four": ("a", "b", "c", "d"),
+    "many": MANY,
+    "not listed": (),
+    "long": ("scone", LONGEST_NAMES[0]),
+    "longest": (*LONGEST_NAMES, *MANY),
+}
 
 # The longest name of a bucket, and keys of the most bytes that S3 takes.
 BUCKET = "b" * 63
@@ -25,7 +39,7 @@ LONGEST_KEYS = {
 FILLS = ("x", '"', "\x01", "\u20ac", "\U0001f600")
 
 
-def judge(answer: Any, *, classes: int = 2, given: Any = None) -> dict[str, Any]:
+def judge(answer: Any, *, classes: Sequence[str] = FEW, given: Any = None) -> dict[str, Any]:
     """Return the result of a picture for which filter_confidence answers so."""
     given = {**IMAGE, "inferences": [0.99, 0.01]} if given is None else given
     states = {"input": given, "result": {"Payload": answer}}
@@ -40,7 +54,7 @@ def fail(error: str, cause: str, *, given: Any = IMAGE) -> dict[str, Any]:
     return result
 
 
-def read(event: Any, *, classes: int = 2) -> dict[str, Any]:
+def read(event: Any, *, classes: Sequence[str] = FEW) -> dict[str, Any]:
     """Return what the first state makes of an execution's input."""
     read_: dict[str, Any] = evaluate(results.read_input(classes), {"input": event})
     return read_
@@ -72,28 +86,45 @@ def test_a_rejected_picture_has_the_reason() -> None:
     }
 
 
-def test_a_raised_rejection_has_the_reason_of_the_error() -> None:
+@pytest.mark.parametrize("classes", [FEW, ()], ids=["listed", "not listed"])
+def test_a_raised_rejection_has_the_reason_of_the_error(classes: Sequence[str]) -> None:
     error = {"errorType": "ConfidenceThresholdNotMet", "errorMessage": REASON}
     states = {
         "input": {**IMAGE, "inferences": [0.6, 0.4]},
         "errorOutput": {"Error": error["errorType"], "Cause": json.dumps(error)},
     }
 
-    assert evaluate(results.raised(2), states) == {
+    assert evaluate(results.raised(classes), states) == {
         "verdict": "rejected",
         "statusCode": 406,
         "body": {**IMAGE, "inferences": [0.6, 0.4], "reason": REASON},
     }
 
 
-@pytest.mark.parametrize(("classes", "kept"), [(3, True), (4, False)])
-def test_probabilities_of_many_classes_are_left_out(classes: int, kept: bool) -> None:
-    inferences = [1 / classes] * classes
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("count", "kept"), [(3, True), (4, False)])
+def test_probabilities_of_many_classes_are_left_out(count: int, kept: bool, listed: bool) -> None:
+    inferences = [1 / count] * count
     answer = {"statusCode": 200, "body": {**JUDGED, "inferences": inferences}}
+    classes = [f"class {n}" for n in range(count if listed else 0)]
 
     body = judge(answer, classes=classes, given={**IMAGE, "inferences": inferences})["body"]
 
-    assert body.get("inferences") == (inferences if kept else None)
+    assert body == {**JUDGED, **({"inferences": inferences} if kept else {})}
+
+
+@pytest.mark.parametrize("label", [*LONGEST_NAMES, "scone, burnt", '"<b>$&', "\u534a\u713c\u3051"])
+def test_a_label_is_whole_and_a_long_one_takes_the_room_of_the_rest(label: str) -> None:
+    reason = f"{REASON} ".ljust(results.MAX_REASON, "x")
+    answer = {"statusCode": 406, "body": {**JUDGED, "label": label, "reason": reason}}
+
+    body = judge(answer, classes=[label, LONGEST_NAMES[0]])["body"]
+
+    room = results.MAX_LABEL + results.MAX_REASON - class_names.longest([label])
+    assert body["label"] == label
+    assert reason.startswith(body["reason"])
+    assert len(body["reason"]) >= 0.85 * min(room, results.MAX_REASON)
+    assert ("inferences" in body) == (room >= 0)
 
 
 @pytest.mark.parametrize("body", ['{"inferences": [0.9, 0.1]}', None, [1], {"image_data": "x"}])
@@ -157,32 +188,40 @@ def test_too_many_images_are_refused_with_the_path_for_thousands() -> None:
     assert "scones classify" in said
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4, 100])
+@pytest.mark.parametrize("classes", CLASSES)
 @pytest.mark.parametrize(
     ("bucket", "key"), [(BUCKET, "k" * 55), (BUCKET[:45], "F\u00fc\u00dfe/" * 11)]
 )
-def test_ordinary_keys_leave_room_for_all_images(bucket: str, key: str, classes: int) -> None:
+def test_ordinary_keys_leave_room_for_all_images(bucket: str, key: str, classes: str) -> None:
     images = [{"s3_bucket": bucket, "s3_key": key}] * results.MAX_IMAGES
+    if classes == "longest":
+        images = images[: results.MAX_IMAGES * 7 // 10]
 
-    assert read({"images": images}, classes=classes) == {"images": images}
+    assert read({"images": images}, classes=CLASSES[classes]) == {"images": images}
 
 
-@pytest.mark.parametrize("classes", [2, 3, 100])
-@pytest.mark.parametrize("key", LONGEST_KEYS.values(), ids=LONGEST_KEYS)
-def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) -> None:
-    image = {"s3_bucket": BUCKET, "s3_key": key}
-    images = [image] * most_accepted(image, classes)
-    inferences = [1.2345678901234567e-05] * classes
+@pytest.mark.parametrize(
+    ("keys", "classes"),
+    [
+        *((keys, "not listed") for keys in LONGEST_KEYS),
+        *(("ASCII", classes) for classes in CLASSES),
+    ],
+)
+def test_the_longest_results_of_an_accepted_input_fit(keys: str, classes: str) -> None:
+    image, names = {"s3_bucket": BUCKET, "s3_key": LONGEST_KEYS[keys]}, CLASSES[classes]
+    images = [image] * most_accepted(image, names)
+    texts = [fill * 5000 for fill in FILLS]
+    labels = [*texts, *("x" * length for length in (33, 129, 130)), *names[:2]]
+    given = {**image, "inferences": [1.2345678901234567e-05] * (len(names) or 3)}
     answers = [
-        {"statusCode": 406, "body": JUDGED | dict.fromkeys(("label", "reason"), fill * 5000)}
-        for fill in FILLS
+        {"statusCode": 406, "body": {**JUDGED, "label": label, "reason": text}}
+        for label in labels
+        for text in texts[:2]
     ]
-    given = {**image, "inferences": inferences}
-    errors = [(fill * 5000, json.dumps({"errorMessage": fill * 5000})) for fill in FILLS]
 
     longest = max(
-        *(judge(answer, classes=classes, given=given) for answer in answers),
-        *(fail(*error, given=image) for error in errors),
+        *(judge(answer, classes=names, given=given) for answer in answers),
+        *(fail(text, json.dumps({"errorMessage": text}), given=image) for text in texts),
         key=state_bytes,
     )
 
@@ -191,7 +230,7 @@ def test_the_longest_results_of_an_accepted_input_fit(key: str, classes: int) ->
     assert state_bytes(output) <= results.MAX_STATE_BYTES
 
 
-def most_accepted(image: dict[str, str], classes: int) -> int:
+def most_accepted(image: dict[str, str], classes: Sequence[str]) -> int:
     """Return how many images like this an execution takes; one more is refused in words."""
     problem = read({"images": [image] * results.MAX_IMAGES}, classes=classes)["problem"]
     assert problem.startswith(f"{results.MAX_IMAGES} images with these buckets and keys; ")
