@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tests.local.deployment import Deployment, Resources
 from tests.local.inbox import Messages
+from tests.odd_pictures import encoded
 
 CLOSED = "http://127.0.0.1:9"
 PICTURES = 60
@@ -47,21 +49,16 @@ def only_captures_of_this_module(deployment: Deployment) -> None:
         s3.put_object(Bucket=bucket, Key=key, Body=b"".join(own))
 
 
-def pictures(deployment: Deployment, change: Callable[[Image.Image], Image.Image]) -> list[bytes]:
-    """Return the first validation pictures of each class, changed."""
+def pictures(deployment: Deployment) -> list[Image.Image]:
+    """Return the first validation pictures of each class."""
     truth = deployment.dataset.ground_truth
     keys = [
         key
         for label in sorted(set(truth.values()))
         for key in [key for key in sorted(truth) if truth[key] == label][: PICTURES // 2]
     ]
-    changed = []
-    for key in keys:
-        content = deployment.read(f"s3://{deployment.data_bucket}/{key}")
-        file = io.BytesIO()
-        change(Image.open(io.BytesIO(content))).save(file, "PNG")
-        changed.append(file.getvalue())
-    return changed
+    uris = (f"s3://{deployment.data_bucket}/{key}" for key in keys)
+    return [Image.open(io.BytesIO(deployment.read(uri))) for uri in uris]
 
 
 def call(deployment: Deployment, contents: list[bytes]) -> None:
@@ -103,12 +100,12 @@ def raised(deployment: Deployment) -> set[str]:
     return {each["MetricName"] for each in alarms if each.get("Namespace") == "Scones/dev"}
 
 
-def records(deployment: Deployment) -> float:
-    """Return how many records were counted so far."""
+def counted(deployment: Deployment, metric: str = "Records") -> float:
+    """Return how many records, or others, were counted so far."""
     now = datetime.now(UTC)
     points = deployment.cloud.client("cloudwatch").get_metric_statistics(
         Namespace="Scones/dev",
-        MetricName="Records",
+        MetricName=metric,
         Dimensions=[{"Name": "EndpointName", "Value": deployment.settings.endpoint_name}],
         StartTime=now - timedelta(days=1),
         EndTime=now + timedelta(hours=1),
@@ -130,23 +127,28 @@ def test_the_baseline_is_made_with_the_deployment_and_its_calls_are_no_traffic(
     accuracy = deployment.outputs("Monitoring")["BaselineAccuracy"]
     assert float(accuracy) == pytest.approx(stored["baseline"]["accuracy"], abs=1e-4)
     look()
-    assert records(deployment) == captured(deployment) == 0
+    assert counted(deployment) == captured(deployment) == 0
 
 
-def test_ordinary_pictures_raise_no_alarm_and_dark_ones_do(
+def test_ordinary_pictures_raise_no_alarm_and_dark_ones_of_any_size_do(
     deployment: Deployment, look: Callable[[], dict[str, Any]], messages: Messages
 ) -> None:
-    call(deployment, pictures(deployment, lambda picture: picture))
+    ordinary = pictures(deployment)
+    call(deployment, [encoded(picture) for picture in ordinary])
     assert look()["records"] == PICTURES
     assert raised(deployment) == set()
 
-    dark = pictures(deployment, lambda picture: picture.point(lambda value: value // 4))
+    dark = [
+        encoded(picture.point(lambda value: value // 4).resize(size), "JPEG")
+        for picture, size in zip(ordinary, cycle([(32, 32), (64, 48), (600, 400)]))
+    ]
     call(deployment, dark)
     call(deployment, dark)
     look()
 
     up = raised(deployment)
     assert "MeanBrightnessDrift" in up
+    assert counted(deployment, "PicturesNotMeasured") == 0
     told = [message["Message"] for message in messages(len(up))]
     (brightness,) = (each for each in told if "mean brightness of the pictures moved" in each)
     assert "scones report --environment dev" in brightness
@@ -158,8 +160,8 @@ def test_killed_half_way_it_neither_loses_nor_doubles(
 ) -> None:
     client = deployment.cloud.client("lambda")
     look()
-    before = records(deployment)
-    call(deployment, pictures(deployment, lambda picture: picture)[:10])
+    before = counted(deployment)
+    call(deployment, [encoded(picture) for picture in pictures(deployment)[:10]])
     variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
     unreachable = {**variables, "AWS_ENDPOINT_URL_CLOUDWATCH": CLOSED}
     client.update_function_configuration(
@@ -172,13 +174,13 @@ def test_killed_half_way_it_neither_loses_nor_doubles(
         client.update_function_configuration(
             FunctionName=function, Environment={"Variables": variables}
         )
-    assert records(deployment) == before
+    assert counted(deployment) == before
 
     long_ago(deployment)
     look()
     look()
 
-    assert records(deployment) == before + 10
+    assert counted(deployment) == before + 10
 
 
 def long_ago(deployment: Deployment) -> None:
