@@ -91,9 +91,14 @@ def write_map_run(
 
 
 def summarize(handler: Any, *, items: int, event: Any = EVENT) -> Any:
-    counts = {"itemCounts": {"total": items}}
-    handler.stepfunctions = SimpleNamespace(describe_map_run=lambda mapRunArn: counts)
+    run = {"itemCounts": {"total": items}}
+    handler.stepfunctions = SimpleNamespace(describe_map_run=lambda mapRunArn: run)
     return handler.lambda_handler(event, None)
+
+
+def counts(*, folders: int = 0, **verdicts: int) -> dict[str, int]:
+    known = {"accepted": 0, "rejected": 0, "failed": 0} | verdicts
+    return {"images": sum(known.values()), **known, "folders": folders}
 
 
 def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleType) -> None:
@@ -103,8 +108,7 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
     answer = summarize(handler, items=5)
 
     assert results() == lines
-    counts = {"images": 5, "accepted": 4, "rejected": 1, "failed": 0, "folders": 0}
-    assert answer["counts"] == counts
+    assert answer["counts"] == counts(accepted=4, rejected=1)
     assert answer["location"] == "s3://artifacts/bulk/run/results.jsonl"
     assert answer["results"] == [
         {
@@ -127,9 +131,7 @@ def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
     answer = summarize(handler, items=4)
 
     assert results() == [rejected(1), accepted(3)]
-    counts = {"images": 2, "accepted": 1, "rejected": 1, "failed": 0, "folders": 2}
-    assert answer["counts"] == counts
-    assert json.loads(objects.get("artifacts", f"{RUN}/summary.json"))["counts"] == counts
+    assert answer["counts"] == counts(accepted=1, rejected=1, folders=2)
     assert [each["verdict"] for each in answer["results"]] == ["rejected"]
 
 
@@ -156,8 +158,7 @@ def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: Modul
         accepted(2),
         {"index": 3, "key": "3.png", **fault},
     ]
-    counts = {"images": 4, "accepted": 2, "rejected": 0, "failed": 2, "folders": 0}
-    assert answer["counts"] == counts
+    assert answer["counts"] == counts(accepted=2, failed=2)
     assert answer["results"][0] == {
         "verdict": "failed",
         "error": "ClientError",
@@ -199,10 +200,8 @@ def test_a_cause_may_be_any_text_or_missing(
 
     (line,) = summarize(handler, items=1)["results"]
 
-    assert (line["error"], line["cause"]) == (
-        "ClientError" if cause is not None else "FAILED",
-        said,
-    )
+    error = "FAILED" if cause is None else "ClientError"
+    assert (line["error"], line["cause"]) == (error, said)
 
 
 def test_more_parts_than_are_read_at_a_time(handler: ModuleType) -> None:
@@ -271,10 +270,8 @@ def test_a_damaged_part_is_said_and_can_be_made_again(handler: ModuleType, line:
     put(damaged["part"], json_lines([accepted(1)]) + line)
     write_map_run([[whole, damaged]])
 
-    with pytest.raises(
-        handler.ResultsIncomplete,
-        match=f"{damaged['part']} is gone or damaged; .* scones classify --resume run$",
-    ):
+    says = f"{damaged['part']} is gone or damaged; .* scones classify --resume run$"
+    with pytest.raises(handler.ResultsIncomplete, match=says):
         summarize(handler, items=3)
 
 
