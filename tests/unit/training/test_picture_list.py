@@ -242,7 +242,7 @@ def test_a_manifest_of_ground_truth_names_pictures_and_classes(listed: Read) -> 
         json.dumps({"source-ref": f"{number}.png"} | label)
         for number, label in enumerate(labels, 1)
     ]
-    rows += ["", "[]", "{", '{"source-ref": 1}', "[" * 5_000]
+    rows += ["", "[]", "{", '{"source-ref": 1}', "[" * 20_000]
     pictures, refused = listed("\r\n".join(["\ufeff" + rows[0], *rows[1:]]))
 
     assert pictures == [
