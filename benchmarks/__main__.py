@@ -21,7 +21,7 @@ from benchmarks.results_table import Section, table
 from settings import load
 from training import source
 from training.errors import StagingError
-from training.source import ARCHIVE_VARIABLE, Source
+from training.source import ARCHIVE_VARIABLE, CifarSource
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Bench:
         return load(ENVIRONMENT).dataset.classes
 
     @cached_property
-    def pictures(self) -> Source:
+    def pictures(self) -> CifarSource:
         """Return real pictures, or drawn ones on request; raise `StagingError` without any."""
         return source.drawing(self.classes) if self.options.drawn else source.real()
 

@@ -20,7 +20,7 @@ from localcloud.steps import Steps
 from operations.aws import execute, session
 from operations.staging import read_staged
 from settings import load
-from training.source import Source
+from training.source import CifarSource
 
 ENVIRONMENT = "dev"
 
@@ -64,7 +64,7 @@ class Cloud:
 
 
 @contextmanager
-def deployed(source: Source, console: Console) -> Iterator[Cloud]:
+def deployed(source: CifarSource, console: Console) -> Iterator[Cloud]:
     """Start a local cloud, deploy the application, and finally remove everything."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

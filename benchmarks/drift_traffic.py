@@ -21,7 +21,7 @@ from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model
 from training.cifar100 import Cifar100
 from training.drawn import draw
-from training.source import Source
+from training.source import CifarSource
 
 CLASSES = ("bicycle", "motorcycle")
 UNSEEN_CLASS = "pickup_truck"
@@ -72,7 +72,7 @@ class Pictures:
     unseen_origin: str
 
     @classmethod
-    def of(cls, source: Source) -> Self:
+    def of(cls, source: CifarSource) -> Self:
         """Combine both splits; draw the unseen class unless the archive is the published one,
         which has photographs of every class."""
         known, labels = _select(source.pictures, CLASSES)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.results_table import Section, markdown
-from training.source import Source
+from training.source import CifarSource
 
 GIB = 1024**3
 PREFACE = """\
@@ -55,7 +55,7 @@ class Run:
         )
 
 
-def describe_data(source: Source) -> str:
+def describe_data(source: CifarSource) -> str:
     """Describe the pictures."""
     if source.name == "drawn":
         return "drawn stand-ins, not photographs"

@@ -24,20 +24,20 @@ from operations.aws import session
 from operations.staging import WORKERS, upload
 from training import dataset
 from training.cifar100 import CHANNELS, SIDE
-from training.source import Source
+from training.source import CifarSource
 
-Stage = Callable[[Source, Sequence[str], str], int]
+Stage = Callable[[CifarSource, Sequence[str], str], int]
 """Stages the pictures of the classes into a bucket, and returns their number."""
 
 
-def stage(source: Source, classes: Sequence[str], bucket: str) -> int:
+def stage(source: CifarSource, classes: Sequence[str], bucket: str) -> int:
     """Stage as the application does."""
     selected = dataset.build(source, classes)
     upload(selected, bucket, console=Console(file=StringIO()))
     return sum(len(pictures) for pictures in selected.splits.values())
 
 
-def stage_as_notebooks_do(source: Source, classes: Sequence[str], bucket: str) -> int:
+def stage_as_notebooks_do(source: CifarSource, classes: Sequence[str], bucket: str) -> int:
     """Stage without checks, one file after the other."""
     s3 = session().client("s3")
     pictures = source.pictures
@@ -61,7 +61,7 @@ CONTENDERS: Mapping[str, Stage] = {"ours": stage, "comparator": stage_as_noteboo
 
 def measure(
     s3: Any,
-    source: Source,
+    source: CifarSource,
     classes: Sequence[str],
     *,
     repeats: int,
@@ -89,7 +89,7 @@ def _remove(s3: Any, bucket: str) -> None:
     s3.delete_bucket(Bucket=bucket)
 
 
-def run(source: Source, classes: Sequence[str], *, repeats: int) -> Section:
+def run(source: CifarSource, classes: Sequence[str], *, repeats: int) -> Section:
     """Measure both contenders."""
     speeds = measure(session().client("s3"), source, classes, repeats=repeats)
     row = Row(

@@ -16,8 +16,8 @@ from localcloud.steps import Steps
 from operations import staging
 from operations.aws import stack_output
 from settings import Settings
-from training import source
 from training.errors import ArchiveUnavailableError
+from training.source import AnySource
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Application:
     >>> application = Application(load("dev"), tmp_path)
     >>> application.synth()
     >>> application.bootstrap()
-    >>> application.deploy(lambda: source.drawing(application.settings.dataset.classes))
+    >>> application.deploy(lambda: drawing(application.settings.dataset.classes))
     >>> application.output("Workflow", "StateMachineArn")
     """
 
@@ -55,7 +55,7 @@ class Application:
         self._run("bootstrap", "bootstrap", log="bootstrap")
 
     def deploy(
-        self, pictures: Callable[[], source.Source], *, copy_to: Path | None = None
+        self, pictures: Callable[[], AnySource], *, copy_to: Path | None = None
     ) -> staging.Upload:
         """Deploy the buckets, stage the pictures, then train and deploy the rest.
 
@@ -90,13 +90,13 @@ class Application:
 
 def real_or_drawn(
     settings: Settings, archive: Path | None, console: Console, *, drawn: bool
-) -> source.Source:
-    """Return the pictures of an archive, or drawn stand-ins if wanted or if there is no archive."""
-    classes = settings.dataset.classes
-    if not drawn:
-        try:
-            return source.real(archive, classes=classes, console=console)
-        except ArchiveUnavailableError as error:
-            console.print(str(error), style="yellow", soft_wrap=True)
-            console.print("Using drawn stand-in pictures instead.", style="bold")
-    return source.drawing(classes)
+) -> AnySource:
+    """Return the pictures that the settings name, or drawn ones if wanted or without an archive."""
+    if drawn:
+        settings = staging.with_source(settings, "drawn")
+    try:
+        return staging.source_of(settings, archive=archive, console=console)
+    except ArchiveUnavailableError as error:
+        console.print(str(error), style="yellow", soft_wrap=True)
+        console.print("Using drawn stand-in pictures instead.", style="bold")
+        return staging.source_of(staging.with_source(settings, "drawn"))

@@ -10,23 +10,27 @@ From Python:
 """
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.config import Config
 from botocore.handlers import add_expect_header
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from lambda_src.drift_detector.validation_pictures import shortage
+from operations import inspection, staging_tables
 from operations.aws import errors_in_words, session, stack_output
 from settings import Settings
-from training import dataset, source
+from training import dataset, selection, source
+from training.dataset import Dataset, File, StagedObject
+from training.pictures import PreparedPicture
+from training.selection import Selection
+from training.source import AnySource
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,10 +38,13 @@ if TYPE_CHECKING:
 STORAGE_STACK = "Storage"
 BUCKET_OUTPUT = "DataBucketName"
 WORKERS = 16
+UNBALANCED = 3
+"""Times as many training pictures of one class as of another."""
 
 _CONTENT_TYPES = {
     ".png": "image/png",
     ".lst": "text/tab-separated-values",
+    ".csv": "text/csv",
     ".json": "application/json",
 }
 _CONFIG = Config(
@@ -71,7 +78,7 @@ class StagedPictures:
     """The pictures of the dataset in S3."""
 
     source: str
-    """"cifar-100" or "drawn"."""
+    """Its kind, such as "cifar-100"."""
     train: int
     """Pictures in train.lst."""
     ground_truth: dict[str, str]
@@ -80,7 +87,7 @@ class StagedPictures:
 
 def run(
     settings: Settings,
-    pictures: source.Source,
+    pictures: AnySource,
     *,
     folder: Path | None = None,
     console: Console,
@@ -90,41 +97,139 @@ def run(
     Skips what is done already. With `folder`, also writes them below it. Raises StagingError if
     the pictures are refused.
     """
-    selected = prepare(settings, pictures, folder=folder, console=console)
+    return publish(settings, prepare(settings, pictures, folder=folder, console=console), console)
+
+
+def publish(settings: Settings, staged: Dataset, console: Console) -> Upload:
+    """Upload what the data bucket lacks of a dataset, and point the deployment at it."""
     bucket = data_bucket(settings)
     done = Upload(
-        digest=selected.digest,
+        digest=staged.digest,
         bucket=bucket,
-        prefix=selected.prefix,
-        uploaded=upload(selected, bucket, console=console),
-        pointer_moved=point(settings, selected),
+        prefix=staged.prefix,
+        uploaded=upload(staged, bucket, console=console),
+        pointer_moved=point(settings, staged),
     )
     where, parameter = f"s3://{bucket}/{done.prefix}", settings.dataset_parameter
     if not done.uploaded and not done.pointer_moved:
         message = f"Nothing to do: {where} is complete, and {parameter} points at it."
     else:
         pointer = "now points" if done.pointer_moved else "points"
-        message = f"Uploaded {done.uploaded} files to {where}; {parameter} {pointer} at it."
+        message = f"Uploaded {done.uploaded:,} files to {where}; {parameter} {pointer} at it."
     console.print(message, soft_wrap=True)
     return done
 
 
 def prepare(
     settings: Settings,
-    pictures: source.Source,
+    pictures: AnySource,
     *,
     folder: Path | None = None,
     console: Console,
-) -> dataset.Dataset:
-    """Do the part of `run` that needs no AWS: select, check, show and, if asked, write."""
-    selected = dataset.build(pictures, settings.dataset.classes)
-    console.print(f"Source: {_origin(pictures)}", soft_wrap=True)
-    console.print(_summary(selected))
-    if lacking := baseline_shortage(selected.counts["validation"], settings):
-        console.print(f"Warning: {lacking}", soft_wrap=True)
+) -> Dataset:
+    """Do the part of `run` that does not upload: select, check, show and, if asked, write."""
+    selected = choose(settings, pictures, console=console)
+    staging_tables.show(selected, console)
+    selection.check(selected, max_refused_percent=settings.dataset.max_refused_percent)
+    staged = dataset.compose(selected)
+    for warning in warnings(settings, selected):
+        console.print(f"Warning: {warning}", soft_wrap=True)
     if folder:
-        console.print(f"Written to {dataset.write(selected, folder)}", soft_wrap=True)
-    return selected
+        console.print(f"Written to {dataset.write(staged, folder)}", soft_wrap=True)
+    return staged
+
+
+def choose(settings: Settings, pictures: AnySource, *, console: Console) -> Selection:
+    """Read the pictures, make them uniform and divide them as the settings say."""
+    options = settings.dataset
+    with errors_in_words():
+        prepared = source.prepare(
+            pictures, options.classes, side=settings.picture_side, console=console
+        )
+    return selection.select(
+        prepared,
+        validation_percent=options.validation_percent,
+        group_pattern=options.group_pattern,
+    )
+
+
+def inspect(
+    settings: Settings, pictures: AnySource, *, folder: Path, console: Console
+) -> list[str]:
+    """Show what would be staged, and write a contact sheet; return why staging would fail."""
+    selected = choose(settings, pictures, console=console)
+    staging_tables.show(selected, console)
+    inspection.show(selected, console)
+    for warning in warnings(settings, selected):
+        console.print(f"Warning: {warning}", soft_wrap=True)
+    console.print(f"Contact sheet: {inspection.write(selected, folder)}", soft_wrap=True)
+    return selection.faults(selected, max_refused_percent=settings.dataset.max_refused_percent)
+
+
+def source_of(
+    settings: Settings, *, archive: Path | None = None, console: Console | None = None
+) -> AnySource:
+    """Return the source that the settings name, which may be in S3.
+
+    Raises:
+        StagingError: as `training.source.of_settings`.
+    """
+    return source.of_settings(settings.dataset, archive=archive, s3=_s3_client, console=console)
+
+
+def with_pictures(settings: Settings, location: str, *, any_classes: bool = False) -> Settings:
+    """Return the settings with another folder or list of pictures.
+
+    With `any_classes`, the classes of CIFAR-100 that they list are forgotten.
+    """
+    options = settings.dataset
+    changes: dict[str, object] = {"source": source.kind_of(location), "pictures": location}
+    if any_classes and not options.own_pictures:
+        changes["classes"] = ()
+    return settings.model_copy(update={"dataset": options.model_copy(update=changes)})
+
+
+def with_source(settings: Settings, name: Literal["cifar-100", "drawn"]) -> Settings:
+    """Return the settings with CIFAR-100's archive, or drawn pictures, as the source."""
+    changes: dict[str, object] = {"source": name, "pictures": None, "side": None}
+    return settings.model_copy(update={"dataset": settings.dataset.model_copy(update=changes)})
+
+
+def warnings(settings: Settings, selected: Selection) -> list[str]:
+    """Return what a model of these pictures will suffer from, with remedies."""
+    train, validation = (selected.counts[split] for split in selection.SPLITS)
+    found = []
+    most, least = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
+    if train[most] > UNBALANCED * train[least]:
+        found.append(
+            f"the classes are unbalanced: {train[most]:,} training pictures of {most!r}, "
+            f"{train[least]:,} of {least!r}; add pictures, or set "
+            'training.class_weights = "balanced"'
+        )
+    if settings.dataset.own_pictures:
+        found += _small(settings, selected)
+    if lacking := baseline_shortage(validation, settings):
+        found.append(lacking)
+    return found
+
+
+def _small(settings: Settings, selected: Selection) -> list[str]:
+    found = []
+    pictures = [each for each in selected.prepared.pictures if isinstance(each, PreparedPicture)]
+    side = selected.prepared.side
+    small = sum(min(each.width, each.height) < side for each in pictures)
+    if small:
+        found.append(
+            f"{small:,} of {len(pictures):,} pictures have fewer than the {side} pixels that "
+            "they are enlarged to, which adds no detail"
+        )
+    network = max(settings.training.hyperparameters.input_size)
+    if side < network:
+        found.append(
+            f"pictures are staged with {side} pixels, and the network sees {network}: set "
+            f"dataset.side = {network} or more, or a smaller image_shape"
+        )
+    return found
 
 
 def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str | None:
@@ -169,45 +274,72 @@ def data_bucket(settings: Settings) -> str:
     return stack_output(settings, STORAGE_STACK, BUCKET_OUTPUT)
 
 
-def upload(selected: dataset.Dataset, bucket: str, *, console: Console | None = None) -> int:
-    """Upload the files that the bucket lacks, the manifest last; return how many those were."""
+def upload(selected: Dataset, bucket: str, *, console: Console | None = None) -> int:
+    """Upload the files that the bucket lacks, the manifest last; return how many those were.
+
+    Pictures are read from disk as they go. S3 copies those of an earlier dataset.
+    """
     with errors_in_words():
-        s3 = session().client("s3", config=_CONFIG)
-        # "Expect: 100-continue" costs a round trip, as long as the picture itself.
-        s3.meta.events.unregister("before-call.s3", add_expect_header)
-        present = _sizes(s3, bucket, f"{selected.prefix}/")
+        s3 = _s3_client()
+        prefix = f"{selected.prefix}/"
+        present = _sizes(s3, bucket, prefix)
         # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
         # the right size is the right object.
-        data, manifest = (
-            [(path, content) for path, content in files if present.get(path) != len(content)]
-            for files in (selected.data_files(), [selected.manifest_file()])
-        )
+        data = [file for file in selected.data_files() if present.get(file.path) != file.size]
+        pictures_csv, manifest = selected.descriptions()
+        descriptions = [
+            file for file in (pictures_csv, manifest) if present.get(file.path) != file.size
+        ]
+        # The digest does not cover them; the manifest has the hash of the other.
+        if not descriptions and _content(s3, bucket, prefix + manifest.path) != manifest.content:
+            descriptions = [pictures_csv, manifest]
 
-        def put(file: tuple[str, bytes]) -> None:
-            path, content = file
+        def put(file: File) -> None:
+            if isinstance(file.content, StagedObject):
+                s3.copy_object(
+                    Bucket=bucket,
+                    Key=prefix + file.path,
+                    CopySource={"Bucket": bucket, "Key": file.content.key},
+                )
+                return
             s3.put_object(
                 Bucket=bucket,
-                Key=f"{selected.prefix}/{path}",
-                Body=content,
-                ContentType=_CONTENT_TYPES[PurePosixPath(path).suffix],
+                Key=prefix + file.path,
+                Body=dataset.read(file),
+                ContentType=_CONTENT_TYPES[PurePosixPath(file.path).suffix],
             )
 
         if data:
             pool = ThreadPoolExecutor(WORKERS)
             try:
                 with _progress(console) as progress:
-                    puts = progress.track(pool.map(put, data), len(data), description="Uploading")
+                    puts = progress.track(
+                        _in_turn(pool, put, data), len(data), description="Uploading"
+                    )
                     for _ in puts:
                         pass
             finally:
                 # After an error, start none and wait for none: each may retry for a while.
                 pool.shutdown(wait=False, cancel_futures=True)
-        for file in manifest:
+        for file in descriptions:
             put(file)
-    return len(data) + len(manifest)
+    return len(data) + len(descriptions)
 
 
-def point(settings: Settings, selected: dataset.Dataset) -> bool:
+def _in_turn(
+    pool: ThreadPoolExecutor, put: Callable[[File], None], files: Iterable[File]
+) -> Iterator[None]:
+    """Put the files in several threads, with few of them waiting."""
+    waiting: deque[Future[None]] = deque()
+    for file in files:
+        if len(waiting) == 4 * WORKERS:
+            yield waiting.popleft().result()
+        waiting.append(pool.submit(put, file))
+    for each in waiting:
+        yield each.result()
+
+
+def point(settings: Settings, selected: Dataset) -> bool:
     """Set the SSM parameter to the dataset; return False if it names the dataset already."""
     name = settings.dataset_parameter
     with errors_in_words():
@@ -219,6 +351,17 @@ def point(settings: Settings, selected: dataset.Dataset) -> bool:
     return True
 
 
+def _s3_client() -> "S3Client":
+    s3 = session().client("s3", config=_CONFIG)
+    # "Expect: 100-continue" costs a round trip, as long as the picture itself.
+    s3.meta.events.unregister("before-call.s3", add_expect_header)
+    return s3
+
+
+def _content(s3: "S3Client", bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
 def _sizes(s3: "S3Client", bucket: str, prefix: str) -> dict[str, int]:
     """Return the sizes of the objects below `prefix`, by relative path."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -227,30 +370,6 @@ def _sizes(s3: "S3Client", bucket: str, prefix: str) -> dict[str, int]:
         for page in pages
         for item in page.get("Contents", ())
     }
-
-
-def _summary(selected: dataset.Dataset) -> Table:
-    """Return a table of the pictures that were kept, by class, and refused, by reason."""
-    table = Table("kept", *selected.splits)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name in selected.classes:
-        table.add_row(name, *(str(counts[name]) for counts in selected.counts.values()))
-    table.add_section()
-    refused = Counter((row.reason, row.path.split()[0]) for row in selected.refused)
-    for reason in sorted({reason for reason, _ in refused}):
-        numbers = (str(refused[reason, split]) for split in selected.splits)
-        table.add_row(f"refused: {reason}", *numbers)
-    if not refused:
-        table.add_row("refused", *("0" for _ in selected.splits))
-    return table
-
-
-def _origin(pictures: source.Source) -> str:
-    if pictures.name == "drawn":
-        return "drawn (stand-ins, not photographs)"
-    kind = "the published archive" if pictures.archive_published else "not the published archive"
-    return f"{pictures.name} ({kind}, sha256 {pictures.archive_sha256})"
 
 
 def _progress(console: Console | None) -> Progress:

@@ -10,6 +10,7 @@ from scones.options import Archive, Environment
 from settings import load
 
 EXIT_NO_ARCHIVE = 3
+INSPECTION = Path("out/inspect")
 
 _REMEDY = (
     "Name an archive that you have with --archive PATH or $CIFAR_ARCHIVE, "
@@ -19,49 +20,76 @@ _REMEDY = (
 
 def stage(
     environment: Environment = "dev",
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH|URI",
+            help="Folder with one sub-folder for each class, or list of pictures (CSV, Ground "
+            "Truth manifest), here or in S3, instead of what the settings name.",
+            show_default=False,
+        ),
+    ] = None,
     archive: Archive = None,
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Stage drawn stand-ins instead of photographs.")
+    ] = False,
+    inspect: Annotated[
+        bool,
+        typer.Option(
+            "--inspect",
+            help="Upload nothing; show what would be staged, what not and why, and write a "
+            f"contact sheet to --folder (default: {INSPECTION}).",
+        ),
     ] = False,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Also write the files to PATH/DIGEST/, to look at."),
     ] = None,
     no_upload: Annotated[
-        bool, typer.Option("--no-upload", help="Only select, check and show; needs no AWS.")
+        bool,
+        typer.Option(
+            "--no-upload", help="Only select, check and show; needs AWS only for pictures in S3."
+        ),
     ] = False,
 ) -> None:
-    """Select the classes of the settings from CIFAR-100, check every row and upload the pictures.
+    """Check the pictures that the settings name, make them uniform and upload them.
 
-    Pictures that the data bucket has already are skipped. The archive (160 MB) is downloaded once.
+    Pictures that the data bucket has already are skipped. CIFAR-100's archive (160 MB) is
+    downloaded once.
 
-    Exit codes: 0 staged, or nothing to do; 1 failed; 2 wrong usage; 3 no archive could be found or
-    downloaded.
+    Exit codes: 0 staged, nothing to do, or inspected; 1 failed, or --inspect shows that staging
+    would fail; 2 wrong usage; 3 no archive could be found or downloaded.
     """
     from operations import staging
     from operations.aws import announce
-    from training import source
+    from settings.s3_uris import is_s3
     from training.errors import ArchiveUnavailableError
 
-    if archive and drawn:
-        raise typer.BadParameter("--archive and --drawn exclude each other")
+    named = {"--pictures": pictures, "--archive": archive, "--drawn": drawn}
+    if len(given := [name for name, value in named.items() if value]) > 1:
+        raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
     console = terminal.console()
     with errors.shown():
         settings = load(environment)
-        if not no_upload:
+        if pictures:
+            settings = staging.with_pictures(settings, pictures, any_classes=inspect)
+        elif archive or drawn:
+            settings = staging.with_source(settings, "drawn" if drawn else "cifar-100")
+        uploads = not (inspect or no_upload)
+        if uploads or is_s3(settings.dataset.pictures):
             announce()
+        if uploads:
             # Report a missing stack before a long download.
             staging.data_bucket(settings)
-        classes = settings.dataset.classes
         try:
-            pictures = (
-                source.drawing(classes)
-                if drawn
-                else source.real(archive, classes=classes, console=console)
-            )
+            source = staging.source_of(settings, archive=archive, console=console)
         except ArchiveUnavailableError as error:
             errors.fail(f"{error}\n{_REMEDY}", EXIT_NO_ARCHIVE)
-        if no_upload:
-            staging.prepare(settings, pictures, folder=folder, console=console)
+        if inspect:
+            faults = staging.inspect(settings, source, folder=folder or INSPECTION, console=console)
+            if faults:
+                errors.fail("\n".join(("Staging would fail:", *faults)))
+        elif no_upload:
+            staging.prepare(settings, source, folder=folder, console=console)
         else:
-            staging.run(settings, pictures, folder=folder, console=console)
+            staging.run(settings, source, folder=folder, console=console)

@@ -1,39 +1,34 @@
-"""Turn rows into the files of a dataset: select classes, check every row, encode, list.
+"""Define the files of a staged dataset.
 
 Layout below `datasets/<digest>/`:
 
-    train/<file>.png  validation/<file>.png  train.lst  validation.lst  manifest.json
+    train/<file>.png  validation/<file>.png  train.lst  validation.lst  pictures.csv  manifest.json
 
-The digest depends only on the pictures, their order, the classes and the kind of source, so it is
+The digest depends only on the pictures, their sides, the classes and the kind of source, so it is
 the same on any machine.
 """
 
-import difflib
 import hashlib
-import io
-import re
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from training.cifar100 import Split
-from training.errors import StagingError
-from training.manifest import Manifest, RefusedPicture, serialize
+from settings.schema import CIFAR_SIDE
+from training import pictures_csv
+from training.manifest import AddedPicture, Manifest, RefusedPicture, serialize
 from training.paths import writable_path
-from training.source import Source
+from training.pictures import PreparedPicture, Refusal, Split
+from training.pictures_csv import StagedPicture
+from training.selection import Selection, check, select
+from training.source import AnySource, CifarSource, prepare
 
 FOLDER = "datasets"  # of the data bucket
 MANIFEST = "manifest.json"
 DIGEST_CHARACTERS = 20
-
-# Safe as a file name, in an S3 key and in a line of a .lst file; CIFAR-100's own names fit.
-_SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,'()+&-]{0,199}\.png")
+FILE_NAME_CHARACTERS = 24
+"""Of a picture's SHA-256; 100,000 pictures have the same ones by a chance of 1 in 10 ** 19."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +57,60 @@ class Picture:
     """The PNG file: 8-bit RGB, square."""
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a dataset."""
+
+    path: str
+    """Below the dataset's folder."""
+    content: bytes | Path | StagedObject
+
+    @property
+    def size(self) -> int:
+        """Return the number of bytes."""
+        match self.content:
+            case bytes(content):
+                return len(content)
+            case Path() as path:
+                return path.stat().st_size
+            case StagedObject(size=size):
+                return size
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset in memory (about 3 KB per picture)."""
+    """A dataset; pictures of your own stay on disk or in S3."""
 
-    source: Source
+    source: str
+    """Its kind, such as "cifar-100" or "folder"."""
+    side: int
+    """Pixels of width and height of every picture."""
     classes: tuple[str, ...]
-    splits: Mapping[str, tuple[Picture, ...]]
+    splits: Mapping[Split, Sequence[Picture]]
     """Pictures of "train" and "validation"."""
-    refused: tuple[RefusedPicture, ...]
+    refused: tuple[Refusal, ...]
+    archive_sha256: str | None = None
+    archive_published: bool | None = None
+    parent: str | None = None
+    """Digest of the dataset to which labels from production were added."""
+    added: tuple[AddedPicture, ...] = ()
+    """Pictures that such labels added, to `parent` or to its own parents."""
 
     @cached_property
     def digest(self) -> str:
         """Return the name of the dataset: the first 80 bits of a SHA-256, in hex."""
         digest = hashlib.sha256()
-        for part in (self.source.name, *self.classes):
+        for part in (self.source, *self.classes):
             digest.update(part.encode() + b"\0")
-        for path, content in self.data_files():
-            digest.update(f"{path}\0{len(content)}\0".encode() + content)
+        for split, pictures in self.splits.items():
+            for picture in pictures:
+                # The hash of a picture on disk or in S3 stands for it, so nothing is read again.
+                content = picture.content
+                hashed = content if isinstance(content, bytes) else picture.sha256.encode()
+                path = f"{split}/{picture.file_name}"
+                digest.update(f"{path}\0{len(hashed)}\0".encode() + hashed)
+            listed = _list_file(pictures)
+            digest.update(f"{split}.lst\0{len(listed)}\0".encode() + listed)
         return digest.hexdigest()[:DIGEST_CHARACTERS]
 
     @property
@@ -87,7 +118,7 @@ class Dataset:
         """Return the key prefix in the data bucket, the value of the SSM parameter."""
         return f"{FOLDER}/{self.digest}"
 
-    @property
+    @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of pictures by split and class name."""
         labels = {name: Counter(p.label for p in split) for name, split in self.splits.items()}
@@ -96,120 +127,117 @@ class Dataset:
             for name, counter in labels.items()
         }
 
-    def data_files(self) -> Iterator[tuple[str, bytes]]:
-        """Yield path and content of every file but the manifest."""
+    def data_files(self) -> Iterator[File]:
+        """Yield the files that the digest stands for."""
         for split, pictures in self.splits.items():
             for picture in pictures:
-                assert isinstance(picture.content, bytes)
-                yield f"{split}/{picture.file_name}", picture.content
-            yield f"{split}.lst", _list_file(pictures)
+                yield File(f"{split}/{picture.file_name}", picture.content)
+            yield File(f"{split}.lst", _list_file(pictures))
 
-    def manifest_file(self) -> tuple[str, bytes]:
-        """Return path and content of the manifest; written last, it marks a complete dataset."""
+    def descriptions(self) -> tuple[File, File]:
+        """Return pictures.csv and the manifest; written last, they mark a complete dataset."""
+        listed = pictures_csv.serialize(
+            StagedPicture(
+                split=split,
+                file=picture.file_name,
+                label=self.classes[picture.label],
+                sha256=picture.sha256,
+                fingerprint=picture.fingerprint.hex(),
+                source=picture.origin,
+            )
+            for split, pictures in self.splits.items()
+            for picture in pictures
+        )
         manifest = Manifest(
-            source=self.source.name,
+            source=self.source,
             digest=self.digest,
             classes=self.classes,
             counts=self.counts,
-            archive_sha256=self.source.archive_sha256,
-            archive_published=self.source.archive_published,
-            refused=self.refused,
+            side=self.side,
+            bytes=sum(file.size for file in self.data_files() if file.path.endswith(".png")),
+            archive_sha256=self.archive_sha256,
+            archive_published=self.archive_published,
+            refused=tuple(
+                RefusedPicture(path=each.path, reason=each.reason) for each in self.refused
+            ),
+            pictures_sha256=hashlib.sha256(listed).hexdigest(),
+            parent=self.parent,
+            added=self.added,
         )
-        return MANIFEST, serialize(manifest)
+        return File(pictures_csv.FILE, listed), File(MANIFEST, serialize(manifest))
 
 
-def build(source: Source, classes: Sequence[str]) -> Dataset:
-    """Select `classes` from `source`, check their rows and encode the pictures.
-
-    Training pictures come from the source's train split, validation pictures from its test split.
+def build(
+    source: AnySource,
+    classes: Sequence[str] = (),
+    *,
+    side: int = CIFAR_SIDE,
+    validation_percent: float = 20,
+    group_pattern: str | None = None,
+    max_refused_percent: float = 5,
+) -> Dataset:
+    """Return the dataset of a source's pictures of `classes` (default: all, alphabetically).
 
     Raises:
-        StagingError: the source lacks a class, or no picture of a class is left.
+        StagingError: too many pictures are refused, or too few are left of a class; and as
+            `training.source.prepare`.
     """
-    labels = _positions(classes, source.pictures.class_names)
-    known = len(source.pictures.class_names)
-    refused: list[RefusedPicture] = []
-    train = _check("train", source.pictures.train, labels, known, refused)
-    validation = _check("validation", source.pictures.test, labels, known, refused, elsewhere=train)
-    dataset = Dataset(
-        source=source,
-        classes=tuple(classes),
-        splits={"train": tuple(train.values()), "validation": tuple(validation.values())},
-        refused=tuple(refused),
+    selection = select(
+        prepare(source, classes, side=side),
+        validation_percent=validation_percent,
+        group_pattern=group_pattern,
     )
-    _require_every_class(dataset)
-    return dataset
+    check(selection, max_refused_percent=max_refused_percent)
+    return compose(selection)
 
 
-def write(dataset: Dataset, folder: Path) -> Path:
-    """Write the files below `<folder>/<digest>/`, never through a link; return that path."""
-    for path, content in (*dataset.data_files(), dataset.manifest_file()):
-        file = writable_path(folder, f"{dataset.digest}/{path}")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
+def compose(selection: Selection) -> Dataset:
+    """Name the files of the selected pictures."""
+    prepared, source = selection.prepared, selection.prepared.source
+    cifar = source if isinstance(source, CifarSource) else None
+    labels = {name: position for position, name in enumerate(prepared.classes)}
+
+    def picture(each: PreparedPicture) -> Picture:
+        path = each.source.path
+        name = path if cifar else f"{each.sha256[:FILE_NAME_CHARACTERS]}.png"
+        label = labels[each.source.label]
+        return Picture(name, label, each.sha256, each.fingerprint, path, each.content)
+
+    return Dataset(
+        source=source.name,
+        side=prepared.side,
+        classes=prepared.classes,
+        splits={split: tuple(map(picture, each)) for split, each in selection.splits.items()},
+        refused=(*selection.refused, *selection.left_out),
+        archive_sha256=cifar.archive_sha256 if cifar else None,
+        archive_published=cifar.archive_published if cifar else None,
+    )
+
+
+def write(
+    dataset: Dataset, folder: Path, *, fetch: Callable[[StagedObject], bytes] | None = None
+) -> Path:
+    """Write the files below `<folder>/<digest>/`, never through a link; return that path.
+
+    `fetch` reads pictures of an earlier dataset.
+    """
+    for file in (*dataset.data_files(), *dataset.descriptions()):
+        target = writable_path(folder, f"{dataset.digest}/{file.path}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(read(file, fetch=fetch))
     return folder / dataset.digest
 
 
-def _positions(classes: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """Map labels of the source to labels of the dataset."""
-    for name in classes:
-        if name not in known:
-            similar = ", ".join(difflib.get_close_matches(name, known)) or "none"
-            raise StagingError(
-                f"dataset.classes: {name!r} is not among the {len(known)} classes of the source; "
-                f"similar names: {similar}"
-            )
-    return {known.index(name): position for position, name in enumerate(classes)}
-
-
-def _check(
-    split: str,
-    rows: Split,
-    labels: Mapping[int, int],
-    known: int,
-    refused: list[RefusedPicture],
-    *,
-    elsewhere: Container[bytes] = (),
-) -> dict[bytes, Picture]:
-    """Return the pictures of a split by fingerprint, and append its `refused` rows.
-
-    `elsewhere` are the fingerprints of another split.
-    """
-    kept: dict[bytes, Picture] = {}
-    file_names: set[str] = set()
-    pictures = rows.pictures
-    for row, (label, file_name) in enumerate(zip(rows.labels, rows.file_names, strict=True)):
-        is_known = 0 <= label < known
-        if is_known and label not in labels:
-            continue
-        fingerprint = hashlib.sha256(rows.rows[row].tobytes()).digest()
-        checks = {
-            "label is not in meta": is_known,
-            "file name is not safe": _SAFE_FILE_NAME.fullmatch(file_name) is not None,
-            "duplicate file name": file_name not in file_names,
-            "duplicate picture": fingerprint not in kept,
-            "picture is also in train": fingerprint not in elsewhere,
-        }
-        reason = next((reason for reason, passed in checks.items() if not passed), None)
-        if reason:
-            number = rows.numbers[row]
-            refused.append(RefusedPicture(path=f"{split} row {number}: {file_name}", reason=reason))
-            continue
-        file_names.add(file_name)
-        png = _png(pictures[row])
-        sha256 = hashlib.sha256(png).hexdigest()
-        kept[fingerprint] = Picture(
-            file_name, labels[label], sha256, b"", f"{split}/{file_name}", png
-        )
-    return kept
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    # Compressed bytes differ between builds of zlib, and so would the digest. Storing is also
-    # faster, and a picture grows by less than 1 KB.
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=0)
-    return buffer.getvalue()
+def read(file: File, *, fetch: Callable[[StagedObject], bytes] | None = None) -> bytes:
+    """Return the content of a file; `fetch` reads pictures of an earlier dataset."""
+    match file.content:
+        case bytes(content):
+            return content
+        case Path() as path:
+            return path.read_bytes()
+        case StagedObject() as staged:
+            assert fetch, "a dataset with pictures of an earlier one needs S3"
+            return fetch(staged)
 
 
 def _list_file(pictures: Sequence[Picture]) -> bytes:
@@ -220,14 +248,3 @@ def _list_file(pictures: Sequence[Picture]) -> bytes:
     """
     lines = (f"{i}\t{picture.label}\t{picture.file_name}\n" for i, picture in enumerate(pictures))
     return "".join(lines).encode()
-
-
-def _require_every_class(dataset: Dataset) -> None:
-    for split, counts in dataset.counts.items():
-        for name, count in counts.items():
-            if not count:
-                refused = sum(row.path.startswith(split) for row in dataset.refused)
-                raise StagingError(
-                    f"dataset.classes: no {split} picture of {name!r} is left "
-                    f"({refused} {split} rows were refused); choose another archive or class"
-                )

@@ -14,7 +14,7 @@ from localcloud.deployment import Application
 from operations.deployed import deployed_threshold
 from operations.staging import read_staged
 from training.paths import writable_path
-from training.source import Source
+from training.source import AnySource
 
 CAPTURES, DATASETS, REPORT = "captures", "datasets", "report"
 """Folders that outlive the buckets: what the endpoint captured, the pictures, and the report."""
@@ -23,7 +23,7 @@ CAPTURES_APPEAR_SECONDS = 15.0
 """How long captures may take to appear in S3 after the endpoint's last reply."""
 
 
-def run(application: Application, pictures: Callable[[], Source], *, destroy: bool) -> Summary:
+def run(application: Application, pictures: Callable[[], AnySource], *, destroy: bool) -> Summary:
     """Deploy, train, classify and report; then, if wanted, destroy and list what is left."""
     out, steps = application.folder, application.steps
     for folder in (CAPTURES, DATASETS):  # of an earlier run

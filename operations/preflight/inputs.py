@@ -63,6 +63,12 @@ def _judge(prefix: str, manifest: Manifest, settings: Settings, stage: str) -> F
         )
     if not listed and (reason := class_names.fault(list(classes))):
         return problem(f"{prefix}: classes: {reason}", stage)
+    if settings.dataset.own_pictures and manifest.side != settings.picture_side:
+        return problem(
+            f"{prefix} has pictures of {manifest.side} pixels; the settings say "
+            f"{settings.picture_side}",
+            stage,
+        )
     for split, pictures in counts.items():
         if lacking := [name for name in classes if not pictures.get(name)]:
             return problem(f"{prefix} has no {split} picture of: {', '.join(lacking)}", stage)

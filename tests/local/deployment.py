@@ -45,12 +45,12 @@ def pointed_at(cloud: LocalCloud) -> Iterator[None]:
         yield
 
 
-def _drawn(settings: Settings, train_per_class: int) -> source.Source:
+def _drawn(settings: Settings, train_per_class: int) -> source.CifarSource:
     classes = settings.dataset.classes
     drawing = drawn.draw(
         classes, train_per_class=train_per_class, validation_per_class=VALIDATION_PER_CLASS
     )
-    return source.Source("drawn", drawing)
+    return source.CifarSource("drawn", drawing)
 
 
 def _say(_: str) -> None:

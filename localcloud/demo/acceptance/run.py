@@ -11,7 +11,7 @@ from localcloud.demo.acceptance.teardown import Teardown
 from localcloud.demo.acceptance.training_checks import start_other_job
 from localcloud.demo.signals import Interrupts, number_of
 from localcloud.deployment import Application
-from training.source import Source
+from training.source import AnySource
 
 DESTROYED = Assumption(
     name="destroy_leaves_nothing",
@@ -26,7 +26,7 @@ class Acceptance:
     """A run on one application."""
 
     application: Application
-    pictures: Callable[[], Source]
+    pictures: Callable[[], AnySource]
     checks: Sequence[Check]
     teardown: Teardown
     interrupts: Interrupts

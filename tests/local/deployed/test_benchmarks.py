@@ -15,7 +15,7 @@ from localcloud.deployment import Application
 from operations import costs
 from tests.local.deployment import Deployment
 from training import drawn, source
-from training.source import Source
+from training.source import CifarSource
 
 
 def test_the_command_measures_every_part_that_needs_a_cloud(
@@ -28,7 +28,7 @@ def test_the_command_measures_every_part_that_needs_a_cloud(
 
     pictures = drawn.draw(["bicycle", "motorcycle"], train_per_class=2, validation_per_class=1)
     monkeypatch.setattr(command, "deployed", deployed)
-    monkeypatch.setattr(source, "drawing", lambda _: Source("drawn", pictures))
+    monkeypatch.setattr(source, "drawing", lambda _: CifarSource("drawn", pictures))
     out = tmp_path / "benchmarks.md"
 
     counts = ["--repeats", "1", "--pictures", "2", "--growth", "2"]

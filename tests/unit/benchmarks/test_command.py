@@ -7,7 +7,7 @@ from benchmarks import __main__ as command
 from benchmarks import report
 from benchmarks.results_table import Row, Section
 from training import drawn
-from training.source import Source
+from training.source import CifarSource
 
 
 def test_the_page_has_machine_data_command_table_and_remarks() -> None:
@@ -28,8 +28,10 @@ def test_the_page_has_machine_data_command_table_and_remarks() -> None:
 
 
 def test_data_and_machine_are_described(tmp_path: Path) -> None:
-    drawing = Source("drawn", drawn.draw(["bicycle"], train_per_class=1, validation_per_class=1))
-    excerpt = Source("cifar-100", drawing.pictures, "abc", archive_published=False)
+    drawing = CifarSource(
+        "drawn", drawn.draw(["bicycle"], train_per_class=1, validation_per_class=1)
+    )
+    excerpt = CifarSource("cifar-100", drawing.pictures, "abc", archive_published=False)
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nmodel name\t: Fast One 3000\nmodel name\t: Other\n")
 

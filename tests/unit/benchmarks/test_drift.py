@@ -20,7 +20,7 @@ from lambda_src.drift_detector.baseline import Observation
 from lambda_src.drift_detector.drift import COMPARISONS, WINDOW
 from training.cifar100 import Cifar100
 from training.drawn import draw
-from training.source import Source
+from training.source import CifarSource
 
 PER_CLASS = 400
 DARKENING, BLUR = (change.name for change in DRIFTS[:2])
@@ -127,7 +127,7 @@ def test_the_table_has_shares_and_the_delays_within_which_a_part_of_the_runs_ala
 def few_pictures(monkeypatch: pytest.MonkeyPatch) -> Pictures:
     monkeypatch.setattr(drift_traffic, "TRAINING_PER_CLASS", 20)
     monkeypatch.setattr(drift_traffic, "draw", few)
-    return Pictures.of(Source("drawn", few(drift_traffic.CLASSES)))
+    return Pictures.of(CifarSource("drawn", few(drift_traffic.CLASSES)))
 
 
 def few(classes: Sequence[str]) -> Cifar100:
@@ -163,7 +163,7 @@ def mean_of(quantity: str, observations: Sequence[Observation]) -> float:
 def test_an_archive_with_noise_for_trucks_gets_drawn_ones(few_pictures: Pictures) -> None:
     assert few_pictures.unseen_origin == "drawn"
 
-    everything = Source("cifar-100", few((*drift_traffic.CLASSES, "pickup_truck")))
+    everything = CifarSource("cifar-100", few((*drift_traffic.CLASSES, "pickup_truck")))
     assert Pictures.of(replace(everything, archive_published=False)).unseen_origin == "drawn"
     assert (
         Pictures.of(replace(everything, archive_published=True)).unseen_origin == "of the archive"
@@ -178,7 +178,7 @@ def test_the_command_reports_its_pictures_and_seeds(
 ) -> None:
     monkeypatch.delenv("CIFAR_ARCHIVE", raising=False)
     monkeypatch.setattr("sys.argv", ["drift", "--seeds", "3", "--first-seed", "7", "--runs", "6"])
-    monkeypatch.setattr(drift, "drawing", lambda classes: Source("drawn", few(classes)))
+    monkeypatch.setattr(drift, "drawing", lambda classes: CifarSource("drawn", few(classes)))
     asked: list[object] = []
 
     def simulate(pictures: Pictures, **arguments: object) -> drift.Results:

@@ -6,14 +6,14 @@ from moto import mock_aws
 
 from benchmarks import staging
 from training import drawn
-from training.source import Source
+from training.source import CifarSource
 
 CLASSES = ["bicycle", "motorcycle"]
 
 
 @pytest.fixture
-def source() -> Source:
-    return Source("drawn", drawn.draw(CLASSES, train_per_class=3, validation_per_class=2))
+def source() -> CifarSource:
+    return CifarSource("drawn", drawn.draw(CLASSES, train_per_class=3, validation_per_class=2))
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +25,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_contenders_take_turns_and_the_first_round_is_discarded(source: Source) -> None:
+def test_contenders_take_turns_and_the_first_round_is_discarded(source: CifarSource) -> None:
     ran: list[str] = []
 
     def contender(name: str) -> staging.Stage:
-        def bring(source: Source, classes: Sequence[str], bucket: str) -> int:
+        def bring(source: CifarSource, classes: Sequence[str], bucket: str) -> int:
             ran.append(name)
             return 10
 
@@ -48,7 +48,7 @@ def test_contenders_take_turns_and_the_first_round_is_discarded(source: Source) 
 
 
 @pytest.mark.parametrize("contender", staging.CONTENDERS.values(), ids=staging.CONTENDERS)
-def test_each_contender_stages_every_picture(source: Source, contender: staging.Stage) -> None:
+def test_each_contender_stages_every_picture(source: CifarSource, contender: staging.Stage) -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="pictures")
 

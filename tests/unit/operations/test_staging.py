@@ -15,7 +15,7 @@ from operations.staging import baseline_shortage
 from settings import Settings
 from settings.loader import validate
 from training import source
-from training.dataset import Dataset, build
+from training.dataset import Dataset, File, build, read
 
 Content = dict[str, dict[bytes, Any]]
 PARAMETER = "/scones/dev/dataset"
@@ -38,6 +38,10 @@ def puts(aws: boto3.Session) -> list[str]:
     return keys
 
 
+def files_of(dataset: Dataset) -> list[File]:
+    return [*dataset.data_files(), *dataset.descriptions()]
+
+
 def _objects(bucket: str) -> dict[str, Any]:
     s3 = boto3.client("s3")
     found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
@@ -45,11 +49,10 @@ def _objects(bucket: str) -> dict[str, Any]:
 
 
 def test_every_file_arrives_as_it_is(bucket: str, dataset: Dataset) -> None:
-    assert staging.upload(dataset, bucket) == 9
+    assert staging.upload(dataset, bucket) == 10
     objects = _objects(bucket)
-    files = dict([*dataset.data_files(), dataset.manifest_file()])
     assert {key: item["Body"].read() for key, item in objects.items()} == {
-        f"datasets/{dataset.digest}/{path}": content for path, content in files.items()
+        f"datasets/{dataset.digest}/{file.path}": file.content for file in files_of(dataset)
     }
     types = {Path(key).suffix: item["ContentType"] for key, item in objects.items()}
     assert types[".png"] == "image/png"
@@ -84,15 +87,14 @@ def test_s3_compares_every_file_with_its_hash(
     aws.events.register_first("before-send.s3", record)
     staging.upload(dataset, bucket)
 
-    files = [*dataset.data_files(), dataset.manifest_file()]
     assert sorted(signed.values()) == sorted(
-        hashlib.sha256(content).hexdigest() for _, content in files
+        hashlib.sha256(read(file)).hexdigest() for file in files_of(dataset)
     )
 
 
 def test_manifest_goes_up_last(bucket: str, dataset: Dataset, puts: list[str]) -> None:
     staging.upload(dataset, bucket)
-    assert len(puts) == 9
+    assert len(puts) == 10
     assert puts[-1] == f"{dataset.prefix}/manifest.json"
 
 
@@ -154,7 +156,7 @@ def test_listing_of_several_pages_is_read_to_its_end(
         params["MaxKeys"] = 2
 
     aws.events.register("provide-client-params.s3.ListObjectsV2", shorten)
-    assert staging.upload(dataset, bucket) == 9
+    assert staging.upload(dataset, bucket) == 10
     assert staging.upload(dataset, bucket) == 0
 
 

@@ -37,19 +37,41 @@ def _pointer() -> str:
     return value
 
 
+@pytest.fixture
+def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that makes a section `dataset` the settings of `dev`."""
+
+    def write(section: str) -> None:
+        folder = tmp_path / "settings"
+        folder.mkdir(exist_ok=True)
+        (folder / "dev.toml").write_text(f"[dataset]\n{section}\n")
+        monkeypatch.setenv("SCONES_SETTINGS", str(folder))
+
+    return write
+
+
+def cells_of(output: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines()]
+
+
 def test_archive_is_staged_and_pointed_at(
-    bucket: str, archive: Archive, content: Content, capsys: pytest.CaptureFixture[str]
+    bucket: str,
+    archive: Archive,
+    content: Content,
+    capsys: pytest.CaptureFixture[str],
+    dev: Callable[[str], None],
 ) -> None:
+    dev("max_refused_percent = 20")
     content["train"][b"filenames"][0] = b"not safe"
     assert main(["stage", "--archive", str(archive(content))]) == 0
     manifest = boto3.client("s3").get_object(Bucket=bucket, Key=f"{_pointer()}/manifest.json")
     assert json.load(manifest["Body"])["counts"]["train"] == {"bicycle": 1, "motorcycle": 2}
     output = capsys.readouterr().out
     assert "not the published archive" in output
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines()]
+    rows = cells_of(output)
     assert ["motorcycle", "2", "1"] in rows
-    assert ["refused: file name is not safe", "1", "0"] in rows
-    assert f"Uploaded 8 files to s3://{bucket}/{_pointer()}" in output
+    assert ["refused: file name is not safe", "1", "train row 0: not safe"] in rows
+    assert f"Uploaded 9 files to s3://{bucket}/{_pointer()}" in output
     assert "Warning: 1 validation pictures of 'bicycle'" in output
 
 
@@ -71,16 +93,13 @@ def test_second_run_changes_nothing_and_says_so(
 def test_pointer_goes_back_to_a_dataset_that_is_there(
     archive: Archive, content: Content, settings: Settings
 ) -> None:
-    first = staging.run(
-        settings, source.from_archive(archive(content)), console=Console(quiet=True)
-    )
+    original = source.from_archive(archive(content))
+    first = staging.run(settings, original, console=QUIET)
     other = {**content, "test": {**content["test"], b"fine_labels": [2, 0, 1]}}
     second = staging.run(settings, source.from_archive(archive(other)), console=QUIET)
     assert second.prefix != first.prefix
     assert _pointer() == second.prefix
-    again = staging.run(
-        settings, source.from_archive(archive(content)), console=Console(quiet=True)
-    )
+    again = staging.run(settings, original, console=QUIET)
     assert (again.uploaded, again.pointer_moved) == (0, True)
     assert _pointer() == first.prefix
 

@@ -118,7 +118,7 @@ def test_classes_that_are_not_listed_are_those_of_the_dataset(
     find: Find, stub: Stub, burnt: str
 ) -> None:
     classes = ("scone", burnt)
-    staged(stub, classes=classes, counts=counts(50, 50, classes=classes))
+    staged(stub, side=256, classes=classes, counts=counts(50, 50, classes=classes))
     (finding,) = find(dataset, dataset={"source": "folder"})
     if len(burnt) == 64:
         assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
@@ -126,6 +126,13 @@ def test_classes_that_are_not_listed_are_those_of_the_dataset(
     else:
         assert finding.verdict is Verdict.OK
         assert finding.what.endswith("100 validation pictures of scone, scone, burnt")
+
+
+def test_pictures_of_another_size_are_a_problem(find: Find, stub: Stub) -> None:
+    staged(stub, side=64, counts=counts(50, 50))
+    (finding,) = find(dataset, dataset={"source": "folder"})
+    assert (finding.verdict, finding.remedy) == (Verdict.PROBLEM, STAGE)
+    assert finding.what == "datasets/abc has pictures of 64 pixels; the settings say 256"
 
 
 def test_drawn_pictures_are_worth_a_note(find: Find, stub: Stub) -> None:

@@ -1,0 +1,195 @@
+"""Your own pictures become the same dataset wherever they are; only changes are uploaded."""
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from rich.console import Console
+
+from operations import staging
+from operations.staging import Upload
+from settings import Settings
+from settings.loader import validate
+from tests.own_pictures import copy, write_pictures
+from training import pictures_csv
+from training.dataset import Dataset, Picture, StagedObject
+from training.errors import StagingError
+from training.manifest import parse
+
+QUIET = Console(quiet=True)
+CLASSES = {"scone, burnt": 9, "Gebäck": 8, "Pick-up": 7}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "pictures", CLASSES)
+
+
+def settings_of(location: object, source: str = "folder", **dataset: Any) -> Settings:
+    values = {"source": source, "pictures": str(location), "side": 32, **dataset}
+    return validate({"dataset": values}, environment="dev", source="test")
+
+
+def stage(settings: Settings) -> Upload:
+    return staging.run(settings, staging.source_of(settings), console=QUIET)
+
+
+def objects(bucket: str, prefix: str) -> dict[str, bytes]:
+    s3 = boto3.client("s3")
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+    return {
+        item["Key"].removeprefix(f"{prefix}/"): s3.get_object(Bucket=bucket, Key=item["Key"])[
+            "Body"
+        ].read()
+        for item in found
+    }
+
+
+def test_a_folder_is_staged_with_its_classes_and_where_each_picture_came_from(
+    bucket: str, folder: Path
+) -> None:
+    done = stage(settings_of(folder))
+    files = objects(bucket, done.prefix)
+    manifest = parse(files["manifest.json"], "here")
+    assert manifest.classes == ("Gebäck", "Pick-up", "scone, burnt")
+    assert (manifest.source, manifest.side, done.uploaded) == ("folder", 32, len(files))
+    listed = pictures_csv.parse(files["pictures.csv"], "here")
+    assert {f"{each.split}/{each.file}" for each in listed} == {
+        path for path in files if path.endswith(".png")
+    }
+    assert {each.source for each in listed} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.*")
+    }
+    assert {each.label == each.source.split("/")[0] for each in listed} == {True}
+    rows = [line.split("\t") for line in files["train.lst"].decode().splitlines()]
+    assert [file for _, _, file in rows] == sorted(
+        each.file for each in listed if each.split == "train"
+    )
+
+
+def test_a_second_staging_changes_nothing(bucket: str, folder: Path) -> None:
+    first = stage(settings_of(folder))
+    again = stage(settings_of(folder))
+    assert (again.digest, again.uploaded, again.pointer_moved) == (first.digest, 0, False)
+
+
+def test_another_name_of_a_file_is_listed_and_keeps_the_dataset(bucket: str, folder: Path) -> None:
+    first = stage(settings_of(folder))
+    (folder / "Pick-up" / "1.jpg").rename(folder / "Pick-up" / "9.jpg")
+    again = stage(settings_of(folder))
+    assert (again.digest, again.uploaded) == (first.digest, 2)
+    assert b"Pick-up/9.jpg" in objects(bucket, again.prefix)["pictures.csv"]
+
+
+def test_a_class_that_is_added_moves_no_other_picture(bucket: str, folder: Path) -> None:
+    first = stage(settings_of(folder))
+    write_pictures(folder, {"new": 6}, seed=2)
+    second = stage(settings_of(folder))
+    before, after = (
+        {path for path in objects(bucket, done.prefix) if path.endswith(".png")}
+        for done in (first, second)
+    )
+    assert len(after - before) == 6
+    assert before < after
+
+
+@pytest.mark.parametrize("classes", [["Pick-up", "Gebäck"], ["Gebäck", "Pick-up", "scone, burnt"]])
+def test_classes_that_the_settings_list_are_staged_in_their_order(
+    folder: Path, classes: list[str]
+) -> None:
+    settings = settings_of(folder, classes=classes)
+    staged = staging.prepare(settings, staging.source_of(settings), console=QUIET)
+    assert list(staged.classes) == classes
+    assert staged.counts["train"].keys() == set(classes)
+
+
+def test_a_class_that_the_pictures_lack_is_refused_with_theirs(folder: Path) -> None:
+    settings = settings_of(folder, classes=["Pick-up", "bicycle"])
+    with pytest.raises(StagingError, match="'bicycle' is not among the 3 .*'Gebäck'.*list those"):
+        staging.prepare(settings, staging.source_of(settings), console=QUIET)
+
+
+def test_pictures_in_s3_and_lists_make_the_same_pictures(bucket: str, folder: Path) -> None:
+    s3 = boto3.client("s3")
+    for path in folder.rglob("*.*"):
+        s3.upload_file(str(path), bucket, f"mine/{path.relative_to(folder).as_posix()}")
+    rows = (f'"{path}","{path.parent.name}"\n' for path in sorted(folder.rglob("*.*")))
+    (folder.parent / "list.csv").write_text("path,label\n" + "".join(rows))
+
+    local = stage(settings_of(folder))
+    assert stage(settings_of(f"s3://{bucket}/mine")).digest == local.digest
+    listed = stage(settings_of(folder.parent / "list.csv", source="manifest"))
+    assert objects(bucket, listed.prefix)["train.lst"] == objects(bucket, local.prefix)["train.lst"]
+
+
+def test_too_many_refused_pictures_stop_it_with_their_names(bucket: str, folder: Path) -> None:
+    copy(folder, "Gebäck/0.png", "Pick-up/other.png")
+    with pytest.raises(StagingError, match="2 of 25 pictures are refused") as error:
+        stage(settings_of(folder))
+    assert "Pick-up/other.png: the same picture has another label: Gebäck/0.png" in str(error.value)
+    assert objects(bucket, "datasets") == {}
+    assert stage(settings_of(folder, max_refused_percent=10)).uploaded
+
+
+def test_a_picture_of_an_earlier_dataset_is_copied_in_s3(
+    bucket: str, aws: boto3.Session, folder: Path
+) -> None:
+    settings = settings_of(folder)
+    parent = staging.prepare(settings, staging.source_of(settings), console=QUIET)
+    staging.upload(parent, bucket)
+
+    def from_parent(split: str, picture: Picture) -> Picture:
+        key = f"{parent.prefix}/{split}/{picture.file_name}"
+        size = boto3.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
+        return Picture(
+            picture.file_name,
+            picture.label,
+            picture.sha256,
+            picture.fingerprint,
+            picture.origin,
+            StagedObject(key, size),
+        )
+
+    child = Dataset(
+        source="labels",
+        side=parent.side,
+        classes=parent.classes,
+        splits={
+            split: [from_parent(split, each) for each in pictures]
+            for split, pictures in parent.splits.items()
+        },
+        refused=(),
+        parent=parent.digest,
+    )
+    sent: list[str] = []
+    aws.events.register(
+        "provide-client-params.s3.PutObject", lambda params, **_: sent.append(params["Key"])
+    )
+    staging.upload(child, bucket)
+    copied, original = objects(bucket, child.prefix), objects(bucket, parent.prefix)
+    assert {path: copied[path] for path in copied if path.endswith(".png")} == {
+        path: original[path] for path in original if path.endswith(".png")
+    }
+    assert not [key for key in sent if key.endswith(".png")]
+    assert parse(copied["manifest.json"], "here").parent == parent.digest
+
+
+def test_an_inspection_writes_a_sheet_with_escaped_names(folder: Path, tmp_path: Path) -> None:
+    copy(folder, "Gebäck/0.png", "Pick-up/<b>&.png")
+    settings = staging.with_pictures(settings_of(folder), str(folder))
+    faults = staging.inspect(
+        settings, staging.source_of(settings), folder=tmp_path / "sheet", console=QUIET
+    )
+    assert faults and "2 of 25 pictures are refused" in faults[0]
+    page = (tmp_path / "sheet" / "index.html").read_text()
+    assert "Pick-up/&lt;b&gt;&amp;.png" in page
+    assert "<b>" not in page
+    assert page.count("<img ") == 23
+    listed = (tmp_path / "sheet" / "not-staged.csv").read_text("utf-8-sig")
+    assert "Pick-up/<b>&.png,refused,the same picture has another label: Gebäck/0.png" in listed
