@@ -72,7 +72,7 @@ def test_archive_is_staged_and_pointed_at(
     assert ["motorcycle", "2", "1"] in rows
     assert ["refused: file name is not safe", "1", "train row 0: not safe"] in rows
     assert f"Uploaded 9 files to s3://{bucket}/{_pointer()}" in output
-    assert "Warning: 1 validation pictures of 'bicycle'" in output
+    assert "Warning: 2 validation pictures; a baseline takes 50 or more" in output
 
 
 def test_second_run_changes_nothing_and_says_so(
