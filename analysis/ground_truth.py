@@ -5,11 +5,12 @@
 >>> records = ground_truth.join(records, truth)
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
+from unicodedata import normalize
 
 from analysis.dataset import MANIFEST, labelled_fingerprints, read_manifest
 from analysis.files import SUFFIXES, client_for
@@ -142,14 +143,29 @@ def _require_same_classes(records: Records, truth: GroundTruth) -> None:
 def _indices(
     truth: GroundTruth, classes: tuple[str, ...], skipped: SkippedLines
 ) -> dict[str | int, int]:
-    by_text = {str(index): index for index in range(len(classes))}
-    by_text |= {name.casefold(): index for index, name in enumerate(classes)}
+    exact, folded = _indices_by_text(classes)
     indices: dict[str | int, int] = {}
     for key, label in truth.labels.items():
-        index = by_text.get(label.text.casefold())
+        index = exact.get(label.text, folded.get(_folded(label.text)))
         if index is None:
-            reason = f"label {shortened(label.text)!r} is none of {', '.join(classes)}"
+            names = shortened(", ".join(classes))
+            reason = f"label {shortened(label.text)!r} is none of {names}"
             skipped.add(SkippedLine(label.file, label.line, reason, Kind.UNKNOWN_CLASS))
         else:
             indices[key] = index
     return indices
+
+
+def _indices_by_text(classes: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what people write for each class: its name or index, and its name in any case."""
+    exact = {name: index for index, name in enumerate(classes)}
+    # A number may be the name of another class.
+    if not any(name.isdecimal() for name in classes):
+        exact |= {str(index): index for index in range(len(classes))}
+    names = [_folded(name) for name in classes]
+    return exact, {name: index for index, name in enumerate(names) if names.count(name) == 1}
+
+
+def _folded(name: str) -> str:
+    # Letters with accents may be one character or two: folders of macOS have two.
+    return normalize("NFC", normalize("NFC", name).casefold())

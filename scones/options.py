@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lambda_src.shared.class_names import decode
 from settings import available_environments
 
 
@@ -42,7 +43,8 @@ ClassNames = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,NAME",
-        help="Class names in the order of the model's probabilities, such as bicycle,motorcycle; "
+        help="Class names in the order of the model's probabilities, such as bicycle,motorcycle, "
+        """or in JSON, such as '["burnt, black", "fine"]'; """
         "default: those of the dataset or of --environment.",
         show_default=False,
     ),
@@ -75,10 +77,16 @@ NoIam = Annotated[
 
 
 def class_names(text: str | None) -> tuple[str, ...]:
-    """Return the names in `NAME,NAME`, or raise typer.BadParameter; none if there is no text."""
+    """Return the names in `NAME,NAME` or JSON, or raise typer.BadParameter; none without text."""
     if text is None:
         return ()
-    names = tuple(name.strip() for name in text.split(","))
+    try:
+        names = tuple(name.strip() for name in decode(text.strip()))
+    except (AttributeError, RecursionError, ValueError) as error:
+        raise typer.BadParameter(
+            f"{text[:80]!r} is not a list of names in JSON: {error}; expected names separated by "
+            """commas, or such as '["burnt, black", "fine"]'"""
+        ) from error
     for name in names:
         if not name or not name.isprintable():
             raise typer.BadParameter(

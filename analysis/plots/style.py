@@ -5,7 +5,9 @@ Plots are drawn on `Figure` objects: no global pyplot state, no display needed.
 
 import io
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.typing import RcKeyType
 from numpy.typing import ArrayLike
@@ -32,6 +35,20 @@ PAGE_COLOURS = {INK: "ink", MUTED: "muted", LINE: "line", ACCEPTED: "accepted"}
 """Colours that differ on dark paper, with the names of the page's CSS variables."""
 CLASS_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 OTHERS = "#8C8C8C"
+
+FONTS = (
+    "Noto Sans CJK JP",
+    "Hiragino Sans",
+    "Yu Gothic",
+    "Noto Sans CJK SC",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans",
+)
+"""Those of systems, for class names in scripts that matplotlib's own font lacks."""
 
 STYLE: dict[RcKeyType, Any] = {
     "font.size": TEXT_SIZE,
@@ -78,7 +95,7 @@ class Plot:
 
 def png(plot: Plot) -> bytes:
     """Return the plot as a slide: a PNG of 1600 x 900 pixels."""
-    with rc_context(STYLE):
+    with _drawing():
         below_title = ConstrainedLayoutEngine(rect=(0.01, 0.01, 0.98, 0.85))
         figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout=below_title)
         figure.text(0.02, 0.935, plot.title, fontsize=TITLE_SIZE, fontweight="bold")
@@ -94,7 +111,7 @@ def svg(plot: Plot) -> str:
 
     The page writes title and subtitle. Ids are unique among all plots.
     """
-    with rc_context({**STYLE, "svg.hashsalt": plot.name}):
+    with _drawing({"svg.hashsalt": plot.name}):
         figure = Figure(figsize=(PAGE_WIDTH, plot.page_height), layout="constrained")
         plot.draw(figure)
         buffer = io.StringIO()
@@ -102,6 +119,15 @@ def svg(plot: Plot) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     element = buffer.getvalue()
     return re.sub("<[^>]+>", _page_tag, element[element.index("<svg") :])
+
+
+@contextmanager
+def _drawing(more: dict[RcKeyType, Any] | None = None) -> Iterator[None]:
+    fonts = ["sans-serif", *(name for name in FONTS if name in get_font_names())]
+    with warnings.catch_warnings(), rc_context({**STYLE, "font.family": fonts, **(more or {})}):
+        # Without such a font a slide shows boxes. The page has the text itself.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
+        yield
 
 
 def _page_tag(tag: re.Match[str]) -> str:

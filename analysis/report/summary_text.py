@@ -12,6 +12,7 @@ from analysis.plots.style import counted, percent
 from analysis.report.summary import LabelledSummary, Summary
 from analysis.skipped_lines import Kind
 from analysis.threshold import FEWEST_RECORDS, FEWEST_WRONG
+from lambda_src.shared.class_names import encode
 from operations.deployed import DEFAULT_THRESHOLD
 
 FEW_PREDICTIONS = 100
@@ -182,8 +183,7 @@ def _how_to_label(summary: Summary) -> str:
             "input as well, or pass labels by event id with --truth."
         )
     count = min(FEWEST_RECORDS, summary.predictions)
-    classes = ",".join(summary.classes)
-    arguments = [summary.captures, "--classes", classes, "--count", str(count)]
+    arguments = [summary.captures, "--classes", encode(summary.classes), "--count", str(count)]
     if summary.threshold != DEFAULT_THRESHOLD:
         arguments += ["--threshold", f"{summary.threshold:g}"]
     return (

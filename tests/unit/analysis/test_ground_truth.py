@@ -1,5 +1,6 @@
 import json
 from contextlib import suppress
+from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from analysis.labels import GroundTruthError
 from analysis.records import Records, collect
 from analysis.skipped_lines import Kind
 from tests.capture_records import Write, png, record
+from tests.class_names import HOSTILE
 from tests.mutations import bounded, mutated
 from training import source
 from training.dataset import build, write
@@ -172,6 +174,33 @@ def test_labels_that_cannot_be_used_are_counted_with_their_line(
         Kind.NO_LABEL: [(str(file), 6)],
         Kind.CONTRADICTION: [(str(file), 8)],
     }
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        # In any case and with accents of any kind, where it is clear which class is meant.
+        (("K\u00e4se-Scone", "scone, burnt"), {"K\u00c4SE-scone": 0, "Ka\u0308se-Scone": 0}),
+        (("Pick-up", "pick-up"), {"Pick-up": 0, "pick-up": 1, "PICK-UP": None, "1": 1}),
+        # Numbers are names before they are indices.
+        (("5", "0", "7"), {"5": 0, "0": 1, "7": 2, "1": None, "2": None}),
+        (HOSTILE, {name: index for index, name in enumerate(HOSTILE)}),
+    ],
+)
+def test_labels_name_classes(
+    write: Write, tmp_path: Path, classes: tuple[str, ...], expected: dict[str, int | None]
+) -> None:
+    output = json.dumps([1 / len(classes)] * len(classes))
+    folder = write(*(record(str(row), output=output) for row in range(len(expected))))
+    file = tmp_path / "labels.csv"
+    with file.open("w", newline="") as opened:
+        writer(opened).writerows([("event_id", "label"), *enumerate(expected)])
+
+    joined = ground_truth.join(collect(folder, classes=classes), ground_truth.read(file))
+
+    found = joined.frame.set_index("event_id").true_class.dropna().to_dict()
+    indices = enumerate(expected.values())
+    assert found == {str(row): index for row, index in indices if index is not None}
 
 
 def read_rows(folder: Path, text: str) -> tuple[dict[str | int, float], list[tuple[int, str]]]:

@@ -18,7 +18,8 @@ from analysis.plots import (
     share_accepted,
     threshold_cost,
 )
-from analysis.plots.style import INK, Plot, png, svg
+from analysis.plots.style import INK, Plot, png, short, svg
+from tests.class_names import HOSTILE
 
 THRESHOLD = 0.93
 START = pd.Timestamp("2025-11-20T23:59:58", tz="UTC")
@@ -95,6 +96,14 @@ def test_a_slide_is_drawn(count: int, options: dict[str, Any]) -> None:
         ids += [each.get("id") for each in element.iter() if each.get("id")]
     assert len(set(ids)) == len(ids)
     assert len(names) == 8
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib's font lacks some of their characters
+def test_class_names_may_be_any() -> None:
+    drawn = [svg(plot) for plot in every_plot(predictions(300, classes=len(HOSTILE)), HOSTILE)]
+
+    shown = {text for element in map(ElementTree.fromstring, drawn) for text in element.itertext()}
+    assert {short(name) for name in HOSTILE} <= shown
 
 
 @pytest.mark.filterwarnings("error")

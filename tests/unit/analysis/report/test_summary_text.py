@@ -96,6 +96,14 @@ def test_what_the_model_did(changes: dict[str, Any], expected: str) -> None:
             "Run scones sample 'my captures' --classes bicycle,motorcycle --count 200, fill in",
             "--threshold",
         ),
+        (
+            {
+                "classes": ("scone, burnt", "K\u00e4se's"),
+                "predicted": {"scone, burnt": 500, "K\u00e4se's": 500},
+            },
+            """--classes '["scone, burnt","K\\u00e4se'"'"'s"]' --count""",
+            "--threshold",
+        ),
         ({}, "run this report again with --truth", "let the endpoint capture"),
         ({"threshold": 0.8}, "--threshold 0.8, fill in", "let the endpoint capture"),
         ({"skipped": {"records without input": 999}}, "scones sample", "let the endpoint capture"),
