@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from botocore.config import Config
-from botocore.handlers import add_expect_header
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lambda_src.drift_detector.validation_pictures import shortage
-from operations import inspection, staging_tables
+from operations import datasets, inspection, staging_tables
 from operations.aws import errors_in_words, session, stack_output
+from operations.datasets import WORKERS
 from settings import Settings
 from training import dataset, selection, source
 from training.dataset import Dataset, File, StagedObject
@@ -33,11 +32,10 @@ from training.selection import Selection
 from training.source import AnySource
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    pass
 
 STORAGE_STACK = "Storage"
 BUCKET_OUTPUT = "DataBucketName"
-WORKERS = 16
 UNBALANCED = 3
 """Times as many training pictures of one class as of another."""
 
@@ -47,16 +45,6 @@ _CONTENT_TYPES = {
     ".csv": "text/csv",
     ".json": "application/json",
 }
-_CONFIG = Config(
-    # One connection a worker, or they would wait for each other.
-    max_pool_connections=WORKERS,
-    retries={"mode": "standard", "max_attempts": 5},
-    # Small files cost what their requests cost. Without a checksum, botocore signs the SHA-256 of
-    # the content instead, which S3 compares as well; without a name, it composes a description of
-    # this machine for every request.
-    request_checksum_calculation="when_required",
-    user_agent="scones-staging",
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ class Upload:
     digest: str
     bucket: str
     prefix: str
-    """`datasets/<digest>`, the value of the SSM parameter."""
+    """`datasets/<digest>`"""
     uploaded: int
     """Files that were missing in the bucket."""
     pointer_moved: bool
@@ -90,34 +78,57 @@ def run(
     pictures: AnySource,
     *,
     folder: Path | None = None,
+    drop_added: bool = False,
     console: Console,
 ) -> Upload:
     """Select, check, show and upload the pictures, and point the deployment at them.
 
-    Skips what is done already. With `folder`, also writes them below it. Raises StagingError if
-    the pictures are refused.
+    Skips what is done already. With `folder`, also writes them below it; `drop_added` is that of
+    `publish`. Raises StagingError if the pictures are refused.
     """
-    return publish(settings, prepare(settings, pictures, folder=folder, console=console), console)
+    staged = prepare(settings, pictures, folder=folder, console=console)
+    return publish(settings, staged, drop_added=drop_added, console=console)
 
 
-def publish(settings: Settings, staged: Dataset, console: Console) -> Upload:
-    """Upload what the data bucket lacks of a dataset, and point the deployment at it."""
+def publish(
+    settings: Settings, staged: Dataset, *, drop_added: bool = False, console: Console
+) -> Upload:
+    """Upload what the data bucket lacks of a dataset, and point the deployment at it.
+
+    Without `drop_added`, a deployment stays at a dataset that labels made from this one.
+    """
     bucket = data_bucket(settings)
-    done = Upload(
-        digest=staged.digest,
-        bucket=bucket,
-        prefix=staged.prefix,
-        uploaded=upload(staged, bucket, console=console),
-        pointer_moved=point(settings, staged),
-    )
-    where, parameter = f"s3://{bucket}/{done.prefix}", settings.dataset_parameter
-    if not done.uploaded and not done.pointer_moved:
+    uploaded = upload(staged, bucket, console=console)
+    where, parameter = f"s3://{bucket}/{staged.prefix}", settings.dataset_parameter
+    with errors_in_words():
+        s3, former = datasets.s3_client(), datasets.pointed_at(settings)
+        manifest = datasets.read_manifest(s3, bucket, former) if former else None
+        stays = manifest and datasets.descends(s3, bucket, manifest, staged.digest)
+    if manifest and stays and not drop_added:
+        console.print(
+            f"{where} is complete. {parameter} stays at {former}, which has "
+            f"{len(manifest.added):,} labelled pictures in addition; --drop-added leaves them out.",
+            soft_wrap=True,
+        )
+        return Upload(staged.digest, bucket, staged.prefix, uploaded, pointer_moved=False)
+    moved = point(settings, staged)
+    if not uploaded and not moved:
         message = f"Nothing to do: {where} is complete, and {parameter} points at it."
     else:
-        pointer = "now points" if done.pointer_moved else "points"
-        message = f"Uploaded {done.uploaded:,} files to {where}; {parameter} {pointer} at it."
+        pointer = "now points" if moved else "points"
+        message = f"Uploaded {uploaded:,} files to {where}; {parameter} {pointer} at it."
     console.print(message, soft_wrap=True)
-    return done
+    lost = {each.file: each.labels for each in manifest.added} if manifest else {}
+    for each in staged.added:
+        lost.pop(each.file, None)
+    if lost and not drop_added:
+        again = " ".join(f"--add {location}" for location in dict.fromkeys(lost.values()))
+        console.print(
+            f"Warning: {len(lost):,} labelled pictures of {former} are not part of it; add them "
+            f"again: scones stage --environment {settings.environment} {again}",
+            soft_wrap=True,
+        )
+    return Upload(staged.digest, bucket, staged.prefix, uploaded, pointer_moved=moved)
 
 
 def prepare(
@@ -174,7 +185,9 @@ def source_of(
     Raises:
         StagingError: as `training.source.of_settings`.
     """
-    return source.of_settings(settings.dataset, archive=archive, s3=_s3_client, console=console)
+    return source.of_settings(
+        settings.dataset, archive=archive, s3=datasets.s3_client, console=console
+    )
 
 
 def with_pictures(settings: Settings, location: str, *, any_classes: bool = False) -> Settings:
@@ -280,9 +293,9 @@ def upload(selected: Dataset, bucket: str, *, console: Console | None = None) ->
     Pictures are read from disk as they go. S3 copies those of an earlier dataset.
     """
     with errors_in_words():
-        s3 = _s3_client()
+        s3 = datasets.s3_client()
         prefix = f"{selected.prefix}/"
-        present = _sizes(s3, bucket, prefix)
+        present = datasets.sizes(s3, bucket, prefix)
         # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
         # the right size is the right object.
         data = [file for file in selected.data_files() if present.get(file.path) != file.size]
@@ -291,7 +304,10 @@ def upload(selected: Dataset, bucket: str, *, console: Console | None = None) ->
             file for file in (pictures_csv, manifest) if present.get(file.path) != file.size
         ]
         # The digest does not cover them; the manifest has the hash of the other.
-        if not descriptions and _content(s3, bucket, prefix + manifest.path) != manifest.content:
+        if (
+            not descriptions
+            and datasets.content(s3, bucket, prefix + manifest.path) != manifest.content
+        ):
             descriptions = [pictures_csv, manifest]
 
         def put(file: File) -> None:
@@ -341,35 +357,13 @@ def _in_turn(
 
 def point(settings: Settings, selected: Dataset) -> bool:
     """Set the SSM parameter to the dataset; return False if it names the dataset already."""
-    name = settings.dataset_parameter
     with errors_in_words():
-        ssm = session().client("ssm", config=_CONFIG)
-        found = ssm.get_parameters(Names=[name])["Parameters"]
-        if [parameter["Value"] for parameter in found] == [selected.prefix]:
+        if datasets.pointed_at(settings) == selected.prefix:
             return False
-        ssm.put_parameter(Name=name, Value=selected.prefix, Type="String", Overwrite=True)
+        session().client("ssm", config=datasets.CONFIG).put_parameter(
+            Name=settings.dataset_parameter, Value=selected.prefix, Type="String", Overwrite=True
+        )
     return True
-
-
-def _s3_client() -> "S3Client":
-    s3 = session().client("s3", config=_CONFIG)
-    # "Expect: 100-continue" costs a round trip, as long as the picture itself.
-    s3.meta.events.unregister("before-call.s3", add_expect_header)
-    return s3
-
-
-def _content(s3: "S3Client", bucket: str, key: str) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
-def _sizes(s3: "S3Client", bucket: str, prefix: str) -> dict[str, int]:
-    """Return the sizes of the objects below `prefix`, by relative path."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {
-        item["Key"].removeprefix(prefix): item["Size"]
-        for page in pages
-        for item in page.get("Contents", ())
-    }
 
 
 def _progress(console: Console | None) -> Progress:

@@ -191,6 +191,11 @@ def build(
     return compose(selection)
 
 
+def file_name(sha256: str) -> str:
+    """Return the name of the file of a picture of your own."""
+    return f"{sha256[:FILE_NAME_CHARACTERS]}.png"
+
+
 def compose(selection: Selection) -> Dataset:
     """Name the files of the selected pictures."""
     prepared, source = selection.prepared, selection.prepared.source
@@ -199,7 +204,7 @@ def compose(selection: Selection) -> Dataset:
 
     def picture(each: PreparedPicture) -> Picture:
         path = each.source.path
-        name = path if cifar else f"{each.sha256[:FILE_NAME_CHARACTERS]}.png"
+        name = path if cifar else file_name(each.sha256)
         label = labels[each.source.label]
         return Picture(name, label, each.sha256, each.fingerprint, path, each.content)
 
