@@ -24,7 +24,8 @@ def sample(
 ) -> None:
     """Pick captured pictures to label by hand, of high and low confidence.
 
-    Fill in the column label of labels.csv and pass the file to `scones report --truth`.
+    Fill in the column label of labels.csv and pass the file to `scones report --truth`, or add the
+    pictures to those that the model learns from: `scones stage --add`.
 
     Exit codes: 0 written; 1 nothing to pick, or not readable; 2 wrong usage.
     """
@@ -58,6 +59,7 @@ def sample(
         labels = write(picked, out)
         console.print(
             f"Wrote {len(picked)} pictures to {out}. Look at each and write its class "
-            f"({' or '.join(names)}) into the column label of {labels}.",
+            f"({' or '.join(names)}), or none if it shows none of them, into the column label of "
+            f"{labels}.",
             soft_wrap=True,
         )

@@ -33,6 +33,21 @@ def stage(
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Stage drawn stand-ins instead of photographs.")
     ] = False,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH|URI",
+            help="Add labelled pictures to the staged dataset, such as out/sample/labels.csv of "
+            "`scones sample`; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    drop_added: Annotated[
+        bool,
+        typer.Option(
+            "--drop-added", help="Go back from a dataset with added pictures to the source alone."
+        ),
+    ] = False,
     inspect: Annotated[
         bool,
         typer.Option(
@@ -48,7 +63,8 @@ def stage(
     no_upload: Annotated[
         bool,
         typer.Option(
-            "--no-upload", help="Only select, check and show; needs AWS only for pictures in S3."
+            "--no-upload",
+            help="Only select, check and show; needs AWS only for pictures in S3 and with --add.",
         ),
     ] = False,
 ) -> None:
@@ -60,14 +76,16 @@ def stage(
     Exit codes: 0 staged, nothing to do, or inspected; 1 failed, or --inspect shows that staging
     would fail; 2 wrong usage; 3 no archive could be found or downloaded.
     """
-    from operations import staging
+    from operations import additions, staging
     from operations.aws import announce
     from settings.s3_uris import is_s3
     from training.errors import ArchiveUnavailableError
 
-    named = {"--pictures": pictures, "--archive": archive, "--drawn": drawn}
+    named = {"--add": add, "--pictures": pictures, "--archive": archive, "--drawn": drawn}
     if len(given := [name for name, value in named.items() if value]) > 1:
         raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
+    if add and drop_added:
+        raise typer.BadParameter("--add and --drop-added exclude each other")
     console = terminal.console()
     with errors.shown():
         settings = load(environment)
@@ -76,6 +94,10 @@ def stage(
         elif archive or drawn:
             settings = staging.with_source(settings, "drawn" if drawn else "cifar-100")
         uploads = not (inspect or no_upload)
+        if add:
+            announce()
+            additions.run(settings, add, upload=uploads, folder=folder, console=console)
+            return
         if uploads or is_s3(settings.dataset.pictures):
             announce()
         if uploads:
@@ -92,4 +114,4 @@ def stage(
         elif no_upload:
             staging.prepare(settings, source, folder=folder, console=console)
         else:
-            staging.run(settings, source, folder=folder, console=console)
+            staging.run(settings, source, folder=folder, drop_added=drop_added, console=console)

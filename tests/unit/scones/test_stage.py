@@ -6,6 +6,7 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from operations import staging
@@ -152,3 +153,34 @@ def test_refused_archive_is_an_error_of_its_own(
     content["train"][b"data"] = print
     assert main(["stage", "--no-upload", "--archive", str(archive(content))]) == 1
     assert "asks for __builtin__.print" in capsys.readouterr().err
+
+
+def test_labelled_pictures_are_added_and_dropped(
+    bucket: str,
+    archive: Archive,
+    content: Content,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = str(archive(content))
+    main(["stage", "--archive", path])
+    first = _pointer()
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,event_id,label\na.jpg,one,bicycle\n")
+    Image.effect_noise((50, 40), 90).save(tmp_path / "a.jpg")
+
+    assert main(["stage", "--add", str(labels), "--add", str(labels), "--inspect"]) == 0
+    assert "Labelled pictures: 1 new" in capsys.readouterr().out
+    assert _pointer() == first
+    assert main(["stage", "--add", str(labels)]) == 0
+    assert _pointer() != first
+    assert main(["stage", "--archive", path, "--drop-added"]) == 0
+    assert _pointer() == first
+
+
+@pytest.mark.parametrize("other", ["--drawn", "--drop-added"])
+def test_adding_has_no_other_source(other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "--add", "labels.csv", other]) == 2
+    assert f"--add and {other} exclude each other" in capsys.readouterr().err
