@@ -57,13 +57,11 @@ def deployment(application: Deployment) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def resources(deployment: Deployment) -> Resources:
-    """Return the physical names of all that is deployed."""
     return deployment.resources()
 
 
 @pytest.fixture(scope="module")
 def verdicts(deployment: Deployment) -> dict[str, list[str]]:
-    """Return the keys of the validation pictures by verdict."""
     return deployment.verdicts
 
 

@@ -122,12 +122,10 @@ class Deployment:
 
     @cached_property
     def data_bucket(self) -> str:
-        """Name of the data bucket."""
         return self.outputs("Storage")["DataBucketName"]
 
     @cached_property
     def dataset(self) -> StagedPictures:
-        """The dataset that was staged first."""
         return read_staged(self.settings)
 
     @cached_property
@@ -170,11 +168,9 @@ class Deployment:
         return output
 
     def put(self, key: str, body: bytes) -> None:
-        """Write an object of the data bucket."""
         self.cloud.client("s3").put_object(Bucket=self.data_bucket, Key=key, Body=body)
 
     def read(self, uri: str) -> bytes:
-        """Return the content of the object at `uri`."""
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         body: bytes = self.cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         return body
@@ -185,14 +181,12 @@ class Deployment:
         staging.run(self.settings, pictures, console=Console(quiet=True))
 
     def staged_prefix(self) -> str:
-        """Return the prefix that the pointer to the dataset holds."""
         prefix: str = self.cloud.client("ssm").get_parameter(Name=self.settings.dataset_parameter)[
             "Parameter"
         ]["Value"]
         return prefix
 
     def point_at(self, prefix: str) -> None:
-        """Store another prefix in the pointer to the dataset."""
         self.cloud.client("ssm").put_parameter(
             Name=self.settings.dataset_parameter, Value=prefix, Overwrite=True
         )

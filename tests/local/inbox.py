@@ -37,7 +37,6 @@ class Inbox:
 
     @property
     def arn(self) -> str:
-        """Return the ARN of the queue."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
         arn: str = attributes["Attributes"]["QueueArn"]
         return arn

@@ -43,7 +43,6 @@ class Account:
     archive: Path
 
     def run(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the command."""
         command = [sys.executable, "-m", "scones", "demo", "--aws", "--out", str(self.out)]
         return subprocess.Popen(
             [*command, "--archive", str(self.archive), *arguments],
@@ -61,7 +60,6 @@ class Account:
         return [each["TrainingJobName"] for each in found]
 
     def found(self) -> dict[str, Any]:
-        """Return what the command has written."""
         content: dict[str, Any] = json.loads((self.out / "assumptions.json").read_text())
         return content
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +17,7 @@ from tests.local.captures import captured_calls
 from tests.local.deployment import Deployment
 from tests.local.endpoint_proxy import endpoint_proxy
 from tests.local.inbox import Messages
+from tests.local.waiting import wait
 
 BAD = {"note.txt": b"hello", "empty.png": b"", "cut.png": b"\x89PNG\r\n\x1a\n" + b"?" * 50}
 PREFIX = "many"
@@ -102,8 +102,7 @@ def test_a_stopped_run_is_resumed_and_pays_for_no_picture_twice(
 ) -> None:
     stepfunctions = deployment.cloud.client("stepfunctions")
     run = start(deployment.settings, {"prefix": folder})
-    while not stepfunctions.list_map_runs(executionArn=run.execution_arn)["mapRuns"]:
-        time.sleep(0.05)
+    wait(lambda: stepfunctions.list_map_runs(executionArn=run.execution_arn)["mapRuns"])
     assert resume(deployment.settings, run.name).execution_arn == run.execution_arn
     stepfunctions.stop_execution(executionArn=run.execution_arn)
     with pytest.raises(AwsError, match=f"ABORTED.*\n.*--resume {run.name}"):
@@ -130,15 +129,15 @@ def finished(deployment: Deployment, run: Run) -> int:
     """Return how many pictures are done for good, once every call of the function has ended."""
     s3 = deployment.cloud.client("s3")
     bucket, _, folder = run.results.removeprefix("s3://").partition("/")
-    expected, deadline = begun(deployment, run), time.monotonic() + 60
-    while True:
+    expected = begun(deployment, run)
+
+    def statuses() -> list[str] | None:
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{folder}/parts/").get("Contents", [])
         bodies = [deployment.read(f"s3://{bucket}/{each['Key']}") for each in listed]
-        statuses = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
-        if len(statuses) == expected:
-            return sum(status != "failed" for status in statuses)
-        assert time.monotonic() < deadline, f"{len(statuses)} lines of {expected} pictures"
-        time.sleep(0.1)
+        found = [json.loads(line)["status"] for body in bodies for line in body.splitlines()]
+        return found if len(found) == expected else None
+
+    return sum(status != "failed" for status in wait(statuses, every=0.2))
 
 
 def begun(deployment: Deployment, run: Run) -> int:

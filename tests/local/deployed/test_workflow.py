@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from typing import Any
 
-from tests.local.captures import captured_calls
 from tests.local.deployment import VALIDATION_PER_CLASS, Deployment
 from tests.local.inbox import Messages
 from tests.odd_pictures import png_that_claims
@@ -68,25 +67,6 @@ def test_bad_pictures_do_not_hurt_the_good_ones(
     assert f"s3://{bucket}/{accepted}" not in text
 
 
-def test_only_a_picture_that_fails_enters_more_states_than_the_three_tasks(
-    deployment: Deployment, verdicts: dict[str, list[str]]
-) -> None:
-    tasks = ["Serialize image", "Classify image", "Filter confidence"]
-    ways = {
-        verdicts["accepted"][0]: tasks,
-        verdicts["rejected"][0]: tasks,
-        "bad/gone.png": [tasks[0], "Failed"],
-    }
-
-    for key, states in ways.items():
-        event = {"image_data": "", "inferences": [], **deployment.image(key)}  # of one picture
-        execution = deployment.execute(event)["executionArn"]
-
-        entered = states_entered(deployment, execution)
-        inside = slice(entered.index("Classify images") + 1, entered.index("All accepted?"))
-        assert entered[inside] == states
-
-
 def test_what_names_no_picture_fails_on_its_own_and_is_asked_for_once(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
@@ -117,16 +97,6 @@ def test_what_names_no_picture_fails_on_its_own_and_is_asked_for_once(
     assert kinds["TaskSucceeded"] + kinds["LambdaFunctionSucceeded"] == 2 * 3 + 1  # and SNS
 
 
-def states_entered(deployment: Deployment, execution: str) -> list[str]:
-    client = deployment.cloud.client("stepfunctions")
-    events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
-    return [
-        event["stateEnteredEventDetails"]["name"]
-        for event in events
-        if event["type"].endswith("StateEntered")
-    ]
-
-
 def test_verdicts_are_in_the_logs_that_metrics_are_made_of(
     deployment: Deployment, verdicts: dict[str, list[str]]
 ) -> None:
@@ -153,12 +123,3 @@ def test_verdicts_are_in_the_logs_that_metrics_are_made_of(
         "Accepted",
         "Rejected",
     ]
-
-
-def test_every_call_is_captured_once(
-    deployment: Deployment, verdicts: dict[str, list[str]]
-) -> None:
-    with captured_calls(deployment, 7) as captures:
-        deployment.classify(*verdicts["accepted"][:7])
-
-    assert all(len(capture.probabilities or ()) == 2 for capture in captures)

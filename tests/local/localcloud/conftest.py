@@ -56,7 +56,6 @@ class Functions:
 
 @pytest.fixture
 def functions(cloud: LocalCloud) -> Iterator[Functions]:
-    """Makes and calls Lambda functions."""
     made = Functions(cloud)
     yield made
     for name in made.names:

@@ -1,7 +1,6 @@
 """The repairs of CloudWatch's alarms; each test fails without its repair."""
 
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ import pytest
 from localcloud.launcher import LocalCloud
 from tests.local.inbox import Inbox
 from tests.local.localcloud.repairs.stacks import Stack, resource, template
+from tests.local.waiting import wait
 
 Alarm = Callable[..., str]
 
@@ -69,8 +69,6 @@ def measure(cloud: LocalCloud, namespace: str) -> Callable[..., None]:
 
 @pytest.fixture
 def state(cloud: LocalCloud) -> Callable[[str], str]:
-    """State of an alarm."""
-
     def describe(name: str) -> str:
         (described,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return str(described["StateValue"])
@@ -138,9 +136,7 @@ def test_an_alarm_is_ok_again_when_its_data_is_or_is_gone(
     of_a_minute, of_a_second = alarm(), alarm(Period=1)
     measure(50)
     assert state(of_a_minute) == "ALARM"
-    deadline = time.monotonic() + 30
-    while state(of_a_second) != "OK":
-        assert time.monotonic() < deadline, "the alarm did not come back"
+    wait(lambda: state(of_a_second) == "OK")
     seen = [event["detail"]["state"]["value"] for event in events(of_a_second)]
     assert seen == ["OK", "ALARM", "OK"]
 

@@ -1,6 +1,5 @@
 """Other environments beside the first, deployed, interrupted during training, and destroyed."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +11,7 @@ from scones.sweep import EXIT_LEFT
 from settings import load
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, Deployment
+from tests.local.waiting import wait
 
 ODD_KEYS = (
     "bay/\x01.png",
@@ -46,10 +46,7 @@ def interrupt_during_training(environment: Deployment) -> None:
 
     def watch(line: str) -> None:
         if "Custom::TrainingJob" in line:
-            deadline = time.monotonic() + 60
-            while not jobs(environment, "InProgress"):
-                assert time.monotonic() < deadline, "no training job within 60 s"
-                time.sleep(0.05)
+            wait(lambda: jobs(environment, "InProgress"))
             raise Interrupted
 
     with pytest.raises(Interrupted):
