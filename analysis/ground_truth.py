@@ -5,18 +5,18 @@
 >>> records = ground_truth.join(records, truth)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
-from unicodedata import normalize
 
 from analysis.dataset import MANIFEST, labelled_fingerprints, read_manifest
 from analysis.files import SUFFIXES, client_for
 from analysis.labels import GroundTruthError, Label, read_csv, read_json_lines
 from analysis.records import Records
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
+from training.labels import NamedClasses
 from training.quotations import shortened
 
 Key = TypeVar("Key", str, int)
@@ -143,10 +143,13 @@ def _require_same_classes(records: Records, truth: GroundTruth) -> None:
 def _indices(
     truth: GroundTruth, classes: tuple[str, ...], skipped: SkippedLines
 ) -> dict[str | int, int]:
-    exact, folded = _indices_by_text(classes)
+    named = NamedClasses(classes)
+    # A number may be the name of another class.
+    numbered = not any(name.isdecimal() for name in classes)
+    by_number = {str(index): index for index in range(len(classes))} if numbered else {}
     indices: dict[str | int, int] = {}
     for key, label in truth.labels.items():
-        index = exact.get(label.text, folded.get(_folded(label.text)))
+        index = by_number.get(label.text, named.position(label.text))
         if index is None:
             names = shortened(", ".join(classes))
             reason = f"label {shortened(label.text)!r} is none of {names}"
@@ -154,18 +157,3 @@ def _indices(
         else:
             indices[key] = index
     return indices
-
-
-def _indices_by_text(classes: Sequence[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return what people write for each class: its name or index, and its name in any case."""
-    exact = {name: index for index, name in enumerate(classes)}
-    # A number may be the name of another class.
-    if not any(name.isdecimal() for name in classes):
-        exact |= {str(index): index for index in range(len(classes))}
-    names = [_folded(name) for name in classes]
-    return exact, {name: index for index, name in enumerate(names) if names.count(name) == 1}
-
-
-def _folded(name: str) -> str:
-    # Letters with accents may be one character or two: folders of macOS have two.
-    return normalize("NFC", normalize("NFC", name).casefold())

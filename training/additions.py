@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 from lambda_src.shared.messages import shown
 from training.dataset import Dataset, Picture, StagedObject, file_name
 from training.duplicates import near_duplicates
-from training.labels import class_name
+from training.labels import NamedClasses
 from training.list_entries import Entry
 from training.manifest import AddedPicture, Manifest
 from training.picture_list import PictureList, find_places, read_place
 from training.pictures import PreparedPicture, Refusal, SourcePicture, Split
 from training.pictures_csv import StagedPicture
+from training.quotations import shortened
 from training.selection import SPLITS
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def read_labels(lists: Iterable[PictureList], classes: Sequence[str]) -> Labels:
     Raises:
         StagingError: one of them cannot be read, or is no list of pictures.
     """
-    by_name = {name.casefold(): name for name in classes} | {name: name for name in classes}
+    named = NamedClasses(classes)
     labels: list[Label] = []
     refused: list[Refusal] = []
     without_class = 0
@@ -131,7 +132,7 @@ def read_labels(lists: Iterable[PictureList], classes: Sequence[str]) -> Labels:
         for entry in each.entries():
             where = f"{each.location}, line {entry.line}"
             try:
-                name = _class_of(entry, by_name)
+                name = _class_of(entry, classes, named)
                 if name:
                     place = each.place(entry.picture)
                     labels.append(
@@ -259,18 +260,17 @@ def extend(parent: Parent, additions: Additions) -> Dataset:
     )
 
 
-def _class_of(entry: Entry, by_name: Mapping[str, str]) -> str | None:
+def _class_of(entry: Entry, classes: Sequence[str], named: NamedClasses) -> str | None:
     """Return the class that a line names; None if it names none, ValueError if it is unclear."""
     if entry.error:
         raise ValueError(entry.error)
-    if not entry.label:
-        return None
-    label = class_name(entry.label)
-    name = by_name.get(label) or by_name.get(label.casefold())
-    if name is None and label.casefold() != NONE:
-        known = ", ".join(dict.fromkeys(by_name.values()))
-        raise ValueError(f"no class of the dataset: {shown(label)}; its classes are {known}")
-    return name
+    position = named.position(entry.label)
+    if position is not None:
+        return classes[position]
+    if entry.label and entry.label.casefold() != NONE:
+        known = shortened(", ".join(classes))
+        raise ValueError(f"no class of the dataset: {shown(entry.label)}; its classes are {known}")
+    return None
 
 
 def _unanimous(labels: Sequence[Label]) -> tuple[list[Label], list[Refusal]]:

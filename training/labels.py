@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lambda_src.shared import class_names
 from lambda_src.shared.messages import shown
@@ -24,3 +24,24 @@ def class_name(label: str) -> str:
     if not re.fullmatch(class_names.NAME, name):
         raise ValueError(f"not a name of a class: {shown(name)}; allowed: {class_names.ALLOWED}")
     return name
+
+
+class NamedClasses:
+    """Find classes by what people write: the name, in any case where that is clear."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Take the names in the order of the classes."""
+        self._exact = {name: position for position, name in enumerate(names)}
+        folded = [_folded(name) for name in names]
+        self._folded = {
+            name: position for position, name in enumerate(folded) if folded.count(name) == 1
+        }
+
+    def position(self, text: str) -> int | None:
+        """Return the position of the class; None if the text names none."""
+        return self._exact.get(text, self._folded.get(_folded(text)))
+
+
+def _folded(name: str) -> str:
+    # Letters with accents may be one character or two: folders of macOS have two.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
