@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import captures, costs, growth, report, staging, workflow
+from benchmarks import captures, costs, folder, growth, report, staging, workflow
 from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
 from benchmarks.results_table import Section, table
 from settings import load
@@ -53,6 +53,11 @@ def _staging(bench: Bench) -> Section:
     return staging.run(bench.pictures, bench.classes, repeats=bench.options.repeats)
 
 
+def _folder(bench: Bench) -> Section:
+    _ = bench.cloud  # as for staging
+    return folder.run(bench.options.folder)
+
+
 def _workflow(bench: Bench) -> Section:
     options = bench.options
     return workflow.run(bench.cloud, pictures=options.pictures, repeats=options.repeats)
@@ -60,6 +65,7 @@ def _workflow(bench: Bench) -> Section:
 
 PARTS: dict[str, Callable[[Bench], Section]] = {
     "staging": _staging,
+    "folder": _folder,
     "workflow": _workflow,
     "growth": lambda bench: growth.run(bench.cloud, pictures=bench.options.growth),
     "costs": lambda _: costs.run(),
@@ -119,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--repeats", type=_positive, default=3, help="repeats of each measurement")
     for option, default, meaning in (
+        ("--folder", folder.PICTURES, "pictures of the folder part"),
         ("--pictures", workflow.PICTURES, "pictures of a workflow run"),
         ("--growth", growth.PICTURES, "pictures of the growth part"),
         ("--records", captures.RECORDS, "records of the captures part"),

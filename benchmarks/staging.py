@@ -77,11 +77,12 @@ def measure(
             pictures = contender(source, classes, bucket)
             if round_:
                 speeds[name].append(pictures / (time.perf_counter() - start))
-            _remove(s3, bucket)
+            remove(s3, bucket)
     return speeds
 
 
-def _remove(s3: Any, bucket: str) -> None:
+def remove(s3: Any, bucket: str) -> None:
+    """Delete a bucket with its objects."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
         if keys:

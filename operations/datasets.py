@@ -10,6 +10,7 @@ from settings import Settings
 from training import manifest
 from training.dataset import FOLDER, MANIFEST
 from training.manifest import Manifest
+from training.preparation import READERS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 WORKERS = 16
 
 CONFIG = Config(
-    # One connection a worker, or they would wait for each other.
-    max_pool_connections=WORKERS,
+    # One connection for each thread, or they would wait for each other.
+    max_pool_connections=max(WORKERS, READERS),
     retries={"mode": "standard", "max_attempts": 5},
     # Small files cost what their requests cost. Without a checksum, botocore signs the SHA-256 of
     # the content instead, which S3 compares as well; without a name, it composes a description of

@@ -18,7 +18,6 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lambda_src.drift_detector.validation_pictures import shortage
 from operations import datasets, inspection, staging_tables
@@ -28,6 +27,7 @@ from settings import Settings
 from training import dataset, selection, source
 from training.dataset import Dataset, File, StagedObject
 from training.pictures import PreparedPicture
+from training.progress import file_progress
 from training.selection import Selection
 from training.source import AnySource
 
@@ -328,7 +328,7 @@ def upload(selected: Dataset, bucket: str, *, console: Console | None = None) ->
         if data:
             pool = ThreadPoolExecutor(WORKERS)
             try:
-                with _progress(console) as progress:
+                with file_progress(console) as progress:
                     puts = progress.track(
                         _in_turn(pool, put, data), len(data), description="Uploading"
                     )
@@ -364,13 +364,3 @@ def point(settings: Settings, selected: Dataset) -> bool:
             Name=settings.dataset_parameter, Value=selected.prefix, Type="String", Overwrite=True
         )
     return True
-
-
-def _progress(console: Console | None) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -16,29 +16,28 @@ from threading import BoundedSemaphore
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from training.errors import PictureRefusedError, StagingError
 from training.fetch import cache_folder
 from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
 from training.preparation_cache import Encoded, PreparationCache, encode
+from training.progress import file_progress
 from training.uniform import check_size
 from training.workers import WorkerDiedError, Workers
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
-READERS = 16
-"""Threads that read, beside those whose pictures are decoded: as many connections to S3."""
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+PROCESSORS = _processors()
+READERS = 16 + PROCESSORS
+"""Threads, and so connections to S3: some read while the pictures of others are decoded."""
 _LARGE_BYTES = 8 * 1024 * 1024
 _LARGE_AT_ONCE = 3
 
@@ -56,11 +55,10 @@ def prepare(
     """
     folder = (cache or cache_folder() / "staging").resolve()
     listed = list(source.pictures())
-    processors = _processors()
     with (
         PreparationCache(folder, location=source.location, side=side) as known,
-        Workers(partial(encode, side=side, folder=folder), count=processors) as workers,
-        _progress(console) as progress,
+        Workers(partial(encode, side=side, folder=folder), count=PROCESSORS) as workers,
+        file_progress(console) as progress,
     ):
         results = [each if isinstance(each, Refusal) else known.find(each) for each in listed]
         missing = [
@@ -78,7 +76,7 @@ def prepare(
 
         done = len(listed) - len(missing)
         task = progress.add_task("Preparing", total=len(listed), completed=done)
-        with closing(_as_they_end(prepare_one, missing, READERS + processors)) as ended:
+        with closing(_as_they_end(prepare_one, missing, READERS)) as ended:
             for position, result in ended:
                 results[position] = result
                 progress.advance(task)
@@ -104,12 +102,6 @@ def _prepared(
     raise result
 
 
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _as_they_end(
     function: Callable[[Item], Done], items: Iterable[Item], threads: int
 ) -> Generator[Done, None, None]:
@@ -129,20 +121,3 @@ def _as_they_end(
     finally:
         # After an error, start none and wait for none: each may retry for a while.
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} pictures/s" if speed else "")
-
-
-def _progress(console: Console | None) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-    )

@@ -27,7 +27,7 @@ MAX_PIXELS = 100_000_000
 MAX_SECONDS = 30
 """Of the processor; a photograph of 24 megapixels takes about one."""
 
-RULES = 1
+RULES = 2
 """Raise it when the same file becomes other pixels, a refusal, or another fingerprint."""
 
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF")
