@@ -24,6 +24,7 @@ from operations import datasets, inspection, staging_tables
 from operations.aws import errors_in_words, session, stack_output
 from operations.datasets import WORKERS
 from settings import Settings
+from settings.schema import Dataset as DatasetSettings
 from training import dataset, selection, source
 from training.dataset import Dataset, File, StagedObject
 from training.pictures import PreparedPicture
@@ -157,11 +158,12 @@ def choose(settings: Settings, pictures: AnySource, *, console: Console) -> Sele
         prepared = source.prepare(
             pictures, options.classes, side=settings.picture_side, console=console
         )
-    return selection.select(
-        prepared,
-        validation_percent=options.validation_percent,
-        group_pattern=options.group_pattern,
-    )
+    with console.status("Comparing pictures"):
+        return selection.select(
+            prepared,
+            validation_percent=options.validation_percent,
+            group_pattern=options.group_pattern,
+        )
 
 
 def inspect(
@@ -204,8 +206,10 @@ def with_pictures(settings: Settings, location: str, *, any_classes: bool = Fals
 
 def with_source(settings: Settings, name: Literal["cifar-100", "drawn"]) -> Settings:
     """Return the settings with CIFAR-100's archive, or drawn pictures, as the source."""
-    changes: dict[str, object] = {"source": name, "pictures": None, "side": None}
-    return settings.model_copy(update={"dataset": settings.dataset.model_copy(update=changes)})
+    options = settings.dataset.model_dump(exclude={"source", "pictures", "side"})
+    if not options["classes"]:
+        del options["classes"]  # those of the default
+    return settings.model_copy(update={"dataset": DatasetSettings(source=name, **options)})
 
 
 def warnings(settings: Settings, selected: Selection) -> list[str]:
@@ -233,8 +237,8 @@ def _small(settings: Settings, selected: Selection) -> list[str]:
     small = sum(min(each.width, each.height) < side for each in pictures)
     if small:
         found.append(
-            f"{small:,} of {len(pictures):,} pictures have fewer than the {side} pixels that "
-            "they are enlarged to, which adds no detail"
+            f"{small:,} of {len(pictures):,} pictures have fewer than {side} pixels in a direction "
+            "and are enlarged, which adds no detail; a lower dataset.side takes less space"
         )
     network = max(settings.training.hyperparameters.input_size)
     if side < network:

@@ -1,5 +1,7 @@
 """Your own pictures become the same dataset wherever they are; only changes are uploaded."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,23 @@ QUIET = Console(quiet=True)
 CLASSES = {"scone, burnt": 9, "Gebäck": 8, "Pick-up": 7}
 
 
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let tests share what they have prepared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pictures(tmp_path_factory.mktemp("pictures"), CLASSES)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path / "pictures", CLASSES)
+def folder(shared: Path, tmp_path: Path) -> Path:
+    """Return a copy that a test may change."""
+    return shutil.copytree(shared, tmp_path / "pictures")
 
 
 def settings_of(location: object, source: str = "folder", **dataset: Any) -> Settings:
@@ -52,9 +63,9 @@ def objects(bucket: str, prefix: str) -> dict[str, bytes]:
 
 
 def test_a_folder_is_staged_with_its_classes_and_where_each_picture_came_from(
-    bucket: str, folder: Path
+    bucket: str, shared: Path
 ) -> None:
-    done = stage(settings_of(folder))
+    done = stage(settings_of(shared))
     files = objects(bucket, done.prefix)
     manifest = parse(files["manifest.json"], "here")
     assert manifest.classes == ("Gebäck", "Pick-up", "scone, burnt")
@@ -64,7 +75,7 @@ def test_a_folder_is_staged_with_its_classes_and_where_each_picture_came_from(
         path for path in files if path.endswith(".png")
     }
     assert {each.source for each in listed} == {
-        path.relative_to(folder).as_posix() for path in folder.rglob("*.*")
+        path.relative_to(shared).as_posix() for path in shared.rglob("*.*")
     }
     assert {each.label == each.source.split("/")[0] for each in listed} == {True}
     rows = [line.split("\t") for line in files["train.lst"].decode().splitlines()]
@@ -73,9 +84,9 @@ def test_a_folder_is_staged_with_its_classes_and_where_each_picture_came_from(
     )
 
 
-def test_a_second_staging_changes_nothing(bucket: str, folder: Path) -> None:
-    first = stage(settings_of(folder))
-    again = stage(settings_of(folder))
+def test_a_second_staging_changes_nothing(bucket: str, shared: Path) -> None:
+    first = stage(settings_of(shared))
+    again = stage(settings_of(shared))
     assert (again.digest, again.uploaded, again.pointer_moved) == (first.digest, 0, False)
 
 
@@ -101,30 +112,32 @@ def test_a_class_that_is_added_moves_no_other_picture(bucket: str, folder: Path)
 
 @pytest.mark.parametrize("classes", [["Pick-up", "Gebäck"], ["Gebäck", "Pick-up", "scone, burnt"]])
 def test_classes_that_the_settings_list_are_staged_in_their_order(
-    folder: Path, classes: list[str]
+    shared: Path, classes: list[str]
 ) -> None:
-    settings = settings_of(folder, classes=classes)
+    settings = settings_of(shared, classes=classes)
     staged = staging.prepare(settings, staging.source_of(settings), console=QUIET)
     assert list(staged.classes) == classes
     assert staged.counts["train"].keys() == set(classes)
 
 
-def test_a_class_that_the_pictures_lack_is_refused_with_theirs(folder: Path) -> None:
-    settings = settings_of(folder, classes=["Pick-up", "bicycle"])
+def test_a_class_that_the_pictures_lack_is_refused_with_theirs(shared: Path) -> None:
+    settings = settings_of(shared, classes=["Pick-up", "bicycle"])
     with pytest.raises(StagingError, match="'bicycle' is not among the 3 .*'Gebäck'.*list those"):
         staging.prepare(settings, staging.source_of(settings), console=QUIET)
 
 
-def test_pictures_in_s3_and_lists_make_the_same_pictures(bucket: str, folder: Path) -> None:
+def test_pictures_in_s3_and_lists_make_the_same_pictures(
+    bucket: str, shared: Path, tmp_path: Path
+) -> None:
     s3 = boto3.client("s3")
-    for path in folder.rglob("*.*"):
-        s3.upload_file(str(path), bucket, f"mine/{path.relative_to(folder).as_posix()}")
-    rows = (f'"{path}","{path.parent.name}"\n' for path in sorted(folder.rglob("*.*")))
-    (folder.parent / "list.csv").write_text("path,label\n" + "".join(rows))
+    for path in shared.rglob("*.*"):
+        s3.upload_file(str(path), bucket, f"mine/{path.relative_to(shared).as_posix()}")
+    rows = (f'"{path}","{path.parent.name}"\n' for path in sorted(shared.rglob("*.*")))
+    (tmp_path / "list.csv").write_text("path,label\n" + "".join(rows))
 
-    local = stage(settings_of(folder))
+    local = stage(settings_of(shared))
     assert stage(settings_of(f"s3://{bucket}/mine")).digest == local.digest
-    listed = stage(settings_of(folder.parent / "list.csv", source="manifest"))
+    listed = stage(settings_of(tmp_path / "list.csv", source="manifest"))
     assert objects(bucket, listed.prefix)["train.lst"] == objects(bucket, local.prefix)["train.lst"]
 
 
@@ -138,9 +151,9 @@ def test_too_many_refused_pictures_stop_it_with_their_names(bucket: str, folder:
 
 
 def test_a_picture_of_an_earlier_dataset_is_copied_in_s3(
-    bucket: str, aws: boto3.Session, folder: Path
+    bucket: str, aws: boto3.Session, shared: Path
 ) -> None:
-    settings = settings_of(folder)
+    settings = settings_of(shared)
     parent = staging.prepare(settings, staging.source_of(settings), console=QUIET)
     staging.upload(parent, bucket)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from operations import staging
 from scones.__main__ import main
 from settings import Settings
+from tests.own_pictures import copy, write_pictures
 from training import source
 from training.errors import ArchiveUnavailableError
 
@@ -184,3 +185,85 @@ def test_labelled_pictures_are_added_and_dropped(
 def test_adding_has_no_other_source(other: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stage", "--add", "labels.csv", other]) == 2
     assert f"--add and {other} exclude each other" in capsys.readouterr().err
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a copy and a broken file."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = write_pictures(tmp_path / "pictures", {"burnt": 6, "fine": 6})
+    copy(folder, "fine/0.png", "fine/copy.png")
+    (folder / "fine" / "broken.jpg").write_bytes((folder / "fine" / "1.jpg").read_bytes()[:400])
+    return folder
+
+
+@pytest.mark.parametrize(("section", "code"), [("", 1), ("max_refused_percent = 10", 0)])
+def test_an_inspection_shows_everything_and_needs_no_aws(
+    own: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    dev: Callable[[str], None],
+    section: str,
+    code: int,
+) -> None:
+    dev(section)
+    options = ["--pictures", str(own), "--inspect", "--folder", str(tmp_path / "sheet")]
+    assert main(["stage", *options]) == code
+    said = capsys.readouterr()
+    rows = cells_of(said.out)
+    assert ["refused: ends too early", "1", "fine/broken.jpg"] in rows
+    assert ["left out: duplicate picture", "1", "fine/copy.png"] in rows
+    assert ["JPEG RGB", "6"] in rows
+    assert f"Contact sheet: {tmp_path / 'sheet' / 'index.html'}" in said.out
+    if code:
+        assert "Staging would fail:\n1 of 14 pictures are refused" in said.err
+
+
+def test_pictures_without_the_classes_of_the_settings_are_refused_with_the_remedy(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stage", "--pictures", str(own), "--no-upload"]) == 1
+    said = capsys.readouterr().err
+    assert "'bicycle' is not among the 2 classes of the source, such as 'burnt', 'fine'" in said
+    assert "list those to stage, or remove the key to stage all" in said
+
+
+def test_own_pictures_are_staged(
+    bucket: str, own: Path, dev: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev(f'source = "folder"\npictures = "{own}"\nmax_refused_percent = 10')
+    assert main(["stage"]) == 0
+    manifest = boto3.client("s3").get_object(Bucket=bucket, Key=f"{_pointer()}/manifest.json")
+    assert json.load(manifest["Body"])["classes"] == ["burnt", "fine"]
+    assert f"Source: folder {own}" in capsys.readouterr().out
+
+
+def test_settings_of_own_pictures_can_be_tried_with_drawn_ones(
+    dev: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev('source = "folder"\npictures = "absent"\nside = 64')
+    assert main(["stage", "--drawn", "--no-upload"]) == 0
+    assert ["bicycle", "500", "100"] in cells_of(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("options", [["--archive", "a"], ["--drawn"]])
+def test_only_one_source_can_be_named(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stage", "--pictures", "folder", *options]) == 2
+    assert f"--pictures and {options[0]} exclude each other" in capsys.readouterr().err
+
+
+def test_a_folder_that_does_not_exist_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stage", "--pictures", str(tmp_path / "absent"), "--inspect"]) == 1
+    assert f"folder {tmp_path / 'absent'}: No such file or directory" in capsys.readouterr().err
+
+
+def test_settings_without_a_folder_are_refused_with_the_remedy(
+    dev: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dev('source = "folder"')
+    assert main(["stage", "--no-upload"]) == 1
+    assert 'dataset.pictures is not set: dataset.source = "folder"' in capsys.readouterr().err
