@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import captures, costs, folder, growth, report, staging, workflow
-from benchmarks.cloud import ENVIRONMENT, Cloud, deployed
+from benchmarks.cloud import ENVIRONMENT, Cloud, deployed, started
 from benchmarks.results_table import Section, table
 from settings import load
 from training import source
@@ -54,8 +54,8 @@ def _staging(bench: Bench) -> Section:
 
 
 def _folder(bench: Bench) -> Section:
-    _ = bench.cloud  # as for staging
-    return folder.run(bench.options.folder)
+    with started():
+        return folder.run(bench.options.folder)
 
 
 def _workflow(bench: Bench) -> Section:
@@ -71,7 +71,7 @@ PARTS: dict[str, Callable[[Bench], Section]] = {
     "costs": lambda _: costs.run(),
     "captures": lambda bench: captures.run(bench.options.records),
 }
-WITHOUT_PICTURES = frozenset({"costs", "captures"})
+WITHOUT_PICTURES = frozenset({"costs", "captures", "folder"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -64,19 +64,25 @@ class Cloud:
 
 
 @contextmanager
+def started() -> Iterator[LocalCloud]:
+    """Start a local cloud to which the environment variables point, and finally remove it."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCloud(port=free_port(), folder=Path(folder)).running() as local,
+        patch.dict(os.environ, local.environment(), clear=True),
+    ):
+        yield local
+
+
+@contextmanager
 def deployed(source: CifarSource, console: Console) -> Iterator[Cloud]:
-    """Start a local cloud, deploy the application, and finally remove everything."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with (
-            LocalCloud(port=free_port(), folder=folder).running() as local,
-            patch.dict(os.environ, local.environment(), clear=True),
-        ):
-            application = Application(load(ENVIRONMENT), folder, Steps(console))
-            application.synth()
-            application.bootstrap()
-            application.deploy(lambda: source)
-            yield Cloud(local, application)
+    """Deploy the application on a local cloud, and finally remove everything."""
+    with started() as local:
+        application = Application(load(ENVIRONMENT), local.folder.parent, Steps(console))
+        application.synth()
+        application.bootstrap()
+        application.deploy(lambda: source)
+        yield Cloud(local, application)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from rich.progress import track
 
 from benchmarks.results_table import Row, Section
 from operations.aws import session
-from operations.staging import WORKERS, upload
+from operations.datasets import WORKERS
+from operations.staging import upload
 from training import dataset
 from training.cifar100 import CHANNELS, SIDE
 from training.source import CifarSource
