@@ -12,7 +12,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from operations import datasets, staging, staging_tables
+from lambda_src.shared.messages import readable
+from operations import datasets, staging
 from operations.aws import errors_in_words
 from settings import Settings
 from training import additions, dataset, manifest, pictures_csv, preparation
@@ -27,6 +28,9 @@ from training.selection import SPLITS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+SHOWN = 50
+"""Lines or pictures that add nothing, of which the reason is printed."""
 
 
 def run(
@@ -60,8 +64,8 @@ def run(
         console.print(f"Dataset: {where}", soft_wrap=True)
         console.print(_changes(parent, extended.counts["train"]))
         console.print(_summary(added, labels.without_class), soft_wrap=True)
-        if added.refused or added.left_out:
-            console.print(staging_tables.refusals(added.refused, added.left_out))
+        for line in _not_added(added):
+            console.print(line, soft_wrap=True, markup=False)
         if not (added.new or added.relabelled):
             console.print(f"Nothing to do: the labels add nothing to {where}.", soft_wrap=True)
             return None
@@ -144,6 +148,17 @@ def _changes(parent: Parent, train: Mapping[str, int]) -> Table:
         numbers = (before["train"][name], train[name], before["validation"][name])
         table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
+
+
+def _not_added(added: Additions) -> list[str]:
+    """Return what is wrong with each line or picture that adds nothing."""
+    everything = [
+        readable(f"{kind}: {each.path}: {each.reason}")
+        for kind, refusals in (("Refused", added.refused), ("Left out", added.left_out))
+        for each in refusals
+    ]
+    more = len(everything) - SHOWN
+    return everything[:SHOWN] + ([f"and {more:,} more"] if more > 0 else [])
 
 
 def _summary(added: Additions, without_class: int) -> str:

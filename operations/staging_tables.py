@@ -1,7 +1,7 @@
 """Show which pictures are staged, which are not and why, and how they are divided."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +19,7 @@ def show(selection: Selection, console: Console) -> None:
     console.print(f"Source: {origin(selection.prepared.source)}", soft_wrap=True)
     console.print(_classes(selection))
     if selection.refused or selection.left_out:
-        console.print(refusals(selection.refused, selection.left_out))
+        console.print(_refusals(selection))
     for note in notes(selection):
         console.print(note, soft_wrap=True)
 
@@ -75,12 +75,11 @@ def _classes(selection: Selection) -> Table:
     return table
 
 
-def refusals(refused: Sequence[Refusal], left_out: Sequence[Refusal]) -> Table:
-    """Return a table of what is not staged, by reason."""
+def _refusals(selection: Selection) -> Table:
     table = Table("not staged", "pictures", "such as")
     table.columns[1].justify = "right"
-    for kind, pictures in (("refused", refused), ("left out", left_out)):
-        for reason, each in by_reason(pictures).items():
+    for kind, refusals in (("refused", selection.refused), ("left out", selection.left_out)):
+        for reason, each in by_reason(refusals).items():
             examples = ", ".join(refusal.path for refusal in each[:EXAMPLES])
             table.add_row(f"{kind}: {reason}", f"{len(each):,}", examples)
     return table

@@ -172,11 +172,12 @@ def compare(
         label, *others = (labels.by_place[each.source.path] for each in (picture, *copies))
         old = staged.get(sha256)
         if any(each.name != label.name for each in others):
-            refused.append(_contradiction([label, *others], "the same picture"))
+            refused.append(_contradiction([label, *others], label.picture))
         elif old is None:
             new.append((picture, label))
         elif old.split == "validation":
-            left_out.append(Refusal(label.where, f"validates the model: {old.file}"))
+            contrary = "" if old.label == label.name else f", which is {old.label!r}"
+            left_out.append(Refusal(label.where, f"validates the model: {old.file}{contrary}"))
         elif old.label == label.name:
             known += 1
         elif old.file in added:
@@ -248,10 +249,15 @@ def extend(parent: Parent, additions: Additions) -> Dataset:
         side=former.side,
         classes=former.classes,
         splits=splits,
-        refused=(
-            *(Refusal(each.path, each.reason) for each in former.refused),
-            *additions.refused,
-            *additions.left_out,
+        refused=tuple(
+            # A list that is filled in bit by bit is added again and again.
+            dict.fromkeys(
+                (
+                    *(Refusal(each.path, each.reason) for each in former.refused),
+                    *additions.refused,
+                    *additions.left_out,
+                )
+            )
         ),
         archive_sha256=former.archive_sha256,
         archive_published=former.archive_published,

@@ -156,8 +156,8 @@ def test_without_upload_everything_is_shown_and_nothing_changes(
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "Labelled pictures: 1 new, 0 with another label" in shown
-    assert "no class of the dataset" in shown
-    assert "contradictory labels" in shown
+    assert f"Refused: {lists[0]}, line 3: no class of the dataset: 'lorry'" in shown
+    assert f"contradictory labels: 'bicycle' in {lists[0]}, line 2, 'motorcycle' in" in shown
 
 
 def test_a_dataset_of_an_earlier_version_is_looked_at(

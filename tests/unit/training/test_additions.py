@@ -177,7 +177,7 @@ def test_two_labels_of_an_event_a_file_or_a_picture_are_reported_and_left_out(
             "sample/labels.csv, line 2",
         ),
         (
-            "the same picture",
+            "2.jpg",
             "contradictory labels: 'Pick-up' in other/labels.csv, line 4, 'burnt' in "
             "sample/labels.csv, line 5",
         ),
@@ -189,13 +189,16 @@ def test_validation_pictures_and_what_looks_like_them_never_train(
     sample: Callable[..., PictureList], tmp_path: Path
 ) -> None:
     (tmp_path / "sample" / "1.jpg").write_bytes(jpeg(picture(1, brighter=4)))
-    dataset = [staged("validation", 0), staged("validation", 1), staged("train", 2)]
+    dataset = [staged("validation", 0, "Pick-up"), staged("validation", 1), staged("train", 2)]
     rows = [(f"{seed}.jpg", f"e{seed}", "burnt") for seed in range(4)]
     additions, _ = compared(dataset, sample(*rows))
 
     assert [label.event_id for _, label in additions.new] == ["e3"]
     assert reasons(additions.left_out, tmp_path) == [
-        ("sample/labels.csv, line 2", f"validates the model: {dataset[0].file}"),
+        (
+            "sample/labels.csv, line 2",
+            f"validates the model: {dataset[0].file}, which is 'Pick-up'",
+        ),
         (
             "sample/labels.csv, line 3",
             f"near duplicate of a picture that validates: {dataset[1].file}",
