@@ -1,19 +1,19 @@
 """Train for longer than a stack may wait.
 
-The job copies image, role, channels and output from the one that the stack trained last, and takes
-hyperparameters, instances and tags from the settings, deployed or not. It runs on demand, not on
-spot instances, whose checkpoints belong to the stack's job.
+The job copies image, role, channels, volume and output from the one that the stack trained last,
+and takes hyperparameters, instances and tags from the settings, deployed or not. It runs on demand,
+not on spot instances, whose checkpoints belong to the stack's job.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
+from lambda_src.shared import class_names
 from operations.aws import AwsError, announce, errors_in_words, session, stack_output
 from settings import Settings
 from settings.instances import has_local_storage
-from settings.training import VOLUME_SIZE_GB
 
 TRAINING_STACK = "Training"
 JOB_OUTPUT = "TrainingJobName"
@@ -22,8 +22,15 @@ POLL_SECONDS = 5
 FROM_DATA = ("num_classes", "num_training_samples")
 
 
-def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> str:
-    """Train, following status and log; return the S3 URI of the model, or raise AwsError."""
+class Trained(NamedTuple):
+    """A model."""
+
+    model_data_url: str
+    classes: tuple[str, ...]
+
+
+def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> Trained:
+    """Train, following status and log; return the model, or raise AwsError."""
     # Optional, and 2 s to import.
     from sagemaker.core.resources import TrainingJob
 
@@ -36,7 +43,7 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
     deployed = stack_output(settings, TRAINING_STACK, JOB_OUTPUT)
     name = f"{settings.resource_prefix}-outside-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with errors_in_words():
-        _check_classes(settings)
+        classes = _classes(settings)
         stacks_job = TrainingJob.get(training_job_name=deployed, session=session())
         job = _start(TrainingJob, name, stacks_job, settings, max_runtime_minutes)
         console.print(
@@ -46,11 +53,11 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> st
         _follow(job)
     for metric in job.final_metric_data_list or ():
         console.print(f"{metric.metric_name}: {metric.value:.4f}", soft_wrap=True)
-    url: str = job.model_artifacts.s3_model_artifacts
-    return url
+    return Trained(job.model_artifacts.s3_model_artifacts, classes)
 
 
-def _check_classes(settings: Settings) -> None:
+def _classes(settings: Settings) -> tuple[str, ...]:
+    """Return the classes of the stack's job; raise AwsError if the settings list others."""
     parameter = settings.model_classes_parameter
     trained = session().client("ssm").get_parameter(Name=parameter)["Parameter"]["Value"]
     wanted = settings.dataset.classes_as_text
@@ -59,6 +66,7 @@ def _check_classes(settings: Settings) -> None:
             f"the stack's training job has the classes {trained} ({parameter}), the settings have "
             f"{wanted}; stage and deploy these first"
         )
+    return class_names.decode(trained)
 
 
 def _start(
@@ -80,18 +88,24 @@ def _start(
         output_data_config=stacks_job.output_data_config,
         hyper_parameters={
             **settings.training.hyperparameters.as_request(),
-            **{key: stacks_job.hyper_parameters[key] for key in FROM_DATA},
+            **_from_data(settings, stacks_job),
         },
         resource_config=ResourceConfig(
             instance_type=settings.training.instance_type,
             instance_count=settings.training.instance_count,
-            volume_size_in_gb=VOLUME_SIZE_GB,
+            volume_size_in_gb=stacks_job.resource_config.volume_size_in_gb,
             volume_kms_key_id=_volume_key(stacks_job, settings),
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=max_runtime_minutes * 60),
         enable_network_isolation=True,
         tags=[Tag(key=key, value=value) for key, value in settings.tags_by_key.items()],
     )
+
+
+def _from_data(settings: Settings, stacks_job: Any) -> dict[str, str]:
+    values = {key: stacks_job.hyper_parameters[key] for key in FROM_DATA}
+    size = settings.training.hyperparameters.mini_batch_size
+    return {**values, "mini_batch_size": str(min(size, int(values["num_training_samples"])))}
 
 
 def _volume_key(stacks_job: Any, settings: Settings) -> str | None:

@@ -1,5 +1,6 @@
 """`scones train`: train for longer than a stack may wait."""
 
+import json
 from typing import Annotated
 
 import typer
@@ -30,11 +31,16 @@ def train(
 
     console = terminal.console()
     with errors.shown(packages="sdk"):
-        url = training.run(
-            load(environment), max_runtime_minutes=max_runtime_minutes, console=console
-        )
+        settings = load(environment)
+        trained = training.run(settings, max_runtime_minutes=max_runtime_minutes, console=console)
         console.print(
             f"To deploy the model, put this into settings/{environment}.toml:\n\n"
-            f'[training]\nmodel_data_url = "{url}"',
+            f'[training]\nmodel_data_url = "{trained.model_data_url}"',
             soft_wrap=True,
         )
+        if not settings.dataset.classes:
+            classes = json.dumps(trained.classes, ensure_ascii=False)
+            console.print(
+                f"and into its section [dataset], which lists no classes:\n\nclasses = {classes}",
+                soft_wrap=True,
+            )

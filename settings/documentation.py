@@ -26,7 +26,8 @@ The part of a name before its last dot is the section: `workflow.confidence_thre
 Combinations that are impossible or have no effect stop the synth as well, before they cost \
 anything: a depth that does not belong to the picture size, `momentum` with `adam`, a `resize` \
 that is too small or too large, early stopping that can never stop. `multi_label` and \
-`use_weighted_loss` cannot be set, because a picture has one class here.
+`use_weighted_loss`, which has an effect only with it, cannot be set, because a picture has one \
+class here; `training.class_weights` balances classes.
 
 ## Presets
 

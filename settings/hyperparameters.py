@@ -5,7 +5,7 @@ A hyperparameter that would have no effect beside the others is refused: the alg
 silently.
 
 `num_classes` and `num_training_samples` follow from the staged data. `multi_label` and
-`use_weighted_loss` cannot be set: a picture has one class here.
+`use_weighted_loss`, which has an effect only with it, cannot be set: a picture has one class here.
 """
 
 from collections.abc import Iterator
@@ -80,7 +80,8 @@ class Hyperparameters(Section):
     epochs: Count = 15
     """Passes over the training pictures."""
     mini_batch_size: Count = 32
-    """Pictures in each step on each instance; at most the number of training pictures."""
+    """Pictures in each step on each instance; lowered to the number of training pictures if that is
+    smaller."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.005
     """Initial learning rate."""
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"

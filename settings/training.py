@@ -15,7 +15,8 @@ TRAINING_LIMIT_MINUTES = 55
 # SageMaker takes a few minutes to find an instance before the run and to upload the model after.
 TRAINING_START_AND_UPLOAD_MINUTES = 10
 LONGEST_RUN_MINUTES = TRAINING_LIMIT_MINUTES - TRAINING_START_AND_UPLOAD_MINUTES
-VOLUME_SIZE_GB = 10  # the pictures and the model take less than one
+VOLUME_SIZE_GB = 10
+"""For the model and what the algorithm writes; room for the pictures is added at deployment."""
 
 # Of the characters that S3 takes in a key, those that mean nothing to IAM, CloudFormation and SSM.
 # The length: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html
@@ -54,6 +55,10 @@ class Training(Section):
     """S3 URI of a model.tar.gz that training starts from (the `model` channel). It comes from the
     built-in algorithm, has the same classes, `num_layers` and `image_shape`, and is in the stack's
     region."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """"balanced": pictures of rare classes are repeated in the training list, up to 10 times, until
+    each class has as many as the largest. The algorithm's own weights of classes are for
+    multi-label training only."""
     preset: Literal["pretrained", "small-from-scratch"] = "pretrained"
     """Hyperparameters to start from; `[training.hyperparameters]` overrides them. docs/model.md has
     accuracies measured on a replica of the network, not on AWS."""
@@ -78,6 +83,11 @@ class Training(Section):
             raise ValueError(
                 f"training.initial_model_data_url = {self.initial_model_data_url!r}: nothing is "
                 "trained with training.model_data_url; remove one of the two"
+            )
+        if self.model_data_url and self.class_weights != "none":
+            raise ValueError(
+                f"training.class_weights = {self.class_weights!r}: nothing is trained with "
+                "training.model_data_url; remove one of the two"
             )
         if self.spot.enabled and self.spot.max_wait_minutes < self.max_runtime_minutes:
             raise ValueError(

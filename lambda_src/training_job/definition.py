@@ -19,6 +19,8 @@ from lambda_src.shared.events import (
 )
 from lambda_src.shared.staged_dataset import StagedDataset, expected_classes
 
+from . import balanced_list
+
 Properties = dict[str, Any]
 Definition = dict[str, Any]
 
@@ -34,7 +36,10 @@ def define(properties: Properties) -> Definition:
     """Return the CreateTrainingJob request, but for the job's name and what depends on it."""
     staged = _dataset(properties)
     manifest = staged.manifest()
-    pictures = sum(_training_pictures(staged, manifest).values())
+    pictures = _training_pictures(staged, manifest)
+    train_list, lines = "train.lst", sum(pictures.values())
+    if _is_balanced(properties, pictures):
+        train_list, lines = balanced_list.NAME, sum(balanced_list.lines(pictures).values())
     dataset = f"s3://{staged.bucket}/{staged.prefix}"
     definition: Definition = {
         "AlgorithmSpecification": {
@@ -43,21 +48,22 @@ def define(properties: Properties) -> Definition:
         },
         "RoleArn": text(properties, "RoleArn"),
         "HyperParameters": {
-            **_fitting(_texts_by_name(properties, "HyperParameters"), manifest, pictures),
+            **_fitting(_texts_by_name(properties, "HyperParameters"), manifest, lines),
             "num_classes": str(len(manifest["classes"])),
-            "num_training_samples": str(pictures),
+            "num_training_samples": str(lines),
         },
         "InputDataConfig": [
             _channel("train", f"{dataset}/train/"),
             _channel("validation", f"{dataset}/validation/"),
-            _channel("train_lst", f"{dataset}/train.lst"),
+            _channel("train_lst", f"{dataset}/{train_list}"),
             _channel("validation_lst", f"{dataset}/validation.lst"),
         ],
         "OutputDataConfig": {"S3OutputPath": text(properties, "OutputPath")},
         "ResourceConfig": {
             "InstanceType": text(properties, "InstanceType"),
             "InstanceCount": _number(properties, "InstanceCount"),
-            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB") + _data_gb(staged, manifest),
+            "VolumeSizeInGB": _number(properties, "VolumeSizeInGB")
+            + _data_gb(staged, manifest, repeated=lines / sum(pictures.values())),
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": _number(properties, "MaxRuntimeInSeconds")},
         "EnableNetworkIsolation": True,
@@ -126,19 +132,33 @@ def _training_pictures(dataset: StagedDataset, manifest: Mapping[str, Any]) -> d
     return train
 
 
-def _data_gb(dataset: StagedDataset, manifest: Mapping[str, Any]) -> int:
+def _data_gb(dataset: StagedDataset, manifest: Mapping[str, Any], *, repeated: float) -> int:
     """Return the whole GB of the pictures and of the algorithm's copy of them."""
     try:
         # Datasets from before this was counted have pictures of 32 pixels.
-        return 2 * whole_number(manifest, "bytes") // GB if "bytes" in manifest else 0
+        size = whole_number(manifest, "bytes") if "bytes" in manifest else 0
     except InvalidEvent as error:
         raise dataset.fault("manifest.json", f"is damaged: {error}") from error
+    return int(size * (1 + repeated)) // GB
+
+
+def _is_balanced(properties: Properties, pictures: Mapping[str, int]) -> bool:
+    wanted = "ClassWeights" in properties and text(properties, "ClassWeights") == "balanced"
+    return wanted and len(set(pictures.values())) > 1
+
+
+def write_lists(properties: Properties) -> None:
+    """Write what the job reads beside the staged files."""
+    dataset = _dataset(properties)
+    pictures = _training_pictures(dataset, dataset.manifest())
+    if _is_balanced(properties, pictures):
+        balanced_list.write(dataset, pictures)
 
 
 def _fitting(
-    hyperparameters: dict[str, str], manifest: Mapping[str, Any], pictures: int
+    hyperparameters: dict[str, str], manifest: Mapping[str, Any], lines: int
 ) -> dict[str, str]:
-    """Return the hyperparameters, with a batch that is no larger than the training pictures."""
+    """Return the hyperparameters, with a batch that is no larger than the training list."""
     classes = len(manifest["classes"])
     if "top_k" in hyperparameters and _number(hyperparameters, "top_k") >= classes:
         raise invalid(
@@ -147,10 +167,10 @@ def _fitting(
     size = MINI_BATCH_SIZE
     if "mini_batch_size" in hyperparameters:
         size = _number(hyperparameters, "mini_batch_size")
-    if size <= pictures:
+    if size <= lines:
         return hyperparameters
-    logger.warning("mini_batch_size: %d, the training pictures, instead of %d", pictures, size)
-    return {**hyperparameters, "mini_batch_size": str(pictures)}
+    logger.warning("mini_batch_size: %d, the training pictures, instead of %d", lines, size)
+    return {**hyperparameters, "mini_batch_size": str(lines)}
 
 
 def _number(properties: Properties, name: str) -> int:

@@ -20,7 +20,7 @@ from lambda_src.shared import class_names
 from lambda_src.shared.events import mapping, text
 from lambda_src.shared.staged_dataset import DatasetNotUsable
 
-from .definition import Properties, classes_of, define, first_name, request
+from .definition import Properties, classes_of, define, first_name, request, write_lists
 
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
@@ -74,7 +74,7 @@ def _progress(event: dict[str, Any]) -> dict[str, Any]:
     job = _describe(name)
     if job is None and event.get(START_AFTER):
         if _has_stopped(text(event, START_AFTER)):
-            _start(request(properties, define(properties), name=name))
+            _start(properties, request(properties, define(properties), name=name))
         return {"IsComplete": False}
     status = job["TrainingJobStatus"] if job else "NotFound"
     logger.info("training job %s: %s", name, job["SecondaryStatus"] if job else status)
@@ -132,7 +132,7 @@ def _find_or_start(properties: Properties) -> dict[str, str]:
         if job is None:
             if stopping:
                 return {"PhysicalResourceId": name, START_AFTER: stopping}
-            _start(request(properties, definition, name=name))
+            _start(properties, request(properties, definition, name=name))
             return {"PhysicalResourceId": name}
         if job["TrainingJobStatus"] == "Stopping":
             stopping = name
@@ -144,7 +144,8 @@ def _find_or_start(properties: Properties) -> dict[str, str]:
     )
 
 
-def _start(job: Job) -> None:
+def _start(properties: Properties, job: Job) -> None:
+    write_lists(properties)
     try:
         sagemaker.create_training_job(**job)
     except sagemaker.exceptions.ResourceInUse:

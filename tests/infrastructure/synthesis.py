@@ -63,7 +63,11 @@ def configuration(name: str) -> Settings:
     extremes = {
         "minimal": MINIMAL,
         "comprehensive": COMPREHENSIVE,
-        "everything": {**COMPREHENSIVE, "retention": {"removal": "destroy"}},
+        "everything": {
+            **COMPREHENSIVE,
+            "training": {**COMPREHENSIVE["training"], "class_weights": "balanced"},
+            "retention": {"removal": "destroy"},
+        },
     }
     if name in extremes:
         return validate(extremes[name], environment=name, source=__file__)

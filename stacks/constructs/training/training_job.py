@@ -33,9 +33,13 @@ from stacks.constructs.common.storage import (
     allow_reading,
     allow_training,
     allow_volumes,
+    allow_writing,
     volume_key,
 )
 from stacks.s3_layout import CHECKPOINTS, DATASETS, MODELS
+
+# lambda_src/training_job/balanced_list.py
+BALANCED_LIST = "train-balanced.lst"
 
 
 class TrainingJob(Construct):
@@ -117,6 +121,8 @@ class TrainingJob(Construct):
             }
         if training.initial_model_data_url:
             properties["InitialModelDataUrl"] = training.initial_model_data_url
+        if training.class_weights != "none":
+            properties["ClassWeights"] = training.class_weights
         return properties
 
     def _provider(self) -> custom_resources.Provider:
@@ -154,7 +160,10 @@ class TrainingJob(Construct):
                 name="/manifest.json",
             )
             allow_listing(function, storage.data)
-            allow_reading(function, storage.key)
+            if settings.training.class_weights == "balanced":
+                self._allow_balanced_list(function)
+            else:
+                allow_reading(function, storage.key)
             allow(
                 function,
                 "sagemaker:CreateTrainingJob",
@@ -185,3 +194,9 @@ class TrainingJob(Construct):
             query_interval=cdk.Duration.seconds(20),
             total_timeout=cdk.Duration.minutes(limit + TRAINING_START_AND_UPLOAD_MINUTES),
         )
+
+    def _allow_balanced_list(self, function: PythonFunction) -> None:
+        data, key = self._storage.data, self._storage.key
+        for action, name in (("s3:GetObject", "/train.lst"), ("s3:PutObject", f"/{BALANCED_LIST}")):
+            allow_keys(function, action, bucket=data, folder=DATASETS, name=name)
+        allow_writing(function, key)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lambda_src.training_job.balanced_list import NAME as BALANCED_LIST
 from settings.instances import has_local_storage
 from tests.infrastructure.iam.account import ACCOUNT, Account
 from tests.infrastructure.synthesis import ROOT
@@ -159,6 +160,13 @@ class Table:
                 ("s3:GetObject", f"{self.data}/{self.dataset}/manifest.json"),
                 ("s3:ListBucket", self.data),  # so that S3 answers 404 for what is not there
             )
+            if training.class_weights == "balanced":
+                yield from _rows(
+                    f"{function}Role",
+                    handler,
+                    ("s3:GetObject", f"{self.data}/{self.dataset}/train.lst"),
+                    ("s3:PutObject", f"{self.data}/{self.dataset}/{BALANCED_LIST}"),
+                )
             for service in self._services("sagemaker"):
                 passed = self.account.arn(role), {"iam:PassedToService": service}
                 yield from _rows(f"{function}Role", handler, ("iam:PassRole", *passed))

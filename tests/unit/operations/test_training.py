@@ -1,5 +1,6 @@
 """A job like the stack's, outside the stack, against an AWS that lives in memory."""
 
+import tomllib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 from moto.sagemaker.models import FakeTrainingJob
 from rich.console import Console
 
+from lambda_src.shared import class_names
 from operations import training
 from operations.aws import AwsError
 from scones.__main__ import main
 from settings import Settings
 from settings.loader import validate
+from tests.class_names import HOSTILE
 
 pytestmark = pytest.mark.skipif(not find_spec("sagemaker"), reason="the SDK is optional")
 
@@ -35,7 +38,7 @@ REQUEST: dict[str, Any] = {
     "TrainingJobName": DEPLOYED,
     "AlgorithmSpecification": {"TrainingImage": "image:1", "TrainingInputMode": "File"},
     "RoleArn": "arn:aws:iam::111122223333:role/job",
-    "HyperParameters": {"num_classes": "2", "num_training_samples": "1000", "epochs": "30"},
+    "HyperParameters": {"num_classes": "2", "num_training_samples": "20", "epochs": "30"},
     "InputDataConfig": [CHANNEL],
     "OutputDataConfig": {"S3OutputPath": "s3://artifacts/models"},
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
@@ -76,19 +79,22 @@ def test_the_job_is_the_stacks_with_the_settings_and_the_time_of_the_caller(depl
     values = {"training": {"instance_type": "ml.g5.xlarge", "hyperparameters": {"num_layers": 50}}}
     settings = validate(values, environment="dev", source="test")
 
-    url = training.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
+    trained = training.run(settings, max_runtime_minutes=300, console=Console(quiet=True))
 
     job = outside(deployed)
     assert job["TrainingJobName"].startswith("scones-dev-outside-")
-    assert url == job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert trained.model_data_url == job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert trained.classes == ("bicycle", "motorcycle")
     assert job["StoppingCondition"]["MaxRuntimeInSeconds"] == 300 * 60
     assert job["ResourceConfig"]["InstanceType"] == "ml.g5.xlarge"
     assert job["HyperParameters"] == {
         **settings.training.hyperparameters.as_request(),
         "num_layers": "50",
         "num_classes": "2",
-        "num_training_samples": "1000",
+        "num_training_samples": "20",
+        "mini_batch_size": "20",
     }
+    assert job["ResourceConfig"]["VolumeSizeInGB"] == REQUEST["ResourceConfig"]["VolumeSizeInGB"]
     for same in ("RoleArn", "InputDataConfig", "EnableNetworkIsolation"):
         assert job[same] == REQUEST[same], same
     assert job["OutputDataConfig"]["S3OutputPath"] == "s3://artifacts/models"
@@ -206,6 +212,23 @@ def test_the_setting_that_deploys_the_model_is_printed(capsys: pytest.CaptureFix
     assert "settings/dev.toml" in printed
     assert '[training]\nmodel_data_url = "s3://artifacts/models/scones-dev-outside-' in printed
     assert ".tar.gz" in printed
+
+
+def test_classes_that_the_settings_do_not_list_are_printed_for_them(
+    deployed: Any,
+    aws: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "/scones/dev/model/classes"
+    aws.client("ssm").put_parameter(Name=name, Value=class_names.encode(HOSTILE), Overwrite=True)
+    own = validate({"dataset": {"source": "folder"}}, environment="dev", source="test")
+    monkeypatch.setattr("scones.train.load", lambda _: own)
+
+    assert main(["train", "--max-runtime-minutes", "300"]) == 0
+
+    _, _, toml = capsys.readouterr().out.partition("which lists no classes:")
+    assert tomllib.loads(toml) == {"classes": list(HOSTILE)}
 
 
 @pytest.mark.parametrize("minutes", ["0", "40321"])

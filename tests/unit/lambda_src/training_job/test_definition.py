@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from typing import Any
 
 import boto3
@@ -145,6 +146,75 @@ def test_the_request_is_one_that_botocore_accepts(
 
     client = boto3.client("sagemaker", region_name="us-east-1")
     client.create_training_job(TrainingJobName=name, **resource.request(name))
+
+
+UNBALANCED = {
+    "classes": CLASSES,
+    "counts": {
+        "train": {"bicycle": 50, "motorcycle": 3},
+        "validation": {"bicycle": 1, "motorcycle": 1},
+    },
+}
+
+
+@pytest.fixture
+def unbalanced() -> str:
+    """The prefix of a dataset whose second class is rare."""
+    objects.put("data", "datasets/rare/manifest.json", json.dumps(UNBALANCED))
+    rows = (f"{row}\t{int(row >= 50)}\t{row}.png\n" for row in range(53))
+    objects.put("data", "datasets/rare/train.lst", "".join(rows))
+    return "datasets/rare"
+
+
+def test_pictures_of_rare_classes_are_repeated(resource: Resource, unbalanced: str) -> None:
+    plain = resource.request(resource.create(DatasetPrefix=unbalanced))
+    assert f"{unbalanced}/train-balanced.lst" not in objects.keys("data")
+
+    balanced = resource.request(resource.create(DatasetPrefix=unbalanced, ClassWeights="balanced"))
+
+    (uri,) = _uris(balanced) - _uris(plain)
+    assert uri == f"s3://data/{unbalanced}/train-balanced.lst"
+    text = objects.get("data", f"{unbalanced}/train-balanced.lst")
+    lines = [line.split("\t") for line in text.splitlines()]
+    assert balanced["HyperParameters"]["num_training_samples"] == str(len(lines)) == "80"
+    assert [index for index, _, _ in lines] == [str(row) for row in range(80)]
+    times = Counter((label, path) for _, label, path in lines)
+    assert times == {
+        **{("0", f"{row}.png"): 1 for row in range(50)},
+        **{("1", f"{row}.png"): 10 for row in range(50, 53)},
+    }
+    rare = [row for row, (_, label, _) in enumerate(lines) if label == "1"]
+    assert min(rare) < 10 and max(rare) >= 70 and rare != list(range(rare[0], rare[0] + 30))
+
+
+def _uris(request: dict[str, Any]) -> set[str]:
+    return {each["DataSource"]["S3DataSource"]["S3Uri"] for each in request["InputDataConfig"]}
+
+
+def test_balanced_classes_need_no_other_list(resource: Resource) -> None:
+    name = resource.create()
+
+    assert resource.create(ClassWeights="balanced") == name
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist"),
+        ("0\t2\tx.png\n", r"has the line b'0\\t2\\tx.png', expected index, label below 2"),
+        ("0\t0\tx.png\n", r"has \[1, 0\] pictures, as manifest.json has not"),
+    ],
+)
+def test_a_list_that_is_damaged_is_named(
+    resource: Resource, unbalanced: str, content: str | None, says: str
+) -> None:
+    key = f"{unbalanced}/train.lst"
+    objects.s3().delete_object(Bucket="data", Key=key)
+    if content:
+        objects.put("data", key, content)
+
+    with pytest.raises(DatasetNotUsable, match=f"train.lst {says}.*; stage the data"):
+        resource.create(DatasetPrefix=unbalanced, ClassWeights="balanced")
 
 
 @pytest.mark.parametrize("listed", [True, False])
