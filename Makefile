@@ -100,8 +100,8 @@ update-node: $(STAMPS)/node
 # --- The verbs ---------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: $(STAMPS)/local $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (KEEP=1 destroys nothing)
-	@$(BIN)/scones demo $(if $(KEEP),--keep)
+demo: $(STAMPS)/local $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (PICTURES=folder: your own; KEEP=1 destroys nothing)
+	@$(BIN)/scones demo $(if $(KEEP),--keep) $(if $(PICTURES),--pictures "$(PICTURES)")
 
 # For verbs that have another default than ENVIRONMENT=dev.
 NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))

@@ -15,6 +15,15 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything up and print how to look around.")
     ] = False,
+    pictures: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Use pictures of your own: a folder with one sub-folder for each class, or a list "
+            "(docs/pictures.md).",
+            show_default=False,
+        ),
+    ] = None,
     archive: Archive = None,
     drawn: Annotated[
         bool, typer.Option("--drawn", help="Use drawn pictures even if an archive is available.")
@@ -66,6 +75,11 @@ def demo(
     3 something was left after destroy, or with --aws an assumption was refuted or could not be
     checked; 4 another demo writes to the folder; 128 + N ended by signal N (130 after Ctrl-C).
     """
+    named = {"--pictures": pictures, "--archive": archive, "--drawn": drawn}
+    if len(given := [name for name, value in named.items() if value]) > 1:
+        raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
+    if aws and pictures:
+        raise typer.BadParameter("--pictures belongs to the local cloud, not to --aws")
     if aws and (keep or port):
         raise typer.BadParameter("--keep and --port belong to the local cloud, not to --aws")
     if not aws and (yes or environment):
@@ -95,6 +109,7 @@ def demo(
                         folder,
                         console,
                         keep=keep,
+                        pictures=pictures,
                         archive=archive,
                         drawn=drawn,
                         port=port,

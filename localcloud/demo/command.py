@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.report.build import REPORT as REPORT_FILE
-from localcloud.demo import signals
+from localcloud.demo import own_pictures, signals
 from localcloud.demo.run import REPORT, run
 from localcloud.demo.summary import Summary
 from localcloud.deployment import Application, real_or_drawn
@@ -19,7 +19,9 @@ from localcloud.environment import DEFAULT_PORT
 from localcloud.guard import lock
 from localcloud.launcher import LocalCloud, free_port
 from localcloud.steps import Steps
-from settings import load
+from settings import Settings, load
+from settings.loader import FOLDER_VARIABLE, settings_folder
+from training.source import AnySource
 
 ENVIRONMENT = "dev"
 OUT = Path("out/demo")
@@ -65,21 +67,29 @@ def main(
     console: Console,
     *,
     keep: bool,
+    pictures: str | None,
     archive: Path | None,
     drawn: bool,
     port: int | None,
     iam: bool,
 ) -> int:
-    """Run the demo in the folder `out`; return the exit code, or raise DemoError."""
+    """Run the demo in the folder `out`; return the exit code, or raise DemoError.
+
+    `pictures` is a folder or list of pictures to use instead of CIFAR-100's. Raises StagingError if
+    they cannot be staged.
+    """
     # A cloud that is kept gets the port that other commands expect; any other gets a free one.
     cloud = LocalCloud(port or (DEFAULT_PORT if keep else free_port()), iam=iam)
     (out / SUMMARY).unlink(missing_ok=True)  # a failed run must not show an earlier one's figures
     steps = Steps(console)
+    settings = own_pictures.settings_for(pictures, out, steps) if pictures else load(ENVIRONMENT)
     try:
         # Not under `_run`'s `finally`: a cloud that runs already is not ours to stop.
         with steps.step("local cloud up"):
             cloud.start()
-        summary = _run(cloud, steps, out, archive, drawn=drawn, keep=keep)
+        application = Application(settings, out, steps)
+        find = partial(real_or_drawn, settings, archive, console, drawn=drawn)
+        summary = _run(cloud, application, find, keep=keep)
     except Exception as error:
         raise DemoError(
             f"the demo failed: {str(error) or repr(error)}\n"
@@ -90,7 +100,7 @@ def main(
     console.print(f"Wrote {out / SUMMARY}", soft_wrap=True)
     console.print(f"Report: {(out / REPORT / REPORT_FILE).as_uri()}", soft_wrap=True)
     if keep:
-        _say_how_to_look_around(console, cloud)
+        _say_how_to_look_around(console, cloud, settings)
     else:
         shutil.rmtree(cloud.folder, ignore_errors=True)  # its log matters after a failure only
     for left in summary.left_after_destroy or []:
@@ -99,23 +109,19 @@ def main(
 
 
 def _run(
-    cloud: LocalCloud, steps: Steps, out: Path, archive: Path | None, *, drawn: bool, keep: bool
+    cloud: LocalCloud, application: Application, pictures: Callable[[], AnySource], *, keep: bool
 ) -> Summary:
     """Run the steps; unless they succeed and the cloud is kept, stop it whatever happens."""
     stop = True
     try:
         with signals.ending_with(cloud):
             _use_only(cloud)
-            application = Application(load(ENVIRONMENT), out, steps)
-            pictures = partial(
-                real_or_drawn, application.settings, archive, steps.console, drawn=drawn
-            )
             summary = run(application, pictures, destroy=not keep)
         stop = not keep
         return summary
     finally:
         if stop:
-            with steps.step("local cloud down"):
+            with application.steps.step("local cloud down"):
                 cloud.stop()
         else:
             cloud.detach()
@@ -128,14 +134,18 @@ def _use_only(cloud: LocalCloud) -> None:
     os.environ.update(environment)
 
 
-def _say_how_to_look_around(console: Console, cloud: LocalCloud) -> None:
+def _say_how_to_look_around(console: Console, cloud: LocalCloud, settings: Settings) -> None:
+    context = (
+        "" if settings.environment == ENVIRONMENT else f" -c environment={settings.environment}"
+    )
+    folder = f"\n  export {FOLDER_VARIABLE}={settings_folder()}" if context else ""
     console.print(
         f"""
 The local cloud stays up at {cloud.endpoint_url} until you stop it. To look around:
 
   source .venv/bin/activate
-  eval "$({cloud.command("env")})"   # points this shell at it
-  cdk list; cdk diff; cdk deploy --all
+  eval "$({cloud.command("env")})"   # points this shell at it{folder}
+  cdk list{context}; cdk diff{context}; cdk deploy --all{context}
   aws sagemaker list-endpoints   # if the AWS CLI is installed
   python -c "import boto3; print(boto3.client('sagemaker').list_endpoints()['Endpoints'])"
 

@@ -19,6 +19,10 @@ from training.source import AnySource
 CAPTURES, DATASETS, REPORT = "captures", "datasets", "report"
 """Folders that outlive the buckets: what the endpoint captured, the pictures, and the report."""
 
+MOST_CLASSIFIED = 300
+"""Of the validation pictures: an execution takes up to 500, fewer with long keys. Those of a folder
+or list are in random order."""
+
 CAPTURES_APPEAR_SECONDS = 15.0
 """How long captures may take to appear in S3 after the endpoint's last reply."""
 
@@ -33,8 +37,9 @@ def run(application: Application, pictures: Callable[[], AnySource], *, destroy:
     digest = application.deploy(pictures, copy_to=out / DATASETS).digest
     dataset = read_staged(application.settings)
     accuracy = validation_accuracy(training_job(application))
+    keys = list(dataset.ground_truth)[:MOST_CLASSIFIED]
     with listening(application) as receive:
-        outcome = judge(classify(application, dataset.ground_truth), dataset.ground_truth)
+        outcome = judge(classify(application, keys), dataset.ground_truth)
         notices = receive()
     records = captures.collect(
         application,

@@ -11,7 +11,12 @@ from rich.table import Table
 from localcloud.demo.workflow import Outcome
 from operations.staging import StagedPictures
 
-SOURCES = {"cifar-100": "real CIFAR-100 pictures", "drawn": "drawn stand-in pictures"}
+SOURCES = {
+    "cifar-100": "real CIFAR-100 pictures",
+    "drawn": "drawn stand-in pictures",
+    "folder": "pictures of a folder",
+    "manifest": "pictures of a list",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,7 @@ class Summary:
         table.columns[1].justify = "right"
         figures: list[tuple[str, Any]] = [
             ("pictures to train on", self.dataset.train),
+            ("pictures to validate with", len(self.dataset.ground_truth)),
             ("accuracy the training job reports", _share(self.validation_accuracy)),
             ("pictures through the workflow", self.outcome.images),
             ("accepted", self.outcome.accepted),
