@@ -6,7 +6,7 @@ import pytest
 from analysis.dataset import EXAMPLES, read_preview
 from training.dataset import build, write
 from training.drawn import draw
-from training.source import Source
+from training.source import CifarSource
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -16,7 +16,7 @@ CLASSES = ("bicycle", "motorcycle")
 
 def test_counts_and_examples_of_what_staging_writes(tmp_path: Path) -> None:
     pictures = draw(CLASSES, train_per_class=EXAMPLES + 1, validation_per_class=1)
-    staged = write(build(Source("drawn", pictures), CLASSES), tmp_path)
+    staged = write(build(CifarSource("drawn", pictures), CLASSES), tmp_path)
     found = read_preview(str(staged))
 
     assert found.manifest.classes == CLASSES
