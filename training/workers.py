@@ -28,10 +28,6 @@ MEMORY_BYTES = 4 * 1024**3
 
 _ENDING_SECONDS = 10.0
 _PROJECT = Path(__file__).parents[1]
-_REASONS = {
-    signal.SIGKILL: "its process was killed, which happens if memory runs out",
-    signal.SIGALRM: "takes too long",
-}
 
 
 class WorkerDiedError(Exception):
@@ -103,7 +99,7 @@ class _Worker(Generic[Result]):
             result: Result = self._connection.recv()
         except (EOFError, OSError) as error:
             self._stop(process)
-            raise WorkerDiedError(_reason(process.returncode)) from error
+            raise WorkerDiedError(self._reason(process)) from error
         return result
 
     def close(self) -> None:
@@ -140,9 +136,9 @@ class _Worker(Generic[Result]):
             self._connection.recv()
         except (EOFError, OSError) as error:
             self._stop(process)
-            if self._closed:
-                raise WorkerDiedError("staging has ended") from error
-            *_, said = [_reason(process.returncode), *_lines(process)]
+            *_, said = [self._reason(process), *_lines(process)]
+            if process.returncode < 0:
+                raise WorkerDiedError(said) from error
             raise StagingError(f"a process that reads pictures does not start: {said}") from error
         assert process.stderr
         process.stderr.close()
@@ -157,18 +153,20 @@ class _Worker(Generic[Result]):
             process.kill()
             process.wait()
 
+    def _reason(self, process: "subprocess.Popen[bytes]") -> str:
+        code = process.returncode
+        if code == -signal.SIGKILL:
+            return "its process was killed, which happens if memory runs out"
+        if code == -signal.SIGALRM:
+            return f"takes more than {self._setup[1]:g} seconds"
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return f"crashes the process that reads it ({how})"
+
 
 def _lines(process: "subprocess.Popen[bytes]") -> list[str]:
     assert process.stderr
     with process.stderr as said:
         return said.read().decode(errors="replace").split("\n")[:-1]
-
-
-def _reason(code: int) -> str:
-    if -code in _REASONS:
-        return _REASONS[signal.Signals(-code)]
-    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"crashes the process that reads it ({how})"
 
 
 def _serve(connection: Connection) -> None:

@@ -90,6 +90,7 @@ def test_pictures_are_prepared_once_and_returned_in_order(tmp_path: Path) -> Non
     assert run(source, tmp_path) == results
     assert source.was_read == []
 
+    source.location = f"{Path.cwd()}/memory/"
     source.files["8.jpg"] = jpeg(99)
     again = run(source, tmp_path)
     assert source.was_read == ["8.jpg"]

@@ -35,7 +35,7 @@ def test_items_whose_process_dies_are_tried_again_and_the_others_go_on(tmp_path:
 
 def test_an_item_that_hangs_is_given_up() -> None:
     with Workers(work, count=1, seconds=0.2) as workers:
-        assert result(workers, "hang") == "died: takes too long"
+        assert result(workers, "hang") == "died: takes more than 0.2 seconds"
 
 
 def test_no_process_outlives_the_block(tmp_path: Path) -> None:
