@@ -14,7 +14,7 @@ from lambda_src.shared.messages import shown
 from training.dataset import Dataset, Picture, StagedObject, file_name
 from training.duplicates import near_duplicates
 from training.labels import NamedClasses
-from training.list_entries import Entry
+from training.list_entries import Entry, read_entries
 from training.manifest import AddedPicture, Manifest
 from training.picture_list import PictureList, find_places, read_place
 from training.pictures import PreparedPicture, Refusal, SourcePicture, Split
@@ -128,8 +128,9 @@ def read_labels(lists: Iterable[PictureList], classes: Sequence[str]) -> Labels:
     refused: list[Refusal] = []
     without_class = 0
     for each in lists:
-        sha256 = hashlib.sha256(each.content).hexdigest()
-        for entry in each.entries():
+        content = each.content()
+        sha256 = hashlib.sha256(content).hexdigest()
+        for entry in read_entries(content, each.location):
             where = f"{each.location}, line {entry.line}"
             try:
                 name = _class_of(entry, classes, named)

@@ -4,7 +4,7 @@ import re
 import stat
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,23 +55,16 @@ class PictureList:
         self.location = location if is_s3(location) else str(Path(location).expanduser())
         self._s3 = cache(s3)
 
-    def entries(self) -> Iterator[Entry]:
-        """Return the lines of the list that are not blank, unchecked.
-
-        Raises:
-            StagingError: it cannot be read, or is not such a list.
-        """
-        return read_entries(self.content, self.location)
-
     def pictures(self) -> Iterator[SourcePicture | Refusal]:
         """List the pictures in order of the lines, and what is wrong with the other lines.
 
         A picture that is listed again in the same words is listed once.
 
         Raises:
-            StagingError: as `entries`.
+            StagingError: the list cannot be read, or is no list of pictures.
         """
-        lines = [self._checked(entry) for entry in self.entries()]
+        entries = read_entries(self.content(), self.location)
+        lines = [self._checked(entry) for entry in entries]
         first: dict[str, _Listed] = {}
         disputed: dict[str, _Listed] = {}
         for each in lines:
@@ -113,7 +106,6 @@ class PictureList:
         """
         return read_place(self.place(picture.path), picture.version, self._s3)
 
-    @cached_property
     def content(self) -> bytes:
         """Return the list's file; raise StagingError if it cannot be read."""
         if is_s3(self.location):
