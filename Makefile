@@ -155,7 +155,7 @@ diff: setup ## Show what a deployment would change
 	@cdk diff $(CONTEXT)
 
 .PHONY: stage
-stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--archive PATH")
+stage: setup ## Fetch, check and upload the pictures (ARGS="--drawn", ARGS="--pictures PATH")
 	@$(BIN)/scones stage --environment $(ENVIRONMENT) $(ARGS)
 
 .PHONY: preflight

@@ -99,6 +99,8 @@ def _page(selection: Selection) -> Iterator[str]:
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n"
+        f"<p>As the model will see them: squares of {selection.prepared.side} pixels. At most "
+        f"{SHOWN_OF_CLASS} of each class.</p>\n"
     )
     for name in selection.prepared.classes:
         counts = ", ".join(f"{each[name]:,} {split}" for split, each in selection.counts.items())

@@ -1,5 +1,6 @@
 """Show which pictures are staged, which are not and why, and how they are divided."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from training.selection import Selection
 from training.source import AnySource, CifarSource
 
 EXAMPLES = 3
+_NUMBER = re.compile(r"\d[\d,]*")
 OTHER_CLASSES_SHOWN = 10
 
 
@@ -57,11 +59,16 @@ def notes(selection: Selection) -> list[str]:
 
 
 def by_reason(refusals: Iterable[Refusal]) -> dict[str, list[Refusal]]:
-    """Return the refusals by reason without its detail, the most frequent first."""
+    """Return the refusals by reason without its details, the most frequent first."""
     reasons: dict[str, list[Refusal]] = defaultdict(list)
     for each in refusals:
-        reasons[each.reason.partition(": ")[0]].append(each)
-    return dict(sorted(reasons.items(), key=lambda item: -len(item[1])))
+        reasons[_NUMBER.sub("N", _kind(each))].append(each)
+    ordered = sorted(reasons.values(), key=len, reverse=True)
+    return {_kind(each[0]): each for each in ordered}
+
+
+def _kind(refusal: Refusal) -> str:
+    return refusal.reason.partition(": ")[0]
 
 
 def _classes(selection: Selection) -> Table:

@@ -158,7 +158,11 @@ def prepare(
     )
     staged = tuple(classes) or tuple(sorted(counts))
     if not classes and (reason := class_names.fault(list(staged))):
-        raise StagingError(f"classes of {source.location}: {reason}")
+        refused = next((each for each in listed if isinstance(each, Refusal)), None)
+        first = f" (first refused: {refused.path}: {refused.reason})" if refused else ""
+        raise StagingError(
+            f"{source.location} has {len(staged)} classes with pictures{first}: {reason}"
+        )
     wanted = [each for each in listed if isinstance(each, Refusal) or each.label in staged]
     return Prepared(
         source,
