@@ -61,7 +61,7 @@ class PictureList:
         A picture that is listed again in the same words is listed once.
 
         Raises:
-            StagingError: the list cannot be read, or is no list of pictures.
+            StagingError: the list cannot be read, is no list, or names no picture that is there.
         """
         entries = read_entries(self.content(), self.location)
         lines = [self._checked(entry) for entry in entries]
@@ -73,11 +73,21 @@ class PictureList:
                 if known.says != each.says:
                     disputed.setdefault(each.place, each)
         found = find_places(first, self._s3)
-        for each in lines:
-            if isinstance(each, Refusal):
-                yield each
-            elif each is first[each.place]:
-                yield _picture(each, found[each.place], disputed.get(each.place))
+        pictures = [
+            each
+            if isinstance(each, Refusal)
+            else _picture(each, found[each.place], disputed.get(each.place))
+            for each in lines
+            if isinstance(each, Refusal) or each is first[each.place]
+        ]
+        refused = [each for each in pictures if isinstance(each, Refusal)]
+        if len(refused) == len(pictures):
+            reason = f": {refused[0].path}: {refused[0].reason}" if refused else ""
+            raise StagingError(
+                f"list of pictures {self.location}: none of its {len(pictures):,} lines can be "
+                f"used{reason}"
+            )
+        yield from pictures
 
     def place(self, picture: str) -> str:
         """Return where a picture is: an S3 URI or an absolute path; raise ValueError if unclear."""

@@ -162,6 +162,8 @@ def test_a_picture_is_listed_once_unless_lines_contradict_each_other(
         ("path\n1.png\n", "columns path; expected label and one of"),
         ("path,key,label\n1.png,1.png,a\n", "columns path, key, label; expected"),
         ("path,label,label\n1.png,a,b\n", "column label appears twice"),
+        ("path,label\n", "none of its 0 lines can be used"),
+        ("path,label\n1.png,\n", "none of its 1 lines can be used: list, line 2: not labelled"),
         ("path,label\n1.png,\xff".encode("latin-1"), "is not UTF-8 text"),
         ('{"source-ref": "1.png"}\n', "no line has a label"),
         ("{\n", "no line has a label"),
