@@ -217,7 +217,8 @@ def warnings(settings: Settings, selected: Selection) -> list[str]:
     train, validation = (selected.counts[split] for split in selection.SPLITS)
     found = []
     most, least = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
-    if train[most] > UNBALANCED * train[least]:
+    unbalanced = train[most] > UNBALANCED * train[least]
+    if unbalanced and settings.training.class_weights == "none":
         found.append(
             f"the classes are unbalanced: {train[most]:,} training pictures of {most!r}, "
             f"{train[least]:,} of {least!r}; add pictures, or set "

@@ -29,6 +29,13 @@ class NearDuplicate:
     train: PreparedPicture
     validation: PreparedPicture
 
+    @property
+    def reason(self) -> str:
+        """Return why the training picture is left out."""
+        label = self.validation.source.label
+        other = "" if label == self.train.source.label else " with another label"
+        return f"near duplicate of a validation picture{other}: {self.validation.source.path}"
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -84,14 +91,7 @@ def select(
     near = _near_duplicates(splits)
     lookalikes = {each.train.sha256 for each in near}
     splits["train"] = [each for each in splits["train"] if each.sha256 not in lookalikes]
-    left_out += [
-        Refusal(
-            each.train.source.path,
-            f"near duplicate of a validation picture: {each.validation.source.path}",
-            "train",
-        )
-        for each in near
-    ]
+    left_out += [Refusal(each.train.source.path, each.reason, "train") for each in near]
     return Selection(prepared, splits, refused + contradictory, left_out, near, moved)
 
 

@@ -169,7 +169,8 @@ def test_what_looks_like_a_validation_picture_does_not_train() -> None:
     by_path = sides(selection)
     assert by_path["fine/a.jpg"] == by_path["fine/c.jpg"] == "validation"
     assert list(left(selection)) == ["burnt/b.jpg"]
-    assert "near duplicate of a validation picture: fine/" in left(selection)["burnt/b.jpg"]
+    reason = "near duplicate of a validation picture with another label: fine/"
+    assert left(selection)["burnt/b.jpg"].startswith(reason)
 
 
 def test_too_few_pictures_of_a_class_are_refused_with_numbers() -> None:
