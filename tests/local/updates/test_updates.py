@@ -1,17 +1,25 @@
 """The same application again: unchanged, with other settings, with other and with broken data."""
 
+import csv
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from PIL import Image
+from rich.console import Console
 
 from localcloud.cdk import CdkError
-from operations.deployed import deployed_threshold
+from operations import staging
+from operations.deployed import deployed_threshold, find_target
+from operations.staging import read_staged
+from settings.loader import validate
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
+from training import drawn
 
 
 @contextmanager
@@ -86,20 +94,64 @@ def test_another_threshold_is_all_that_changes(deployment: Deployment) -> None:
     assert after == before
 
 
-def test_changed_data_replaces_the_model_without_a_failed_request(deployment: Deployment) -> None:
+DRAWN_AS = {
+    "bicycle": "scone, burnt",
+    "pickup_truck": "=\u534a\u713c\u3051 <b>",
+    "motorcycle": "left/right",
+}
+
+
+@pytest.fixture
+def own_pictures(deployment: Deployment, tmp_path: Path) -> Deployment:
+    """Stage a list of pictures, few of one class, and return the stacks that take its classes."""
+    drawing = drawn.draw(tuple(DRAWN_AS), train_per_class=40, validation_per_class=18)
+    labels = tmp_path / "labels.csv"
+    with labels.open("w", newline="") as opened:
+        rows = csv.writer(opened)
+        rows.writerow(("path", "label", "split"))
+        for split, drawings in (("train", drawing.train), ("validation", drawing.test)):
+            for row, label in enumerate(drawings.labels):
+                if (split, label) == ("train", 0) and row % 4:
+                    continue
+                name = f"{split}-{row}.png"
+                Image.fromarray(drawings.pictures[row]).save(tmp_path / name)
+                rows.writerow((name, DRAWN_AS[drawing.class_names[label]], split))
+    settings = validate(
+        {
+            "dataset": {"source": "manifest", "pictures": str(labels), "side": 32},
+            "training": {"class_weights": "balanced"},
+        },
+        environment=deployment.settings.environment,
+        source="a test",
+    )
+    console = Console(quiet=True)
+    staging.run(settings, staging.source_of(settings), console=console)
+    return deployment.variant(settings)
+
+
+def test_changed_data_replaces_the_model_without_a_failed_request(
+    deployment: Deployment, own_pictures: Deployment
+) -> None:
     before = deployment.sagemaker_resources()
     artifact = deployment.outputs("Training")["ModelDataUrl"]
 
     with invoking(deployment) as outcomes:
-        deployment.stage(train_per_class=TRAIN_PER_CLASS // 2)
-        deployment.cdk(*DEPLOY, "--all")
+        own_pictures.cdk(*DEPLOY, "--all")
         changed = deployment.sagemaker_resources()
         so_far = len(outcomes)
         changed_artifact = deployment.outputs("Training")["ModelDataUrl"]
+        target = find_target("dev", captures=None, threshold=None)
+        staged = read_staged(own_pictures.settings)
+        results = own_pictures.classify(*staged.ground_truth)["results"]
         deployment.stage(train_per_class=TRAIN_PER_CLASS)
         deployment.cdk(*DEPLOY, "--all")
     back = deployment.sagemaker_resources()
 
+    assert target.classes == tuple(sorted(DRAWN_AS.values()))
+    labels = {each["body"]["s3_key"]: each["body"]["label"] for each in results}
+    right = [key for key, label in staged.ground_truth.items() if labels[key] == label]
+    assert len(right) > 0.6 * len(results) == 0.6 * len(staged.ground_truth)
+    assert {len(each["body"]["inferences"]) for each in results} == {len(DRAWN_AS)}
     assert set(outcomes) == {""}
     assert 0 < so_far < len(outcomes)
     assert changed["jobs"][:-1] == before["jobs"]
