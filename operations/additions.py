@@ -65,7 +65,7 @@ def run(
         console.print(_changes(parent, extended.counts["train"]))
         console.print(_summary(added, labels.without_class), soft_wrap=True)
         for line in _not_added(added):
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
         if not (added.new or added.relabelled):
             console.print(f"Nothing to do: the labels add nothing to {where}.", soft_wrap=True)
             return None
