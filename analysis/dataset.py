@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 EXAMPLES = 8
+"""Of each class, if that is not more than `MOST_EXAMPLES` in all."""
+MOST_EXAMPLES = 100
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ def read_preview(location: str) -> DatasetPreview:
     paths: dict[str, list[str]] = {name: [] for name in manifest.classes}
     for name, path in _rows(root, "train", manifest.classes, client):
         paths[name].append(path)
-    examples = {
-        name: [content_of(path, client) for path in each[:EXAMPLES]] for name, each in paths.items()
-    }
+    number = max(1, min(EXAMPLES, MOST_EXAMPLES // len(paths)))
+    with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
+        examples = {
+            name: list(pool.map(lambda path: content_of(path, client), each[:number]))
+            for name, each in paths.items()
+        }
     return DatasetPreview(root, manifest, examples)
 
 

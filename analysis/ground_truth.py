@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import pandas as pd
+
 from analysis.dataset import MANIFEST, labelled_fingerprints, read_manifest
 from analysis.files import SUFFIXES, client_for
 from analysis.labels import GroundTruthError, Label, read_csv, read_json_lines
@@ -126,8 +128,9 @@ def join(records: Records, truth: GroundTruth) -> Records:
             label = truth.labels[key]
             reason = f"{shortened(str(key))}: no such record"
             skipped.add(SkippedLine(label.file, label.line, reason, Kind.UNMATCHED))
-    frame = frame.assign(true_class=true_class, weight=weights)
-    return replace(records, frame=frame, skipped=skipped)
+    # Not by assign, which warns of frames of a hundred columns.
+    known_truth = pd.DataFrame({"true_class": true_class, "weight": weights})
+    return replace(records, frame=pd.concat([frame, known_truth], axis=1), skipped=skipped)
 
 
 def _require_same_classes(records: Records, truth: GroundTruth) -> None:

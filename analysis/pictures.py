@@ -6,6 +6,7 @@ import io
 import warnings
 
 from PIL import Image, UnidentifiedImageError
+from PIL.Image import Resampling
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH
 
 from lambda_src.shared.picture_format import MAX_PIXELS, check
@@ -25,8 +26,8 @@ _BEGINNINGS = {
     b"MM\x00*": "TIFF",
 }
 
-THUMBNAIL_PIXELS = 128
-"""Longer side of a thumbnail."""
+THUMBNAIL_SIDE = 192
+"""Pixels of the longer side of a thumbnail; a little less if it is an enlarged one."""
 
 # A picture of a megabyte can cause a hundred thousand warnings, each a line on the console.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -38,14 +39,20 @@ def format_of(content: bytes) -> str | None:
     return next(found, None)
 
 
-def decode(content: bytes) -> Image.Image:
-    """Return the first picture in RGB, without alpha; raise ValueError if it cannot be decoded."""
+def decode(content: bytes, *, draft: int = 0) -> Image.Image:
+    """Return the first picture in RGB, without alpha; raise ValueError if it cannot be decoded.
+
+    Args:
+        draft: pixels of both sides that are enough, which is faster for a large JPEG.
+    """
     name = format_of(content)
     try:
         if name in _CHECKED:
             check(content, "it")
         with Image.open(io.BytesIO(content), formats=[name or ""]) as image:
             _require_size(image)
+            if draft:
+                image.draft("RGB", (draft, draft))
             return image.convert("RGB")
     except UnidentifiedImageError as error:
         # Its message contains an address in memory, different at each run.
@@ -83,17 +90,27 @@ def fingerprint(content: bytes) -> int:
 
 
 def thumbnail(content: bytes) -> bytes | None:
-    """Return a small RGB PNG that contains nothing but pixels; None if it cannot be decoded."""
+    """Return a picture of readable size, without metadata; None if it cannot be decoded.
+
+    A small one shows its pixels enlarged (PNG), a larger one is reduced (JPEG, some 10 kB).
+    """
     try:
-        image = decode(content)
+        image = decode(content, draft=2 * THUMBNAIL_SIDE)
     except ValueError:
         return None
-    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    image.info.clear()
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    times = THUMBNAIL_SIDE // max(image.size)
+    if times > 1:
+        enlarged = image.resize((times * image.width, times * image.height), Resampling.NEAREST)
+        enlarged.save(buffer, "PNG", optimize=True)
+    else:
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
 
 
-def data_uri(png: bytes) -> str:
-    """Return a PNG as the `src` of an image."""
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def data_uri(picture: bytes) -> str:
+    """Return a PNG or JPEG as the `src` of an image."""
+    kind = (format_of(picture) or "").lower()
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"

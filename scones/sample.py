@@ -1,5 +1,6 @@
 """`scones sample`: captured pictures to label by hand."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from rich.markup import escape
 from operations.deployed import find_target
 from scones import errors, terminal
 from scones.options import Captures, ClassNames, NamedEnvironment, Threshold, class_names
+
+FEW_CLASSES = 5
 
 
 def sample(
@@ -59,7 +62,13 @@ def sample(
         labels = write(picked, out)
         console.print(
             f"Wrote {len(picked)} pictures to {out}. Look at each and write its class "
-            f"({' or '.join(names)}), or none if it shows none of them, into the column label of "
+            f"({_listed(names)}), or none if it shows none of them, into the column label of "
             f"{labels}.",
             soft_wrap=True,
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    if len(names) <= FEW_CLASSES and not any("," in name for name in names):
+        return " or ".join(names)
+    return f"one of {', '.join(f'“{name}”' for name in names)}"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.metrics import Floats
-from analysis.plots.style import INK, TEXT_SIZE, Plot, class_colours, counted, percent, short
+from analysis.plots.style import INK, TEXT_SIZE, Plot, class_colours, counted, percent, short_names
 
 BINS = 20
 
@@ -20,19 +20,20 @@ def plot(seen: pd.DataFrame, *, classes: Sequence[str], threshold: float) -> Plo
         for index in range(len(classes))
     ]
     colours = class_colours([each.size for each in values])
+    names = short_names([classes[index] for index in colours])
     # Leave room below 1 if everything is certain and the threshold is 1.
     lowest = min(float(seen["confidence"].min()), threshold, 0.95)
     edges = np.linspace(np.floor(lowest * 20) / 20, 1, BINS + 1)
 
     def draw(figure: Figure) -> None:
         rows = figure.subplots(len(colours), sharex=True, squeeze=False)[:, 0]
-        for axes, (index, colour) in zip(rows, colours.items(), strict=True):
+        for axes, name, (index, colour) in zip(rows, names, colours.items(), strict=True):
             axes.hist(values[index], edges.tolist(), color=colour, rwidth=0.95)
             axes.axvline(threshold, color=INK, linestyle="--", linewidth=2)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
             axes.set(xlim=(edges[0], edges[-1]))
             axes.set_ylim(0, None if values[index].size else 1)
-            title = f"{short(classes[index])}: {counted(values[index].size, 'prediction')}"
+            title = f"{name}: {counted(values[index].size, 'prediction')}"
             if values[index].size:
                 title += f", {percent((values[index] >= threshold).mean())} accepted"
             axes.set_title(title, loc="left", fontsize=TEXT_SIZE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from analysis.pictures import thumbnail
@@ -21,7 +22,8 @@ COLUMNS, MOST_ROWS = 8, 3
 class Tile:
     """A captured picture with its caption."""
 
-    png: bytes
+    content: bytes
+    """A thumbnail."""
     label: str
     confidence: float
     moment: str
@@ -49,8 +51,8 @@ class Sheet:
             best, true = each.best_class, true_classes.get(each.event_id, each.best_class)
             mistaken = None if true == best else records.classes[true]
             moment = f"{each.time:%Y-%m-%d %H:%M:%S}"
-            if png := thumbnail(each.content):
-                tiles.append(Tile(png, records.classes[best], each.confidence, moment, mistaken))
+            if small := thumbnail(each.content):
+                tiles.append(Tile(small, records.classes[best], each.confidence, moment, mistaken))
         return cls(title, tuple(tiles))
 
 
@@ -60,17 +62,23 @@ def plot(sheet: Sheet) -> Plot:
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(MOST_ROWS, COLUMNS).ravel()
+        layout = figure.get_layout_engine()
+        if isinstance(layout, ConstrainedLayoutEngine):
+            layout.set(w_pad=0.15)  # inches, for captions that are wider than their picture
         for axes in grid:
+            # Squares of one size, whatever the shape of the picture and the length of its caption.
+            axes.set(box_aspect=1, anchor="N")
             axes.set_axis_off()
         for axes, tile in zip(grid, shown, strict=False):
-            with Image.open(io.BytesIO(tile.png)) as image:
-                axes.imshow(np.asarray(image), interpolation="nearest")
-            text = f"{short(tile.label)} {tile.confidence:.3f}"
+            with Image.open(io.BytesIO(tile.content)) as image:
+                right, top = (side / max(image.size) / 2 for side in image.size)
+                axes.imshow(np.asarray(image), extent=(-right, right, -top, top), aspect="auto")
+            axes.set(xlim=(-0.5, 0.5), ylim=(-0.5, 0.5))
+            text = f"{short(tile.label)}\n{tile.confidence:.3f}"
             if tile.mistaken:
                 text += f"\nis {short(tile.mistaken)}"
-            axes.text(
-                0.5, -0.04, text, transform=axes.transAxes, ha="center", va="top", fontsize=13
-            )
+            caption = axes.text(0, -0.54, text, ha="center", va="top", fontsize=12)
+            caption.set_in_layout(False)
 
     columns = ["predicted class", "confidence", "true class if different", "time (UTC)"]
     rows = [

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from analysis.plots import time_axis
-from analysis.plots.style import OTHERS, Plot, class_colours, legend, percent, short
+from analysis.plots.style import OTHERS, Plot, class_colours, legend, percent, short_names
 from analysis.plots.time_axis import naive, starts, step_for
 
 OTHER_CLASSES = "other classes"
@@ -22,7 +22,11 @@ def plot(seen: pd.DataFrame, *, classes: Sequence[str]) -> Plot:
     best = pd.Categorical(seen["best_class"].astype(int), categories=range(len(classes)))
     counts = pd.crosstab(starts(seen["time"], step), best, dropna=False)
     colours = class_colours(counts.sum().tolist())
-    series = {short(classes[index]): (colours[index], counts[index]) for index in colours}
+    names = short_names([classes[index] for index in colours])
+    series = {
+        name: (colour, counts[index])
+        for name, (index, colour) in zip(names, colours.items(), strict=True)
+    }
     if len(colours) < len(classes):
         series[OTHER_CLASSES] = OTHERS, counts.drop(columns=list(colours)).sum(axis=1)
     total = counts.sum(axis=1).to_numpy()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from analysis.metrics import Floats
 WIDTH, HEIGHT, DPI = 16, 9, 100  # of a slide: inches, inches, pixels per inch
 PAGE_WIDTH, PAGE_HEIGHT = 9.5, 7  # inches: text of 18 points has 9.4 pixels on a phone's 358
 TEXT_SIZE, TITLE_SIZE = 18, 28  # points
-LONGEST_NAME = 18  # characters
+LONGEST_NAME = 18  # letters
 
 INK, MUTED, LINE = "#1a1a1a", "#5a5a5a", "#d5d5d5"
 # Okabe and Ito's colours, safe for colour-blind readers: https://jfly.uni-koeln.de/color/
@@ -186,8 +187,35 @@ def class_colours(counts: Sequence[int]) -> dict[int, str]:
 
 
 def short(name: str) -> str:
-    """Return a name that fits into a plot."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """Return a name that fits into a plot: its beginning."""
+    return name if _columns(name) <= LONGEST_NAME else f"{_fitting(name, LONGEST_NAME - 1)}…"
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Return names that fit into a plot, all different."""
+    for shortened in (short, _ends):
+        shown = [shortened(name) for name in names]
+        if len(set(shown)) == len(names):
+            return shown
+    return [short(f"{number}: {name}") for number, name in enumerate(names)]
+
+
+def _ends(name: str) -> str:
+    if _columns(name) <= LONGEST_NAME:
+        return name
+    half = (LONGEST_NAME - 1) // 2
+    return f"{_fitting(name, half)}…{_fitting(name[::-1], half)[::-1]}"
+
+
+def _fitting(name: str, columns: int) -> str:
+    return next(
+        name[:length] for length in range(len(name), -1, -1) if _columns(name[:length]) <= columns
+    )
+
+
+def _columns(name: str) -> int:
+    """Return the width of a name, in Latin letters."""
+    return sum(2 if east_asian_width(each) in "WF" else 1 for each in name)
 
 
 def counted(count: int, noun: str) -> str:

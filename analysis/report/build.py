@@ -17,6 +17,8 @@ from training.paths import writable_path
 
 REPORT, SUMMARY, PICTURES = "report.html", "summary.json", "pictures"
 REFUSED_SHOWN = 100
+NAMED_CLASSES = 10
+"""Of more classes, the training pictures are on one sheet."""
 
 _logger = logging.getLogger(__name__)
 
@@ -108,4 +110,5 @@ def page(shown: Content, svg: Callable[[Plot], str]) -> str:
         text=shown.text,
         svg=svg,
         refused_shown=REFUSED_SHOWN,
+        named_classes=NAMED_CLASSES,
     )

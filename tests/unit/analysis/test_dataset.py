@@ -1,9 +1,10 @@
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from analysis.dataset import EXAMPLES, read_preview
+from analysis.dataset import EXAMPLES, MOST_EXAMPLES, read_preview
 from training.dataset import build, write
 from training.drawn import draw
 from training.source import CifarSource
@@ -26,6 +27,21 @@ def test_counts_and_examples_of_what_staging_writes(tmp_path: Path) -> None:
         assert found.manifest.counts["train"][name] > EXAMPLES
         assert len(set(found.examples[name])) == EXAMPLES
         assert files.issuperset(found.examples[name])
+
+
+def test_of_many_classes_fewer_examples_are_read(dataset: Path) -> None:
+    classes = [f"class {number}" for number in range(MOST_EXAMPLES)]
+    manifest = json.loads((dataset / "manifest.json").read_text())
+    counts = dict.fromkeys(("train", "validation"), dict.fromkeys(classes, 2))
+    (dataset / "manifest.json").write_text(
+        json.dumps({**manifest, "classes": classes, "counts": counts})
+    )
+    listed = "".join(f"0\t{number}\ta.png\n" * 2 for number in range(MOST_EXAMPLES))
+    (dataset / "train.lst").write_text(listed)
+
+    found = read_preview(str(dataset))
+
+    assert [len(each) for each in found.examples.values()] == [1] * MOST_EXAMPLES
 
 
 def test_s3_holds_the_same_as_the_folder(dataset: Path, client: "S3Client") -> None:

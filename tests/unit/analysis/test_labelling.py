@@ -1,4 +1,5 @@
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from analysis.skipped_lines import Kind, SkippedLines
 from lambda_src.shared.spreadsheets import quote_formulas
 from scones.__main__ import main
 from tests.capture_records import PNG, Write, png, record
+from tests.odd_pictures import encoded, photo
 
 CLASSES = ("bicycle", "motorcycle")
 
@@ -33,6 +35,24 @@ def sample(captures: Path, out: Path, *options: str) -> int:
     return main(
         ["sample", str(captures), "--classes", ",".join(CLASSES), "--out", str(out), *options]
     )
+
+
+def test_the_hint_lists_classes_of_any_name(
+    uneven: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sample(uneven, tmp_path / "two") == 0
+    assert "(bicycle or motorcycle), or none" in capsys.readouterr().out
+
+    output = json.dumps([0.01] * 100)
+    captures = tmp_path / "many"
+    captures.mkdir()
+    line = json.dumps(record(output=output, content=encoded(photo().resize((600, 400)), "JPEG")))
+    (captures / "a.jsonl").write_text(line)
+    names = ["scone, burnt", *(f"class {number}" for number in range(99))]
+    options = ["--classes", json.dumps(names), "--out", str(tmp_path / "hundred")]
+    assert main(["sample", str(captures), *options]) == 0
+    assert "(one of “scone, burnt”, “class 0”, " in capsys.readouterr().out
+    assert [row["file"] for row in rows(tmp_path / "hundred")] == ["0001.jpeg"]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

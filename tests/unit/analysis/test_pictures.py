@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from analysis.pictures import decode, fingerprint, format_of
+from analysis.pictures import THUMBNAIL_SIDE, data_uri, decode, fingerprint, format_of, thumbnail
 from tests import odd_pictures
 from tests.mutations import bounded, mutated
 
@@ -67,6 +67,39 @@ def test_other_content_is_no_picture(content: bytes) -> None:
     assert format_of(content) is None
     with pytest.raises(ValueError, match="cannot be decoded as a picture"):
         fingerprint(content)
+
+
+def test_a_small_picture_is_shown_enlarged_pixel_by_pixel() -> None:
+    pixels = Image.effect_noise((32, 16), 80).convert("RGB")
+    times = THUMBNAIL_SIDE // 32
+
+    shown = thumbnail(encoded(pixels, "PNG"))
+
+    assert shown
+    enlarged = decode(shown)
+    assert enlarged.size == (32 * times, 16 * times)
+    assert enlarged.resize((32, 16), Image.Resampling.NEAREST).tobytes() == pixels.tobytes()
+    assert data_uri(shown).startswith("data:image/png;base64,")
+
+
+def test_a_large_picture_is_shown_reduced_without_metadata() -> None:
+    large = Image.effect_noise((60, 30), 80).resize((4000, 2000)).convert("RGB")
+    exif = Image.Exif()
+    exif[odd_pictures.ORIENTATION] = 6
+    content = odd_pictures.encoded(large, "JPEG", exif=exif, comment=b"me", icc_profile=b"me" * 99)
+
+    shown = thumbnail(content)
+
+    assert shown
+    assert data_uri(shown).startswith("data:image/jpeg;base64,")
+    assert len(shown) < 20_000
+    with Image.open(io.BytesIO(shown)) as reduced:
+        assert reduced.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2)
+        assert not {"exif", "comment", "icc_profile"} & reduced.info.keys()
+
+
+def test_a_damaged_picture_is_not_shown() -> None:
+    assert thumbnail(encoded(Image.new("RGB", (900, 900)), "JPEG")[:-100]) is None
 
 
 def test_a_cut_picture_is_not_decoded() -> None:

@@ -11,7 +11,7 @@ from analysis.plots import (
     share_accepted,
     threshold_cost,
 )
-from analysis.plots.style import CLASS_COLOURS, Plot, class_colours
+from analysis.plots.style import CLASS_COLOURS, Plot, class_colours, short_names, svg
 
 FRAME = pd.DataFrame(
     {
@@ -78,6 +78,34 @@ def test_the_confusion_matrix_names_the_most_frequent_mistake() -> None:
     assert rows(drawn) == [["bicycle", "8", "2"], ["motorcycle", "1", "11"]]
     assert "19 of them correct" in drawn.alt
     assert "bicycle taken for motorcycle, 2 times" in drawn.alt
+
+
+def test_of_many_classes_those_with_the_most_mistakes_are_drawn_and_all_are_listed() -> None:
+    matrix = np.diag(np.full(30, 8))
+    matrix[29, :3] = 1, 4, 2
+    matrix[7] = 0
+    names = [f"a name with a long beginning, {number}" for number in range(30)]
+    plot = confusion_matrix.plot(matrix, classes=names)
+
+    table = rows(plot)
+    assert len(table) == 30
+    assert table[29] == [names[29], "15", "8", "53.3%", f"{names[1]}: 4"]
+    assert table[5] == [names[5], "8", "8", "100.0%", ""]
+    assert table[7] == [names[7], "0", "0", "", ""]
+    assert "the 20 of 30 classes with the most mistakes" in plot.subtitle
+    drawn = svg(plot)
+    assert all(text in drawn for text in ("a name w…ning, 29<", "a name w…nning, 2<"))
+
+
+def test_shortened_names_are_different() -> None:
+    assert short_names(["Pick-up", "x" * 64]) == ["Pick-up", "x" * 17 + "…"]
+    assert short_names(["scone with raisins, raw", "scone with raisins, burnt"]) == [
+        "scone wi…ins, raw",
+        "scone wi…s, burnt",
+    ]
+    alike = ["scone with raisins: no, burnt", "scone with raisins: yes, burnt"]
+    assert len(set(short_names(alike))) == 2
+    assert short_names(["焼" * 64]) == ["焼" * 8 + "…"]
 
 
 def test_cost_and_accuracy_name_the_marked_the_present_and_the_cheapest_threshold() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lambda_src.shared.class_names import encode
 from scones.__main__ import main
 from tests.browser import browse, needs_browser
 from tests.capture_records import Write, record
@@ -90,7 +91,7 @@ def report(write: Write, tmp_path: Path) -> Callable[..., str]:
             name=f"{name}/{'long' * 20}/a.jsonl",
         )
         out, labels = tmp_path / name, tmp_path / f"{name}.csv"
-        options = ["--classes", ",".join(classes), "--out", str(out)]
+        options = ["--classes", encode(classes), "--out", str(out)]
         if truth:
             with labels.open("w", newline="") as file:
                 rows = csv.writer(file)
@@ -108,12 +109,12 @@ def test_plots_and_page_fit_any_width_and_are_readable(
     report: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("analysis.report.build.png", lambda plot: b"")  # slides
-    long = [f"class {number} of a long name" for number in range(20)]
+    long = [f"class of a long näme, {number}" for number in range(100)]
     pages = {
         "/one": report("one", count=1, classes=["x" * 200, "W" * 200], truth=False),
         "/two": report("two", count=500, classes=["bicycle", "motorcycle"], truth=True),
         "/six": report("six", count=1000, classes=["</svg><img src=x>", *long[:5]], truth=True),
-        "/twenty": report("twenty", count=100, classes=long, truth=True),
+        "/hundred": report("hundred", count=300, classes=long, truth=True),
     }
     looks = [(page, width, "light") for page in pages for width in (PHONE, WIDE)]
     looks += [("/two", width, "dark") for width in (PHONE, WIDE)]

@@ -1,6 +1,7 @@
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from analysis import collect, ground_truth
-from analysis.report.build import page
+from analysis.dataset import DatasetPreview
+from analysis.report.build import NAMED_CLASSES, page
 from analysis.report.content import Content, content
 from analysis.report.summary import Request
 from operations.deployed import Threshold
-from tests.capture_records import Write, record
+from tests.capture_records import PNG, Write, record
+from training.manifest import Manifest
 
 VOID = {"meta", "img", "br", "input", "link"}
 
@@ -157,6 +160,24 @@ def test_the_same_page_for_one_class(write: Write) -> None:
 
     assert shown.summary.predicted == {"bicycle": 1}
     assert rendered(shown).all("svg")
+
+
+def test_training_pictures_of_many_classes_are_on_one_sheet(write: Write) -> None:
+    def pictures(classes: int) -> Page:
+        names = tuple(f"class {number}" for number in range(classes))
+        counts = {split: dict.fromkeys(names, 1) for split in ("train", "validation")}
+        manifest = Manifest(source="folder", digest="d", classes=names, counts=counts)
+        examples = {name: [PNG] for name in names}
+        shown = contents(write(record(output=None)))
+        return rendered(replace(shown, dataset=DatasetPreview("d", manifest, examples)))
+
+    few, many = pictures(NAMED_CLASSES), pictures(NAMED_CLASSES + 1)
+
+    assert len(few.all("h3")) > NAMED_CLASSES
+    assert len(many.all("h3")) < NAMED_CLASSES
+    assert [each["alt"] for each in many.all("img")][
+        -1
+    ] == f"Training picture of class {NAMED_CLASSES}"
 
 
 def test_variants_are_shown_one_by_one(write: Write) -> None:
