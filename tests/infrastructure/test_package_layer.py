@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
-from stacks.constructs.common.package_layer import FOLDER
+from settings import load
+from stacks.constructs.common import package_layer
+from stacks.constructs.common.package_layer import FOLDER, LayerMissingError
 from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME
-from tests.infrastructure.synthesis import Templates
+from tests.infrastructure.synthesis import Templates, synthesize
 from tests.infrastructure.templates import plain, templates_with
 
 PROCESSORS = {"arm64": "aarch64", "x86_64": "x86_64"}  # of Lambda, in the names of files
@@ -33,7 +37,15 @@ def test_without_them_there_is_none() -> None:
         template.resource_count_is("AWS::Lambda::LayerVersion", 0)
 
 
-@pytest.mark.skipif(not FOLDER.is_dir(), reason="make setup-dev fetches the packages")
+def test_without_its_packages_nothing_is_synthesized(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(package_layer, "FOLDER", tmp_path / "none")
+
+    with pytest.raises(LayerMissingError, match=r"none: .* missing; run: make setup"):
+        synthesize.__wrapped__(load("dev"))
+
+
 def test_its_packages_are_built_for_the_functions() -> None:
     version = RUNTIME.name.removeprefix("python").replace(".", "")
     built = f".cpython-{version}-{PROCESSORS[ARCHITECTURE.name]}-linux-gnu.so"

@@ -6,10 +6,14 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks.constructs.common.python_function import ARCHITECTURE, LAMBDA_SRC, RUNTIME, SHARED
+from stacks.constructs.common.python_function import ARCHITECTURE, RUNTIME
 
 FOLDER = Path(sys.prefix) / "lambda-layer"
 """`make setup` unzips the wheels of requirements/lambda.txt here."""
+
+
+class LayerMissingError(FileNotFoundError):
+    """The packages of the layer are not there."""
 
 
 class PackageLayer(lambda_.LayerVersion):
@@ -20,12 +24,14 @@ class PackageLayer(lambda_.LayerVersion):
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
-        # Until the next `make setup`, an environment has no such folder; enough for a local cloud.
-        folder = FOLDER if FOLDER.is_dir() else LAMBDA_SRC / SHARED
+        if not FOLDER.is_dir():
+            raise LayerMissingError(
+                f"{FOLDER}: the packages of the Lambda layer are missing; run: make setup"
+            )
         super().__init__(
             scope,
             construct_id,
-            code=lambda_.Code.from_asset(str(folder)),
+            code=lambda_.Code.from_asset(str(FOLDER)),
             description="packages of requirements/lambda.txt",
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
