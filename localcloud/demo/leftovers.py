@@ -11,6 +11,7 @@ BOOTSTRAP_STACK = "CDKToolkit"
 LISTINGS = (
     ("bucket", "s3", "list_buckets", "Buckets[].Name"),
     ("function", "lambda", "list_functions", "Functions[].FunctionName"),
+    ("layer", "lambda", "list_layers", "Layers[].LayerName"),
     ("state machine", "stepfunctions", "list_state_machines", "stateMachines[].stateMachineArn"),
     ("topic", "sns", "list_topics", "Topics[].TopicArn"),
     ("queue", "sqs", "list_queues", "QueueUrls[]"),

@@ -25,6 +25,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ]
     },
     "ListFunctions": {"Functions": []},
+    "ListLayers": {"Layers": []},
     "ListStateMachines": {"stateMachines": []},
 }
 
@@ -49,6 +50,7 @@ def test_a_bootstrapped_account_has_nothing_left() -> None:
 def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     for operation, answer in {
         "ListFunctions": {"Functions": [{"FunctionName": "classify"}]},
+        "ListLayers": {"Layers": [{"LayerName": "packages"}]},
         "ListStateMachines": {"stateMachines": [{"stateMachineArn": "arn:workflow"}]},
         "ListStacks": {
             "StackSummaries": [{"StackName": "Storage", "StackStatus": "DELETE_FAILED"}]
@@ -80,6 +82,7 @@ def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert leftovers() == [
         "bucket: pictures",
         "function: classify",
+        "layer: packages",
         "state machine: arn:workflow",
         f"topic: {topic}",
         f"queue: {queue}",
