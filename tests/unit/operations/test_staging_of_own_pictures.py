@@ -1,5 +1,6 @@
 """Your own pictures become the same dataset wherever they are; only changes are uploaded."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from operations import staging
 from operations.staging import Upload
 from settings import Settings
 from settings.loader import validate
-from tests.own_pictures import copy, write_pictures
+from tests.own_pictures import class_of, copy, write_pictures
 from training import pictures_csv
 from training.dataset import Dataset, Picture, StagedObject
 from training.errors import StagingError
 from training.manifest import parse
+from training.selection import select
+from training.source import Prepared
 
 QUIET = Console(quiet=True)
 CLASSES = {"scone, burnt": 9, "Gebäck": 8, "Pick-up": 7}
@@ -206,3 +209,37 @@ def test_an_inspection_writes_a_sheet_with_escaped_names(folder: Path, tmp_path:
     assert page.count("<img ") == 23
     listed = (tmp_path / "sheet" / "not-staged.csv").read_text("utf-8-sig")
     assert "Pick-up/<b>&.png,refused,the same picture has another label: Gebäck/0.png" in listed
+
+
+@pytest.mark.parametrize(
+    ("counts", "changes", "says"),
+    [
+        ((400, 400), {}, []),
+        ((400, 100), {}, ["the classes are unbalanced: .*'fine'.*class_weights"]),
+        ((400, 100), {"training": {"class_weights": "balanced"}}, []),
+        ((40, 40), {}, ["validation pictures; a baseline takes 50"]),
+        ((40, 40), {"drift": {"enabled": False}}, []),
+        ((400, 400), {"dataset": {"side": 224}}, ["800 of 800 pictures have fewer than 224"]),
+        (
+            (400, 400),
+            {"dataset": {"side": 64}, "training": {"preset": "pretrained"}},
+            ["with 64 pixels, and the network sees 224"],
+        ),
+    ],
+)
+def test_what_a_model_will_suffer_from_is_said(
+    counts: tuple[int, int], changes: dict[str, dict[str, Any]], says: list[str]
+) -> None:
+    values: dict[str, dict[str, Any]] = {
+        **changes,
+        "dataset": {"source": "folder", "side": 200} | changes.get("dataset", {}),
+        "training": {"preset": "small-from-scratch"} | changes.get("training", {}),
+    }
+    settings = validate(values, environment="dev", source="test")
+    pictures = class_of("fine", counts[0]) + class_of("burnt", counts[1])
+    source = staging.source_of(staging.with_pictures(settings, "unread"))
+    prepared = Prepared(source, ("burnt", "fine"), settings.picture_side, pictures, {})
+    warnings = staging.warnings(settings, select(prepared))
+    assert len(warnings) == len(says)
+    for warning, expected in zip(warnings, says, strict=True):
+        assert re.search(expected, warning)

@@ -1,44 +1,18 @@
 """Pictures are divided by themselves alone, copies and contradictions are left out by name."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 
-from training.duplicates import fingerprint
-from training.pictures import PreparedPicture, Refusal, SourcePicture, Split
+from tests.own_pictures import class_of, picture
+from training.pictures import PreparedPicture, Refusal
 from training.selection import Selection, faults, select
 from training.source import Prepared
-
-FINGERPRINT_BYTES = len(fingerprint(Image.new("RGB", (32, 32))))
 
 
 class Folder:
     name, location = "folder", "scones"
-
-
-def picture(
-    path: str, *, pixels: str = "", split: Split | None = None, group: str = "", look: str = ""
-) -> PreparedPicture:
-    """Return a picture of the class that the path begins with."""
-    sha256 = hashlib.sha256((pixels or path).encode()).hexdigest()
-    return PreparedPicture(
-        SourcePicture(path, path.split("/")[0], split, group),
-        sha256=sha256,
-        # By default like no other.
-        fingerprint=hashlib.shake_128((look or sha256).encode()).digest(FINGERPRINT_BYTES),
-        content=b"",
-        format="JPEG",
-        mode="RGB",
-        width=300,
-        height=200,
-    )
-
-
-def class_of(name: str, number: int) -> list[PreparedPicture]:
-    return [picture(f"{name}/{i}.jpg") for i in range(number)]
 
 
 def prepared(pictures: Sequence[PreparedPicture | Refusal]) -> Prepared:
