@@ -14,6 +14,7 @@ from training.source import AnySource, CifarSource
 EXAMPLES = 3
 _NUMBER = re.compile(r"\d[\d,]*")
 OTHER_CLASSES_SHOWN = 10
+MANY_ALIKE = 0.05
 
 
 def show(selection: Selection, console: Console) -> None:
@@ -55,6 +56,11 @@ def notes(selection: Selection) -> list[str]:
         published = isinstance(selection.prepared.source, CifarSource)
         stay = "stay, as published" if published else "are left out"
         said.append(f"{len(near):,} training pictures look like a validation picture and {stay}.")
+        if not published and len(near) > MANY_ALIKE * len(selection.splits["train"]):
+            said.append(
+                "If these are series, such as frames of a video, dataset.group_pattern keeps each "
+                "series on one side."
+            )
     return said
 
 

@@ -230,11 +230,12 @@ def _validate_every_class(
                 undecided[label].append(group)
     moved = {}
     for label in sorted(undecided.keys() - validated):
-        group = min(undecided[label], key=_chance)
-        paths = [each.source.path for each in groups[group] if each.source.label == label]
-        if totals[label] - len(paths) >= NEEDED["train"]:
-            sides[group] = "validation"
-            moved[label] = paths
+        for group in sorted(undecided[label], key=_chance):
+            paths = [each.source.path for each in groups[group] if each.source.label == label]
+            if totals[label] - len(paths) >= NEEDED["train"]:
+                sides[group] = "validation"
+                moved[label] = paths
+                break
     return moved
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ARCHIVE_VARIABLE = "CIFAR_ARCHIVE"
 CLASSES_SHOWN = 5
 LIST_SUFFIXES = (".csv", ".tsv", ".txt", ".manifest", ".json", ".jsonl")
-"""Of objects in S3 that are lists of pictures; others are folders."""
+"""Of lists of pictures in S3; others are folders."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ def drawing(classes: Sequence[str]) -> CifarSource:
 
 def kind_of(location: str) -> Literal["folder", "manifest"]:
     """Tell whether a path or S3 URI names a folder of pictures or a list."""
-    if is_s3(location):
+    path = Path(location).expanduser()
+    if is_s3(location) or not path.exists():
         return "manifest" if location.lower().endswith(LIST_SUFFIXES) else "folder"
-    return "manifest" if Path(location).expanduser().is_file() else "folder"
+    return "manifest" if path.is_file() else "folder"
 
 
 def of_settings(

@@ -105,6 +105,19 @@ def test_a_class_that_chance_leaves_without_validation_gets_one_and_it_is_said()
     assert again.moved == selection.moved
 
 
+def test_a_group_that_leaves_too_few_for_training_does_not_move() -> None:
+    groups = {"most": 9, "few": 1}
+    for tray in range(8):  # whatever the order of their hashes
+        rare = [
+            picture(f"rare/{name}{i}.jpg", group=f"{name} {tray}")
+            for name, number in groups.items()
+            for i in range(number)
+        ]
+        selection = select(prepared([*FINE, *rare]), validation_percent=0)
+        assert selection.moved["rare"] == ["rare/few0.jpg"]
+        assert faults(selection, max_refused_percent=0) == []
+
+
 def test_of_copies_the_first_stays() -> None:
     copies = [picture("fine/b.jpg", pixels="x"), picture("fine/a.jpg", pixels="x")]
     selection = select(prepared([*copies, *FINE]))
