@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from rich.console import Console
 
@@ -31,9 +31,6 @@ from training.pictures import PreparedPicture
 from training.progress import file_progress
 from training.selection import Selection
 from training.source import AnySource
-
-if TYPE_CHECKING:
-    pass
 
 STORAGE_STACK = "Storage"
 BUCKET_OUTPUT = "DataBucketName"
@@ -195,13 +192,15 @@ def source_of(
 def with_pictures(settings: Settings, location: str, *, any_classes: bool = False) -> Settings:
     """Return the settings with another folder or list of pictures.
 
-    With `any_classes`, the classes of CIFAR-100 that they list are forgotten.
+    With `any_classes`, the classes of CIFAR-100 that they list are forgotten, with their shares.
     """
-    options = settings.dataset
     changes: dict[str, object] = {"source": source.kind_of(location), "pictures": location}
-    if any_classes and not options.own_pictures:
+    if any_classes and not settings.dataset.own_pictures:
         changes["classes"] = ()
-    return settings.model_copy(update={"dataset": options.model_copy(update=changes)})
+        drift = settings.drift.model_copy(update={"class_shares": ()})
+        settings = settings.model_copy(update={"drift": drift})
+    options = settings.dataset.model_copy(update=changes)
+    return settings.model_copy(update={"dataset": options})
 
 
 def with_source(settings: Settings, name: Literal["cifar-100", "drawn"]) -> Settings:

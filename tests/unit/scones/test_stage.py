@@ -191,13 +191,19 @@ def test_adding_has_no_other_source(other: str, capsys: pytest.CaptureFixture[st
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with a copy and a broken file."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = write_pictures(tmp_path / "pictures", {"burnt": 6, "fine": 6})
+    folder = write_pictures(tmp_path / "pictures", {"burnt": 6, "fine": 6, "raw": 6})
     copy(folder, "fine/0.png", "fine/copy.png")
     (folder / "fine" / "broken.jpg").write_bytes((folder / "fine" / "1.jpg").read_bytes()[:400])
     return folder
 
 
-@pytest.mark.parametrize(("section", "code"), [("", 1), ("max_refused_percent = 10", 0)])
+@pytest.mark.parametrize(
+    ("section", "code"),
+    [
+        ("max_refused_percent = 4", 1),
+        ("max_refused_percent = 10\n[drift]\nclass_shares = [0.3, 0.7]", 0),
+    ],
+)
 def test_an_inspection_shows_everything_and_needs_no_aws(
     own: Path,
     tmp_path: Path,
@@ -213,10 +219,10 @@ def test_an_inspection_shows_everything_and_needs_no_aws(
     rows = cells_of(said.out)
     assert ["refused: ends too early", "1", "fine/broken.jpg"] in rows
     assert ["left out: duplicate picture", "1", "fine/copy.png"] in rows
-    assert ["JPEG RGB", "6"] in rows
+    assert ["JPEG RGB", "9"] in rows
     assert f"Contact sheet: {tmp_path / 'sheet' / 'index.html'}" in said.out
     if code:
-        assert "Staging would fail:\n1 of 14 pictures are refused" in said.err
+        assert "Staging would fail:\n1 of 20 pictures are refused" in said.err
 
 
 def test_pictures_without_the_classes_of_the_settings_are_refused_with_the_remedy(
@@ -224,7 +230,7 @@ def test_pictures_without_the_classes_of_the_settings_are_refused_with_the_remed
 ) -> None:
     assert main(["stage", "--pictures", str(own), "--no-upload"]) == 1
     said = capsys.readouterr().err
-    assert "'bicycle' is not among the 2 classes of the source, such as 'burnt', 'fine'" in said
+    assert "'bicycle' is not among the 3 classes of the source, such as 'burnt', 'fine'" in said
     assert "list those to stage, or remove the key to stage all" in said
 
 
@@ -234,7 +240,7 @@ def test_own_pictures_are_staged(
     dev(f'source = "folder"\npictures = "{own}"\nmax_refused_percent = 10')
     assert main(["stage"]) == 0
     manifest = boto3.client("s3").get_object(Bucket=bucket, Key=f"{_pointer()}/manifest.json")
-    assert json.load(manifest["Body"])["classes"] == ["burnt", "fine"]
+    assert json.load(manifest["Body"])["classes"] == ["burnt", "fine", "raw"]
     assert f"Source: folder {own}" in capsys.readouterr().out
 
 
