@@ -178,7 +178,7 @@ def compare(
             new.append((picture, label))
         elif old.split == "validation":
             contrary = "" if old.label == label.name else f", which is {old.label!r}"
-            left_out.append(Refusal(label.where, f"validates the model: {old.file}{contrary}"))
+            left_out.append(Refusal(label.where, f"validates the model: {old.source}{contrary}"))
         elif old.label == label.name:
             known += 1
         elif old.file in added:
@@ -187,7 +187,7 @@ def compare(
             refused.append(
                 Refusal(
                     label.where,
-                    f"the dataset has another label: {old.file} is {old.label!r}, not "
+                    f"the dataset has another label: {old.source} is {old.label!r}, not "
                     f"{label.name!r}; correct it in the dataset's source",
                 )
             )
@@ -198,7 +198,7 @@ def compare(
     )
     near = {i: validation[j] for j, i in pairs}
     left_out += [
-        Refusal(new[i][1].where, f"near duplicate of a picture that validates: {each.file}")
+        Refusal(new[i][1].where, f"near duplicate of a picture that validates: {each.source}")
         for i, each in near.items()
     ]
     new = [each for i, each in enumerate(new) if i not in near]
