@@ -86,8 +86,8 @@ class Hyperparameters(Section):
     """Initial learning rate."""
     optimizer: Literal["sgd", "adam", "rmsprop", "nag"] = "sgd"
     """How the weights are updated."""
-    augmentation_type: Literal["crop", "crop_color", "crop_color_transform"] = "crop_color"
-    """Random changes of the training pictures."""
+    augmentation_type: Literal["none", "crop", "crop_color", "crop_color_transform"] = "crop_color"
+    """Random changes of the training pictures; all but "none" mirror half of them."""
     image_shape: ImageShape = f"3,{PRETRAINED_SIDE},{PRETRAINED_SIDE}"
     """Channels, height and width of the network's input, such as "3,32,32"."""
     resize: Count | None = 256
@@ -141,13 +141,13 @@ class Hyperparameters(Section):
     def as_request(self) -> dict[str, str]:
         """Return the strings that CreateTrainingJob takes, without the algorithm's defaults.
 
-        Those of switches and lists are off and empty.
+        Those of switches, lists and choices are off, empty and "none".
         """
         written = {"use_pretrained_model": "1", "early_stopping": "True"}
         return {
             name: written.get(name, str(value))
             for name, value in self.model_dump(exclude_none=True).items()
-            if value is not False and value != ""
+            if value is not False and value not in ("", "none")
         }
 
     @model_validator(mode="after")

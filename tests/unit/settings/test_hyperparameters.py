@@ -44,6 +44,10 @@ def test_what_is_not_set_is_left_to_the_algorithm() -> None:
     }
 
 
+def test_without_augmentation_the_algorithm_is_told_of_none() -> None:
+    assert "augmentation_type" not in request({"augmentation_type": "none"})
+
+
 def test_the_default_is_the_pretrained_preset() -> None:
     default = validate({}, environment="test", source="test.toml").training.hyperparameters
 
