@@ -85,6 +85,7 @@ class Baseline:
         *,
         class_count: int,
         labels: Sequence[int] | None = None,
+        part: float = 0.0,
     ) -> Self:
         """Reduce observations to what comparisons need.
 
@@ -92,6 +93,7 @@ class Baseline:
             class_count: classes of the model, seen or not.
             labels: the true class of each picture, if the number of pictures of each class was
                 chosen and not left to chance.
+            part: of the pictures from which that number was estimated; 0 if it is known.
         """
         count = len(observations)
         if count < MINIMUM:
@@ -115,7 +117,8 @@ class Baseline:
             return made
         best = [observation.best_class for observation in observations]
         right = sum(found == label for found, label in zip(best, labels, strict=True))
-        return replace(made, accuracy=right / count, class_design=DesignEffect.of(best, labels))
+        design = DesignEffect.of(best, labels).with_estimated_shares(part)
+        return replace(made, accuracy=right / count, class_design=design)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

@@ -131,7 +131,7 @@ def _make(inputs: Inputs) -> StoredBaseline:
     dataset = inputs.dataset
     manifest = dataset.manifest()
     classes, side = manifest["classes"], manifest.get("side", SIDE)
-    rows = choose(dataset, classes, inputs.shares)
+    rows, part = choose(dataset, classes, inputs.shares)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(
             pool.map(lambda row: _observe(inputs, row, classes=len(classes), side=side), rows)
@@ -142,7 +142,7 @@ def _make(inputs: Inputs) -> StoredBaseline:
         model_data_url=inputs.model_data_url,
         dataset=dataset.prefix,
         classes=tuple(classes),
-        baseline=Baseline.of(observations, class_count=len(classes), labels=labels),
+        baseline=Baseline.of(observations, class_count=len(classes), labels=labels, part=part),
         side=side,
     )
 

@@ -74,6 +74,19 @@ class DesignEffect:
             mean_square=sum(value**2 for value in covariance.values()) / degrees,
         )
 
+    def with_estimated_shares(self, part: float) -> Self:
+        """Return the effect if the shares of the classes are themselves those of a random sample.
+
+        The baseline's pictures are `part` of that sample. What mistakes leave of the variance of a
+        random draw is due to the classes, so the effect is 1 for the whole sample, and unchanged
+        for a tiny part of it.
+        """
+        rest = 1 - part
+        return type(self)(
+            mean=rest * self.mean + part,
+            mean_square=rest**2 * self.mean_square + 2 * rest * part * self.mean + part**2,
+        )
+
     def index_by_chance(
         self, probability: float, *, degrees: int, baseline_count: int, window_count: int
     ) -> float:

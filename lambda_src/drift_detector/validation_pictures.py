@@ -23,8 +23,16 @@ class Row(NamedTuple):
     path: str
 
 
-def choose(dataset: StagedDataset, classes: Sequence[str], shares: Sequence[float]) -> list[Row]:
-    """Return as many pictures of each class as its share of the traffic.
+class Choice(NamedTuple):
+    """The pictures of a baseline."""
+
+    rows: list[Row]
+    part: float
+    """Of the pictures that the shares of the classes come from; 0 if they are known."""
+
+
+def choose(dataset: StagedDataset, classes: Sequence[str], shares: Sequence[float]) -> Choice:
+    """Choose as many pictures of each class as its share of the traffic.
 
     Without `shares`, the traffic has those of all validation pictures. The pictures are drawn at
     random, the same ones each time.
@@ -43,11 +51,12 @@ def choose(dataset: StagedDataset, classes: Sequence[str], shares: Sequence[floa
         return hashlib.sha256(f"{dataset.prefix}/{row.path}".encode()).digest()
 
     counts = numbers(available, shares)
-    return [
+    chosen = [
         row
         for each, count in zip(rows, counts, strict=True)
         for row in sorted(each, key=drawn)[:count]
     ]
+    return Choice(chosen, 0 if shares else len(chosen) / sum(available))
 
 
 def shortage(

@@ -14,7 +14,7 @@ from moto import mock_aws
 from lambda_src.drift_detector import validation_pictures
 from lambda_src.drift_detector.baseline import MINIMUM, BaselineDamaged, Observation, StoredBaseline
 from lambda_src.drift_detector.drift import compare, compare_models
-from lambda_src.drift_detector.validation_pictures import Row
+from lambda_src.drift_detector.validation_pictures import Choice, Row
 from lambda_src.shared.events import InvalidEvent
 from lambda_src.shared.staged_dataset import DatasetNotUsable, StagedDataset
 from tests import odd_captures, odd_replies
@@ -310,7 +310,7 @@ def test_any_dataset_and_reply_make_a_baseline_or_a_named_error(
 
 def test_an_endpoint_that_answers_something_else_is_refused(cloud: Cloud) -> None:
     cloud.stage(per_class=1)
-    cloud.patch.setattr(cloud.resource, "choose", lambda *_: [Row(0, "picture_0.png")])
+    cloud.patch.setattr(cloud.resource, "choose", lambda *_: Choice([Row(0, "picture_0.png")], 0))
 
     for reply in (b"<html>", *odd_replies.OTHER_COUNT):
         cloud.endpoint.reply = reply

@@ -122,6 +122,33 @@ def test_chance_exceeds_the_quantile_as_often_as_it_should(
     assert 0.0055 < exceeded / runs < 0.0135
 
 
+@pytest.mark.parametrize(("sample", "part"), [(80, 1.0), (400, 0.5)])
+def test_chance_moves_shares_that_come_from_a_sample(sample: int, part: float) -> None:
+    """As above, where the shares of the classes are those of pictures drawn at random."""
+    rng = np.random.default_rng(4)
+    rows = np.array(UNEVEN)
+    runs = 6_000
+    found = rng.multinomial(sample, [1 / len(rows)] * len(rows), size=runs)
+    counts = np.rint(found * part).astype(int)
+    confusions = np.stack(
+        [rng.multinomial(counts[:, label], row) for label, row in enumerate(rows)], axis=1
+    )
+    windows = rng.multinomial(200, rows.mean(axis=0), size=runs)
+    indices = index(confusions.sum(axis=1), windows)
+
+    exceeded = sum(
+        stability
+        > DesignEffect.of(*pictures(confusion))
+        .with_estimated_shares(part)
+        .index_by_chance(
+            0.99, degrees=len(rows) - 1, baseline_count=confusion.sum(), window_count=200
+        )
+        for confusion, stability in zip(confusions, indices, strict=True)
+    )
+
+    assert 0.0055 < exceeded / runs < 0.0135
+
+
 def index(before: Counts, after: Counts) -> Floats:
     """Population stability indices; shapes (n, classes) give (n,)."""
     p, q = (

@@ -17,7 +17,8 @@ def chosen(digest: str, *available: int) -> list[Row]:
     labels = [label for label, count in enumerate(available) for _ in range(count)]
     rows = [f"{index}\t{label}\t{index}.png\n" for index, label in enumerate(labels)]
     dataset = SimpleNamespace(prefix=f"datasets/{digest}", read=lambda _: "".join(rows).encode())
-    return choose(cast(StagedDataset, dataset), [str(label) for label in range(len(available))], [])
+    classes = [str(label) for label in range(len(available))]
+    return choose(cast(StagedDataset, dataset), classes, []).rows
 
 
 @pytest.mark.parametrize(
