@@ -5,6 +5,7 @@ and takes hyperparameters, instances and tags from the settings, deployed or not
 not on spot instances, whose checkpoints belong to the stack's job.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from lambda_src.shared import class_names
 from operations.aws import AwsError, announce, errors_in_words, session, stack_output
 from settings import Settings
+from settings.hyperparameters import Hyperparameters
 from settings.instances import has_local_storage
 
 TRAINING_STACK = "Training"
@@ -56,6 +58,13 @@ def run(settings: Settings, *, max_runtime_minutes: int, console: Console) -> Tr
     return Trained(job.model_artifacts.s3_model_artifacts, classes)
 
 
+def requested(wanted: Hyperparameters, stacks: Mapping[str, str]) -> dict[str, str]:
+    """Return the hyperparameters of a job on the data of the stack's job, which has `stacks`."""
+    size = min(wanted.mini_batch_size, int(stacks["num_training_samples"]))
+    from_data = {key: stacks[key] for key in FROM_DATA}
+    return {**wanted.as_request(), **from_data, "mini_batch_size": str(size)}
+
+
 def _classes(settings: Settings) -> tuple[str, ...]:
     """Return the classes of the stack's job; raise AwsError if the settings list others."""
     parameter = settings.model_classes_parameter
@@ -86,10 +95,7 @@ def _start(
         ),
         input_data_config=stacks_job.input_data_config,
         output_data_config=stacks_job.output_data_config,
-        hyper_parameters={
-            **settings.training.hyperparameters.as_request(),
-            **_from_data(settings, stacks_job),
-        },
+        hyper_parameters=requested(settings.training.hyperparameters, stacks_job.hyper_parameters),
         resource_config=ResourceConfig(
             instance_type=settings.training.instance_type,
             instance_count=settings.training.instance_count,
@@ -100,12 +106,6 @@ def _start(
         enable_network_isolation=True,
         tags=[Tag(key=key, value=value) for key, value in settings.tags_by_key.items()],
     )
-
-
-def _from_data(settings: Settings, stacks_job: Any) -> dict[str, str]:
-    values = {key: stacks_job.hyper_parameters[key] for key in FROM_DATA}
-    size = settings.training.hyperparameters.mini_batch_size
-    return {**values, "mini_batch_size": str(min(size, int(values["num_training_samples"])))}
 
 
 def _volume_key(stacks_job: Any, settings: Settings) -> str | None:

@@ -12,8 +12,7 @@ from localcloud.demo.acceptance.context import (
 )
 from localcloud.demo.workflow import training_job, validation_accuracy
 from operations.aws import session
-from operations.training import FROM_DATA
-from settings.loader import validate
+from operations.training import requested
 from settings.training import Training
 
 PRESETS: tuple[str, ...] = get_args(Training.model_fields["preset"].annotation)
@@ -97,8 +96,7 @@ def start_other_job(context: Context) -> str:
     """Start a copy of the stack's job with the preset that it does not have; return its name."""
     job, settings = stacks_job(context), context.application.settings
     (preset,) = (each for each in PRESETS if each != settings.training.preset)
-    values = {"dataset": {"classes": settings.dataset.classes}, "training": {"preset": preset}}
-    wanted = validate(values, environment=settings.environment, source=f"preset {preset}")
+    wanted = Training.model_validate({"preset": preset}).hyperparameters
     name = f"{job['TrainingJobName']}-{preset}"[:63].rstrip("-")
     # DescribeTrainingJob returns an unset key as empty text, which CreateTrainingJob refuses.
     output: Any = {name: value for name, value in job["OutputDataConfig"].items() if value}
@@ -112,10 +110,7 @@ def start_other_job(context: Context) -> str:
         },
         InputDataConfig=job["InputDataConfig"],
         OutputDataConfig=output,
-        HyperParameters={
-            **wanted.training.hyperparameters.as_request(),
-            **{each: job["HyperParameters"][each] for each in FROM_DATA},
-        },
+        HyperParameters=requested(wanted, job["HyperParameters"]),
         ResourceConfig=job["ResourceConfig"],
         StoppingCondition=job["StoppingCondition"],
         EnableNetworkIsolation=True,
