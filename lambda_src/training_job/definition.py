@@ -143,8 +143,10 @@ def _data_gb(dataset: StagedDataset, manifest: Mapping[str, Any], *, repeated: f
 
 
 def _is_balanced(properties: Properties, pictures: Mapping[str, int]) -> bool:
-    wanted = "ClassWeights" in properties and text(properties, "ClassWeights") == "balanced"
-    return wanted and len(set(pictures.values())) > 1
+    if not properties.get("ClassWeights"):
+        return False
+    wanted = text(properties, "ClassWeights")
+    return wanted == "balanced" and len(set(pictures.values())) > 1
 
 
 def write_lists(properties: Properties) -> None:

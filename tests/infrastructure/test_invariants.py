@@ -129,7 +129,8 @@ def source(path: str) -> str:
 
 def keys_read(folder: str, mapping: str) -> set[str]:
     """Return the keys that the function reads from a mapping, as in `text(mapping, "key")`."""
-    return set(re.findall(rf"\b{mapping}, [\"'](\w+)", source(f"{folder}/*.py")))
+    code = source(f"{folder}/*.py") + source("shared/staged_dataset.py")
+    return set(re.findall(rf"\b{mapping}, [\"'](\w+)", code))
 
 
 def keys_asked_for(folder: str, mapping: str) -> set[str]:
@@ -154,6 +155,7 @@ def test_optional_properties_of_the_training_job_are_the_ones_that_are_asked_for
                 "instance_type": "ml.p3.2xlarge",  # its volumes take a key
                 "spot": {"enabled": True},
                 "initial_model_data_url": "s3://elsewhere/model.tar.gz",
+                "class_weights": "balanced",
             },
         },
         environment="test",
