@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from settings.s3_uris import is_s3
 from training.errors import PictureRefusedError, StagingError
 from training.fetch import cache_folder
 from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
@@ -56,7 +57,7 @@ def prepare(
     folder = (cache or cache_folder() / "staging").resolve()
     listed = list(source.pictures())
     with (
-        PreparationCache(folder, location=source.location, side=side) as known,
+        PreparationCache(folder, location=_place(source.location), side=side) as known,
         Workers(partial(encode, side=side, folder=folder), count=PROCESSORS) as workers,
         file_progress(console) as progress,
     ):
@@ -81,6 +82,11 @@ def prepare(
                 results[position] = result
                 progress.advance(task)
     return [result for result in results if result is not None]
+
+
+def _place(location: str) -> str:
+    """Return one way of many to write a location."""
+    return location.rstrip("/") if is_s3(location) else str(Path(location).expanduser().absolute())
 
 
 def _prepared(

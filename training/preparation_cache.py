@@ -17,7 +17,6 @@ from typing import Self
 
 import PIL
 
-from settings.s3_uris import is_s3
 from training.errors import PictureRefusedError, StagingError
 from training.pictures import PreparedPicture, Refusal, SourcePicture, Uniform
 from training.uniform import RULES, make_uniform
@@ -73,7 +72,7 @@ class PreparationCache:
     def __init__(self, folder: Path, *, location: str, side: int) -> None:
         """Open the cache, or make one; raise StagingError if the folder cannot be written."""
         self._folder = folder
-        self._location = _place(location)
+        self._location = location
         self._side = side
         self._lock = threading.Lock()
         try:
@@ -211,11 +210,6 @@ def _connected(file: Path) -> sqlite3.Connection:
         database.close()
         raise
     return database
-
-
-def _place(location: str) -> str:
-    """Return one way of many to write a location."""
-    return location.rstrip("/") if is_s3(location) else str(Path(location).expanduser().absolute())
 
 
 def _picture_file(folder: Path, sha256: str) -> Path:

@@ -1,10 +1,14 @@
 """Each picture is prepared once, kept or refused by name, whatever happens to the others."""
 
 import io
+import os
+import signal
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from tests.odd_work import encode_or_die
 from training import preparation
 from training.errors import PictureRefusedError, StagingError
 from training.pictures import PreparedPicture, Refusal, SourcePicture
-from training.preparation import prepare
+from training.preparation import READERS, prepare
 from training.uniform import MAX_BYTES
 
 SIDE = 32
@@ -42,7 +46,8 @@ class InMemory:
 
     def pictures(self) -> Iterator[SourcePicture | Refusal]:
         for path, content in self.files.items():
-            yield SourcePicture(path, "burnt", size=self.size, version=str(hash(content)))
+            version = str(zlib.crc32(repr(content).encode()))
+            yield SourcePicture(path, "burnt", size=self.size, version=version)
             yield Refusal(f"{path}.txt", "is beside it")
 
     def read(self, picture: SourcePicture) -> bytes:
@@ -51,6 +56,12 @@ class InMemory:
         if isinstance(content, Exception):
             raise content
         return content
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting more takes longer than the work of these tests."""
+    monkeypatch.setattr(preparation, "PROCESSORS", 1)
 
 
 def run(source: InMemory, cache: Path) -> list[PreparedPicture | Refusal]:
@@ -128,6 +139,27 @@ def test_errors_of_aws_stop_the_staging_and_keep_what_is_done(tmp_path: Path) ->
     source.files["59.jpg"] = jpeg(59)
     assert len(kept(run(source, tmp_path))) == 60
     assert 0 < len(source.was_read) < 60
+
+
+class Killing(InMemory):
+    """Kills the process that reads its thirtieth picture."""
+
+    def read(self, picture: SourcePicture) -> bytes:
+        if len(self.was_read) == 30:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(picture)
+
+
+def test_a_staging_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    files: dict[str, bytes | Exception] = {f"{number}.jpg": jpeg(number) for number in range(60)}
+    killed = get_context("spawn").Process(target=run, args=(Killing(files), tmp_path))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+
+    source = InMemory(files)
+    assert len(kept(run(source, tmp_path))) == 60
+    assert len(source.was_read) <= 60 - (30 - READERS)
 
 
 def test_a_picture_that_kills_its_process_is_refused_and_the_others_go_on(
