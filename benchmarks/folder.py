@@ -9,6 +9,7 @@ import io
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -162,10 +163,14 @@ def measure(contender: str, count: int) -> Measured:
             text=True,
             start_new_session=True,
         )
-        assert process.stdout
-        process.stdout.readline()  # it has drawn its pictures
-        with peak_memory(process.pid) as samples:
-            said, _ = process.communicate()
+        try:
+            assert process.stdout
+            process.stdout.readline()  # it has drawn its pictures
+            with peak_memory(process.pid) as samples:
+                said, _ = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     remove(s3, bucket)
     if process.returncode:
         raise RuntimeError(f"{contender} ended with exit code {process.returncode}")
