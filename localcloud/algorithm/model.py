@@ -19,6 +19,7 @@ from localcloud.algorithm.features import Floats
 FILE_NAME = "model.npz"
 
 Doubles = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.preprocessing import StandardScaler
 
 from localcloud.algorithm.features import Floats
-from localcloud.algorithm.fitting import Labels, calibrate, fit
-from localcloud.algorithm.model import FILE_NAME, Model
+from localcloud.algorithm.fitting import calibrate, fit
+from localcloud.algorithm.model import FILE_NAME, Labels, Model
 
 
 def clouds(classes: int) -> tuple[Floats, Floats, Labels]:
@@ -24,10 +26,34 @@ def test_probabilities_equal_those_of_scikit_learn(classes: int) -> None:
     features, flipped, labels = clouds(classes)
     model = fit(features=features, flipped=flipped, labels=labels)
     probabilities = model.probabilities(features)
-    expected = calibrate(features=features, flipped=flipped, labels=labels).predict_proba(features)
+    rows = StandardScaler().fit_transform(np.vstack([features, flipped]))
+    kernel = rbf_kernel(rows, gamma=1 / rows.shape[1])
+    calibrated = calibrate(kernel, labels)
+    expected = calibrated.predict_proba(kernel[: len(features)])
     assert probabilities.shape == (len(features), classes)
     assert np.allclose(probabilities, expected, atol=1e-4)
     assert np.allclose(probabilities.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (2, 40), (3, 2, 50), (2,) * 8])
+def test_two_pictures_of_a_class_are_enough(counts: tuple[int, ...]) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    noise = np.random.default_rng(0).normal(0, 0.1, (len(labels), len(counts)))
+    rows = (np.eye(len(counts))[labels] + noise).astype(np.float32)
+    model = fit(features=rows, flipped=rows + np.float32(0.01), labels=labels)
+    assert (model.probabilities(rows).argmax(axis=1) == labels).all()
+
+
+def test_weights_make_a_rare_class_as_likely() -> None:
+    labels = np.repeat([0, 1], [200, 20])
+    rows = np.random.default_rng(0).normal(labels[:, None], 1, (len(labels), 2)).astype(np.float32)
+    between = np.full((1, 2), 0.5, np.float32)
+    plain, weighted = (
+        fit(features=rows, flipped=rows, labels=labels, weights=weights).probabilities(between)
+        for weights in (None, np.array([0.55, 5.5])[labels])
+    )
+    assert plain[0, 1] < 0.2
+    assert 0.35 < weighted[0, 1] < 0.65
 
 
 def test_file_holds_all_that_prediction_needs(model: Model, tmp_path: Path) -> None:

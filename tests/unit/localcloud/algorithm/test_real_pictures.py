@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from localcloud.algorithm.features import Floats, Pixels, describe
-from localcloud.algorithm.fitting import Labels, fit
+from localcloud.algorithm.fitting import fit
+from localcloud.algorithm.model import Labels
 
 CLASSES = {8: 0, 48: 1}  # CIFAR-100's fine labels of bicycle and motorcycle
 

@@ -44,6 +44,47 @@ def test_hyperparameters_of_the_network_change_nothing(job: Job) -> None:
     assert models[0] == models[1]
 
 
+def test_repeated_pictures_are_learned_once_and_weigh_more(
+    job: Job, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = (job.data / TRAIN_LIST).read_text().splitlines(keepends=True)
+    files = []
+    for repeated in (1, 4):
+        repeats = [f"{n}\t1\tclass1/{n % 3}.png\n" for n in range(99, 99 + 3 * repeated)]
+        job.write_list("train", "".join([*lines[:12], *repeats]))
+        job.hyperparameters["num_training_samples"] = str(12 + 3 * repeated)
+        job.write_configuration()
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            assert train.main(job.root) == 0
+        assert "features (train) 15/15" in caplog.text
+        files.append((job.root / "model" / FILE_NAME).read_bytes())
+    assert files[0] != files[1]
+
+
+def test_a_picture_repeated_is_one_picture(job: Job) -> None:
+    lines = (job.data / TRAIN_LIST).read_text().splitlines(keepends=True)
+    repeats = [f"{n}\t1\tclass1/0.png\n" for n in range(12, 24)]
+    job.write_list("train", "".join([*lines[:12], *repeats]))
+    assert train.main(job.root) == 1
+    assert "class 1 has 1 training pictures; the local algorithm needs two" in job.failure
+
+
+def test_too_many_pictures_are_drawn_evenly(
+    job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(train, "MAX_PICTURES", 10)
+    lines = (job.data / TRAIN_LIST).read_text().splitlines(keepends=True)
+    job.write_list("train", "".join(lines[:-8]))  # 12 and 4
+    job.hyperparameters["num_training_samples"] = "16"
+    job.write_configuration()
+    with caplog.at_level("INFO"):
+        assert train.main(job.root) == 0
+    assert "Learning from 10 of 16 pictures" in caplog.text
+    assert "features (train) 10/10" in caplog.text
+    assert "Validation-accuracy=1.0" in caplog.text
+
+
 def test_sigterm_stops_it_at_once(job: Job) -> None:
     job.write_pictures("train", per_class=300, seed=0)
     with subprocess.Popen([*COMMAND, job.root], stdout=subprocess.PIPE, text=True) as process:
