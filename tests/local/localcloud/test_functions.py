@@ -16,7 +16,7 @@ from localcloud.emulator.functions.processes import SHARED
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud
 from tests.local.localcloud.conftest import archive
-from tests.local.localcloud.repairs.stacks import Stack, resource, template
+from tests.local.localcloud.repairs.stacks import Stack, Template, resource, template
 from tests.local.localcloud.roles import ROLE
 from tests.local.processes import running, within
 from tests.local.waiting import wait
@@ -465,3 +465,55 @@ def handler(event, context):
     name = functions.names.pop()
     found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")
     assert found["logGroups"] == []
+
+
+def test_a_replaced_layer_version_stays_until_its_function_has_the_new_one(
+    cloud: LocalCloud, functions: Any, tmp_path: Path
+) -> None:
+    source = f"""
+import time
+from pathlib import Path
+import brought
+def handler(event, context):
+    Path("{tmp_path}/running").touch()
+    time.sleep(event)
+    return brought.version
+"""
+    s3, bucket = cloud.client("s3"), f"layers-{uuid.uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=bucket)
+
+    def with_layer(version: str) -> Template:
+        key = f"{version}.zip"
+        s3.put_object(
+            Bucket=bucket, Key=key, Body=archive({"python/brought.py": f"version = {version!r}"})
+        )
+        return template(
+            Layer=resource("AWS::Lambda::LayerVersion", Content={"S3Bucket": bucket, "S3Key": key}),
+            Function=resource(
+                "AWS::Lambda::Function",
+                Role=ROLE,
+                Runtime="python3.13",
+                Handler="index.handler",
+                Code={"ZipFile": source},
+                Layers=[{"Ref": "Layer"}],
+            ),
+        )
+
+    stack = Stack.new(cloud, with_layer("old")).wait()
+    physical = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for each in stack.cloudformation.list_stack_resources(StackName=stack.name)[
+            "StackResourceSummaries"
+        ]
+    }
+    with ThreadPoolExecutor(1) as caller:
+        call = caller.submit(functions.invoke, physical["Function"], 1)
+        wait((tmp_path / "running").exists)
+        stack.update(with_layer("new"))
+        assert call.result()["payload"] == "old"
+    assert functions.invoke(physical["Function"], 0)["payload"] == "new"
+    name = physical["Layer"].split(":")[-2]
+    versions = functions.client.list_layer_versions(LayerName=name)["LayerVersions"]
+    assert physical["Layer"] not in {each["LayerVersionArn"] for each in versions}
+    stack.delete()
+    assert functions.client.list_layer_versions(LayerName=name)["LayerVersions"] == []
