@@ -213,7 +213,7 @@ def _from_32_bits(picture: Image.Image, notes: list[str]) -> Image.Image:
         scale = 1 / 256
     elif highest <= 1 and picture.mode == "F":
         scale = 255
-    notes.append(f"values of up to {highest:.6g} scaled to 8 bits")
+    notes.append("values scaled to 8 bits")
     return Image.fromarray((values * scale).astype(np.uint8)).convert("RGB")
 
 

@@ -123,15 +123,15 @@ def kept() -> Mapping[str, Case]:
             encoded(Image.fromarray(deep(GREYS)[..., 0]), "TIFF"), "I;16", sixteen, GREYS
         ),
         "0 to 1.tiff": Case(
-            tiff_of_floats(values / 250), "F", ("values of up to 1 scaled to 8 bits",),
+            tiff_of_floats(values / 250), "F", ("values scaled to 8 bits",),
             ((10,) * 3, (91,) * 3, (173,) * 3, (255,) * 3),
         ),
         "0 to 255.tiff": Case(
-            tiff_of_floats(values), "F", ("values of up to 250 scaled to 8 bits",), GREYS
+            tiff_of_floats(values), "F", ("values scaled to 8 bits",), GREYS
         ),
         "32 bits.tiff": Case(
             encoded(Image.fromarray((values * 256).astype(np.int32)), "TIFF"), "I",
-            ("values of up to 64000 scaled to 8 bits",), GREYS,
+            ("values scaled to 8 bits",), GREYS,
         ),
         "rgba.png": Case(encoded(see_through), "RGBA", transparent),
         "rgba.webp": Case(
