@@ -105,6 +105,8 @@ def _check_file(content: bytes) -> None:
             raise PictureRefusedError("ends too early") from error
         except Exception as error:
             raise PictureRefusedError(re.sub(r"^it:? ", "", str(error))) from error
+    elif name == "WebP" and len(content) < 8 + int.from_bytes(content[4:8], "little"):
+        raise PictureRefusedError("ends too early")
     elif name and name not in FORMATS:
         raise PictureRefusedError(f"{name} is not supported: save it as JPEG or PNG")
 

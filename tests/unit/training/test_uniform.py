@@ -248,6 +248,7 @@ def gif_that_claims(width: int, height: int) -> bytes:
         (b"\0\0\0\x20ftypavif" + bytes(50), "AVIF is not supported: save it as JPEG or PNG"),
         (b'<svg width="9"></svg>', "SVG is not supported: save it as JPEG or PNG"),
         (b"%PDF-1.7\n", "not a picture"),
+        (encoded(odd_pictures.photo(), "WEBP")[:-9], "ends too early"),
         (b"GIF89a", "damaged GIF: its header cannot be read"),
         (odd_pictures.png_that_claims(0, 9), "declares 0 x 9 pixels: save it again"),
         (
