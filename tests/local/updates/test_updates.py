@@ -125,6 +125,7 @@ def own_pictures(deployment: Deployment, tmp_path: Path) -> Deployment:
         source="a test",
     )
     console = Console(quiet=True)
+    assert deployment.dataset.source == "drawn"  # read, and kept, before another one is staged
     staging.run(settings, staging.source_of(settings), console=console)
     return deployment.variant(settings)
 
