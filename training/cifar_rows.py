@@ -59,7 +59,7 @@ def _check(
         }
         reason = next((reason for reason, passed in checks.items() if not passed), None)
         if reason:
-            yield Refusal(f"{split} row {rows.numbers[row]}: {file_name}", reason, split)
+            yield Refusal(f"{split} row {rows.numbers[row]}: {file_name}", reason)
             continue
         file_names.add(file_name)
         pixels.add(digest)

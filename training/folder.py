@@ -163,7 +163,7 @@ def _listed(entry: _Entry, splits: Mapping[str, Split]) -> SourcePicture | Refus
         if entry.path.endswith("/"):
             raise ValueError("its name ends with a slash; rename the object")
     except ValueError as error:
-        return Refusal(_shown(entry.path), str(error), split)
+        return Refusal(_shown(entry.path), str(error))
     return SourcePicture(
         path=entry.path, label=label, split=split, size=entry.size, version=entry.version
     )

@@ -187,9 +187,9 @@ def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> Sour
     """Return the picture of a line, `other` being a line that contradicts it."""
     if other:
         says = [f"line {each.line} says {shortened(each.says)}" for each in (listed, other)]
-        return Refusal(listed.path, f"contradictory: {', '.join(says)}", listed.split)
+        return Refusal(listed.path, f"contradictory: {', '.join(says)}")
     if isinstance(found, str):
-        return Refusal(listed.path, f"{found}: line {listed.line}", listed.split)
+        return Refusal(listed.path, f"{found}: line {listed.line}")
     return SourcePicture(
         listed.path, listed.label, listed.split, listed.group, found.size, found.version
     )

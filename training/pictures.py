@@ -37,7 +37,6 @@ class Refusal:
     path: str
     reason: str
     """Ends a sentence: "ends too early", "duplicate picture: burnt/IMG_0002.jpg"."""
-    split: Split | None = None
 
 
 class Source(Protocol):

@@ -99,10 +99,9 @@ def _prepared(
         check_size(picture.size)
         result = workers.apply(source.read(picture))
     except (PictureRefusedError, WorkerDiedError) as error:
-        return Refusal(picture.path, str(error), picture.split)
+        return Refusal(picture.path, str(error))
     except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-        return Refusal(picture.path, reason, picture.split)
+        return Refusal(picture.path, f"cannot be read: {error.strerror or error}")
     if isinstance(result, Encoded | PictureRefusedError):
         return known.add(picture, result)
     raise result

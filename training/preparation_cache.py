@@ -104,7 +104,7 @@ class PreparationCache:
             return None
         sha256, size, fingerprint, format_, mode, width, height, notes, refused = row
         if refused:
-            return Refusal(picture.path, refused, picture.split)
+            return Refusal(picture.path, refused)
         try:
             file = _picture_file(self._folder, sha256)
             if file.stat().st_size != size:
@@ -129,7 +129,7 @@ class PreparationCache:
         """Remember and return what became of a picture."""
         if isinstance(result, PictureRefusedError):
             self._insert(picture, *[None] * 8, str(result))
-            return Refusal(picture.path, str(result), picture.split)
+            return Refusal(picture.path, str(result))
         uniform = result.uniform
         prepared = PreparedPicture(
             source=picture,

@@ -91,7 +91,7 @@ def select(
     near = _near_duplicates(splits)
     lookalikes = {each.train.sha256 for each in near}
     splits["train"] = [each for each in splits["train"] if each.sha256 not in lookalikes]
-    left_out += [Refusal(each.train.source.path, each.reason, "train") for each in near]
+    left_out += [Refusal(each.train.source.path, each.reason) for each in near]
     return Selection(prepared, splits, refused + contradictory, left_out, near, moved)
 
 
@@ -166,14 +166,13 @@ def _without_copies(
                         each.source.path,
                         "the same picture has another label: "
                         f"{contrary.source.path} is {contrary.source.label!r}",
-                        each.source.split,
                     )
                 )
             continue
         kept = next((each for each in same if each.source.split == "validation"), same[0])
         unique.append(kept)
         copies += [
-            Refusal(each.source.path, f"duplicate picture: {kept.source.path}", each.source.split)
+            Refusal(each.source.path, f"duplicate picture: {kept.source.path}")
             for each in same
             if each is not kept
         ]
