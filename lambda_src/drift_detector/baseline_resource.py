@@ -35,7 +35,7 @@ from lambda_src.shared.picture_steps import (
 )
 from lambda_src.shared.staged_dataset import StagedDataset, expected_classes
 
-from .baseline import Baseline, BaselineDamaged, Observation, StoredBaseline
+from .baseline import MAX_SIDE, Baseline, BaselineDamaged, Observation, StoredBaseline
 from .captures import BASELINE_PREFIX
 from .drift import compare_models
 from .metrics import MODEL, Metrics, drift_of
@@ -131,6 +131,8 @@ def _make(inputs: Inputs) -> StoredBaseline:
     dataset = inputs.dataset
     manifest = dataset.manifest()
     classes, side = manifest["classes"], manifest.get("side", SIDE)
+    if type(side) is not int or not 1 <= side <= MAX_SIDE:
+        raise dataset.fault("manifest.json", f"has the side {shown(side)}, expected pixels")
     rows, part = choose(dataset, classes, inputs.shares)
     with ThreadPoolExecutor(WORKERS) as pool:
         observations = list(

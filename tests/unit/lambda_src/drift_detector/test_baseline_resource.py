@@ -147,6 +147,16 @@ def test_a_baseline_is_made_of_the_validation_pictures(cloud: Cloud) -> None:
     assert all(each.startswith("baseline-") and len(each) <= 64 for each in cloud.endpoint.ids)
 
 
+def test_the_side_of_the_pictures_is_part_of_it_and_32_if_the_manifest_has_none(
+    cloud: Cloud,
+) -> None:
+    cloud.stage()
+    assert cloud.create().side == 32
+
+    cloud.put("manifest.json", json.dumps({"classes": CLASSES, "side": 256}))
+    assert cloud.create().side == 256
+
+
 @pytest.mark.parametrize(
     ("shares", "pictures", "counts"),
     [
@@ -249,6 +259,10 @@ ODD_FILES = [
     ("manifest.json", b"[]", "has the classes None, expected"),
     ("manifest.json", b'{"classes": [[0]]}', r"has the classes \[\[0\]\]"),
     ("manifest.json", b'{"classes": ["bicycle", "pickup_truck"]}', "classes .*pickup_truck"),
+    *(
+        ("manifest.json", b'{"classes": ["bicycle", "motorcycle"], "side": %b}' % side, "the side")
+        for side in (b"0", b"1e9", b"true", b'"wide"')
+    ),
     ("validation.lst", b"0\t0", r"has the line b'0\\t0'"),
     ("validation.lst", b"0\tone\tx.png", r"b'0\\tone\\tx.png', expected index, label below 2"),
     ("validation.lst", b"0\tnan\tx.png", "label below 2"),
@@ -360,7 +374,7 @@ def test_a_property_of_another_type_is_named(
 @given(
     event=mutated({"PhysicalResourceId": "baselines/old.json", "ResourceProperties": PROPERTIES}),
     kind=st.sampled_from(["Create", "Update", "Delete"]),
-    manifest=mutated({"classes": CLASSES}),
+    manifest=mutated({"classes": CLASSES, "side": 40}),
 )
 def test_any_event_and_dataset_make_a_baseline_or_have_a_named_error(
     cloud: Cloud, event: Mutated, kind: str, manifest: Mutated

@@ -3,6 +3,7 @@ import gzip
 import io
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,29 @@ import pytest
 from lambda_src.drift_detector.captures import (
     MAX_ID,
     MAX_REASON,
+    Batch,
     Record,
     UnreadableError,
     lines,
     parse,
 )
+from lambda_src.drift_detector.picture_statistics import measure
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from tests import odd_replies
 from tests.mutations import python_memory_below
-from tests.unit.lambda_src.drift_detector.detector import png, raw, record
+from tests.odd_pictures import encoded, photo
+from tests.unit.lambda_src.drift_detector.detector import make_stored_baseline, png, raw, record
+
+
+def test_pictures_are_reduced_to_the_side_of_the_baselines() -> None:
+    picture = encoded(photo().resize((300, 200)), "JPEG")
+    batch = Batch(replace(make_stored_baseline(), side=40))
+
+    batch.add_file("a.jsonl", raw(json.dumps(record(picture=picture)).encode()))
+
+    (observed,) = batch.observations
+    measured = (observed.brightness, observed.contrast, observed.sharpness)
+    assert measured == measure(picture, side=40) != measure(picture)
 
 
 def parsed(capture: dict[str, Any]) -> Record:
