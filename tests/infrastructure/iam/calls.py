@@ -5,7 +5,7 @@ the page where AWS documents that it does.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from lambda_src.training_job.balanced_list import NAME as BALANCED_LIST
@@ -26,6 +26,7 @@ DISTRIBUTED_MAP = f"{DOCS}/step-functions/latest/dg/iam-policies-eg-dist-map.htm
 STATE_LOGS = f"{DOCS}/step-functions/latest/dg/cw-logs.html"
 STATE_TRACES = f"{DOCS}/step-functions/latest/dg/concepts-xray-tracing.html"
 EVENT_TARGETS = f"{DOCS}/eventbridge/latest/userguide/eb-use-identity-based.html"
+EVENT_RESOURCES = f"{DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html"
 LAMBDA_LOGS = f"{DOCS}/lambda/latest/dg/monitoring-cloudwatchlogs.html"
 KMS_OF_S3 = f"{DOCS}/AmazonS3/latest/userguide/UsingKMSEncryption.html"
 KMS_OF_SNS = f"{DOCS}/sns/latest/dg/sns-key-management.html"
@@ -62,16 +63,12 @@ class Call:
 def calls(account: Account) -> list[Call]:
     """Return the table for the stacks of this account."""
     table = Table(account)
-    made = [
-        *table.storage(),
-        *table.training(),
-        *table.inference(),
-        *table.workflow(),
-        *table.batch(),
-        *table.monitoring(),
-        *table.services(),
-    ]
-    return [*made, *table.key_uses(made)]
+    for add in (
+        *(table.storage, table.training, table.inference, table.workflow, table.batch),
+        *(table.monitoring, table.services, table.key_uses),
+    ):
+        add()
+    return table.calls
 
 
 class Table:
@@ -80,6 +77,7 @@ class Table:
     def __init__(self, account: Account) -> None:
         """Name what several rows are about."""
         self.account, self.settings = account, account.settings
+        self.calls: list[Call] = []
         self.environment = self.settings.resource_prefix
         arn = account.arn
         self.data = arn("Storage/DataBucket")
@@ -97,204 +95,154 @@ class Table:
 
     # --- stacks ----------------------------------------------------------------------------------
 
-    def storage(self) -> Iterator[Call]:
-        """Yield what empties the buckets before they are deleted."""
+    def storage(self) -> None:
+        """Add what empties the buckets before they are deleted."""
         if self.settings.retention.removal == "retain":
             return
         role = "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole"
-        yield from self._function(role, "Storage/AutoDeleteObjectsLogs")
+        self._function(role, "Storage/AutoDeleteObjectsLogs")
         for bucket in (self.data, self.artifacts, self.captures):
-            yield from _rows(
-                role,
-                AUTO_DELETE,
-                ("s3:GetBucketTagging s3:GetBucketPolicy s3:PutBucketPolicy", bucket),
-                ("s3:ListBucketVersions", bucket),
-                ("s3:DeleteObject s3:DeleteObjectVersion", f"{bucket}/any/object"),
-            )
+            allow = self._caller(role, AUTO_DELETE)
+            allow("s3:GetBucketTagging s3:GetBucketPolicy s3:PutBucketPolicy", bucket)
+            allow("s3:ListBucketVersions", bucket)
+            allow("s3:DeleteObject s3:DeleteObjectVersion", f"{bucket}/any/object")
 
-    def training(self) -> Iterator[Call]:
-        """Yield the calls of the training job, and of what starts it and waits for it."""
+    def training(self) -> None:
+        """Add the calls of the training job, and of what starts it and waits for it."""
         role, training = "Training/TrainingJobJobRole", self.settings.training
         if training.model_data_url:
             return
-        yield from self._sagemaker(role)
-        yield from self._sagemaker_logs(role, "/aws/sagemaker/TrainingJobs")
-        yield from _rows(
-            role,
-            SAGEMAKER_ROLES,
-            ("s3:GetObject", f"{self.data}/{self.dataset}/train.lst"),
-            ("s3:ListBucket", self.data, {"s3:prefix": f"{self.dataset}/train/"}),
-            ("s3:PutObject", self.model),
-        )
+        self._sagemaker(role)
+        self._sagemaker_logs(role, "/aws/sagemaker/TrainingJobs")
+        allow = self._caller(role, SAGEMAKER_ROLES)
+        allow("s3:GetObject", f"{self.data}/{self.dataset}/train.lst")
+        allow("s3:ListBucket", self.data, {"s3:prefix": f"{self.dataset}/train/"})
+        allow("s3:PutObject", self.model)
         if training.spot.enabled:
             folder = f"checkpoints/{self.environment}-{DIGEST}"
-            yield from _rows(
-                role,
-                CHECKPOINTS,
-                ("s3:GetObject s3:PutObject", f"{self.artifacts}/{folder}/epoch-1.params"),
-                ("s3:ListBucket", self.artifacts, {"s3:prefix": f"{folder}/"}),
-            )
+            allow = self._caller(role, CHECKPOINTS)
+            allow("s3:GetObject s3:PutObject", f"{self.artifacts}/{folder}/epoch-1.params")
+            allow("s3:ListBucket", self.artifacts, {"s3:prefix": f"{folder}/"})
         if training.initial_model_data_url:
             bucket, _, key = training.initial_model_data_url.removeprefix("s3://").partition("/")
             where = self.account.format_arn(f"s3:::{bucket}")
-            yield from _rows(
-                role,
-                SAGEMAKER_ROLES,
-                ("s3:GetObject", f"{where}/{key}"),
-                ("s3:ListBucket", where, {"s3:prefix": key}),
-            )
+            allow = self._caller(role, SAGEMAKER_ROLES)
+            allow("s3:GetObject", f"{where}/{key}")
+            allow("s3:ListBucket", where, {"s3:prefix": key})
         if self.key:
-            yield from _rows(role, SAGEMAKER_ROLES, ("kms:Encrypt", self.key))
-            yield from self._volumes(role, training.instance_type)
+            self._caller(role, SAGEMAKER_ROLES)("kms:Encrypt", self.key)
+            self._volumes(role, training.instance_type)
 
         handler = "lambda_src/training_job"
         job = self._regional(f"sagemaker:training-job/{self.environment}-{DIGEST}")
         on_event, is_complete = "Training/TrainingJobOnEvent", "Training/TrainingJobIsComplete"
         for function in (on_event, is_complete):
-            yield from self._function(f"{function}Role", f"{function}Logs")
-            yield from _rows(
-                f"{function}Role",
-                handler,
-                ("sagemaker:DescribeTrainingJob", job),
-                ("sagemaker:CreateTrainingJob sagemaker:AddTags", job),
-                ("s3:GetObject", f"{self.data}/{self.dataset}/manifest.json"),
-                ("s3:ListBucket", self.data),  # so that S3 answers 404 for what is not there
-            )
+            self._function(f"{function}Role", f"{function}Logs")
+            allow = self._caller(f"{function}Role", handler)
+            allow("sagemaker:DescribeTrainingJob", job)
+            allow("sagemaker:CreateTrainingJob sagemaker:AddTags", job)
+            allow("s3:GetObject", f"{self.data}/{self.dataset}/manifest.json")
+            allow("s3:ListBucket", self.data)  # so that S3 answers 404 for what is not there
             if training.class_weights == "balanced":
-                yield from _rows(
-                    f"{function}Role",
-                    handler,
-                    ("s3:GetObject", f"{self.data}/{self.dataset}/train.lst"),
-                    ("s3:PutObject", f"{self.data}/{self.dataset}/{BALANCED_LIST}"),
-                )
+                allow = self._caller(f"{function}Role", handler)
+                allow("s3:GetObject", f"{self.data}/{self.dataset}/train.lst")
+                allow("s3:PutObject", f"{self.data}/{self.dataset}/{BALANCED_LIST}")
             for service in self._services("sagemaker"):
                 passed = self.account.arn(role), {"iam:PassedToService": service}
-                yield from _rows(f"{function}Role", handler, ("iam:PassRole", *passed))
-        yield from _rows(
-            f"{on_event}Role",
-            handler,
-            ("s3:GetObject", self.model),
-            ("s3:ListBucket", self.artifacts),
-        )
-        yield from _rows(f"{is_complete}Role", handler, ("sagemaker:StopTrainingJob", job))
-        yield from self._framework(on_event, "TrainingJob")
-        yield from self._framework(is_complete, "TrainingJob")
+                self._caller(f"{function}Role", handler)("iam:PassRole", *passed)
+        allow = self._caller(f"{on_event}Role", handler)
+        allow("s3:GetObject", self.model)
+        allow("s3:ListBucket", self.artifacts)
+        self._caller(f"{is_complete}Role", handler)("sagemaker:StopTrainingJob", job)
+        self._framework(on_event, "TrainingJob")
+        self._framework(is_complete, "TrainingJob")
         framework, machine = "Training/TrainingJobProviderframework", "Training/TrainingJobProvider"
-        yield from _rows(
-            "Training/TrainingJobOnEventFrameworkRole",
-            FRAMEWORK,
-            ("states:StartExecution", self.account.arn(f"{machine}waiterstatemachine")),
-        )
+        allow = self._caller("Training/TrainingJobOnEventFrameworkRole", FRAMEWORK)
+        allow("states:StartExecution", self.account.arn(f"{machine}waiterstatemachine"))
         waiter = f"{machine}waiterstatemachineRole"
-        yield from self._trusted(waiter, "states", f"{machine}waiterstatemachine")
+        self._trusted(waiter, "states", f"{machine}waiterstatemachine")
         for name in ("isComplete", "onTimeout"):
-            yield from _rows(
-                waiter,
-                FRAMEWORK,
-                ("lambda:InvokeFunction", self.account.arn(f"{framework}{name}")),
-            )
+            called = self.account.arn(f"{framework}{name}")
+            self._caller(waiter, FRAMEWORK)("lambda:InvokeFunction", called)
 
-    def inference(self) -> Iterator[Call]:
-        """Yield the calls of the model's role, which endpoint and transform jobs work with."""
+    def inference(self) -> None:
+        """Add the calls of the model's role, which endpoint and transform jobs work with."""
         role = "Inference/ImageEndpointModelRole"
-        yield from self._sagemaker(role)
-        yield from self._sagemaker_logs(role, "/aws/sagemaker/TransformJobs")
-        yield from _rows(
-            role,
-            CREATE_MODEL,
-            ("s3:GetObject", self.model),
-            ("s3:GetObject", f"{self.data}/some/picture.png"),
-            ("s3:GetObject", f"{self.data}/batch/output/{DIGEST}/manifest.json"),
-            ("s3:ListBucket", self.data, {"s3:prefix": f"batch/output/{DIGEST}/manifest.json"}),
-            ("s3:PutObject", f"{self.data}/batch/output/{DIGEST}/raw/some/picture.png.out"),
-        )
+        self._sagemaker(role)
+        self._sagemaker_logs(role, "/aws/sagemaker/TransformJobs")
+        allow = self._caller(role, CREATE_MODEL)
+        allow("s3:GetObject", self.model)
+        allow("s3:GetObject", f"{self.data}/some/picture.png")
+        allow("s3:GetObject", f"{self.data}/batch/output/{DIGEST}/manifest.json")
+        allow("s3:ListBucket", self.data, {"s3:prefix": f"batch/output/{DIGEST}/manifest.json"})
+        allow("s3:PutObject", f"{self.data}/batch/output/{DIGEST}/raw/some/picture.png.out")
         endpoint = self.settings.endpoint
         if endpoint.enabled:
             logs = f"/aws/sagemaker/Endpoints/{self.settings.endpoint_name}"
-            yield from self._sagemaker_logs(role, logs)
+            self._sagemaker_logs(role, logs)
             if self.settings.capture.enabled:
-                yield from _rows(role, CREATE_MODEL, ("s3:PutObject", self._capture()))
+                self._caller(role, CREATE_MODEL)("s3:PutObject", self._capture())
         if endpoint.enabled and endpoint.update_policy.rollback_on_alarms:
             # Denials name alarm:*, which only a pattern for all names matches.
             alarms = self._regional("cloudwatch:alarm:").removesuffix("/")
-            yield from _rows(role, ROLLBACK, ("cloudwatch:DescribeAlarms", f"{alarms}any"))
+            self._caller(role, ROLLBACK)("cloudwatch:DescribeAlarms", f"{alarms}any")
         types = (endpoint.instance_type, self.settings.batch_transform.instance_type)
         for instance_type in types if self.key else ():
-            yield from self._volumes(role, instance_type)
+            self._volumes(role, instance_type)
 
-    def workflow(self) -> Iterator[Call]:
-        """Yield the calls of the three functions, their state machine, and the notices."""
+    def workflow(self) -> None:
+        """Add the calls of the three functions, their state machine, and the notices."""
         for name in ("SerializeImage", "ClassifyImage"):
-            yield from self._function(f"Workflow/{name}Role", f"Workflow/{name}Logs")
-            yield from _rows(
-                f"Workflow/{name}Role",
-                "lambda_src/shared/picture_steps.py",
-                ("s3:GetObject", f"{self.data}/some/picture.png"),
-                ("s3:ListBucket", self.data),
-            )
-        yield from _rows(
-            "Workflow/ClassifyImageRole",
-            "lambda_src/shared/picture_steps.py",
-            ("sagemaker:InvokeEndpoint", self.endpoint),
-        )
-        yield from self._function("Workflow/FilterConfidenceRole", "Workflow/FilterConfidenceLogs")
-        yield from self._state_machine(
-            "Workflow/ClassificationStateMachine",
-            "SerializeImage",
-            "ClassifyImage",
-            "FilterConfidence",
-        )
-        yield from self._notice("Workflow/NoticeOfDeadExecution")
-        yield from self._notice("Workflow/NoticeOfAlarm")
+            self._function(f"Workflow/{name}Role", f"Workflow/{name}Logs")
+            allow = self._caller(f"Workflow/{name}Role", "lambda_src/shared/picture_steps.py")
+            allow("s3:GetObject", f"{self.data}/some/picture.png")
+            allow("s3:ListBucket", self.data)
+        allow("sagemaker:InvokeEndpoint", self.endpoint)  # ClassifyImage alone
+        self._function("Workflow/FilterConfidenceRole", "Workflow/FilterConfidenceLogs")
+        functions = ("SerializeImage", "ClassifyImage", "FilterConfidence")
+        self._state_machine("Workflow/ClassificationStateMachine", *functions)
+        self._notice("Workflow/NoticeOfDeadExecution")
+        self._notice("Workflow/NoticeOfAlarm")
 
-    def batch(self) -> Iterator[Call]:
-        """Yield the calls of batch transform and bulk classification."""
-        yield from self._transform()
-        yield from self._bulk()
-        yield from self._notice("Batch/NoticeOfDeadExecution")
+    def batch(self) -> None:
+        """Add the calls of batch transform and bulk classification."""
+        self._transform()
+        self._bulk()
+        self._notice("Batch/NoticeOfDeadExecution")
 
-    def _transform(self) -> Iterator[Call]:
+    def _transform(self) -> None:
         output = f"{self.data}/batch/output/{DIGEST}"
         check, write = (
             f"Batch/BatchTransform{name}" for name in ("CheckManifest", "WritePredictions")
         )
         for function in (check, write):
-            yield from self._function(f"{function}Role", f"{function}Logs")
-        yield from _rows(
-            f"{check}Role",
-            "lambda_src/check_manifest/handler.py",
-            ("s3:GetObject", f"{self.data}/batch/input/manifest.json"),
-            ("s3:ListBucket", self.data, {"s3:prefix": "some/"}),
-            ("s3:PutObject", f"{output}/manifest.json"),
-            ("s3:GetObject s3:PutObject", f"{output}/execution"),
-        )
-        yield from _rows(
-            f"{write}Role",
-            "lambda_src/write_predictions/handler.py",
-            ("s3:GetObject", f"{output}/raw/some/picture.png.out"),
-            ("s3:ListBucket", self.data),
-            ("s3:PutObject s3:AbortMultipartUpload", f"{output}/predictions.csv"),
-        )
+            self._function(f"{function}Role", f"{function}Logs")
+        allow = self._caller(f"{check}Role", "lambda_src/check_manifest/handler.py")
+        allow("s3:GetObject", f"{self.data}/batch/input/manifest.json")
+        allow("s3:ListBucket", self.data, {"s3:prefix": "some/"})
+        allow("s3:PutObject", f"{output}/manifest.json")
+        allow("s3:GetObject s3:PutObject", f"{output}/execution")
+        allow = self._caller(f"{write}Role", "lambda_src/write_predictions/handler.py")
+        allow("s3:GetObject", f"{output}/raw/some/picture.png.out")
+        allow("s3:ListBucket", self.data)
+        allow("s3:PutObject s3:AbortMultipartUpload", f"{output}/predictions.csv")
         machine = "Batch/BatchTransformStateMachine"
-        yield from self._state_machine(
+        self._state_machine(
             machine, "BatchTransformCheckManifest", "BatchTransformWritePredictions"
         )
         job = self._regional(f"sagemaker:transform-job/{self.environment}-{DIGEST}")
         rule = "events:rule/StepFunctionsGetEventsForSageMakerTransformJobsRule"
-        yield from _rows(f"{machine}Role", TASK_SDK, ("ssm:GetParameter", self.model_name))
-        yield from _rows(
-            f"{machine}Role",
-            TASK_SAGEMAKER,
-            ("sagemaker:CreateTransformJob sagemaker:AddTags sagemaker:ListTags", job),
-            ("sagemaker:DescribeTransformJob sagemaker:StopTransformJob", job),
-            ("events:PutTargets events:PutRule events:DescribeRule", self._regional(rule)),
-        )
+        self._caller(f"{machine}Role", TASK_SDK)("ssm:GetParameter", self.model_name)
+        allow = self._caller(f"{machine}Role", TASK_SAGEMAKER)
+        allow("sagemaker:CreateTransformJob sagemaker:AddTags sagemaker:ListTags", job)
+        allow("sagemaker:DescribeTransformJob sagemaker:StopTransformJob", job)
+        allow("events:PutTargets events:PutRule events:DescribeRule", self._regional(rule))
         if self.key:
             instance_type = self.settings.batch_transform.instance_type
-            yield from self._volumes(f"{machine}Role", instance_type)
-        yield from self._event_target(machine)
+            self._volumes(f"{machine}Role", instance_type)
+        self._event_target(machine)
 
-    def _bulk(self) -> Iterator[Call]:
+    def _bulk(self) -> None:
         if not self.settings.endpoint.enabled:
             return
         results = f"{self.artifacts}/bulk/{DIGEST}"
@@ -302,110 +250,80 @@ class Table:
             f"Batch/BulkClassification{name}" for name in ("ClassifyBatch", "SummarizeBulk")
         )
         for function in (classify, summarize):
-            yield from self._function(f"{function}Role", f"{function}Logs")
-        yield from _rows(
-            f"{classify}Role",
-            "lambda_src/classify_batch",
-            ("s3:GetObject", f"{self.data}/some/picture.png"),
-            ("sagemaker:InvokeEndpoint", self.endpoint),
-            ("s3:GetObject s3:PutObject", f"{results}/parts/0.jsonl"),
-            ("s3:ListBucket", self.data),
-            ("s3:ListBucket", self.artifacts),
-        )
+            self._function(f"{function}Role", f"{function}Logs")
+        allow = self._caller(f"{classify}Role", "lambda_src/classify_batch")
+        allow("s3:GetObject", f"{self.data}/some/picture.png")
+        allow("sagemaker:InvokeEndpoint", self.endpoint)
+        allow("s3:GetObject s3:PutObject", f"{results}/parts/0.jsonl")
+        allow("s3:ListBucket", self.data)
+        allow("s3:ListBucket", self.artifacts)
         machine = "Batch/BulkClassificationStateMachine"
         name = self.account.arn(machine).rpartition(":")[2]
-        yield from _rows(
-            f"{summarize}Role",
-            "lambda_src/summarize_bulk",
-            ("s3:GetObject", f"{results}/parts/0.jsonl"),
-            ("s3:PutObject s3:AbortMultipartUpload", f"{results}/results.jsonl"),
-            ("s3:ListBucket", self.artifacts),
-            ("states:DescribeMapRun", self._regional(f"states:mapRun:{name}/Prefix:{DIGEST}")),
-        )
-        yield from self._state_machine(
+        allow = self._caller(f"{summarize}Role", "lambda_src/summarize_bulk")
+        allow("s3:GetObject", f"{results}/parts/0.jsonl")
+        allow("s3:PutObject s3:AbortMultipartUpload", f"{results}/results.jsonl")
+        allow("s3:ListBucket", self.artifacts)
+        allow("states:DescribeMapRun", self._regional(f"states:mapRun:{name}/Prefix:{DIGEST}"))
+        self._state_machine(
             machine, "BulkClassificationClassifyBatch", "BulkClassificationSummarizeBulk"
         )
-        yield from _rows(
-            f"{machine}Role",
-            DISTRIBUTED_MAP,
-            ("states:StartExecution", self.account.arn(machine)),
-            (
-                "states:DescribeExecution states:StopExecution",
-                self._regional(f"states:execution:{name}:{DIGEST}"),
-            ),
-            ("s3:ListBucket", self.data, {"s3:prefix": "some/"}),
-            ("s3:GetObject", f"{self.data}/some/manifest.csv"),
-            (
-                "s3:PutObject s3:GetObject s3:ListMultipartUploadParts s3:AbortMultipartUpload",
-                f"{results}/map/{DIGEST}/manifest.json",
-            ),
-        )
+        allow = self._caller(f"{machine}Role", DISTRIBUTED_MAP)
+        allow("states:StartExecution", self.account.arn(machine))
+        execution = self._regional(f"states:execution:{name}:{DIGEST}")
+        allow("states:DescribeExecution states:StopExecution", execution)
+        allow("s3:ListBucket", self.data, {"s3:prefix": "some/"})
+        allow("s3:GetObject", f"{self.data}/some/manifest.csv")
+        written = "s3:PutObject s3:GetObject s3:ListMultipartUploadParts s3:AbortMultipartUpload"
+        allow(written, f"{results}/map/{DIGEST}/manifest.json")
         for label in MAP_LABELS:
             child = self._regional(f"states:execution:{name}/{label}:{DIGEST}")
-            yield from _rows(f"{machine}Role", DISTRIBUTED_MAP, ("states:RedriveExecution", child))
+            allow("states:RedriveExecution", child)
 
-    def monitoring(self) -> Iterator[Call]:
-        """Yield the calls of baseline and drift detector."""
+    def monitoring(self) -> None:
+        """Add the calls of baseline and drift detector."""
         if not self.settings.detects_drift:
             return
         namespace = {"cloudwatch:namespace": f"Scones/{self.settings.environment}"}
         baseline = "Monitoring/ModelBaselineOnEvent"
-        yield from self._function(f"{baseline}Role", f"{baseline}Logs")
-        yield from _rows(
-            f"{baseline}Role",
-            "lambda_src/drift_detector",
-            ("s3:GetObject", f"{self.data}/{self.dataset}/validation/some.png"),
-            ("s3:ListBucket", self.data),
-            (
-                "s3:GetObject s3:PutObject s3:DeleteObject",
-                f"{self.artifacts}/baselines/{DIGEST}.json",
-            ),
-            ("s3:ListBucket", self.artifacts),
-            ("sagemaker:InvokeEndpoint", self.endpoint),
-            ("cloudwatch:PutMetricData", "*", namespace),
+        self._function(f"{baseline}Role", f"{baseline}Logs")
+        allow = self._caller(f"{baseline}Role", "lambda_src/drift_detector")
+        allow("s3:GetObject", f"{self.data}/{self.dataset}/validation/some.png")
+        allow("s3:ListBucket", self.data)
+        allow(
+            "s3:GetObject s3:PutObject s3:DeleteObject", f"{self.artifacts}/baselines/{DIGEST}.json"
         )
-        yield from self._framework(baseline, "ModelBaseline")
+        allow("s3:ListBucket", self.artifacts)
+        allow("sagemaker:InvokeEndpoint", self.endpoint)
+        allow("cloudwatch:PutMetricData", "*", namespace)
+        self._framework(baseline, "ModelBaseline")
         detector = "Monitoring/DriftDetectorFunction"
-        yield from self._function(f"{detector}Role", f"{detector}Logs")
-        yield from _rows(
-            f"{detector}Role",
-            "lambda_src/drift_detector",
-            ("s3:GetObject", self._capture()),
-            ("s3:ListBucket", self.captures, {"s3:prefix": "captures/"}),
-            ("s3:GetObject", f"{self.artifacts}/baselines/{DIGEST}.json"),
-            (
-                "s3:GetObject s3:PutObject",
-                f"{self.artifacts}/drift/{self.settings.endpoint_name}.json",
-            ),
-            ("s3:ListBucket", self.artifacts),
-            ("ssm:GetParameter", self.model_name),
-            ("cloudwatch:PutMetricData", "*", namespace),
-            ("cloudwatch:GetMetricStatistics", "*"),
-        )
+        self._function(f"{detector}Role", f"{detector}Logs")
+        allow = self._caller(f"{detector}Role", "lambda_src/drift_detector")
+        allow("s3:GetObject", self._capture())
+        allow("s3:ListBucket", self.captures, {"s3:prefix": "captures/"})
+        allow("s3:GetObject", f"{self.artifacts}/baselines/{DIGEST}.json")
+        state = f"{self.artifacts}/drift/{self.settings.endpoint_name}.json"
+        allow("s3:GetObject s3:PutObject", state)
+        allow("s3:ListBucket", self.artifacts)
+        allow("ssm:GetParameter", self.model_name)
+        allow("cloudwatch:PutMetricData", "*", namespace)
+        allow("cloudwatch:GetMetricStatistics", "*")
 
-    def services(self) -> Iterator[Call]:
-        """Yield what services do in their own name."""
+    def services(self) -> None:
+        """Add what services do in their own name."""
         if self.settings.detects_drift:
-            yield from _rows(
-                "events.amazonaws.com",
-                f"{DOCS}/eventbridge/latest/userguide/eb-use-resource-based.html",
-                (
-                    "lambda:InvokeFunction",
-                    self.account.arn("Monitoring/DriftDetectorFunction"),
-                    {"aws:SourceArn": self.account.arn("Monitoring/DriftDetectorSchedule")},
-                ),
-            )
+            allow = self._caller("events.amazonaws.com", EVENT_RESOURCES)
+            schedule = {"aws:SourceArn": self.account.arn("Monitoring/DriftDetectorSchedule")}
+            detector = self.account.arn("Monitoring/DriftDetectorFunction")
+            allow("lambda:InvokeFunction", detector, schedule)
         if self.key:
             source = {"aws:SourceAccount": ACCOUNT}
-            yield from _rows(
-                "cloudwatch.amazonaws.com",
-                KMS_OF_SNS,
-                ("sns:Publish", self.topic, source),
-                ("kms:Decrypt kms:GenerateDataKey", self.key, source),
-            )
+            allow = self._caller("cloudwatch.amazonaws.com", KMS_OF_SNS)
+            allow("sns:Publish", self.topic, source)
+            allow("kms:Decrypt kms:GenerateDataKey", self.key, source)
 
-    def key_uses(self, made: list[Call]) -> Iterator[Call]:
-        """Yield what S3 and SNS ask of the key for whoever reads, writes and publishes."""
+    def key_uses(self) -> None:
+        """Add what S3 and SNS ask of the key for whoever reads, writes and publishes."""
         needs = {
             "s3:GetObject": ("kms:Decrypt", "s3", KMS_OF_S3),
             "s3:PutObject": ("kms:GenerateDataKey", "s3", KMS_OF_S3),
@@ -414,87 +332,90 @@ class Table:
         encrypted = (self.data, self.artifacts, self.captures, self.topic)
         users = dict.fromkeys(
             (call.holder, *needs[call.action])
-            for call in made
+            for call in self.calls
             if call.action in needs and call.resource.startswith(encrypted) and "/" in call.holder
         )
         for role, actions, service, source in users if self.key else ():
             for via in self._services(f"{service}.{self.account.region}"):
-                yield from _rows(role, source, (actions, str(self.key), {"kms:ViaService": via}))
+                self._caller(role, source)(actions, str(self.key), {"kms:ViaService": via})
+
+    def _caller(self, role: str, source: str) -> Callable[..., None]:
+        """Return what adds a call of the role for each action, with the request's context."""
+
+        def allow(actions: str, resource: str, context: Mapping[str, str] | None = None) -> None:
+            pairs = tuple((context or {}).items())
+            self.calls += [Call(role, each, resource, pairs, source) for each in actions.split()]
+
+        return allow
 
     # --- kinds of roles --------------------------------------------------------------------------
 
-    def _trusted(self, role: str, service: str, source: str = "") -> Iterator[Call]:
+    def _trusted(self, role: str, service: str, source: str = "") -> None:
         context = {"aws:SourceAccount": ACCOUNT}
         if source:
             context["aws:SourceArn"] = self.account.arn(source)
         principal = f"{service}.amazonaws.com"
-        yield from _rows(principal, TRUST, ("sts:AssumeRole", self.account.arn(role), context))
+        self._caller(principal, TRUST)("sts:AssumeRole", self.account.arn(role), context)
 
-    def _function(self, role: str, logs: str) -> Iterator[Call]:
-        yield from self._trusted(role, "lambda")
+    def _function(self, role: str, logs: str) -> None:
+        self._trusted(role, "lambda")
         stream = self.account.arn(logs).removesuffix(":*") + ":log-stream:2026/11/27/1"
-        yield from _rows(role, LAMBDA_LOGS, ("logs:CreateLogStream logs:PutLogEvents", stream))
+        self._caller(role, LAMBDA_LOGS)("logs:CreateLogStream logs:PutLogEvents", stream)
 
-    def _framework(self, function: str, construct: str) -> Iterator[Call]:
-        """Yield the calls of CDK's function that calls one of ours for CloudFormation."""
+    def _framework(self, function: str, construct: str) -> None:
+        """Add the calls of CDK's function that calls one of ours for CloudFormation."""
         stack, _, _ = function.partition("/")
         role = f"{function}FrameworkRole"
-        yield from self._function(role, f"{stack}/{construct}ProviderLogs")
+        self._function(role, f"{stack}/{construct}ProviderLogs")
         called = self.account.arn(function)
-        yield from _rows(role, FRAMEWORK, ("lambda:InvokeFunction lambda:GetFunction", called))
+        self._caller(role, FRAMEWORK)("lambda:InvokeFunction lambda:GetFunction", called)
 
-    def _sagemaker(self, role: str) -> Iterator[Call]:
-        yield from self._trusted(role, "sagemaker")
-        yield from _rows(
-            role,
-            SAGEMAKER_ROLES,
-            ("ecr:GetAuthorizationToken", "*"),
-            (
-                "ecr:BatchCheckLayerAvailability ecr:GetDownloadUrlForLayer ecr:BatchGetImage",
-                self._image(),
-            ),
-            ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/SageMaker"}),
+    def _sagemaker(self, role: str) -> None:
+        self._trusted(role, "sagemaker")
+        allow = self._caller(role, SAGEMAKER_ROLES)
+        allow("ecr:GetAuthorizationToken", "*")
+        allow(
+            "ecr:BatchCheckLayerAvailability ecr:GetDownloadUrlForLayer ecr:BatchGetImage",
+            self._image(),
         )
+        allow("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/SageMaker"})
 
-    def _sagemaker_logs(self, role: str, name: str) -> Iterator[Call]:
+    def _sagemaker_logs(self, role: str, name: str) -> None:
         # The reference has the first two actions on the group; denials name a stream without a
         # name: https://github.com/elastic/apm-aws-lambda/issues/526
         group = self._regional(f"logs:log-group:{name}")
         kind = "/".join(name.split("/")[:4])
-        yield from _rows(
-            role,
-            SAGEMAKER_ROLES,
-            ("logs:CreateLogGroup logs:DescribeLogStreams", group),
-            ("logs:CreateLogGroup logs:DescribeLogStreams", f"{group}:log-stream:"),
-            ("logs:CreateLogStream logs:PutLogEvents", f"{group}:log-stream:job/algo-1"),
-            ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": kind}),
-        )
+        allow = self._caller(role, SAGEMAKER_ROLES)
+        allow("logs:CreateLogGroup logs:DescribeLogStreams", group)
+        allow("logs:CreateLogGroup logs:DescribeLogStreams", f"{group}:log-stream:")
+        allow("logs:CreateLogStream logs:PutLogEvents", f"{group}:log-stream:job/algo-1")
+        allow("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": kind})
 
-    def _volumes(self, role: str, instance_type: str) -> Iterator[Call]:
+    def _volumes(self, role: str, instance_type: str) -> None:
         if self.key and not has_local_storage(instance_type):
             grant = {"kms:GrantIsForAWSResource": "true"}
-            yield from _rows(role, KMS_OF_VOLUMES, ("kms:CreateGrant", self.key, grant))
+            self._caller(role, KMS_OF_VOLUMES)("kms:CreateGrant", self.key, grant)
 
-    def _state_machine(self, machine: str, *functions: str) -> Iterator[Call]:
-        """Yield the calls of a state machine that publishes and calls these functions."""
+    def _state_machine(self, machine: str, *functions: str) -> None:
+        """Add the calls of a state machine that publishes and calls these functions."""
         role, (stack, _, _) = f"{machine}Role", machine.partition("/")
-        yield from self._trusted(role, "states", machine)
-        yield from _rows(role, STATE_LOGS, (LOG_DELIVERY, "*"))
-        yield from _rows(role, STATE_TRACES, (TRACES, "*"))
-        yield from _rows(role, TASK_SNS, ("sns:Publish", self.topic))
+        self._trusted(role, "states", machine)
+        self._caller(role, STATE_LOGS)(LOG_DELIVERY, "*")
+        self._caller(role, STATE_TRACES)(TRACES, "*")
+        self._caller(role, TASK_SNS)("sns:Publish", self.topic)
         for function in functions:
             called = self.account.arn(f"{stack}/{function}")
-            yield from _rows(role, TASK, ("lambda:InvokeFunction", called))
+            self._caller(role, TASK)("lambda:InvokeFunction", called)
 
-    def _notice(self, notice: str) -> Iterator[Call]:
-        yield from self._state_machine(f"{notice}StateMachine")
-        yield from self._event_target(f"{notice}StateMachine")
+    def _notice(self, notice: str) -> None:
+        self._state_machine(f"{notice}StateMachine")
+        self._event_target(f"{notice}StateMachine")
 
-    def _event_target(self, machine: str) -> Iterator[Call]:
+    def _event_target(self, machine: str) -> None:
         role = f"{machine}EventsRole"
-        yield from self._trusted(role, "events")
+        self._trusted(role, "events")
         started = self.account.arn(machine)
-        yield from _rows(role, EVENT_TARGETS, ("states:StartExecution", started))
+        self._caller(role, EVENT_TARGETS)("states:StartExecution", started)
 
     # --- names -----------------------------------------------------------------------------------
 
@@ -519,13 +440,3 @@ class Table:
     def _capture(self) -> str:
         folder = f"captures/{self.settings.endpoint_name}/AllTraffic/2026/11/27/20"
         return f"{self.captures}/{folder}/00-00-000-{DIGEST}.jsonl"
-
-
-def _rows(
-    role: str, source: str, *rows: tuple[str, str] | tuple[str, str, dict[str, str]]
-) -> Iterator[Call]:
-    """Yield a call for each action of each row: actions, resource and the request's context."""
-    for actions, resource, *context in rows:
-        for action in actions.split():
-            pairs = tuple(context[0].items()) if context else ()
-            yield Call(role, action, resource, pairs, source)

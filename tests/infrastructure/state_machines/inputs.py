@@ -239,6 +239,13 @@ TRANSFORM_JOB = {
     "ModelName": "model",
     "CreationTime": 1764273600000,
 }
+FAILED_JOBS: list[Json] = json.loads("""[
+    {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see the log"},
+    {"TransformJobStatus": "Stopped"},
+    {"TransformJobStatus": "Failed", "FailureReason": "said \\"no\\" of ü 🚲\\n\\\\"},
+    {"TransformJobStatus": "Failed", "FailureReason": null}
+]""")
+FAILED_JOBS += [{"TransformJobStatus": "Failed", "FailureReason": "x" * 1024}]
 NO_SUCH_JOB = text_error(
     "SageMaker.SageMakerException",
     "Could not find requested job with name: scones-dev-0 (Service: SageMaker, Status Code: 400)",
@@ -260,38 +267,20 @@ SERVICES: dict[str, Ends] = {
         ],
         [NO_SUCH_JOB, *ERRORS],
     ),
-    "aws-sdk:sagemaker:stopTransformJob": (
-        [{}],
-        [NO_SUCH_JOB, *ERRORS],
-    ),
+    "aws-sdk:sagemaker:stopTransformJob": ([{}], [NO_SUCH_JOB, *ERRORS]),
     "sns:publish": (
         [{"MessageId": "3f1d6e0c", "SdkHttpMetadata": {}}],
         [text_error("SNS.ThrottlingException", "Rate exceeded"), *ERRORS],
     ),
     "aws-sdk:ssm:getParameter": (
-        [
-            {
-                "Parameter": {
-                    "Name": "/scones/model",
-                    "Type": "String",
-                    "Value": "model",
-                    "Version": 1,
-                }
-            }
-        ],
+        [{"Parameter": {"Name": "/scones/model", "Type": "String", "Value": "model"}}],
         [text_error("Ssm.ParameterNotFoundException", "null (Service: Ssm, Status Code: 400)")],
     ),
     "sagemaker:createTransformJob.sync": (
         [TRANSFORM_JOB],
         [
             text_error("States.TaskFailed", json.dumps({**TRANSFORM_JOB, **more}))
-            for more in (
-                {"TransformJobStatus": "Failed", "FailureReason": "AlgorithmError: see the log"},
-                {"TransformJobStatus": "Stopped"},
-                {"TransformJobStatus": "Failed", "FailureReason": 'said "no" of ü 🚲\n\\'},
-                {"TransformJobStatus": "Failed", "FailureReason": None},
-                {"FailureReason": "x" * 1024, "TransformJobStatus": "Failed"},
-            )
+            for more in FAILED_JOBS
         ]
         + [
             {"Error": "States.Timeout"},
@@ -312,23 +301,13 @@ SERVICES: dict[str, Ends] = {
 
 # Whoever may start an execution may start it with any JSON.
 BY_HAND: list[Json] = [
-    {},
-    [],
-    None,
-    "text",
-    "",
-    7,
-    1e300,
-    True,
-    [[]],
-    [1, [2, [3]]],
-    {"": None},
-    {"a": {"b": [{"c": []}]}},
-    {"a": [1.0, -0.5, 1e-7, 0.00001, 0.1 + 0.2, 1e21, 123456789012, True, None]},
+    *json.loads("""[
+        {}, [], null, "text", "", 7, 1e300, true, [[]], [1, [2, [3]]], {"": null},
+        {"a": {"b": [{"c": []}]}},
+        {"a": [1.0, -0.5, 1e-7, 0.00001, 0.30000000000000004, 1e21, 123456789012, true, null]}
+    ]"""),
     *UNUSUAL_TEXTS,
-    VERY_LONG,
-    {"images": VERY_LONG},
-    {VERY_LONG: [VERY_LONG]},
+    *(VERY_LONG, {"images": VERY_LONG}, {VERY_LONG: [VERY_LONG]}),
     *({name: "x"} for name in NAMES_OF_JAVASCRIPT),
     {name: {"images": 1} for name in NAMES_OF_JAVASCRIPT},
 ]
@@ -346,42 +325,24 @@ def distorted(start: dict[str, Json]) -> Iterator[Json]:
             yield from ({**start, name: inner} for inner in distorted(value))
 
 
+ODD_IMAGES = json.loads("""[
+    null, 1, true, "text", [], {}, [[]], {"s3_bucket": null, "s3_key": null},
+    {"s3_bucket": 7, "s3_key": ["x"]}, {"s3_key": "only.png"}
+]""")
 IMAGES: list[Json] = [
     [BICYCLE],
     [],
     [BICYCLE, BICYCLE],
     [
-        BICYCLE,
-        None,
-        1,
-        True,
-        "text",
-        [],
-        {},
-        [[]],
-        [BICYCLE],
-        {"s3_bucket": None, "s3_key": None},
-        {"s3_bucket": 7, "s3_key": ["x"]},
-        {"s3_key": "only.png"},
-        {**BICYCLE, "more": {"a": 1}},
+        *(BICYCLE, [BICYCLE], {**BICYCLE, "more": {"a": 1}}, *ODD_IMAGES),
         *({**BICYCLE, "s3_key": text} for text in UNUSUAL_TEXTS),
         *({**BICYCLE, name: "x"} for name in NAMES_OF_JAVASCRIPT),
     ],
-    [[BICYCLE, BICYCLE]],
-    [[]],
-    [None],
-    [BICYCLE] * 500,
-    [BICYCLE] * 501,
+    *([[BICYCLE, BICYCLE]], [[]], [None], [BICYCLE] * 500, [BICYCLE] * 501),
     [{**BICYCLE, "s3_key": "x" * 1024}] * 200,
     [{**BICYCLE, "s3_key": "🚲" * 256}] * 40,
     [{**BICYCLE, "s3_key": "\u0001" * 1024}] * 40,
-    None,
-    "text",
-    "",
-    7,
-    True,
-    {},
-    BICYCLE,
+    *(None, "text", "", 7, True, {}, BICYCLE),
 ]
 WORKFLOW_STARTS = [
     *({"images": images} for images in IMAGES),
@@ -401,13 +362,8 @@ BULK_STARTS = [
     *(
         {"prefix": f"{DATA}a", "results": results}
         for results in (
-            f"{RUNS}run/",
-            f"{RUNS}run\n",
-            f"{RUNS}run/\n",
-            f"{RUNS}a/b",
-            RUNS,
-            [f"{RUNS}run"],
-            *OF_EACH_TYPE,
+            *(f"{RUNS}{end}" for end in ("run/", "run\n", "run/\n", "a/b", "")),
+            *([f"{RUNS}run"], *OF_EACH_TYPE),
         )
     ),
     *({key: f"{DATA}{text}"} for key in ("prefix", "manifest") for text in UNUSUAL_TEXTS),
@@ -416,18 +372,10 @@ BULK_STARTS = [
         {key: source}
         for key in ("prefix", "manifest")
         for source in (
-            *OF_EACH_TYPE,
-            [f"{DATA}a"],
-            ".csv",
-            "pictures/",
-            "s3://other/a.csv",
+            *(*OF_EACH_TYPE, [f"{DATA}a"], ".csv", "pictures/", "s3://other/a.csv"),
             f"{DATA[:-1]}-2/a.csv",
-            f"{DATA}list.CSV",
-            f"{DATA}list.csv\n",
-            f"{DATA}list.txt",
-            f"{DATA}prefix",
-            f"{DATA}list.",
-            f"{DATA}constructor",
+            *(f"{DATA}list{end}" for end in (".CSV", ".csv\n", ".txt", ".")),
+            *(f"{DATA}prefix", f"{DATA}constructor"),
         )
     ),
     {"prefix": f"{DATA}a", "manifest": f"{DATA}b.csv"},
@@ -445,18 +393,16 @@ BULK_STARTS = [
 ]
 
 
+CREATED = json.loads("""{
+    "version": "0", "request-id": "C3D13FE5", "requester": "111122223333",
+    "source-ip-address": "192.0.2.1", "reason": "PutObject"
+}""")
+
+
 def object_created(**members: Json) -> Json:
     """Return the detail of S3's event."""
     created = {"key": "batch/input/list.json", "size": 90, "etag": "d41d8", "sequencer": "0062E9"}
-    return {
-        "version": "0",
-        "bucket": {"name": DATA_BUCKET},
-        "object": created | members,
-        "request-id": "C3D13FE5",
-        "requester": "111122223333",
-        "source-ip-address": "192.0.2.1",
-        "reason": "PutObject",
-    }
+    return {**CREATED, "bucket": {"name": DATA_BUCKET}, "object": created | members}
 
 
 TRANSFORM_STARTS = [
@@ -471,29 +417,21 @@ TRANSFORM_STARTS = [
 ]
 
 
+ENDED = json.loads("""{
+    "stateMachineVersionArn": null, "stateMachineAliasArn": null, "name": "3f1d6e0c",
+    "startDate": 1764273600000, "stopDate": 1764273601000,
+    "input": "{\\"images\\": []}", "inputDetails": {"included": true},
+    "output": null, "outputDetails": null,
+    "redriveCount": 0, "redriveDate": null,
+    "redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": "Execution is too old"
+}""")
+
+
 def execution_ended(status: str, error: Json = None, cause: Json = None, **members: Json) -> Json:
     """Return the detail of Step Functions' event; what does not apply is null."""
-    return {
-        "executionArn": EXECUTION,
-        "stateMachineArn": ARN.format("states", "stateMachine:Scones"),
-        "stateMachineVersionArn": None,
-        "stateMachineAliasArn": None,
-        "name": "3f1d6e0c",
-        "status": status,
-        "startDate": 1764273600000,
-        "stopDate": 1764273601000,
-        "input": '{"images": []}',
-        "inputDetails": {"included": True},
-        "output": None,
-        "outputDetails": None,
-        "error": error,
-        "cause": cause,
-        "redriveCount": 0,
-        "redriveDate": None,
-        "redriveStatus": "NOT_REDRIVABLE",
-        "redriveStatusReason": "Execution is too old",
-        **members,
-    }
+    machine = ARN.format("states", "stateMachine:Scones")
+    named = {"executionArn": EXECUTION, "stateMachineArn": machine}
+    return {**ENDED, **named, "status": status, "error": error, "cause": cause, **members}
 
 
 DEAD_EXECUTION_STARTS = [
@@ -510,26 +448,24 @@ DEAD_EXECUTION_STARTS = [
 ]
 
 
+ALARM = json.loads("""{
+    "alarmName": "Scones-dev-Monitoring-Errors",
+    "configuration": {"metrics": [{"id": "m", "returnData": true}]},
+    "previousState": {"value": "OK", "reason": "r", "timestamp": "2026-01-01T00:00:00.000+0000"},
+    "state": {
+        "value": "ALARM", "reasonData": "{}", "timestamp": "2026-01-01T00:05:00.000+0000",
+        "reason": "Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0)."
+    }
+}""")
+
+
 def alarm_changed(description: Json = "Look at the log.", **state: Json) -> Json:
     """Return the detail of CloudWatch's event; an alarm without a description has none."""
+    described = {} if description is None else {"description": description}
     return {
-        "alarmName": "Scones-dev-Monitoring-Errors",
-        "configuration": {
-            "metrics": [{"id": "m", "returnData": True}],
-            **({} if description is None else {"description": description}),
-        },
-        "previousState": {
-            "value": "OK",
-            "reason": "r",
-            "timestamp": "2026-01-01T00:00:00.000+0000",
-        },
-        "state": {
-            "value": "ALARM",
-            "reason": "Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (5.0).",
-            "reasonData": "{}",
-            "timestamp": "2026-01-01T00:05:00.000+0000",
-            **state,
-        },
+        **ALARM,
+        "configuration": ALARM["configuration"] | described,
+        "state": ALARM["state"] | state,
     }
 
 
@@ -553,13 +489,7 @@ STARTS = {
 # What a Distributed Map reads, by its reader's InputType.
 LISTED: dict[str, list[Json]] = {
     "OBJECTS": [
-        {
-            "Etag": '"d41d8"',
-            "Key": key,
-            "LastModified": 1764273600,
-            "Size": 900,
-            "StorageClass": "X",
-        }
+        {"Key": key, "LastModified": 1764273600, "Size": 900, "StorageClass": "X"}
         for key in ("datasets/bike.png", "folder/", *UNUSUAL_TEXTS[1:])
     ],
     "CSV": [
@@ -583,15 +513,12 @@ MAP_ERRORS = [
 
 
 # $states.context, without the item of a Map.
+ENTERED = "2026-01-01T00:00:00.000Z"
+ROLE = "arn:aws:iam::111122223333:role/scones"
+STARTED = {"Id": EXECUTION, "Input": {}, "Name": "3f1d6e0c", "RoleArn": ROLE, "StartTime": ENTERED}
 CONTEXT = {
-    "Execution": {
-        "Id": EXECUTION,
-        "Input": {},
-        "Name": "3f1d6e0c",
-        "RoleArn": "arn:aws:iam::111122223333:role/scones",
-        "StartTime": "2026-01-01T00:00:00.000Z",
-    },
-    "State": {"EnteredTime": "2026-01-01T00:00:00.000Z", "Name": "State", "RetryCount": 0},
+    "Execution": STARTED,
+    "State": {"EnteredTime": ENTERED, "Name": "State", "RetryCount": 0},
     "StateMachine": {"Id": ARN.format("states", "stateMachine:Scones"), "Name": "Scones"},
 }
 
