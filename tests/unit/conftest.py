@@ -14,6 +14,7 @@ from botocore.compat import HTTPHeaders
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
 from moto import mock_aws
+from moto.core.base_backend import BaseBackend
 
 from settings import Settings
 from settings.loader import validate
@@ -22,13 +23,16 @@ from tests.archives import Content, write_archive
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models_are_read_once() -> Iterator[None]:
-    """Keep what botocore makes of the models of services: most of the time of a test with moto.
+    """Keep what botocore and moto make of the models of services, and moto's table of URLs.
 
-    Moto forgets boto3's session at each test, and botocore with it what it has read.
+    It is most of the time of a test with moto, which forgets boto3's session at each test, and
+    botocore with it what it has read. The table is made anew at each request.
     """
     classes: dict[str, type] = {}
     providers: dict[int, EndpointProvider] = {}
+    tables: dict[tuple[type, str], Any] = {}
     creators: Any = ClientCreator
+    make_table: Any = vars(BaseBackend)["urls"].fget
     create_class = creators._create_client_class
 
     def client_class(creator: ClientCreator, service: str, model: Any) -> type:
@@ -42,7 +46,14 @@ def service_models_are_read_once() -> Iterator[None]:
             providers[key] = EndpointProvider(ruleset_data=ruleset_data, **others)
         return providers[key]
 
+    def table(backend: BaseBackend) -> Any:
+        key = type(backend), backend.region_name
+        if key not in tables:
+            tables[key] = make_table(backend)
+        return tables[key]
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseBackend, "urls", property(table))
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         patch.setattr(ClientCreator, "_create_client_class", client_class)
         patch.setattr("botocore.regions.EndpointProvider", endpoint_provider)

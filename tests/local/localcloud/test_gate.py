@@ -207,12 +207,6 @@ def test_the_runtime_api_of_functions_refuses_pages(gated: LocalCloud) -> None:
     functions.delete_function(FunctionName="custom")
 
 
-def test_the_emulators_own_commands_need_credentials(gated: LocalCloud) -> None:
-    for path in ("reset", "config", "ready", "ses/messages", "sqs/messages"):
-        for method in ("GET", "POST", "PUT"):
-            assert status(f"{gated.endpoint_url}/_ministack/{path}", method=method) == 403, path
-
-
 def test_each_start_with_or_without_iam_has_credentials_that_no_list_of_processes_shows(
     tmp_path: Path,
 ) -> None:

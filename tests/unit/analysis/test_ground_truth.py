@@ -15,8 +15,6 @@ from analysis.skipped_lines import Kind
 from tests.capture_records import Write, png, record
 from tests.class_names import HOSTILE
 from tests.mutations import bounded, mutated
-from training import source
-from training.dataset import build, write
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,23 +33,6 @@ def csv(folder: Path, text: str) -> Path:
     file = folder / "labels.csv"
     file.write_bytes(text.encode())
     return file
-
-
-def test_the_real_captures_find_their_true_classes_in_the_real_pictures(
-    real_captures: Path, real_archive: Path, tmp_path: Path
-) -> None:
-    root = write(build(source.from_archive(real_archive), CLASSES), tmp_path)
-    truth = ground_truth.read(root)
-    records = collect(real_captures, classes=truth.classes, fingerprints=truth.by_picture)
-    joined = ground_truth.join(records, truth)
-    distinct = joined.frame.drop_duplicates("fingerprint")
-
-    assert joined.frame.true_class.notna().all()
-    assert len(distinct) == 21
-    assert (distinct.true_class == distinct.best_class).sum() == 18
-    confident = distinct[distinct.confidence >= 0.93]
-    assert (len(confident), (confident.true_class == confident.best_class).sum()) == (14, 13)
-    assert joined.skipped.counts == {}
 
 
 def test_pictures_are_compared_without_alpha_and_encoding(dataset: Path, write: Write) -> None:

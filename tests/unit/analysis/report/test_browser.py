@@ -112,12 +112,11 @@ def test_plots_and_page_fit_any_width_and_are_readable(
     long = [f"class of a long näme, {number}" for number in range(100)]
     pages = {
         "/one": report("one", count=1, classes=["x" * 200, "W" * 200], truth=False),
-        "/two": report("two", count=500, classes=["bicycle", "motorcycle"], truth=True),
         "/six": report("six", count=1000, classes=["</svg><img src=x>", *long[:5]], truth=True),
         "/hundred": report("hundred", count=300, classes=long, truth=True),
     }
     looks = [(page, width, "light") for page in pages for width in (PHONE, WIDE)]
-    looks += [("/two", width, "dark") for width in (PHONE, WIDE)]
+    looks += [("/six", width, "dark") for width in (PHONE, WIDE)]
     harness = HARNESS.replace("LOOKS", json.dumps(looks)).replace("SMALLEST", str(SMALLEST_TEXT))
 
     found, console = browse({"/": harness, **pages}, tmp_path / "profile")

@@ -88,10 +88,10 @@ class Cloud:
             self.metrics[each["MetricName"]] = each["Value"]
 
     def stage(self, per_class: int = PER_CLASS, classes: list[str] = CLASSES) -> None:
-        labels = [index // per_class for index in range(2 * per_class)]
-        for index, label in enumerate(labels):
-            self.put(f"validation/picture_{index}.png", BRIGHT if label else DARK)
-        rows = (f"{index}\t{label}\tpicture_{index}.png\n" for index, label in enumerate(labels))
+        for label, picture in enumerate((DARK, BRIGHT)):
+            self.put(f"validation/picture_{label}.png", picture)
+        labels = enumerate([0] * per_class + [1] * per_class)
+        rows = (f"{index}\t{label}\tpicture_{label}.png\n" for index, label in labels)
         self.put("validation.lst", "".join(rows))
         self.put("manifest.json", json.dumps({"classes": classes}))
 
