@@ -75,13 +75,7 @@ def _first(pair: tuple[str, Any]) -> str:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # TOML has no surrogates
 SCALARS = st.one_of(
-    TEXT,
-    st.booleans(),
-    st.integers(),
-    st.floats(),
-    st.dates(),
-    st.datetimes(),
-    st.times(),
+    TEXT, st.booleans(), st.integers(), st.floats(), st.dates(), st.datetimes(), st.times()
 )
 ANYTHING = st.one_of(
     SCALARS, st.lists(SCALARS, max_size=3), st.dictionaries(TEXT, SCALARS, max_size=2)

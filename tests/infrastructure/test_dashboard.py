@@ -8,13 +8,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from stacks.constructs.common.operational_alarm import SHOWN_ONLY
-from tests.infrastructure.templates import (
-    TRANSFORM,
-    VARIED,
-    alarms_of,
-    monitoring_with,
-    plain,
-)
+from tests.infrastructure.templates import TRANSFORM, VARIED, alarms_of, monitoring_with, plain
 
 Shown = tuple[str, str, dict[str, str], str]  # namespace, name, dimensions, statistic
 

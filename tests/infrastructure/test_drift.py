@@ -9,13 +9,7 @@ from aws_cdk.assertions import Template
 from lambda_src.drift_detector.drift import COMPARISONS
 from lambda_src.drift_detector.metrics import COUNTS, DRIFT, MODEL
 from stacks.constructs.monitoring import drift_detector
-from tests.infrastructure.templates import (
-    VARIED,
-    alarms_of,
-    dimensions_of,
-    monitoring_with,
-    plain,
-)
+from tests.infrastructure.templates import VARIED, alarms_of, dimensions_of, monitoring_with, plain
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ ALL_AT_ONCE = {
         "termination_wait_seconds": 3000,
         "max_5xx_percent": 2.5,
         "max_latency_ms": 250,
-    },
+    }
 }
 LINEAR = {
     "instance_count": 4,

@@ -12,19 +12,8 @@ from settings.training import TRAINING_LIMIT_MINUTES
 from stacks.constructs.common.picture_results import MAX_IMAGES, STATUS_OF_ERROR
 from stacks.constructs.common.state_machine import CRASHES, LAMBDA_ERRORS, THROTTLED
 from stacks.constructs.workflow.classification_workflow import ENDPOINT_ERROR, REJECTION_ERROR
-from tests.infrastructure.invariants import (
-    INVARIANTS,
-    Resource,
-    Stacks,
-    resources,
-)
-from tests.infrastructure.synthesis import (
-    ROOT,
-    Templates,
-    configuration,
-    states,
-    synthesize,
-)
+from tests.infrastructure.invariants import INVARIANTS, Resource, Stacks, resources
+from tests.infrastructure.synthesis import ROOT, Templates, configuration, states, synthesize
 
 
 def the_only(found: dict[str, Resource]) -> Resource:

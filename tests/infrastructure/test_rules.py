@@ -16,12 +16,7 @@ from settings import Settings
 from settings.loader import validate
 from stacks.constructs.common.grants import allow
 from tests.infrastructure.rules import Finding, findings
-from tests.infrastructure.synthesis import (
-    STACKS,
-    Templates,
-    application,
-    configuration,
-)
+from tests.infrastructure.synthesis import STACKS, Templates, application, configuration
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 

@@ -22,9 +22,6 @@ def normalised(template: Template) -> Any:
 @pytest.mark.parametrize("name", ["prod", "minimal", "comprehensive"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_template_is_as_it_was(
-    templates: Templates,
-    name: str,
-    stack: str,
-    snapshot: SnapshotAssertion,
+    templates: Templates, name: str, stack: str, snapshot: SnapshotAssertion
 ) -> None:
     assert normalised(templates(name)[stack]) == snapshot(extension_class=JSONSnapshotExtension)

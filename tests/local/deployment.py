@@ -20,12 +20,7 @@ from localcloud.launcher import LocalCloud
 from operations import staging
 from operations.staging import StagedPictures, read_staged
 from settings import Settings, load
-from tests.infrastructure.synthesis import (
-    ACCOUNT,
-    STACKS,
-    write_assembly,
-    write_assembly_elsewhere,
-)
+from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly, write_assembly_elsewhere
 from tests.local.waiting import wait
 from training import drawn, source
 

@@ -116,10 +116,7 @@ def test_a_second_one_is_refused_and_a_closed_terminal_ends_the_first(demo: Runn
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [
-        (signal.SIGTERM, 128 + signal.SIGTERM),
-        (signal.SIGKILL, -signal.SIGKILL),
-    ],
+    [(signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)],
     ids=["terminated", "killed"],
 )
 def test_a_signal_ends_all_of_it(demo: Running, number: signal.Signals, code: int) -> None:

@@ -4,13 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from tests.local.batch import (
-    execution_of,
-    predictions,
-    put_manifest,
-    transform,
-    transform_machine,
-)
+from tests.local.batch import execution_of, predictions, put_manifest, transform, transform_machine
 from tests.local.deployment import Deployment
 from tests.local.inbox import Messages
 

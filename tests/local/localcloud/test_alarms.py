@@ -164,11 +164,7 @@ def test_a_change_of_state_is_an_event(
     assert detail["configuration"]["description"] == "Too bright."
     (metric,) = detail["configuration"]["metrics"]
     assert metric["metricStat"] == {
-        "metric": {
-            "namespace": namespace,
-            "name": "Brightness",
-            "dimensions": {"Camera": "north"},
-        },
+        "metric": {"namespace": namespace, "name": "Brightness", "dimensions": {"Camera": "north"}},
         "period": 60,
         "stat": "Average",
     }

@@ -33,9 +33,7 @@ def stopped(tmp_path: Path) -> Iterator[LocalCloud]:
 # --- From Python ------------------------------------------------------------------------------
 
 
-def test_stop_ends_what_was_started_in_it_and_removes_temporary_files(
-    stopped: LocalCloud,
-) -> None:
+def test_stop_ends_what_was_started_in_it_and_removes_temporary_files(stopped: LocalCloud) -> None:
     stopped.start()
     assert stopped.healthy()
     assert stopped.client("sts").get_caller_identity()["Account"] == "000000000000"

@@ -72,10 +72,7 @@ def test_the_collected_results_of_a_map_count_as_one_output(functions: Any, exec
 def test_the_states_of_each_item_are_named(cloud: LocalCloud, execute: Any) -> None:
     inner = {
         "StartAt": "First",
-        "States": {
-            "First": {"Type": "Pass", "Next": "Last"},
-            "Last": {"Type": "Succeed"},
-        },
+        "States": {"First": {"Type": "Pass", "Next": "Last"}, "Last": {"Type": "Succeed"}},
     }
     each = {
         "StartAt": "Each",
