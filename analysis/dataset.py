@@ -14,6 +14,7 @@ from analysis.labels import GroundTruthError, Label
 from analysis.pictures import fingerprint
 from training.manifest import Manifest, parse
 from training.paths import relative_path
+from training.pictures import SPLITS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -77,7 +78,7 @@ def labelled_fingerprints(
         except ValueError as error:
             raise GroundTruthError(f"{path}: {error}") from error
 
-    for split in ("train", "validation"):
+    for split in SPLITS:
         rows = _rows(root, split, classes, s3_client)
         with ThreadPoolExecutor(OBJECTS_IN_FLIGHT) as pool:
             fingerprints = pool.map(fingerprint_of, [path for _, path in rows])

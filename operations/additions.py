@@ -22,9 +22,8 @@ from training.dataset import StagedObject
 from training.duplicates import fingerprint
 from training.errors import StagingError
 from training.picture_list import PictureList
-from training.pictures import Split
+from training.pictures import SPLITS, Split
 from training.pictures_csv import StagedPicture
-from training.selection import SPLITS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -39,8 +39,7 @@ vertical-align: top; overflow-wrap: anywhere }
 
 def show(selection: Selection, console: Console) -> None:
     """Print formats, sizes and what was done to the pictures, and near duplicates by name."""
-    pictures = _prepared(selection)
-    if pictures:
+    if pictures := selection.prepared.usable:
         console.print(_kinds(pictures))
     for each in selection.near_duplicates[:PAIRS_SHOWN]:
         names = f"{each.train.source.path} looks like {each.validation.source.path}"
@@ -56,10 +55,6 @@ def write(selection: Selection, folder: Path) -> Path:
     sheet = writable_path(folder, SHEET)
     sheet.write_text("".join(_page(selection)), encoding="utf-8", errors="backslashreplace")
     return sheet
-
-
-def _prepared(selection: Selection) -> list[PreparedPicture]:
-    return [each for each in selection.prepared.pictures if isinstance(each, PreparedPicture)]
 
 
 def _kinds(pictures: Sequence[PreparedPicture]) -> Table:

@@ -27,7 +27,7 @@ from settings import Settings
 from settings.schema import Dataset as DatasetSettings
 from training import dataset, selection, source
 from training.dataset import Dataset, File, StagedObject
-from training.pictures import PreparedPicture
+from training.pictures import SPLITS
 from training.progress import file_progress
 from training.selection import Selection
 from training.source import AnySource
@@ -213,7 +213,7 @@ def with_source(settings: Settings, name: Literal["cifar-100", "drawn"]) -> Sett
 
 def warnings(settings: Settings, selected: Selection) -> list[str]:
     """Return what a model of these pictures will suffer from, with remedies."""
-    train, validation = (selected.counts[split] for split in selection.SPLITS)
+    train, validation = (selected.counts[split] for split in SPLITS)
     found = []
     most, least = max(train, key=train.__getitem__), min(train, key=train.__getitem__)
     unbalanced = train[most] > UNBALANCED * train[least]
@@ -232,8 +232,7 @@ def warnings(settings: Settings, selected: Selection) -> list[str]:
 
 def _small(settings: Settings, selected: Selection) -> list[str]:
     found = []
-    pictures = [each for each in selected.prepared.pictures if isinstance(each, PreparedPicture)]
-    side = selected.prepared.side
+    pictures, side = selected.prepared.usable, selected.prepared.side
     small = sum(min(each.width, each.height) < side for each in pictures)
     if small:
         found.append(

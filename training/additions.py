@@ -17,10 +17,9 @@ from training.labels import NamedClasses
 from training.list_entries import Entry, read_entries
 from training.manifest import AddedPicture, Manifest
 from training.picture_list import PictureList, find_places, read_place
-from training.pictures import PreparedPicture, Refusal, SourcePicture, Split
+from training.pictures import SPLITS, PreparedPicture, Refusal, SourcePicture, Split
 from training.pictures_csv import StagedPicture
 from training.quotations import shortened
-from training.selection import SPLITS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

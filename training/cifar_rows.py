@@ -1,7 +1,6 @@
 """Check CIFAR-100's rows, and encode those of some classes as pictures."""
 
 import hashlib
-import io
 import re
 from collections.abc import Container, Iterator, Sequence
 
@@ -13,6 +12,7 @@ from training import pictures
 from training.cifar100 import SIDE, Cifar100, Split
 from training.duplicates import fingerprint
 from training.pictures import PreparedPicture, Refusal, SourcePicture
+from training.uniform import png_file
 
 # Safe as a file name, in an S3 key and in a line of a .lst file; CIFAR-100's own names fit.
 _SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,'()+&-]{0,199}\.png")
@@ -67,11 +67,8 @@ def _check(
 
 
 def _prepared(source: SourcePicture, pixels: NDArray[np.uint8]) -> PreparedPicture:
-    image, buffer = Image.fromarray(pixels), io.BytesIO()
-    # Compressed bytes differ between builds of zlib, and so would the digest. Storing is also
-    # faster, and a picture grows by less than 1 KB.
-    image.save(buffer, "PNG", compress_level=0)
-    png = buffer.getvalue()
+    image = Image.fromarray(pixels)
+    png = png_file(image)
     return PreparedPicture(
         source,
         sha256=hashlib.sha256(png).hexdigest(),

@@ -22,7 +22,7 @@ from training.paths import writable_path
 from training.pictures import PreparedPicture, Refusal, Split
 from training.pictures_csv import StagedPicture
 from training.selection import Selection, check, select
-from training.source import AnySource, CifarSource, prepare
+from training.source import CifarSource, prepare
 
 FOLDER = "datasets"  # of the data bucket
 MANIFEST = "manifest.json"
@@ -168,25 +168,18 @@ class Dataset:
 
 
 def build(
-    source: AnySource,
-    classes: Sequence[str] = (),
+    source: CifarSource,
+    classes: Sequence[str],
     *,
-    side: int = CIFAR_SIDE,
-    validation_percent: float = 20,
-    group_pattern: str | None = None,
     max_refused_percent: float = 5,
 ) -> Dataset:
-    """Return the dataset of a source's pictures of `classes` (default: all, alphabetically).
+    """Return the dataset of `classes` of CIFAR-100's pictures, or of drawn ones.
 
     Raises:
         StagingError: too many pictures are refused, or too few are left of a class; and as
             `training.source.prepare`.
     """
-    selection = select(
-        prepare(source, classes, side=side),
-        validation_percent=validation_percent,
-        group_pattern=group_pattern,
-    )
+    selection = select(prepare(source, classes, side=CIFAR_SIDE))
     check(selection, max_refused_percent=max_refused_percent)
     return compose(selection)
 

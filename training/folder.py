@@ -4,7 +4,7 @@
     scones/fine/oven 2/IMG_0002.png    scones/validation/fine/oven 2/IMG_0002.png
 
 Folders below a class are part of the picture's path only. In the second layout the folders on top
-(`training.labels.SPLITS`) say which pictures train the model and which validate it.
+(`training.labels.SPLIT_NAMES`) say which pictures train the model and which validate it.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
-from training.labels import SPLITS, class_name
+from training.labels import SPLIT_NAMES, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.reading import file_version, read_file, read_object
 
@@ -126,7 +126,9 @@ class Folder:
     def _splits(self) -> dict[str, Split]:
         """Return the side of each folder at the top, or nothing if these are the classes."""
         names = [name for name in self._files.folders() if not _CLUTTER.fullmatch(name)]
-        splits = {name: SPLITS[name.casefold()] for name in names if name.casefold() in SPLITS}
+        splits = {
+            name: SPLIT_NAMES[name.casefold()] for name in names if name.casefold() in SPLIT_NAMES
+        }
         if len(set(splits.values())) == 2:
             return splits
         if names and len(splits) == len(names):

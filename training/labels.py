@@ -8,7 +8,7 @@ from lambda_src.shared import class_names
 from lambda_src.shared.messages import shown
 from training.pictures import Split
 
-SPLITS: Mapping[str, Split] = {
+SPLIT_NAMES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
     # What people keep from training, for whatever purpose, never trains here either.
     **dict.fromkeys(("validation", "valid", "val", "test"), "validation"),

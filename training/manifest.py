@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from settings.schema import CIFAR_SIDE
+from training.pictures import SPLITS
 
 Count = Annotated[int, Field(ge=0, strict=True)]
 
@@ -69,7 +70,7 @@ class Manifest(BaseModel, frozen=True):
 
     @model_validator(mode="after")
     def _every_class_is_counted(self) -> Self:
-        for split in ("train", "validation"):
+        for split in SPLITS:
             if missing := [each for each in self.classes if each not in self.counts.get(split, {})]:
                 raise ValueError(f"counts.{split} lacks {missing[0]!r}")
         return self

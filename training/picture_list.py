@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from lambda_src.shared.messages import shown
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
-from training.labels import SPLITS, class_name
+from training.labels import SPLIT_NAMES, class_name
 from training.list_entries import Entry, read_entries
 from training.objects import Found, find_objects
 from training.pictures import Refusal, SourcePicture, Split
@@ -146,9 +146,9 @@ class PictureList:
                 raise ValueError(entry.error)
             place = self.place(entry.picture)
             label = class_name(entry.label)
-            split = SPLITS.get(entry.split.casefold())
+            split = SPLIT_NAMES.get(entry.split.casefold())
             if entry.split and not split:
-                allowed = ", ".join(SPLITS)
+                allowed = ", ".join(SPLIT_NAMES)
                 raise ValueError(
                     f"unknown split: {shown(entry.split)}; allowed: {allowed}, or empty"
                 )

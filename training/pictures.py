@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 Split = Literal["train", "validation"]
+SPLITS: tuple[Split, Split] = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True)

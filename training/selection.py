@@ -13,10 +13,9 @@ from functools import cached_property
 
 from training.duplicates import near_duplicates
 from training.errors import StagingError
-from training.pictures import PreparedPicture, Refusal, Split
+from training.pictures import SPLITS, PreparedPicture, Refusal, Split
 from training.source import CifarSource, Prepared
 
-SPLITS: tuple[Split, Split] = ("train", "validation")
 NEEDED: Mapping[Split, int] = {"train": 2, "validation": 1}
 """Pictures of each class."""
 REASONS_SHOWN = 5
@@ -74,11 +73,7 @@ def select(
     """
     if isinstance(prepared.source, CifarSource):
         return _published(prepared)
-    pictures = prepared.pictures
-    refused = [each for each in pictures if isinstance(each, Refusal)]
-    unique, contradictory, left_out = _without_copies(
-        [each for each in pictures if isinstance(each, PreparedPicture)]
-    )
+    unique, contradictory, left_out = _without_copies(prepared.usable)
     groups = _groups(unique, group_pattern)
     sides = _sides(groups, validation_percent)
     moved = _validate_every_class(groups, sides)
@@ -92,7 +87,8 @@ def select(
     lookalikes = {each.train.sha256 for each in near}
     splits["train"] = [each for each in splits["train"] if each.sha256 not in lookalikes]
     left_out += [Refusal(each.train.source.path, each.reason) for each in near]
-    return Selection(prepared, splits, refused + contradictory, left_out, near, moved)
+    refused = [*prepared.refused, *contradictory]
+    return Selection(prepared, splits, refused, left_out, near, moved)
 
 
 def check(selection: Selection, *, max_refused_percent: float) -> None:
@@ -139,10 +135,10 @@ def _more(number: int, *, separator: str) -> str:
 
 
 def _published(prepared: Prepared) -> Selection:
-    kept = [each for each in prepared.pictures if isinstance(each, PreparedPicture)]
-    splits = {split: [each for each in kept if each.source.split == split] for split in SPLITS}
-    refused = [each for each in prepared.pictures if isinstance(each, Refusal)]
-    return Selection(prepared, splits, refused, near_duplicates=_near_duplicates(splits))
+    splits = {
+        split: [each for each in prepared.usable if each.source.split == split] for split in SPLITS
+    }
+    return Selection(prepared, splits, prepared.refused, near_duplicates=_near_duplicates(splits))
 
 
 def _without_copies(

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,16 @@ class Prepared:
     pictures: Sequence[PreparedPicture | Refusal]
     other_classes: Mapping[str, int]
     """Number of pictures of the source's other classes, which are not staged."""
+
+    @cached_property
+    def usable(self) -> list[PreparedPicture]:
+        """Return the pictures that are not refused."""
+        return [each for each in self.pictures if isinstance(each, PreparedPicture)]
+
+    @cached_property
+    def refused(self) -> list[Refusal]:
+        """Return the refusals."""
+        return [each for each in self.pictures if isinstance(each, Refusal)]
 
 
 def from_archive(path: Path, *, classes: Collection[str] | None = None) -> CifarSource:

@@ -84,6 +84,15 @@ def make_uniform(content: bytes, side: int) -> Uniform:
         raise PictureRefusedError(_reason(name, str(error))) from error
 
 
+def png_file(picture: Image.Image) -> bytes:
+    """Return a PNG file without compression."""
+    # Compressed bytes differ between builds of zlib, and so would the dataset's digest. Storing is
+    # also faster.
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=0)
+    return buffer.getvalue()
+
+
 def check_size(size: int) -> None:
     """Raise PictureRefusedError if a file of so many bytes is not read."""
     if size > MAX_BYTES:
@@ -142,11 +151,8 @@ def _decode(content: bytes, side: int) -> Uniform:
             rgb = rgb.transpose(_UPRIGHT[orientation])
             if orientation in _ON_ITS_SIDE:
                 width, height = height, width
-    # Compressed bytes differ between builds of zlib, and so would the dataset's digest.
-    buffer = io.BytesIO()
-    rgb.save(buffer, "PNG", compress_level=0)
     return Uniform(
-        png=buffer.getvalue(),
+        png=png_file(rgb),
         fingerprint=fingerprint(rgb),
         format=image_format,
         mode=mode,

@@ -20,9 +20,8 @@ from training.additions import (
 )
 from training.manifest import AddedPicture, Manifest
 from training.picture_list import PictureList
-from training.pictures import Refusal, Split
+from training.pictures import SPLITS, Refusal, Split
 from training.pictures_csv import StagedPicture
-from training.selection import SPLITS
 from training.uniform import make_uniform
 
 CLASSES = ("burnt", "Pick-up", "scone, plain")
