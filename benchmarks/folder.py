@@ -147,6 +147,8 @@ class Measured:
     """One contender's run."""
 
     pictures_per_second: float
+    processor_ms: float
+    """For each picture, of all its processes."""
     peak_bytes: int
     """Of all its processes; 0 if the system does not tell."""
 
@@ -174,7 +176,8 @@ def measure(contender: str, count: int) -> Measured:
     remove(s3, bucket)
     if process.returncode:
         raise RuntimeError(f"{contender} ended with exit code {process.returncode}")
-    return Measured(float(said), max(samples))
+    speed, processor_ms = map(float, said.split())
+    return Measured(speed, processor_ms, max(samples))
 
 
 def run(pictures: Sequence[int]) -> Section:
@@ -194,6 +197,7 @@ def section(measured: Mapping[tuple[int, str], Measured]) -> Section:
     for count in dict.fromkeys(count for count, _ in measured):
         runs = [[found] if (found := measured.get((count, name))) else [] for name in CONTENDERS]
         speeds = [[each.pictures_per_second for each in found] for found in runs]
+        times = [[each.processor_ms for each in found] for found in runs]
         peaks = [[each.peak_bytes / 1e6 for each in found if each.peak_bytes] for found in runs]
         name = f"{count:,} pictures"
         rows += [
@@ -203,6 +207,12 @@ def section(measured: Mapping[tuple[int, str], Measured]) -> Section:
                 ours=speeds[0],
                 comparator=speeds[1],
                 better="more",
+            ),
+            Row(
+                measure=f"{name}: processor time",
+                unit="ms/picture",
+                ours=times[0],
+                comparator=times[1],
             ),
             Row(measure=f"{name}: peak memory", unit="MB", ours=peaks[0], comparator=peaks[1]),
         ]
@@ -215,19 +225,28 @@ def section(measured: Mapping[tuple[int, str], Measured]) -> Section:
             f"put together of {BANDS} bands of a few drawn ones as it is read; no two are alike. "
             f"They become PNG files of {SIDE}x{SIDE} pixels. Ours also checks, hashes, compares, "
             "divides and caches them. The comparator opens, resizes, saves and uploads one after "
-            f"the other, and stops at {COMPARATOR_MOST:,} pictures. Memory is the proportional set "
-            "size of all processes of the contender, without those of the local cloud."
+            f"the other, and stops at {COMPARATOR_MOST:,} pictures. Processor time and memory "
+            "(proportional set size) are those of all processes of the contender, without those of "
+            "the local cloud."
         ],
     )
 
 
 def main(contender: str, count: str, bucket: str) -> None:
-    """Run a contender; print a line before it begins, then its pictures per second."""
+    """Run a contender; print a line before it begins, then its speed and processor time."""
     source = Synthetic(int(count))
     print("ready", flush=True)
-    start = time.perf_counter()
+    start, processor_start = time.perf_counter(), _processor_seconds()
     staged = CONTENDERS[contender](source, bucket)
-    print(staged / (time.perf_counter() - start))
+    seconds, processor_seconds = (
+        time.perf_counter() - start,
+        _processor_seconds() - processor_start,
+    )
+    print(staged / seconds, 1000 * processor_seconds / staged)
+
+
+def _processor_seconds() -> float:
+    return sum(os.times()[:4])  # with processes that have ended
 
 
 if __name__ == "__main__":

@@ -42,15 +42,17 @@ def test_each_contender_stages_every_picture(
 def test_results_stand_side_by_side_where_both_ran() -> None:
     rows = folder.section(
         {
-            (1_000, "ours"): Measured(100.0, 200_000_000),
-            (1_000, "comparator"): Measured(20.0, 100_000_000),
-            (100_000, "ours"): Measured(90.0, 0),
+            (1_000, "ours"): Measured(100.0, 20.0, 200_000_000),
+            (1_000, "comparator"): Measured(20.0, 50.0, 100_000_000),
+            (100_000, "ours"): Measured(90.0, 20.0, 0),
         }
     ).rows
 
     assert [row.cells for row in rows] == [
         ("1,000 pictures", "pictures/s", "100", "20", "5.00"),
+        ("1,000 pictures: processor time", "ms/picture", "20", "50", "2.50"),
         ("1,000 pictures: peak memory", "MB", "200", "100", "0.50"),
         ("100,000 pictures", "pictures/s", "90", "-", "-"),
+        ("100,000 pictures: processor time", "ms/picture", "20", "-", "-"),
         ("100,000 pictures: peak memory", "MB", "-", "-", "-"),
     ]
