@@ -89,81 +89,44 @@ UNUSED = (
     ),
 )
 
+BUCKETS = "{Storage/DataBucket} {Storage/ArtifactBucket} {Storage/CaptureBucket}"
+OBJECTS = "{Storage/DataBucket}/* {Storage/ArtifactBucket}/* {Storage/CaptureBucket}/*"
+TRANSFORMS = "{Storage/DataBucket}/batch/output/*"
+BULK_RUNS = "{Storage/ArtifactBucket}/bulk/*"
+BASELINES = "{Storage/ArtifactBucket}/baselines/*"
+
+EMPTYING = "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole"
+EMPTIES = "It empties each of the three buckets before it is deleted."
+JOB, ON_EVENT = "Training/TrainingJobJobRole", "Training/TrainingJobOnEventRole"
+STEPS = "Workflow/SerializeImageRole Workflow/ClassifyImageRole"
+MODEL, BASELINE = "Inference/ImageEndpointModelRole", "Monitoring/ModelBaselineOnEventRole"
+TRANSFORM = "Batch/BatchTransformCheckManifestRole Batch/BatchTransformWritePredictionsRole"
+WRITE = "Batch/BatchTransformWritePredictionsRole"
+CLASSIFY, SUMMARIZE, BULK = (
+    f"Batch/BulkClassification{each}Role"
+    for each in ("ClassifyBatch", "SummarizeBulk", "StateMachine")
+)
+READ_DATA = (
+    f"{JOB} {ON_EVENT} Training/TrainingJobIsCompleteRole {STEPS} {TRANSFORM} {CLASSIFY} {BULK}"
+)
+READ_RESULTS = f"{ON_EVENT} {CLASSIFY} {SUMMARIZE} {BASELINE} Monitoring/DriftDetectorFunctionRole"
+PICTURES = "Pictures, and manifests of them, may be anywhere in the data bucket."
+DELETE = "s3:DeleteObject s3:DeleteObjectVersion s3:ListMultipartUploadParts"
+
 # Forbidden calls that are allowed nevertheless: they fall within a grant that is needed.
 ALLOWED_NEVERTHELESS = (
+    Reason(EMPTYING, DELETE, OBJECTS, EMPTIES),
+    Reason(EMPTYING, "s3:ListBucket", BUCKETS, EMPTIES),
     Reason(
-        "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole",
-        "s3:DeleteObject s3:DeleteObjectVersion s3:ListMultipartUploadParts",
-        "{Storage/DataBucket}/* {Storage/ArtifactBucket}/* {Storage/CaptureBucket}/*",
-        "It empties each of the three buckets before it is deleted.",
+        f"{STEPS} {MODEL} {CLASSIFY} {BULK}", "s3:GetObject", "{Storage/DataBucket}/*", PICTURES
     ),
-    Reason(
-        "Storage/CustomS3AutoDeleteObjectsCustomResourceProviderRole",
-        "s3:ListBucket",
-        "{Storage/DataBucket} {Storage/ArtifactBucket} {Storage/CaptureBucket}",
-        "It empties each of the three buckets before it is deleted.",
-    ),
-    Reason(
-        "Workflow/SerializeImageRole Workflow/ClassifyImageRole Inference/ImageEndpointModelRole "
-        "Batch/BulkClassificationClassifyBatchRole Batch/BulkClassificationStateMachineRole",
-        "s3:GetObject",
-        "{Storage/DataBucket}/*",
-        "Pictures, and manifests of them, may be anywhere in the data bucket.",
-    ),
-    Reason(
-        "Training/TrainingJobJobRole Monitoring/ModelBaselineOnEventRole",
-        "s3:GetObject",
-        "{Storage/DataBucket}/datasets/*",
-        DATASETS,
-    ),
-    Reason(
-        "Training/TrainingJobJobRole Training/TrainingJobOnEventRole "
-        "Training/TrainingJobIsCompleteRole Workflow/SerializeImageRole Workflow/ClassifyImageRole "
-        "Batch/BatchTransformCheckManifestRole Batch/BatchTransformWritePredictionsRole "
-        "Batch/BulkClassificationClassifyBatchRole Batch/BulkClassificationStateMachineRole "
-        "Monitoring/ModelBaselineOnEventRole",
-        "s3:ListBucket",
-        "{Storage/DataBucket}",
-        LISTS,
-    ),
-    Reason(
-        "Training/TrainingJobOnEventRole Batch/BulkClassificationClassifyBatchRole "
-        "Batch/BulkClassificationSummarizeBulkRole Monitoring/ModelBaselineOnEventRole "
-        "Monitoring/DriftDetectorFunctionRole",
-        "s3:ListBucket",
-        "{Storage/ArtifactBucket}",
-        LISTS,
-    ),
-    Reason(
-        "Inference/ImageEndpointModelRole Batch/BatchTransformCheckManifestRole "
-        "Batch/BatchTransformWritePredictionsRole",
-        "s3:PutObject",
-        "{Storage/DataBucket}/batch/output/*",
-        OWN_FOLDERS,
-    ),
-    Reason(
-        "Batch/BatchTransformWritePredictionsRole",
-        "s3:GetObject",
-        "{Storage/DataBucket}/batch/output/*",
-        OWN_FOLDERS,
-    ),
-    Reason(
-        "Batch/BulkClassification*Role",
-        "s3:GetObject s3:PutObject",
-        "{Storage/ArtifactBucket}/bulk/*",
-        OWN_FOLDERS,
-    ),
-    Reason(
-        "Batch/BulkClassificationSummarizeBulkRole Batch/BulkClassificationStateMachineRole",
-        "s3:AbortMultipartUpload",
-        "{Storage/ArtifactBucket}/bulk/*",
-        OWN_FOLDERS,
-    ),
-    Reason(
-        "Monitoring/ModelBaselineOnEventRole",
-        "s3:DeleteObject",
-        "{Storage/ArtifactBucket}/baselines/*",
-        "A baseline is named by the hash of its inputs.",
-    ),
+    Reason(f"{JOB} {BASELINE}", "s3:GetObject", "{Storage/DataBucket}/datasets/*", DATASETS),
+    Reason(f"{READ_DATA} {BASELINE}", "s3:ListBucket", "{Storage/DataBucket}", LISTS),
+    Reason(READ_RESULTS, "s3:ListBucket", "{Storage/ArtifactBucket}", LISTS),
+    Reason(f"{MODEL} {TRANSFORM}", "s3:PutObject", TRANSFORMS, OWN_FOLDERS),
+    Reason(WRITE, "s3:GetObject", TRANSFORMS, OWN_FOLDERS),
+    Reason("Batch/BulkClassification*Role", "s3:GetObject s3:PutObject", BULK_RUNS, OWN_FOLDERS),
+    Reason(f"{SUMMARIZE} {BULK}", "s3:AbortMultipartUpload", BULK_RUNS, OWN_FOLDERS),
+    Reason(BASELINE, "s3:DeleteObject", BASELINES, "A baseline is named by its inputs' hash."),
     *FRAMEWORKS,
 )
