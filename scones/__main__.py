@@ -46,6 +46,9 @@ def entry_point() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a locale may lack the characters of a table
+    # Work on a few pictures is too little for several threads, which wait for each other busily.
+    # Numpy reads this when it is imported, and only verbs import it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     code = main()
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()

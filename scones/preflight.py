@@ -2,8 +2,6 @@
 
 import typer
 
-from operations.preflight import checks, findings
-from operations.preflight.clients import Aws
 from scones import errors, terminal
 from scones.options import Environment
 from settings import load
@@ -19,6 +17,9 @@ def preflight(environment: Environment = "dev") -> None:
     Exit codes: 0 no problem; 1 a problem; 2 wrong usage; 3 no problem found, but something could
     not be checked.
     """
+    from operations.preflight import checks, findings
+    from operations.preflight.clients import Aws
+
     with errors.shown():
         settings = load(environment)
         with terminal.console(errors=True).status("asking AWS"):

@@ -196,7 +196,8 @@ def test_what_a_verb_lacks_is_named_with_the_remedy(
 
 
 def test_importing_the_command_line_loads_no_heavy_package() -> None:
-    heavy = {"aws_cdk", "matplotlib", "pandas", "scipy", "sklearn", "sagemaker", "ministack"}
+    heavy = {"aws_cdk", "matplotlib", "numpy", "pandas", "PIL", "scipy", "sklearn"}
+    heavy |= {"sagemaker", "ministack"}
     code = "import scones.__main__, sys; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from training.duplicates import fingerprint, near_duplicates
+from training.duplicates import MAX_DISTANCE, fingerprint, near_duplicates
 
 Resampling = Image.Resampling
 
@@ -115,6 +115,25 @@ def test_large_sets_are_compared_whole() -> None:
     rows = random.integers(0, 256, (1200, len(PRINTS[0])), dtype=np.uint8)
     prints = [row.tobytes() for row in rows]
     assert near_duplicates(prints, prints[::-1]) == [(1199 - i, i) for i in range(1200)]
+
+
+def test_finds_what_a_comparison_of_all_numbers_finds() -> None:
+    """The limit of the distance runs through the middle of these copies."""
+    random = np.random.default_rng(0)
+    shapes = random.normal(0, 30, (300, 63)).clip(-127, 127)
+    changes = random.normal(0, 1, shapes.shape) * random.uniform(5, 13, (len(shapes), 1))
+    rows = [
+        each.round().clip(-127, 127).astype(np.int8).view(np.uint8)
+        for each in (shapes, shapes + changes)
+    ]
+    colours = np.full((len(shapes), 27), 128, np.uint8)
+    of, among = ([row.tobytes() for row in np.hstack([each, colours])] for each in rows)
+
+    vectors, others = (each.view(np.int8).astype(float) for each in rows)
+    cosines = (vectors * others).sum(1) / np.linalg.norm(vectors, axis=1)
+    alike = np.flatnonzero(cosines / np.linalg.norm(others, axis=1) >= 1 - MAX_DISTANCE)
+    assert 50 < len(alike) < 250
+    assert near_duplicates(of, among) == [(position, position) for position in alike.tolist()]
 
 
 def test_nothing_is_like_nothing() -> None:
