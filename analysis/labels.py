@@ -10,7 +10,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 from analysis.captures import first_error
 from analysis.files import OnSkip, content_of, lines
 from analysis.skipped_lines import Kind, SkippedLine
-from training.csv_files import CsvError, CsvFile
+from training.lists.csv_files import CsvError, CsvFile
 from training.quotations import shortened
 
 if TYPE_CHECKING:

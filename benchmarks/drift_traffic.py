@@ -19,8 +19,8 @@ from lambda_src.drift_detector.picture_statistics import PictureStatistics, meas
 from localcloud.algorithm.features import Floats, Pixels, describe
 from localcloud.algorithm.fitting import fit
 from localcloud.algorithm.model import Model
-from training.cifar100 import Cifar100
-from training.drawn import draw
+from training.cifar.cifar100 import Cifar100
+from training.cifar.drawn import draw
 from training.source import CifarSource
 
 CLASSES = ("bicycle", "motorcycle")

@@ -24,7 +24,7 @@ from operations.aws import session
 from operations.datasets import WORKERS
 from operations.staging import upload
 from training import dataset
-from training.cifar100 import CHANNELS, SIDE
+from training.cifar.cifar100 import CHANNELS, SIDE
 from training.source import CifarSource
 
 Stage = Callable[[CifarSource, Sequence[str], str], int]

@@ -16,14 +16,15 @@ from lambda_src.shared.messages import readable
 from operations import datasets, staging
 from operations.aws import errors_in_words
 from settings import Settings
-from training import additions, dataset, manifest, pictures_csv, preparation
+from training import additions, dataset, manifest, pictures_csv
 from training.additions import Additions, LabelledPictures, Parent
 from training.dataset import StagedObject
 from training.duplicates import fingerprint
 from training.errors import StagingError
-from training.picture_list import PictureList
+from training.lists.picture_list import PictureList
 from training.pictures import SPLITS, Split
 from training.pictures_csv import StagedPicture
+from training.preparation.prepare import prepare
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,7 +57,7 @@ def run(
             [PictureList(each, s3=lambda: s3) for each in lists], parent.manifest.classes
         )
         pictures = LabelledPictures(labels, s3=lambda: s3)
-        prepared = preparation.prepare(pictures, side=parent.manifest.side, console=console)
+        prepared = prepare(pictures, side=parent.manifest.side, console=console)
         added = additions.compare(parent, labels, prepared)
         extended = additions.extend(parent, added)
         where = f"s3://{bucket}/{parent.prefix}"

@@ -10,7 +10,7 @@ from settings import Settings
 from training import manifest
 from training.dataset import FOLDER, MANIFEST
 from training.manifest import Manifest
-from training.preparation import READERS
+from training.preparation.prepare import READERS
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from training.errors import StagingError
-from training.preparation_cache import Encoded, encode
+from training.preparation.cache import Encoded, encode
 
 
 def work(content: bytes) -> bytes:

@@ -1,9 +1,9 @@
-"""Prepare a few pictures without the processes and the cache of `training.preparation`."""
+"""Prepare a few pictures without the processes and the cache of `training.preparation.prepare`."""
 
 import hashlib
 
 from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
-from training.uniform import make_uniform
+from training.preparation.uniform import make_uniform
 
 
 def prepare(source: Source, *, side: int, **_: object) -> list[PreparedPicture | Refusal]:

@@ -1,1 +1,1 @@
-"""Turn CIFAR-100 into a dataset of files: fetch, read, select, check, write."""
+"""Turn labelled pictures into a dataset of files: list, check, make uniform, select, write."""

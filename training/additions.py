@@ -14,9 +14,9 @@ from lambda_src.shared.messages import shown
 from training.dataset import Dataset, Picture, StagedObject, file_name
 from training.duplicates import near_duplicates
 from training.labels import NamedClasses
-from training.list_entries import Entry, read_entries
+from training.lists.entries import Entry, read_entries
+from training.lists.picture_list import PictureList, find_places, read_place
 from training.manifest import AddedPicture, Manifest
-from training.picture_list import PictureList, find_places, read_place
 from training.pictures import SPLITS, PreparedPicture, Refusal, SourcePicture, Split
 from training.pictures_csv import StagedPicture
 from training.quotations import shortened

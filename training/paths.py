@@ -1,5 +1,6 @@
-"""Turn keys and names into paths below a folder."""
+"""Turn keys and names into paths below a folder; find the folder of caches."""
 
+import os
 from pathlib import Path
 
 
@@ -37,3 +38,8 @@ def writable_path(folder: Path, name: str) -> Path:
                 f"{path} is a link, which may lead out of {folder}: remove the link"
             )
     return path
+
+
+def cache_folder() -> Path:
+    """Return `$XDG_CACHE_HOME/scones`, or `~/.cache/scones` if the variable is unset or empty."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scones"

@@ -1,7 +1,7 @@
 """Define what passes from a source of pictures to a staged dataset.
 
 A source lists pictures without reading them; `training.preparation` reads, checks and makes them
-uniform; `training.dataset` selects what is staged and says on which side it stands.
+uniform; `training.selection` says which are staged and on which side; `training.dataset` writes.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Source(Protocol):
         ...
 
     def read(self, picture: SourcePicture) -> bytes:
-        """Return a picture's file, at most `training.uniform.MAX_BYTES`; used by threads.
+        """Return a picture's file, at most `uniform.MAX_BYTES`; used by threads.
 
         Raises:
             OSError, or an error of AWS: it cannot be read.

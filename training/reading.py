@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 
 from training.errors import PictureRefusedError
-from training.uniform import check_size
+from training.preparation.uniform import check_size
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

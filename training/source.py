@@ -15,12 +15,14 @@ from rich.console import Console
 from lambda_src.shared import class_names
 from settings.s3_uris import is_s3
 from settings.schema import Dataset
-from training import cifar100, cifar_rows, drawn, preparation
+from training.cifar import cifar100, drawn
+from training.cifar import rows as cifar_rows
+from training.cifar.fetch import ARCHIVE_MD5, fetch, md5_of
 from training.errors import StagingError
-from training.fetch import ARCHIVE_MD5, fetch, md5_of
 from training.folder import Folder
-from training.picture_list import PictureList
+from training.lists.picture_list import PictureList
 from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
+from training.preparation.prepare import prepare as make_uniform
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -180,7 +182,7 @@ def prepare(
         source,
         staged,
         side,
-        preparation.prepare(_Listed(source, wanted), side=side, console=console),
+        make_uniform(_Listed(source, wanted), side=side, console=console),
         {name: count for name, count in counts.items() if name not in staged},
     )
 

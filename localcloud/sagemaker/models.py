@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from localcloud.sagemaker import s3
 from localcloud.sagemaker.contract import Failure, invalid, not_implemented
 from localcloud.sagemaker.records import Record, Scope, Table
-from training.archive import checked_members
+from training.cifar.archive import checked_members
 from training.errors import ArchiveRefusedError
 from training.paths import relative_path
 

@@ -22,7 +22,8 @@ from operations.staging import StagedPictures, read_staged
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly, write_assembly_elsewhere
 from tests.local.waiting import wait
-from training import drawn, source
+from training import source
+from training.cifar import drawn
 
 Resources = dict[str, dict[str, str]]
 """Physical names by "Stack/LogicalId", without its hash, by type."""

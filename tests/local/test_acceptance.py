@@ -24,7 +24,7 @@ from tests.archives import Content, write_archive
 from tests.infrastructure.synthesis import ACCOUNT, REGION, write_assembly
 from tests.local.deployment import TRAIN_PER_CLASS, VALIDATION_PER_CLASS, pointed_at
 from tests.local.waiting import wait
-from training import drawn
+from training.cifar import drawn
 
 SETTINGS = load("acceptance")
 LONGEST_SECONDS = 600

@@ -14,7 +14,8 @@ from localcloud.demo.leftovers import leftovers
 from localcloud.deployment import Application
 from operations import costs
 from tests.local.deployment import Deployment
-from training import drawn, source
+from training import source
+from training.cifar import drawn
 from training.source import CifarSource
 
 

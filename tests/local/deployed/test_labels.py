@@ -13,7 +13,8 @@ from scones.__main__ import main
 from tests.local.captures import captured_calls
 from tests.local.deployment import VALIDATION_PER_CLASS, Deployment
 from tests.local.waiting import wait
-from training import drawn, manifest
+from training import manifest
+from training.cifar import drawn
 from training.manifest import Manifest
 
 NEW_PER_CLASS = 3

@@ -19,7 +19,7 @@ from operations.deployed import deployed_threshold, find_target
 from operations.staging import read_staged
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
-from training import drawn
+from training.cifar import drawn
 
 
 @contextmanager

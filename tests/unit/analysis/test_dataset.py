@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analysis.dataset import EXAMPLES, MOST_EXAMPLES, read_preview
+from training.cifar.drawn import draw
 from training.dataset import build, write
-from training.drawn import draw
 from training.source import CifarSource
 
 if TYPE_CHECKING:

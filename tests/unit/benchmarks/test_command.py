@@ -6,7 +6,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import report
 from benchmarks.results_table import Row, Section
-from training import drawn
+from training.cifar import drawn
 from training.source import CifarSource
 
 

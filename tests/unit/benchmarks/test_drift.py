@@ -18,8 +18,8 @@ from benchmarks.drift_traffic import (
 )
 from lambda_src.drift_detector.baseline import Observation
 from lambda_src.drift_detector.drift import COMPARISONS, WINDOW
-from training.cifar100 import Cifar100
-from training.drawn import draw
+from training.cifar.cifar100 import Cifar100
+from training.cifar.drawn import draw
 from training.source import CifarSource
 
 PER_CLASS = 400

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks import folder
 from benchmarks.folder import Measured, Synthetic
-from training.uniform import make_uniform
+from training.preparation.uniform import make_uniform
 
 
 def test_synthetic_pictures_are_whole_and_all_differ(monkeypatch: pytest.MonkeyPatch) -> None:

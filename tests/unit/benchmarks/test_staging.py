@@ -5,7 +5,7 @@ import pytest
 from moto import mock_aws
 
 from benchmarks import staging
-from training import drawn
+from training.cifar import drawn
 from training.source import CifarSource
 
 CLASSES = ["bicycle", "motorcycle"]

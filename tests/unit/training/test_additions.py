@@ -18,11 +18,11 @@ from training.additions import (
     compare,
     read_labels,
 )
+from training.lists.picture_list import PictureList
 from training.manifest import AddedPicture, Manifest
-from training.picture_list import PictureList
 from training.pictures import SPLITS, Refusal, Split
 from training.pictures_csv import StagedPicture
-from training.uniform import make_uniform
+from training.preparation.uniform import make_uniform
 
 CLASSES = ("burnt", "Pick-up", "scone, plain")
 SIDE = 32

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from training.paths import relative_path, writable_path
+from training.paths import cache_folder, relative_path, writable_path
 
 
 @pytest.mark.parametrize("name", ["a.png", "scones/blue/a.jsonl", "a..b/..c", "...", "a b/=1+1"])
@@ -32,3 +32,10 @@ def test_a_link_below_the_folder_is_refused(tmp_path: Path) -> None:
             writable_path(folder, name)
     with pytest.raises(ValueError, match="is not a path below"):
         writable_path(folder, "../b.png")
+
+
+def test_cache_folder_follows_the_desktop_standard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert cache_folder() == Path("/somewhere/scones")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache_folder() == Path.home() / ".cache/scones"

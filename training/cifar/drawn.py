@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from training.cifar100 import ROW_BYTES, SIDE, Cifar100, Split
+from training.cifar.cifar100 import ROW_BYTES, SIDE, Cifar100, Split
 from training.errors import StagingError
 
 TRAIN_PER_CLASS = 500

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import cifar100
-from training.cifar100 import load
+from training.cifar import cifar100
+from training.cifar.cifar100 import load
 from training.errors import ArchiveRefusedError
 
 Content = dict[str, dict[bytes, Any]]

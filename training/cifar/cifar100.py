@@ -1,6 +1,6 @@
 """Read CIFAR-100 from its archive into arrays; usable alone:
 
->>> from training.cifar100 import load
+>>> from training.cifar.cifar100 import load
 >>> cifar = load("cifar-100-python.tar.gz", classes=["cattle"])         # doctest: +SKIP
 >>> cifar.train.rows.shape, cifar.train.pictures.shape                  # doctest: +SKIP
 ((500, 3072), (500, 32, 32, 3))
@@ -21,10 +21,10 @@ from typing import IO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training.archive import read_members
+from training.cifar.archive import read_members
+from training.cifar.pickled_arrays import LongBytes, PickledArray
+from training.cifar.pickles import unpickle
 from training.errors import ArchiveRefusedError
-from training.pickled_arrays import LongBytes, PickledArray
-from training.pickles import unpickle
 
 SIDE = 32
 CHANNELS = 3

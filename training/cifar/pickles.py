@@ -13,8 +13,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from training.cifar.pickled_arrays import FUNCTIONS, LongBytes, PickledArray, PickledDtype, as_tuple
 from training.errors import ArchiveRefusedError
-from training.pickled_arrays import FUNCTIONS, LongBytes, PickledArray, PickledDtype, as_tuple
 
 # The published archive has about 200,000, or 500,000 when Python 3 rewrites it in protocol 2. Each
 # creates objects of up to 90 bytes.

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.mutations import python_memory_below
-from training import pickles
+from training.cifar import pickles
+from training.cifar.pickled_arrays import PickledArray
 from training.errors import ArchiveRefusedError
-from training.pickled_arrays import PickledArray
 
 
 def unpickle(data: bytes, file: IO[bytes] | None = None) -> object:

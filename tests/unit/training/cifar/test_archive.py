@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.mutations import python_memory_below
-from training.archive import MAX_MEMBERS, read_members
+from training.cifar.archive import MAX_MEMBERS, read_members
 from training.errors import ArchiveRefusedError
 
 Member = tuple[tarfile.TarInfo, bytes]

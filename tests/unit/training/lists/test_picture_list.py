@@ -14,7 +14,7 @@ from lambda_src.shared import class_names
 from lambda_src.shared.spreadsheets import quote_formulas
 from tests.mutations import bounded, mutated
 from training.errors import PictureRefusedError, StagingError
-from training.picture_list import PictureList
+from training.lists.picture_list import PictureList
 from training.pictures import Refusal, SourcePicture
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import PIL
 
 from training.errors import PictureRefusedError, StagingError
 from training.pictures import PreparedPicture, Refusal, SourcePicture, Uniform
-from training.uniform import RULES, make_uniform
+from training.preparation.uniform import RULES, make_uniform
 
 _REMEDY = "set XDG_CACHE_HOME to a folder on another disk, or make room"
 

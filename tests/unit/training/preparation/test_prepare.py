@@ -17,11 +17,11 @@ from PIL import Image
 from rich.console import Console
 
 from tests.odd_work import encode_or_die
-from training import preparation
 from training.errors import PictureRefusedError, StagingError
 from training.pictures import PreparedPicture, Refusal, SourcePicture
-from training.preparation import READERS, prepare
-from training.uniform import MAX_BYTES
+from training.preparation import prepare as preparation
+from training.preparation.prepare import READERS, prepare
+from training.preparation.uniform import MAX_BYTES
 
 SIDE = 32
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")

@@ -1,7 +1,7 @@
 """Apply a function in processes of their own: one that dies takes only its item with it.
 
-`python -m training.workers` is such a process. Unlike those of `multiprocessing`, it does not run
-the user's script again, and it can start while other threads run.
+`python -m training.preparation.workers` is such a process. Unlike those of `multiprocessing`, it
+does not run the user's script again, and it can start while other threads run.
 """
 
 import os
@@ -27,7 +27,7 @@ MEMORY_BYTES = 4 * 1024**3
 """Of address space for one process, on systems that limit it."""
 
 _ENDING_SECONDS = 10.0
-_PROJECT = Path(__file__).parents[1]
+_PROJECT = Path(__file__).parents[2]
 
 
 class WorkerDiedError(Exception):

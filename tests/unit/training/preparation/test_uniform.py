@@ -13,9 +13,9 @@ from PIL import Image
 from lambda_src.shared.picture_format import MAX_SCANS
 from tests import odd_pictures
 from tests.odd_pictures import ORIENTATION, Pixels, chunk, encoded, png
-from training import uniform
 from training.errors import PictureRefusedError
-from training.uniform import make_uniform
+from training.preparation import uniform
+from training.preparation.uniform import make_uniform
 
 SIDE = 16
 WIDTH, HEIGHT = 96, 64

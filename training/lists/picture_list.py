@@ -14,7 +14,7 @@ from lambda_src.shared.messages import shown
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
 from training.labels import SPLIT_NAMES, class_name
-from training.list_entries import Entry, read_entries
+from training.lists.entries import Entry, read_entries
 from training.objects import Found, find_objects
 from training.pictures import Refusal, SourcePicture, Split
 from training.quotations import shortened

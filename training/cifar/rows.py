@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training import pictures
-from training.cifar100 import SIDE, Cifar100, Split
+from training.cifar.cifar100 import SIDE, Cifar100, Split
 from training.duplicates import fingerprint
 from training.pictures import PreparedPicture, Refusal, SourcePicture
-from training.uniform import png_file
+from training.preparation.uniform import png_file
 
 # Safe as a file name, in an S3 key and in a line of a .lst file; CIFAR-100's own names fit.
 _SAFE_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,'()+&-]{0,199}\.png")

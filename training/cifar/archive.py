@@ -1,7 +1,7 @@
 """Read an untrusted archive as streams: nothing is extracted, and little is kept in memory.
 
 Time and memory are bounded by limits on the size of the file, its unpacked bytes, the number of
-members and their headers. `training.pickles` reads the content of a member.
+members and their headers. `training.cifar.pickles` reads the content of a member.
 """
 
 import gzip

@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from training.drawn import draw
+from training.cifar.drawn import draw
 from training.errors import StagingError
 
 CLASSES = ("bicycle", "motorcycle", "pickup_truck")

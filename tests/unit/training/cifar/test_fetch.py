@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 from rich.console import Console
 
+from training.cifar.fetch import fetch
 from training.errors import ArchiveUnavailableError
-from training.fetch import cache_folder, fetch
 
 CONTENT = bytes(range(256)) * 4096
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
@@ -211,10 +211,3 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(ArchiveUnavailableError, match=r"file/scones.*XDG_CACHE_HOME"):
         fetch(folder=tmp_path / "file" / "scones")
-
-
-def test_cache_folder_follows_the_desktop_standard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_folder() == Path("/somewhere/scones")
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert cache_folder() == Path.home() / ".cache/scones"

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TaskID, TransferSpeedColumn
 
 from training.errors import ArchiveUnavailableError
+from training.paths import cache_folder
 
 ARCHIVE_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -34,11 +35,6 @@ _BROKEN_TRANSFER = (
     ConnectionError,
     TimeoutError,
 )
-
-
-def cache_folder() -> Path:
-    """Return `$XDG_CACHE_HOME/scones`, or `~/.cache/scones` if the variable is unset or empty."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scones"
 
 
 def md5_of(path: Path) -> str:

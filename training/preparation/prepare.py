@@ -1,7 +1,7 @@
 """Make many pictures uniform: on all processors, in flat memory, and each of them once.
 
-Threads read pictures, processes decode them (`training.workers`), and a cache keeps the results
-(`training.preparation_cache`). After a kill at any moment the next staging goes on where it was.
+Threads read pictures, processes decode them (workers.py), and a cache keeps the results (cache.py).
+After a kill at any moment the next staging goes on where it was.
 """
 
 import os
@@ -19,12 +19,12 @@ from rich.console import Console
 
 from settings.s3_uris import is_s3
 from training.errors import PictureRefusedError, StagingError
-from training.fetch import cache_folder
+from training.paths import cache_folder
 from training.pictures import PreparedPicture, Refusal, Source, SourcePicture
-from training.preparation_cache import Encoded, PreparationCache, encode
+from training.preparation.cache import Encoded, PreparationCache, encode
+from training.preparation.uniform import check_size
+from training.preparation.workers import WorkerDiedError, Workers
 from training.progress import file_progress
-from training.uniform import check_size
-from training.workers import WorkerDiedError, Workers
 
 Item = TypeVar("Item")
 Done = TypeVar("Done")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.odd_work import work
 from training.errors import StagingError
-from training.workers import WorkerDiedError, Workers
+from training.preparation.workers import WorkerDiedError, Workers
 
 
 def result(workers: Workers[bytes], content: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 from lambda_src.shared import json_limits
 from lambda_src.shared.messages import shown
-from training.csv_files import CsvError, CsvFile
 from training.errors import StagingError
+from training.lists.csv_files import CsvError, CsvFile
 from training.quotations import shortened
 
 PICTURE_COLUMNS = ("file", "path", "key", "source-ref")

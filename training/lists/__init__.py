@@ -1,0 +1,1 @@
+"""Lists of pictures: CSV files and manifests of SageMaker Ground Truth."""

@@ -1,0 +1,1 @@
+"""Make pictures uniform: one picture, and many of them on all processors."""
