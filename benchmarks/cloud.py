@@ -18,7 +18,7 @@ from localcloud.deployment import Application
 from localcloud.launcher import LocalCloud, free_port
 from localcloud.steps import Steps
 from operations.aws import execute, session
-from operations.staging import read_staged
+from operations.datasets import read_staged
 from settings import load
 from training.source import CifarSource
 

@@ -29,7 +29,7 @@ from benchmarks.growth import peak_memory
 from benchmarks.results_table import Row, Section
 from benchmarks.staging import remove
 from operations.aws import session
-from operations.staging import upload
+from operations.datasets import upload
 from training.dataset import compose
 from training.pictures import SourcePicture
 from training.selection import check, select

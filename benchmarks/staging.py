@@ -21,8 +21,7 @@ from rich.progress import track
 
 from benchmarks.results_table import Row, Section
 from operations.aws import session
-from operations.datasets import WORKERS
-from operations.staging import upload
+from operations.datasets import WORKERS, upload
 from training import dataset
 from training.cifar.cifar100 import CHANNELS, SIDE
 from training.source import CifarSource

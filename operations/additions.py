@@ -49,7 +49,7 @@ def run(
     Raises:
         StagingError: nothing is staged yet, or a list cannot be read.
     """
-    bucket = staging.data_bucket(settings)
+    bucket = datasets.data_bucket(settings)
     with errors_in_words():
         s3 = datasets.s3_client()
         parent = _parent(settings, s3, bucket)

@@ -2,47 +2,34 @@
 
 From Python:
 
+>>> import rich
 >>> from operations import staging
 >>> from settings import load
 >>> from training import source
->>> staging.run(load("dev"), source.real()).prefix  # doctest: +SKIP
+>>> staging.run(load("dev"), source.real(), console=rich.get_console()).prefix  # doctest: +SKIP
 'datasets/db8442eb73a57505ad05'
 """
 
-import json
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
 from lambda_src.drift_detector.validation_pictures import shortage
 from operations import datasets, inspection, staging_tables
-from operations.aws import errors_in_words, session, stack_output
-from operations.datasets import WORKERS
+from operations.aws import errors_in_words
 from settings import Settings
 from settings.schema import Dataset as DatasetSettings
 from training import dataset, selection, source
-from training.dataset import Dataset, File, StagedObject
+from training.dataset import Dataset
 from training.pictures import SPLITS
-from training.progress import file_progress
 from training.selection import Selection
 from training.source import AnySource
 
-STORAGE_STACK = "Storage"
-BUCKET_OUTPUT = "DataBucketName"
 UNBALANCED = 3
 """Times as many training pictures of one class as of another."""
-
-_CONTENT_TYPES = {
-    ".png": "image/png",
-    ".lst": "text/tab-separated-values",
-    ".csv": "text/csv",
-    ".json": "application/json",
-}
 
 
 @dataclass(frozen=True)
@@ -57,18 +44,6 @@ class Upload:
     """Files that were missing in the bucket."""
     pointer_moved: bool
     """True if the SSM parameter named another dataset before."""
-
-
-@dataclass(frozen=True)
-class StagedPictures:
-    """The pictures of the dataset in S3."""
-
-    source: str
-    """Its kind, such as "cifar-100"."""
-    train: int
-    """Pictures in train.lst."""
-    ground_truth: dict[str, str]
-    """Class name by S3 key of each picture in validation.lst, in its order."""
 
 
 def run(
@@ -95,8 +70,8 @@ def publish(
 
     Without `drop_added`, a deployment stays at a dataset that labels made from this one.
     """
-    bucket = data_bucket(settings)
-    uploaded = upload(staged, bucket, console=console)
+    bucket = datasets.data_bucket(settings)
+    uploaded = datasets.upload(staged, bucket, console=console)
     where, parameter = f"s3://{bucket}/{staged.prefix}", settings.dataset_parameter
     with errors_in_words():
         s3, former = datasets.s3_client(), datasets.pointed_at(settings)
@@ -109,7 +84,7 @@ def publish(
             soft_wrap=True,
         )
         return Upload(staged.digest, bucket, staged.prefix, uploaded, pointer_moved=False)
-    moved = point(settings, staged)
+    moved = datasets.point(settings, staged)
     if not uploaded and not moved:
         message = f"Nothing to do: {where} is complete, and {parameter} points at it."
     else:
@@ -260,110 +235,3 @@ def baseline_shortage(validation: Mapping[str, int], settings: Settings) -> str 
     if lacking is None:
         return None
     return f"{lacking}; stage more, or set drift.enabled = false, or the monitoring stack will fail"
-
-
-def read_staged(settings: Settings) -> StagedPictures:
-    """Return the dataset that the SSM parameter points at."""
-    bucket = data_bucket(settings)
-    with errors_in_words():
-        ssm, s3 = session().client("ssm"), session().client("s3")
-        prefix = ssm.get_parameter(Name=settings.dataset_parameter)["Parameter"]["Value"]
-
-        def text(name: str) -> str:
-            content: bytes = s3.get_object(Bucket=bucket, Key=f"{prefix}/{name}")["Body"].read()
-            return content.decode()
-
-        manifest = json.loads(text(dataset.MANIFEST))
-        rows = [line.split("\t") for line in text("validation.lst").splitlines()]
-        return StagedPictures(
-            source=manifest["source"],
-            train=len(text("train.lst").splitlines()),
-            ground_truth={
-                f"{prefix}/validation/{path}": manifest["classes"][int(label)]
-                for _, label, path in rows
-            },
-        )
-
-
-def data_bucket(settings: Settings) -> str:
-    """Return the name of the data bucket."""
-    return stack_output(settings, STORAGE_STACK, BUCKET_OUTPUT)
-
-
-def upload(selected: Dataset, bucket: str, *, console: Console | None = None) -> int:
-    """Upload the files that the bucket lacks, the manifest last; return how many those were.
-
-    Pictures are read from disk as they go. S3 copies those of an earlier dataset.
-    """
-    with errors_in_words():
-        s3 = datasets.s3_client()
-        prefix = f"{selected.prefix}/"
-        present = datasets.sizes(s3, bucket, prefix)
-        # The prefix is a digest of the contents, and S3 stores whole objects or none: a key of
-        # the right size is the right object.
-        data = [file for file in selected.data_files() if present.get(file.path) != file.size]
-        pictures_csv, manifest = selected.descriptions()
-        descriptions = [
-            file for file in (pictures_csv, manifest) if present.get(file.path) != file.size
-        ]
-        # The digest does not cover them; the manifest has the hash of the other.
-        if (
-            not descriptions
-            and datasets.content(s3, bucket, prefix + manifest.path) != manifest.content
-        ):
-            descriptions = [pictures_csv, manifest]
-
-        def put(file: File) -> None:
-            if isinstance(file.content, StagedObject):
-                s3.copy_object(
-                    Bucket=bucket,
-                    Key=prefix + file.path,
-                    CopySource={"Bucket": bucket, "Key": file.content.key},
-                )
-                return
-            s3.put_object(
-                Bucket=bucket,
-                Key=prefix + file.path,
-                Body=dataset.read(file),
-                ContentType=_CONTENT_TYPES[PurePosixPath(file.path).suffix],
-            )
-
-        if data:
-            pool = ThreadPoolExecutor(WORKERS)
-            try:
-                with file_progress(console) as progress:
-                    puts = progress.track(
-                        _in_turn(pool, put, data), len(data), description="Uploading"
-                    )
-                    for _ in puts:
-                        pass
-            finally:
-                # After an error, start none and wait for none: each may retry for a while.
-                pool.shutdown(wait=False, cancel_futures=True)
-        for file in descriptions:
-            put(file)
-    return len(data) + len(descriptions)
-
-
-def _in_turn(
-    pool: ThreadPoolExecutor, put: Callable[[File], None], files: Iterable[File]
-) -> Iterator[None]:
-    """Put the files in several threads, with few of them waiting."""
-    waiting: deque[Future[None]] = deque()
-    for file in files:
-        if len(waiting) == 4 * WORKERS:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(put, file))
-    for each in waiting:
-        yield each.result()
-
-
-def point(settings: Settings, selected: Dataset) -> bool:
-    """Set the SSM parameter to the dataset; return False if it names the dataset already."""
-    with errors_in_words():
-        if datasets.pointed_at(settings) == selected.prefix:
-            return False
-        session().client("ssm", config=datasets.CONFIG).put_parameter(
-            Name=settings.dataset_parameter, Value=selected.prefix, Type="String", Overwrite=True
-        )
-    return True

@@ -76,7 +76,7 @@ def stage(
     Exit codes: 0 staged, nothing to do, or inspected; 1 failed, or --inspect shows that staging
     would fail; 2 wrong usage; 3 no archive could be found or downloaded.
     """
-    from operations import additions, staging
+    from operations import additions, datasets, staging
     from operations.aws import announce
     from settings.s3_uris import is_s3
     from training.errors import ArchiveUnavailableError
@@ -102,7 +102,7 @@ def stage(
             announce()
         if uploads:
             # Report a missing stack before a long download.
-            staging.data_bucket(settings)
+            datasets.data_bucket(settings)
         try:
             source = staging.source_of(settings, archive=archive, console=console)
         except ArchiveUnavailableError as error:

@@ -11,8 +11,8 @@ from localcloud.demo.leftovers import leftovers
 from localcloud.demo.summary import Summary
 from localcloud.demo.workflow import classify, judge, listening, training_job, validation_accuracy
 from localcloud.deployment import Application
+from operations.datasets import read_staged
 from operations.deployed import deployed_threshold
-from operations.staging import read_staged
 from training.paths import writable_path
 from training.source import AnySource
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from localcloud.demo.workflow import Outcome
-from operations.staging import StagedPictures
+from operations.datasets import StagedPictures
 
 SOURCES = {
     "cifar-100": "real CIFAR-100 pictures",

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from lambda_src.shared import class_names
+from operations.datasets import BUCKET_OUTPUT, STORAGE_STACK
 from operations.preflight.clients import Aws
 from operations.preflight.findings import Finding, Verdict, ok, problem
-from operations.staging import BUCKET_OUTPUT, STORAGE_STACK, baseline_shortage
+from operations.staging import baseline_shortage
 from settings import Settings
 from settings.s3_uris import S3Uri
 from training.dataset import FOLDER, MANIFEST

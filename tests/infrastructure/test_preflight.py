@@ -3,8 +3,8 @@
 import pytest
 from aws_cdk.assertions import Template
 
+from operations.datasets import BUCKET_OUTPUT, STORAGE_STACK
 from operations.preflight import account, notifications
-from operations.staging import BUCKET_OUTPUT, STORAGE_STACK
 from settings import load
 from stacks.constructs.common.algorithm_image import TABLE
 from stacks.s3_layout import DATASETS

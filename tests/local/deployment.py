@@ -18,7 +18,7 @@ from localcloud.deployment import Application
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud
 from operations import staging
-from operations.staging import StagedPictures, read_staged
+from operations.datasets import StagedPictures, read_staged
 from settings import Settings, load
 from tests.infrastructure.synthesis import ACCOUNT, STACKS, write_assembly, write_assembly_elsewhere
 from tests.local.waiting import wait

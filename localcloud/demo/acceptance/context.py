@@ -15,7 +15,7 @@ from localcloud.demo.acceptance import pictures
 from localcloud.demo.workflow import Notice, Outcome, classify, judge, listening
 from localcloud.deployment import Application
 from operations.aws import session
-from operations.staging import StagedPictures, read_staged
+from operations.datasets import StagedPictures, read_staged
 from operations.sweep import existing_stacks
 from settings.s3_uris import S3Uri
 

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from localcloud.cdk import CdkError
 from operations import staging
+from operations.datasets import read_staged
 from operations.deployed import deployed_threshold, find_target
-from operations.staging import read_staged
 from settings.loader import validate
 from tests.local.deployment import DEPLOY, TRAIN_PER_CLASS, Deployment
 from training.cifar import drawn

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from rich.console import Console
 
-from operations import staging
+from operations import datasets, staging
 from operations.staging import Upload
 from settings import Settings
 from settings.loader import validate
@@ -158,7 +158,7 @@ def test_a_picture_of_an_earlier_dataset_is_copied_in_s3(
 ) -> None:
     settings = settings_of(shared)
     parent = staging.prepare(settings, staging.source_of(settings), console=QUIET)
-    staging.upload(parent, bucket)
+    datasets.upload(parent, bucket)
 
     def from_parent(split: str, picture: Picture) -> Picture:
         key = f"{parent.prefix}/{split}/{picture.file_name}"
@@ -187,7 +187,7 @@ def test_a_picture_of_an_earlier_dataset_is_copied_in_s3(
     aws.events.register(
         "provide-client-params.s3.PutObject", lambda params, **_: sent.append(params["Key"])
     )
-    staging.upload(child, bucket)
+    datasets.upload(child, bucket)
     copied, original = objects(bucket, child.prefix), objects(bucket, parent.prefix)
     assert {path: copied[path] for path in copied if path.endswith(".png")} == {
         path: original[path] for path in original if path.endswith(".png")

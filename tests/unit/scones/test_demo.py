@@ -13,7 +13,7 @@ from localcloud.demo.summary import Summary
 from localcloud.demo.workflow import Outcome
 from localcloud.guard import lock
 from localcloud.launcher import LocalCloudError
-from operations.staging import StagedPictures
+from operations.datasets import StagedPictures
 from scones.__main__ import main
 
 

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from localcloud.demo.summary import Summary
 from localcloud.demo.workflow import Outcome
-from operations.staging import StagedPictures
+from operations.datasets import StagedPictures
 
 SUMMARY = Summary(
     dataset=StagedPictures("drawn", 1000, {str(number): "bicycle" for number in range(200)}),

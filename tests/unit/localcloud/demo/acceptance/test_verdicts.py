@@ -25,7 +25,7 @@ from localcloud.demo.acceptance.workflow_checks import notice_in_a_queue, verdic
 from localcloud.demo.workflow import Outcome
 from localcloud.deployment import Application
 from operations.aws import ExecutionFailedError
-from operations.staging import StagedPictures
+from operations.datasets import StagedPictures
 
 CONFIRMED, REFUTED = Verdict.CONFIRMED, Verdict.REFUTED
 NOT_SHOWN, NOT_REACHED = Verdict.NOT_SHOWN, Verdict.NOT_REACHED
