@@ -15,10 +15,11 @@ from training.dataset import Dataset, Picture, StagedObject, file_name
 from training.duplicates import near_duplicates
 from training.labels import NamedClasses
 from training.lists.entries import Entry, read_entries
-from training.lists.picture_list import PictureList, find_places, read_place
+from training.lists.picture_list import PictureList
 from training.manifest import AddedPicture, Manifest
 from training.pictures import SPLITS, PreparedPicture, Refusal, SourcePicture, Split
 from training.pictures_csv import StagedPicture
+from training.places import find_places, read_place
 from training.quotations import shortened
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """List the pictures that a CSV or a manifest of SageMaker Ground Truth names."""
 
 import re
-import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +14,9 @@ from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
 from training.labels import SPLIT_NAMES, class_name
 from training.lists.entries import Entry, read_entries
-from training.objects import Found, find_objects
 from training.pictures import Refusal, SourcePicture, Split
+from training.places import Found, find_places, read_place
 from training.quotations import shortened
-from training.reading import file_version, read_file, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -162,27 +160,6 @@ class PictureList:
         return f"{self.location.rpartition('/')[2]}, line {entry.line}"
 
 
-def find_places(places: Collection[str], s3: Callable[[], "S3Client"]) -> dict[str, Found | str]:
-    """Return what is at each place: a picture's size and version, or why there is none."""
-    uris = {place: S3Uri.parse(place) for place in places if is_s3(place)}
-    objects = find_objects(uris.values(), s3()) if uris else {}
-    return {
-        place: objects[uris[place]] if place in uris else _find_file(Path(place))
-        for place in places
-    }
-
-
-def read_place(place: str, version: str, s3: Callable[[], "S3Client"]) -> bytes:
-    """Return the picture's file at a place, as it was when it was found.
-
-    Errors are those of `PictureList.read`.
-    """
-    if is_s3(place):
-        uri = S3Uri.parse_object(place)
-        return read_object(s3(), uri.bucket, uri.key, version)
-    return read_file(Path(place), version)
-
-
 def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> SourcePicture | Refusal:
     """Return the picture of a line, `other` being a line that contradicts it."""
     if other:
@@ -193,13 +170,3 @@ def _picture(listed: _Listed, found: Found | str, other: _Listed | None) -> Sour
     return SourcePicture(
         listed.path, listed.label, listed.split, listed.group, found.size, found.version
     )
-
-
-def _find_file(path: Path) -> Found | str:
-    try:
-        status = path.stat()
-    except OSError as error:
-        return str(error.strerror)
-    if not stat.S_ISREG(status.st_mode):
-        return "is not a file"
-    return Found(status.st_size, file_version(status))

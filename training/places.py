@@ -1,15 +1,18 @@
-"""Look up many objects of S3: how large they are, and which version."""
+"""Find and read pictures at places, which are S3 URIs and absolute paths."""
 
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from settings.s3_uris import S3Uri
+from settings.s3_uris import S3Uri, is_s3
+from training.reading import file_version, read_file, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,7 +40,40 @@ class Found:
     """Differs when the content differs."""
 
 
-def find_objects(uris: Iterable[S3Uri], s3: "S3Client") -> dict[S3Uri, Found | str]:
+def find_places(places: Collection[str], s3: Callable[[], "S3Client"]) -> dict[str, Found | str]:
+    """Return what is at each place: a picture's size and version, or why there is none."""
+    uris = {place: S3Uri.parse(place) for place in places if is_s3(place)}
+    objects = _find_objects(uris.values(), s3()) if uris else {}
+    return {
+        place: objects[uris[place]] if place in uris else _find_file(Path(place))
+        for place in places
+    }
+
+
+def read_place(place: str, version: str, s3: Callable[[], "S3Client"]) -> bytes:
+    """Return the picture's file at a place, as it was when it was found.
+
+    Raises:
+        PictureRefusedError: it is gone, has changed, is too large or archived.
+        OSError, ClientError, BotoCoreError: it cannot be read.
+    """
+    if is_s3(place):
+        uri = S3Uri.parse_object(place)
+        return read_object(s3(), uri.bucket, uri.key, version)
+    return read_file(Path(place), version)
+
+
+def _find_file(path: Path) -> Found | str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return str(error.strerror)
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a file"
+    return Found(status.st_size, file_version(status))
+
+
+def _find_objects(uris: Iterable[S3Uri], s3: "S3Client") -> dict[S3Uri, Found | str]:
     """Return what each object is, or why there is none."""
 
     def folder(uri: S3Uri) -> tuple[str, str]:
