@@ -99,9 +99,12 @@ update-node: $(STAMPS)/node
 
 # --- The verbs ---------------------------------------------------------------------------------
 
+# As one word of the shell, whatever characters a path has.
+quoted = '$(subst ','\'',$(value $1))'
+
 .PHONY: demo
 demo: $(STAMPS)/local $(STAMPS)/lambda $(STAMPS)/scones $(STAMPS)/node ## Run the whole workflow on the local cloud (PICTURES=folder: your own; KEEP=1 destroys nothing)
-	@$(BIN)/scones demo $(if $(KEEP),--keep) $(if $(PICTURES),--pictures "$(PICTURES)")
+	@$(BIN)/scones demo $(if $(KEEP),--keep) $(if $(value PICTURES),--pictures $(call quoted,PICTURES))
 
 # For verbs that have another default than ENVIRONMENT=dev.
 NAMED_ENVIRONMENT := $(if $(filter-out file,$(origin ENVIRONMENT)),--environment $(ENVIRONMENT))

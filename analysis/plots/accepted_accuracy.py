@@ -38,9 +38,11 @@ def plot(curve: Sequence[Accepted], *, marked: Sequence[float], present: float) 
             if each.accuracy
         }
         now = [places.pop(present)] if present in places else []
-        others = ", ".join(f"{value:g}" for value in places)
-        mark(axes, list(places.values()), "o", ACCEPTED, f"{others} (right to left)")
-        mark(axes, now, "D", REJECTED, f"now: {present:g}")
+        if places:
+            others = ", ".join(f"{value:g}" for value in places)
+            mark(axes, list(places.values()), "o", ACCEPTED, f"{others} (right to left)")
+        none = "" if now else ", accepts none"
+        mark(axes, now, "D", REJECTED, f"now: {present:g}{none}")
         legend(axes)
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
         time_axis.percentages(axes)

@@ -92,7 +92,8 @@ def changed(now: Summary, before: Summary | None) -> list[str]:
             f"It covered {counted(before.records, 'record')}; this one covers {now.records:,}."
         )
     if now.classes != before.classes:
-        sentences.append(f"Its classes were different: {', '.join(before.classes)}.")
+        sentences.append("Its classes were different, so nothing else can be compared.")
+        return sentences
     if now.threshold != before.threshold:
         sentences.append(
             f"The threshold went from {before.threshold:g} to {now.threshold:g}, so the accepted "
@@ -103,7 +104,7 @@ def changed(now: Summary, before: Summary | None) -> list[str]:
     if now.mean_confidence is not None and before.mean_confidence is not None:
         old, new = f"{before.mean_confidence:.3f}", f"{now.mean_confidence:.3f}"
         sentences.append(f"{_went('The mean confidence', old, new)}.")
-    if now.classes == before.classes and now.predictions and before.predictions:
+    if now.predictions and before.predictions:
         sentences.append(_moved_classes(now, before))
     if now.truth and before.truth:
         accuracy, earlier = now.truth.accuracy, before.truth.accuracy

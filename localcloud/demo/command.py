@@ -1,6 +1,7 @@
 """Run the demo on a local cloud that it starts, from nothing and back to nothing."""
 
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -138,7 +139,9 @@ def _say_how_to_look_around(console: Console, cloud: LocalCloud, settings: Setti
     context = (
         "" if settings.environment == ENVIRONMENT else f" -c environment={settings.environment}"
     )
-    folder = f"\n  export {FOLDER_VARIABLE}={settings_folder()}" if context else ""
+    folder = (
+        f"\n  export {FOLDER_VARIABLE}={shlex.quote(str(settings_folder()))}" if context else ""
+    )
     console.print(
         f"""
 The local cloud stays up at {cloud.endpoint_url} until you stop it. To look around:

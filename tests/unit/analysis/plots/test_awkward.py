@@ -114,3 +114,10 @@ def test_a_class_may_have_the_name_of_a_colour_and_the_same_plot_is_the_same_svg
 
     assert svg(plot) == drawn
     assert drawn.count(INK) == drawn.count(f">{INK}</text>") == 2
+
+
+def test_a_threshold_that_accepts_nothing_is_named_in_the_legend() -> None:
+    page = svg(every_plot(predictions(3, highest=0.6), ("a", "b"))[-2])
+
+    assert "now: 0.93, accepts none" in page
+    assert "(right to left)" not in page

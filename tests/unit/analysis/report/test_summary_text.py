@@ -160,11 +160,6 @@ def test_the_first_report_has_nothing_to_compare_with() -> None:
             {},
             "bicycle changed most: from 50.0% to 30.0%",
         ),
-        (
-            {},
-            {"classes": ("car", "bus"), "predicted": {"car": 1, "bus": 1}},
-            "different: car, bus.",
-        ),
         ({"truth": known(100)}, {"truth": known(200)}, "The accuracy went from"),
         (
             LATER | {"truth": WEIGHTED},
@@ -181,6 +176,11 @@ def test_what_changed(now: dict[str, Any], before: dict[str, Any], expected: str
 def test_what_cannot_be_compared_is_not() -> None:
     other_threshold = summary_text.changed(summary(), summary(threshold=0.8))
     unlabelled = summary_text.changed(summary(truth=known(100)), summary())
+    other_classes = summary_text.changed(
+        summary(**LATER, accepted=share(0.1, 1000)),
+        summary(classes=("car", "bus"), predicted={"car": 1, "bus": 1}),
+    )
 
     assert not any(sentence.startswith("The accepted share") for sentence in other_threshold)
     assert not any(sentence.startswith("The accuracy") for sentence in unlabelled)
+    assert other_classes[-1] == "Its classes were different, so nothing else can be compared."
