@@ -17,7 +17,7 @@ from operations import datasets, staging
 from operations.aws import errors_in_words
 from settings import Settings
 from training import additions, dataset, manifest, pictures_csv
-from training.additions import Additions, LabelledPictures, Parent
+from training.additions import Additions, Parent
 from training.dataset import StagedObject
 from training.duplicates import fingerprint
 from training.errors import StagingError
@@ -25,6 +25,7 @@ from training.lists.picture_list import PictureList
 from training.pictures import SPLITS, Split
 from training.pictures_csv import StagedPicture
 from training.preparation.prepare import prepare
+from training.production_labels import LabelledPictures, read_labels
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -53,7 +54,7 @@ def run(
     with errors_in_words():
         s3 = datasets.s3_client()
         parent = _parent(settings, s3, bucket)
-        labels = additions.read_labels(
+        labels = read_labels(
             [PictureList(each, s3=lambda: s3) for each in lists], parent.manifest.classes
         )
         pictures = LabelledPictures(labels, s3=lambda: s3)

@@ -10,19 +10,13 @@ import pytest
 from PIL import Image
 
 from tests.preparation import prepare
-from training.additions import (
-    Additions,
-    LabelledPictures,
-    Labels,
-    Parent,
-    compare,
-    read_labels,
-)
+from training.additions import Additions, Parent, compare
 from training.lists.picture_list import PictureList
 from training.manifest import AddedPicture, Manifest
 from training.pictures import SPLITS, Refusal, Split
 from training.pictures_csv import StagedPicture
 from training.preparation.uniform import make_uniform
+from training.production_labels import LabelledPictures, Labels, read_labels
 
 CLASSES = ("burnt", "Pick-up", "scone, plain")
 SIDE = 32
