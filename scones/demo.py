@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scones import errors, terminal
-from scones.options import Archive, NoIam, environment_names
+from scones.options import Archive, NoIam, at_most_one, environment_names
 
 AWS = "In an account"
 
@@ -75,9 +75,7 @@ def demo(
     3 something was left after destroy, or with --aws an assumption was refuted or could not be
     checked; 4 another demo writes to the folder; 128 + N ended by signal N (130 after Ctrl-C).
     """
-    named = {"--pictures": pictures, "--archive": archive, "--drawn": drawn}
-    if len(given := [name for name, value in named.items() if value]) > 1:
-        raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
+    at_most_one({"--pictures": pictures, "--archive": archive, "--drawn": drawn})
     if aws and pictures:
         raise typer.BadParameter("--pictures belongs to the local cloud, not to --aws")
     if aws and (keep or port):

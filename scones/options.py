@@ -1,5 +1,6 @@
 """Options that several verbs share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -74,6 +75,13 @@ NoIam = Annotated[
         help="Allow every call to the local cloud, whatever the caller's IAM policies say.",
     ),
 ]
+
+
+def at_most_one(options: Mapping[str, object]) -> None:
+    """Raise typer.BadParameter if more than one of the options, by name, has a value."""
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
 
 
 def class_names(text: str | None) -> tuple[str, ...]:

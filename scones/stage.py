@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from scones import errors, terminal
-from scones.options import Archive, Environment
+from scones.options import Archive, Environment, at_most_one
 from settings import load
 
 EXIT_NO_ARCHIVE = 3
@@ -81,11 +81,8 @@ def stage(
     from settings.s3_uris import is_s3
     from training.errors import ArchiveUnavailableError
 
-    named = {"--add": add, "--pictures": pictures, "--archive": archive, "--drawn": drawn}
-    if len(given := [name for name, value in named.items() if value]) > 1:
-        raise typer.BadParameter(f"{' and '.join(given)} exclude each other")
-    if add and drop_added:
-        raise typer.BadParameter("--add and --drop-added exclude each other")
+    at_most_one({"--add": add, "--pictures": pictures, "--archive": archive, "--drawn": drawn})
+    at_most_one({"--add": add, "--drop-added": drop_added})
     console = terminal.console()
     with errors.shown():
         settings = load(environment)
