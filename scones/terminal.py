@@ -4,5 +4,5 @@ from rich.console import Console
 
 
 def console(*, errors: bool = False) -> Console:
-    """Return a console that prints names, keys and paths as they are: `[red]` is not markup."""
-    return Console(stderr=errors, markup=False, highlight=False)
+    """Return a console that prints names, keys and paths as they are: no `[red]`, no `:fire:`."""
+    return Console(stderr=errors, markup=False, emoji=False, highlight=False)

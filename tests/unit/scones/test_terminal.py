@@ -7,10 +7,10 @@ from rich.table import Table
 from scones import terminal
 
 ROOT = Path(__file__).parents[3]
-NAMES = ("[red]", "[/]", "[/none]", "[link=https://example.com]", "[[", "\\[")
+NAMES = ("[red]", "[/]", "[/none]", "[link=https://example.com]", "[[", "\\[", ":fire:")
 
 
-def test_square_brackets_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(*NAMES)
     table.add_row(*NAMES)
     console = terminal.console()
