@@ -84,8 +84,8 @@ def compare(
             )
     validation = [each for each in staged.values() if each.split == "validation"]
     pairs = near_duplicates(
-        [bytes.fromhex(each.fingerprint) for each in validation],
-        [picture.fingerprint for picture, _ in new],
+        [(each.label, bytes.fromhex(each.fingerprint)) for each in validation],
+        [(label.name, picture.fingerprint) for picture, label in new],
     )
     near = {i: validation[j] for j, i in pairs}
     left_out += [

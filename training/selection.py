@@ -238,7 +238,9 @@ def _near_duplicates(
     splits: Mapping[Split, Sequence[PreparedPicture]],
 ) -> list[NearDuplicate]:
     train, validation = splits["train"], splits["validation"]
-    found = near_duplicates(
-        [each.fingerprint for each in validation], [each.fingerprint for each in train]
+    of, among = (
+        [(each.source.label, each.fingerprint) for each in pictures]
+        for pictures in (validation, train)
     )
+    found = near_duplicates(of, among)
     return [NearDuplicate(train[position], validation[of]) for of, position in found]

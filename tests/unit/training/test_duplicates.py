@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from training.duplicates import MAX_DISTANCE, fingerprint, near_duplicates
+from training.duplicates import MAX_DISTANCE, Look, fingerprint, near_duplicates
 
 Resampling = Image.Resampling
 
@@ -42,8 +42,12 @@ def halved(picture: Image.Image) -> Image.Image:
     return half.resize((SIDE, SIDE), Resampling.BILINEAR)
 
 
+def look(picture: Image.Image, label: str = "scone") -> Look:
+    return label, fingerprint(picture)
+
+
 SCENES = [scene(seed) for seed in range(20)]
-PRINTS = [fingerprint(picture) for picture in SCENES]
+LOOKS = [look(picture) for picture in SCENES]
 EACH_ITSELF = [(position, position) for position in range(len(SCENES))]
 
 
@@ -62,8 +66,8 @@ EACH_ITSELF = [(position, position) for position in range(len(SCENES))]
     ],
 )
 def test_copies_are_found_and_nothing_else(alter: Callable[[Image.Image], Image.Image]) -> None:
-    copies = [fingerprint(alter(picture)) for picture in SCENES]
-    assert near_duplicates(PRINTS, copies) == EACH_ITSELF
+    copies = [look(alter(picture)) for picture in SCENES]
+    assert near_duplicates(LOOKS, copies) == EACH_ITSELF
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,7 @@ def test_copies_are_found_and_nothing_else(alter: Callable[[Image.Image], Image.
     ],
 )
 def test_what_looks_different_is_not_found(alter: Callable[[Image.Image], Image.Image]) -> None:
-    assert near_duplicates(PRINTS, [fingerprint(alter(picture)) for picture in SCENES]) == []
+    assert near_duplicates(LOOKS, [look(alter(picture)) for picture in SCENES]) == []
 
 
 def test_flat_pictures_look_like_no_other() -> None:
@@ -86,35 +90,46 @@ def test_flat_pictures_look_like_no_other() -> None:
         Image.fromarray((200 + random.normal(0, 3, (SIDE, SIDE, 3))).astype(np.uint8))
         for _ in range(3)
     ]
-    prints = [fingerprint(picture) for picture in flat]
-    assert near_duplicates(prints, prints) == []
+    looks = [look(picture) for picture in flat]
+    assert near_duplicates(looks, looks) == []
 
 
 def test_most_similar_one_is_named() -> None:
-    of = [fingerprint(cropped(SCENES[0], 0.01)), PRINTS[1], PRINTS[0]]
-    assert near_duplicates(of, [PRINTS[5], PRINTS[0]]) == [(2, 1)]
+    of = [look(cropped(SCENES[0], 0.01)), LOOKS[1], LOOKS[0]]
+    assert near_duplicates(of, [LOOKS[5], LOOKS[0]]) == [(2, 1)]
 
 
-def test_pictures_of_one_product_are_not_copies() -> None:
-    """One object before one camera, not always in the same place."""
+def products() -> list[Image.Image]:
+    """Forty pictures of one object before one camera, not always in the same place."""
     random = np.random.default_rng(0)
-    products = []
+    pictures = []
     for _ in range(40):
         left, top = random.uniform(0, 0.06, 2) * SIDE
         box = (left, top, left + 0.94 * SIDE, top + 0.94 * SIDE)
-        products.append(SCENES[0].resize((SIDE, SIDE), Resampling.BILINEAR, box))
-    prints = [fingerprint(picture) for picture in products]
-    copy = fingerprint(jpeg(products[3], 50))
-    pairs = near_duplicates(prints[:20], [*prints[20:], copy])
+        pictures.append(SCENES[0].resize((SIDE, SIDE), Resampling.BILINEAR, box))
+    return pictures
+
+
+def test_pictures_of_one_product_are_not_copies() -> None:
+    pictures = products()
+    looks = [look(picture) for picture in (*pictures, jpeg(pictures[3], 50))]
+    pairs = near_duplicates(looks[:20], looks[20:])
     assert (3, 20) in pairs
     assert len(pairs) < 15  # of 21
 
 
+def test_pictures_of_another_class_change_nothing() -> None:
+    plain = [look(picture, "plain") for picture in products()]
+    raisins = [look(picture, "raisins") for picture in SCENES[1:]]
+    alone = near_duplicates(plain[:20], plain[20:])
+    assert near_duplicates(plain[:20] + raisins[:10], plain[20:] + raisins[10:]) == alone
+
+
 def test_large_sets_are_compared_whole() -> None:
     random = np.random.default_rng(0)
-    rows = random.integers(0, 256, (1200, len(PRINTS[0])), dtype=np.uint8)
-    prints = [row.tobytes() for row in rows]
-    assert near_duplicates(prints, prints[::-1]) == [(1199 - i, i) for i in range(1200)]
+    rows = random.integers(0, 256, (1200, len(LOOKS[0][1])), dtype=np.uint8)
+    looks = [("scone", row.tobytes()) for row in rows]
+    assert near_duplicates(looks, looks[::-1]) == [(1199 - i, i) for i in range(1200)]
 
 
 def test_finds_what_a_comparison_of_all_numbers_finds() -> None:
@@ -127,7 +142,7 @@ def test_finds_what_a_comparison_of_all_numbers_finds() -> None:
         for each in (shapes, shapes + changes)
     ]
     colours = np.full((len(shapes), 27), 128, np.uint8)
-    of, among = ([row.tobytes() for row in np.hstack([each, colours])] for each in rows)
+    of, among = ([("scone", row.tobytes()) for row in np.hstack([each, colours])] for each in rows)
 
     vectors, others = (each.view(np.int8).astype(float) for each in rows)
     cosines = (vectors * others).sum(1) / np.linalg.norm(vectors, axis=1)
@@ -137,5 +152,5 @@ def test_finds_what_a_comparison_of_all_numbers_finds() -> None:
 
 
 def test_nothing_is_like_nothing() -> None:
-    assert near_duplicates([], PRINTS) == []
-    assert near_duplicates(PRINTS, []) == []
+    assert near_duplicates([], LOOKS) == []
+    assert near_duplicates(LOOKS, []) == []
