@@ -27,7 +27,7 @@ MAX_PIXELS = 100_000_000
 MAX_SECONDS = 30
 """Of the processor; a photograph of 24 megapixels takes about one."""
 
-RULES = 2
+RULES = 3
 """Raise it when the same file becomes other pixels, a refusal, or another fingerprint."""
 
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF")
@@ -47,7 +47,7 @@ _UPRIGHT = {
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 # Pillow's name of how pixels are stored; "BGR;16" has 16 bits in all.
-_SIXTEEN_BITS = re.compile(r"\b(RGB|RGBA|RGBX|LA|I|CMYK);16")
+_DEEP = re.compile(r"\b(?:RGB|RGBA|RGBX|LA|I|CMYK);(12|16)")
 
 
 def make_uniform(content: bytes, side: int) -> Uniform:
@@ -133,8 +133,10 @@ def _decode(content: bytes, side: int) -> Uniform:
         notes = []
         if image_format != "JPEG" and getattr(picture, "is_animated", False):
             notes.append("first frame of several")
-        if _SIXTEEN_BITS.search(str(picture.tile)):
-            notes.append("upper 8 of 16 bits")
+        deep = _DEEP.search(str(picture.tile))
+        bits = int(deep[1]) if deep else 16
+        if deep:
+            notes.append(f"upper 8 of {bits} bits")
         # Pillow itself turns a TIFF upright as it loads it, and forgets how it stood.
         turned_by_pillow = image_format == "TIFF"
         orientation = getattr(picture, "tag_v2", {}).get(_ORIENTATION, 1)
@@ -144,7 +146,7 @@ def _decode(content: bytes, side: int) -> Uniform:
             raise PictureRefusedError("ends too early")
         if not turned_by_pillow:
             orientation = _orientation(picture, notes)
-        rgb = _rgb(picture, notes).resize((side, side), Resampling.BILINEAR)
+        rgb = _rgb(picture, bits, notes).resize((side, side), Resampling.BILINEAR)
     if orientation in _UPRIGHT:
         notes.append("rotated as EXIF says")
         if not turned_by_pillow:
@@ -188,10 +190,11 @@ def _orientation(picture: Image.Image, notes: list[str]) -> int:
     return orientation
 
 
-def _rgb(picture: Image.Image, notes: list[str]) -> Image.Image:
+def _rgb(picture: Image.Image, bits: int, notes: list[str]) -> Image.Image:
     if picture.mode.startswith("I;16"):
-        # Pillow would show every value above 255 as white.
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
+        # Pillow would show every value above 255 as white; `bits` are those that the file has.
+        upper = np.asarray(picture) >> (bits - 8)
+        return Image.fromarray(upper.astype(np.uint8)).convert("RGB")
     if picture.mode in ("I", "F"):
         return _from_32_bits(picture, notes)
     if picture.mode == "CMYK":

@@ -81,6 +81,16 @@ def tiff_of_floats(values: np.ndarray) -> bytes:
     return encoded(Image.fromarray(values.astype(np.float32)), "TIFF")
 
 
+def tiff_of_12_bits(values: np.ndarray) -> bytes:
+    """A grey picture of a machine's camera: three bytes for two pixels."""
+    even, odd = values.reshape(len(values), -1, 2).transpose(2, 0, 1)
+    triples = np.stack([even >> 4, (even & 15) << 4 | odd >> 8, odd & 255], axis=-1)
+    content = encoded(Image.fromarray(triples.reshape(len(values), -1).astype(np.uint8)), "TIFF")
+    width, bits = struct.pack("<HHI", 256, 4, 1), struct.pack("<HHI", 258, 3, 1)
+    content = content.replace(width + b"\x90", width + b"\x60")  # 144 bytes, 96 pixels
+    return content.replace(bits + b"\x08", bits + b"\x0c")
+
+
 def kept() -> Mapping[str, Case]:
     picture, grey = drawn(), drawn(GREYS).convert("L")
     alpha = Image.linear_gradient("L").resize(picture.size)
@@ -121,6 +131,9 @@ def kept() -> Mapping[str, Case]:
         "16 bits grey.png": Case(png(deep(GREYS)[..., :1]), "I;16", sixteen, GREYS),
         "16 bits grey.tiff": Case(
             encoded(Image.fromarray(deep(GREYS)[..., 0]), "TIFF"), "I;16", sixteen, GREYS
+        ),
+        "12 bits grey.tiff": Case(
+            tiff_of_12_bits(deep(GREYS)[..., 0] >> 4), "I;16", ("upper 8 of 12 bits",), GREYS
         ),
         "0 to 1.tiff": Case(
             tiff_of_floats(values / 250), "F", ("values scaled to 8 bits",),
