@@ -260,3 +260,14 @@ def test_errors_of_aws_are_passed_on(aws: boto3.Session) -> None:
         list(Folder("s3://no-such-bucket", s3=lambda: aws.client("s3")).pictures())
     with pytest.raises(S3UriError, match="expected s3://BUCKET/KEY"):
         Folder("s3:/pictures", s3=no_s3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has such files")
+def test_a_file_is_read_only_as_far_as_it_was_large(tmp_path: Path) -> None:
+    """What is linked in /proc may have no end."""
+    folder = on_disk(tmp_path, files("a/1.jpg", "b/2.jpg"))
+    (tmp_path / "a" / "1.jpg").unlink()
+    (tmp_path / "a" / "1.jpg").symlink_to("/proc/version")
+    linked, _ = (each for each in folder.pictures() if isinstance(each, SourcePicture))
+
+    assert folder.read(linked) == b""
