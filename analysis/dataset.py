@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from analysis.files import OBJECTS_IN_FLIGHT, client_for, content_of
 from analysis.labels import GroundTruthError, Label
 from analysis.pictures import fingerprint
+from training.manifest import FILE as MANIFEST
 from training.manifest import Manifest, parse
 from training.paths import relative_path
 from training.pictures import SPLITS
@@ -19,7 +20,6 @@ from training.pictures import SPLITS
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MANIFEST = "manifest.json"
 EXAMPLES = 8
 """Of each class, if that is not more than `MOST_EXAMPLES` in all."""
 MOST_EXAMPLES = 100

@@ -95,9 +95,9 @@ def _parent(settings: Settings, s3: "S3Client", bucket: str) -> Parent:
             raise ValueError(f"{where}{min(missing)} is missing; stage the dataset again")
 
     try:
-        require(dataset.MANIFEST)
+        require(manifest.FILE)
         described = manifest.parse(
-            datasets.content(s3, bucket, root + dataset.MANIFEST), where + dataset.MANIFEST
+            datasets.content(s3, bucket, root + manifest.FILE), where + manifest.FILE
         )
         if described.pictures_sha256:
             require(pictures_csv.FILE)

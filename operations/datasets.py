@@ -14,7 +14,7 @@ from rich.console import Console
 from operations.aws import errors_in_words, session, stack_output
 from settings import Settings
 from training import dataset, manifest
-from training.dataset import FOLDER, MANIFEST, Dataset, File, StagedObject
+from training.dataset import FOLDER, Dataset, File, StagedObject
 from training.manifest import Manifest
 from training.pictures import SPLITS
 from training.preparation.prepare import READERS
@@ -91,7 +91,7 @@ def pointed_at(settings: Settings) -> str | None:
 
 def read_manifest(s3: "S3Client", bucket: str, prefix: str) -> Manifest | None:
     """Return the manifest of a dataset; None if there is no valid one."""
-    key = f"{prefix}/{MANIFEST}"
+    key = f"{prefix}/{manifest.FILE}"
     try:
         return manifest.parse(content(s3, bucket, key), key)
     except (s3.exceptions.NoSuchKey, ValueError):
@@ -119,7 +119,7 @@ def read_staged(settings: Settings) -> StagedPictures:
     with errors_in_words():
         ssm, s3 = session().client("ssm"), session().client("s3")
         prefix = ssm.get_parameter(Name=settings.dataset_parameter)["Parameter"]["Value"]
-        described = manifest.parse(content(s3, bucket, f"{prefix}/{MANIFEST}"), prefix)
+        described = manifest.parse(content(s3, bucket, f"{prefix}/{manifest.FILE}"), prefix)
         train, validation = (
             content(s3, bucket, f"{prefix}/{split}.lst").decode().splitlines() for split in SPLITS
         )

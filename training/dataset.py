@@ -9,23 +9,21 @@ the same on any machine.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from settings.schema import CIFAR_SIDE
-from training import pictures_csv
-from training.manifest import AddedPicture, Manifest, RefusedPicture, serialize
+from training import manifest, pictures_csv
+from training.manifest import AddedPicture, Manifest, RefusedPicture
 from training.paths import writable_path
-from training.pictures import PreparedPicture, Refusal, Split
+from training.pictures import PreparedPicture, Refusal, Split, counts
 from training.pictures_csv import StagedPicture
 from training.selection import Selection, check, select
 from training.source import CifarSource, prepare
 
 FOLDER = "datasets"  # of the data bucket
-MANIFEST = "manifest.json"
 DIGEST_CHARACTERS = 20
 FILE_NAME_CHARACTERS = 24
 """Of a picture's SHA-256; 100,000 pictures have the same ones by a chance of 1 in 10 ** 19."""
@@ -121,11 +119,11 @@ class Dataset:
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of pictures by split and class name."""
-        labels = {name: Counter(p.label for p in split) for name, split in self.splits.items()}
-        return {
-            name: {label: counter[position] for position, label in enumerate(self.classes)}
-            for name, counter in labels.items()
+        labels = {
+            split: [self.classes[each.label] for each in pictures]
+            for split, pictures in self.splits.items()
         }
+        return counts(labels, self.classes)
 
     def data_files(self) -> Iterator[File]:
         """Yield the files that the digest stands for."""
@@ -148,7 +146,7 @@ class Dataset:
             for split, pictures in self.splits.items()
             for picture in pictures
         )
-        manifest = Manifest(
+        described = Manifest(
             source=self.source,
             digest=self.digest,
             classes=self.classes,
@@ -164,7 +162,7 @@ class Dataset:
             parent=self.parent,
             added=self.added,
         )
-        return File(pictures_csv.FILE, listed), File(MANIFEST, serialize(manifest))
+        return File(pictures_csv.FILE, listed), File(manifest.FILE, manifest.serialize(described))
 
 
 def build(

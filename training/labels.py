@@ -22,7 +22,7 @@ def class_name(label: str) -> str:
     if not name:
         raise ValueError("not labelled")
     if not re.fullmatch(class_names.NAME, name):
-        raise ValueError(f"not a name of a class: {shown(name)}; allowed: {class_names.ALLOWED}")
+        raise ValueError(f"not a class name: {shown(name)}; allowed: {class_names.ALLOWED}")
     return name
 
 

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from settings.schema import CIFAR_SIDE
 from training.pictures import SPLITS
 
+FILE = "manifest.json"
+
 Count = Annotated[int, Field(ge=0, strict=True)]
 
 

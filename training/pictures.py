@@ -4,7 +4,8 @@ A source lists pictures without reading them; `training.preparation` reads, chec
 uniform; `training.selection` says which are staged and on which side; `training.dataset` writes.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -38,6 +39,14 @@ class Refusal:
     path: str
     reason: str
     """Ends a sentence: "ends too early", "duplicate picture: burnt/IMG_0002.jpg"."""
+
+
+def counts(
+    labels: Mapping[Split, Iterable[str]], classes: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """Return the number of pictures by split and class, from their class names by split."""
+    counters = {split: Counter(names) for split, names in labels.items()}
+    return {split: {name: counter[name] for name in classes} for split, counter in counters.items()}
 
 
 class Source(Protocol):

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from training.duplicates import near_duplicates
 from training.errors import StagingError
-from training.pictures import SPLITS, PreparedPicture, Refusal, Split
+from training.pictures import SPLITS, PreparedPicture, Refusal, Split, counts
 from training.source import CifarSource, Prepared
 
 NEEDED: Mapping[Split, int] = {"train": 2, "validation": 1}
@@ -54,14 +54,11 @@ class Selection:
     @cached_property
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the number of pictures by split and class name."""
-        counters = {
-            split: Counter(each.source.label for each in pictures)
+        labels = {
+            split: [each.source.label for each in pictures]
             for split, pictures in self.splits.items()
         }
-        return {
-            split: {name: counter[name] for name in self.prepared.classes}
-            for split, counter in counters.items()
-        }
+        return counts(labels, self.prepared.classes)
 
 
 def select(

@@ -35,7 +35,11 @@ def write(dataset: StagedDataset, pictures: Mapping[str, int]) -> None:
                 "path between tabs",
             ) from error
     if (found := list(map(len, by_label))) != list(pictures.values()):
-        raise dataset.fault("train.lst", f"has {found!s:.200} pictures, as manifest.json has not")
+        raise dataset.fault(
+            "train.lst",
+            f"has {found!s:.200} pictures of the classes; manifest.json says "
+            f"{list(pictures.values())!s:.200}",
+        )
     rows = [
         (label, path, turn)
         for label, count in enumerate(lines(pictures).values())

@@ -11,7 +11,8 @@ from operations.preflight.findings import Finding, Verdict, ok, problem
 from operations.staging import baseline_shortage
 from settings import Settings
 from settings.s3_uris import S3Uri
-from training.dataset import FOLDER, MANIFEST
+from training.dataset import FOLDER
+from training.manifest import FILE as MANIFEST
 from training.manifest import Manifest, parse
 
 MOST_NAMED = 10

@@ -85,7 +85,7 @@ def _manifest_entries(lines: list[bytes], name: str) -> Iterator[Entry]:
             record = _record(text)
             picture = record.get(SOURCE)
             if not isinstance(picture, str) or not picture:
-                raise ValueError(f"{SOURCE} is no path or URI: {shown(picture)}")
+                raise ValueError(f"{SOURCE} is not a path or URI: {shown(picture)}")
             label = _label(record, attribute, has_metadata=has_metadata)
             split, group = (_text(record, key) for key in ("split", "group"))
             yield Entry(line, picture, label, split, group)
@@ -169,7 +169,7 @@ def _label(record: Mapping[str, Any], attribute: str, *, has_metadata: bool) -> 
         return ""
     (name,) = names
     if not _is_name(name):
-        raise ValueError(f"{attribute} is no name of a class: {shown(name)}")
+        raise ValueError(f"{attribute} is not a class name: {shown(name)}")
     return str(name).strip()
 
 
@@ -178,5 +178,5 @@ def _text(record: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not _is_name(value):
-        raise ValueError(f"{key} is no text: {shown(value)}")
+        raise ValueError(f"{key} is not text: {shown(value)}")
     return str(value).strip()

@@ -137,7 +137,7 @@ def test_files_of_systems_are_left_out_and_others_refused_by_name(make: Make) ->
     )
 
     assert set(kept(folder)) == {"a/1.jpg", "b/2.jpg"}
-    name = "not a name of a class: '.*'; allowed: 1 to 64 printable .*"
+    name = "not a class name: '.*'; allowed: 1 to 64 printable .*"
     expected = {
         "a/new\\nline.jpg": "its name has control characters; rename it",
         "c /1.jpg": name,

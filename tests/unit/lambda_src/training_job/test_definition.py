@@ -202,7 +202,7 @@ def test_balanced_classes_need_no_other_list(resource: Resource) -> None:
     [
         (None, "does not exist"),
         ("0\t2\tx.png\n", r"has the line b'0\\t2\\tx.png', expected index, label below 2"),
-        ("0\t0\tx.png\n", r"has \[1, 0\] pictures, as manifest.json has not"),
+        ("0\t0\tx.png\n", r"has \[1, 0\] pictures of the classes; manifest.json says \["),
     ],
 )
 def test_a_list_that_is_damaged_is_named(

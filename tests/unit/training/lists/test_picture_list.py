@@ -130,14 +130,14 @@ def test_what_cannot_be_used_costs_its_line_only(listed: Read, tmp_path: Path) -
         ("sub", "is not a file: line 3"),
         ("list, line 4", "leaves the folder of the "),
         ("list, line 5", "not labelled"),
-        ("list, line 6", "not a name of a class: 'x"),
+        ("list, line 6", "not a class name: 'xxxxxx"),
         ("list, line 7", "unknown split: 'testing';"),
         ("list, line 8", "path is empty"),
         ("list, line 9", "'s3:/bucket' is not an S3"),
         ("list, line 10", "unexpected end of data; e"),
         ("list, line 11", "5 cells for 3 columns; pu"),
         ("list, line 13", "control characters: '\\x00"),
-        ("list, line 14", "not a name of a class: '{"),
+        ("list, line 14", "not a class name: '{{b}}'"),
     ]
 
 
@@ -261,7 +261,7 @@ def test_a_manifest_of_ground_truth_names_pictures_and_classes(listed: Read) -> 
         ("list, line 8", "labelling failed: 'Client"),
         ("list, line 11", "not a JSON object: []"),
         ("list, line 12", "Expecting property name e"),
-        ("list, line 13", "source-ref is no path or "),
+        ("list, line 13", "source-ref is not a path "),
         ("list, line 14", "nested too deeply to be r"),
     ]
 
