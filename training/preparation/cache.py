@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import PIL
 
@@ -25,9 +25,10 @@ _REMEDY = "set XDG_CACHE_HOME to a folder on another disk, or make room"
 
 _KEY = "location, path, version, side, rules"
 _VALUES = "sha256, size, fingerprint, format, mode, width, height, notes, refused"
-_SCHEMA = f"CREATE TABLE IF NOT EXISTS prepared ({_KEY}, {_VALUES}, PRIMARY KEY ({_KEY}))"
-_SELECT = f"SELECT {_VALUES} FROM prepared WHERE ({_KEY}) = (?, ?, ?, ?, ?)"
-_INSERT = f"INSERT OR REPLACE INTO prepared ({_KEY}, {_VALUES}) VALUES ({', '.join('?' * 14)})"
+_COLUMNS = f"{_KEY}, {_VALUES}, checksum"
+_SCHEMA = f"CREATE TABLE IF NOT EXISTS prepared ({_COLUMNS}, PRIMARY KEY ({_KEY}))"
+_SELECT = f"SELECT {_VALUES}, checksum FROM prepared WHERE ({_KEY}) = (?, ?, ?, ?, ?)"
+_INSERT = f"INSERT OR REPLACE INTO prepared ({_COLUMNS}) VALUES ({', '.join('?' * 15)})"
 
 # Another Pillow may decode to other pixels.
 _RULES = f"{RULES}, Pillow {PIL.__version__}"
@@ -99,10 +100,11 @@ class PreparationCache:
         """
         if not picture.version:
             return None
-        row = self._execute(_SELECT, *self._key(picture)).fetchone()
-        if row is None:
+        key = self._key(picture)
+        *values, checksum = self._execute(_SELECT, *key) or (None,)
+        if checksum != _checksum(*key, *values):
             return None
-        sha256, size, fingerprint, format_, mode, width, height, notes, refused = row
+        sha256, size, fingerprint, format_, mode, width, height, notes, refused = values
         if refused:
             return Refusal(picture.path, refused)
         try:
@@ -120,7 +122,7 @@ class PreparationCache:
                 height=height,
                 notes=tuple(json.loads(notes)),
             )
-        except (OSError, TypeError, ValueError):
+        except OSError:
             return None
 
     def add(
@@ -165,12 +167,15 @@ class PreparationCache:
     def _insert(self, picture: SourcePicture, *values: object) -> None:
         # Each by itself: what is done stays done, whenever this process ends.
         if picture.version:
-            self._execute(_INSERT, *self._key(picture), *values)
+            row = (*self._key(picture), *values)
+            self._execute(_INSERT, *row, _checksum(*row))
 
-    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+    def _execute(self, statement: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row."""
         try:
             with self._lock:
-                return self._database.execute(statement, values)
+                row: tuple[Any, ...] | None = self._database.execute(statement, values).fetchone()
+                return row
         except sqlite3.Error as error:
             raise StagingError(f"cache {self._folder}: {error}; {_REMEDY}") from error
 
@@ -178,8 +183,10 @@ class PreparationCache:
         file = self._folder / "index.sqlite"
         try:
             return _connected(file)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF not in _NOT_OURS:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # The latter is about a message of SQLite, which quotes damaged text.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+            if code & 0xFF not in _NOT_OURS:
                 raise
             for each in (file, file.with_name(f"{file.name}-journal")):
                 each.unlink(missing_ok=True)
@@ -197,19 +204,26 @@ def _connected(file: Path) -> sqlite3.Connection:
     database = sqlite3.connect(
         file, timeout=_LOCKED_SECONDS, isolation_level=None, check_same_thread=False
     )
+    # Damaged text is no error here: the row's checksum shows it.
+    database.text_factory = lambda text: text.decode(errors="replace")
     try:
         # Survives a kill at any moment; after a power failure the cache is made again.
         database.execute("PRAGMA synchronous = OFF")
         database.execute(_SCHEMA)
-        database.execute(f"SELECT {_KEY}, {_VALUES} FROM prepared LIMIT 0")
-        if (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        database.execute(f"SELECT {_COLUMNS} FROM prepared LIMIT 0")
+        if (found := database.execute("PRAGMA integrity_check(1)").fetchone()[0]) != "ok":
             error = sqlite3.DatabaseError(found)
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise error
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         database.close()
         raise
     return database
+
+
+def _checksum(*values: object) -> bytes:
+    """Return what shows that a row is as it was written."""
+    return hashlib.sha256(repr(values).encode()).digest()[:8]
 
 
 def _picture_file(folder: Path, sha256: str) -> Path:

@@ -200,6 +200,23 @@ def test_a_damaged_cache_is_made_again(tmp_path: Path) -> None:
         assert source.was_read == []
 
 
+@pytest.mark.parametrize(
+    ("whole", "damaged"),
+    [(b"JPEG", b"JPE\xc7"), (b"RGB", b"RGD"), (b"KEY (location", b"KEY (locati\xf3n")],
+)
+def test_flipped_bits_in_the_cache_change_nothing(
+    whole: bytes, damaged: bytes, tmp_path: Path
+) -> None:
+    source = InMemory({f"{number}.jpg": jpeg(number) for number in range(3)})
+    before = run(source, tmp_path)
+    (database,) = tmp_path.glob("*.sqlite")
+    content = database.read_bytes()
+    assert whole in content
+
+    database.write_bytes(content.replace(whole, damaged, 1))
+    assert run(source, tmp_path) == before
+
+
 def test_stagings_share_a_cache(tmp_path: Path) -> None:
     sources = [InMemory({f"{number}.jpg": jpeg(number) for number in range(20)}) for _ in range(2)]
 
