@@ -18,8 +18,8 @@ from analysis.files import SUFFIXES, client_for
 from analysis.labels import GroundTruthError, Label, read_csv, read_json_lines
 from analysis.records import Records
 from analysis.skipped_lines import Kind, SkippedLine, SkippedLines
-from training.labels import NamedClasses
 from training.manifest import FILE as MANIFEST
+from training.names import NamedClasses
 from training.quotations import shortened
 
 Key = TypeVar("Key", str, int)

@@ -4,7 +4,7 @@
     scones/fine/oven 2/IMG_0002.png    scones/validation/fine/oven 2/IMG_0002.png
 
 Folders below a class are part of the picture's path only. In the second layout the folders on top
-(`training.labels.SPLIT_NAMES`) say which pictures train the model and which validate it.
+(`training.names.SPLIT_NAMES`) say which pictures train the model and which validate it.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
-from training.labels import SPLIT_NAMES, class_name
+from training.names import SPLIT_NAMES, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.reading import file_version, read_file, read_object
 

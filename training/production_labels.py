@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from lambda_src.shared.messages import shown
-from training.labels import NamedClasses
 from training.lists.entries import Entry, read_entries
 from training.lists.picture_list import PictureList
+from training.names import NamedClasses
 from training.pictures import Refusal, SourcePicture
 from training.places import find_places, read_place
 from training.quotations import shortened

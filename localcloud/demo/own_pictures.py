@@ -33,6 +33,7 @@ def settings_for(location: str, out: Path, steps: Steps) -> Settings:
         )
     path = Path(location).expanduser().resolve()
     values = {"source": source.kind_of(str(path)), "pictures": str(path)}
+    os.environ[FOLDER_VARIABLE] = str(out / FOLDER)
     settings = _write(out, values, drift=True)
     with steps.step("check the pictures"):
         pictures = staging.source_of(settings, console=steps.console)
@@ -60,5 +61,4 @@ def _write(out: Path, values: dict[str, str], *, drift: bool) -> Settings:
         lines += ["", "[drift]", "enabled = false"]
     file = folder / f"{ENVIRONMENT}.toml"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.environ[FOLDER_VARIABLE] = str(folder)
-    return load(ENVIRONMENT)
+    return load(ENVIRONMENT, folder)

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from lambda_src.shared.messages import shown
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
-from training.labels import SPLIT_NAMES, class_name
 from training.lists.entries import Entry, read_entries
+from training.names import SPLIT_NAMES, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.places import Found, find_places, read_place
 from training.quotations import shortened

@@ -1,4 +1,4 @@
-"""Read classes and sides as people write them in lists and as names of folders."""
+"""Read the names of classes and sides that people write in lists and give to folders."""
 
 import re
 import unicodedata
