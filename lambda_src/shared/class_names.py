@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
-NAME = r"(?! )(?!.*\{\{)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}(?<! )"
+NAME = r"(?!\s)(?!.*\{\{)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}(?<!\s)"
 """No control character, and no dynamic reference of CloudFormation."""
 ALLOWED = "1 to 64 printable characters, no space at either end, no {{"
 

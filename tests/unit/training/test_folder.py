@@ -132,7 +132,7 @@ def test_files_of_systems_are_left_out_and_others_refused_by_name(make: Make) ->
         files(
             *("a/1.jpg", "b/", "b/2.jpg", ".DS_Store", "a/.hidden/3.jpg", "a/._1.jpg"),
             *("__MACOSX/a/1.jpg", "b/Thumbs.db", "b/desktop.ini", "empty/", "empty/.DS_Store"),
-            *("read me.txt", "c /1.jpg", "{{resolve:x}}/1.jpg", "a/new\nline.jpg"),
+            *("read me.txt", "c /1.jpg", "d\u00a0/1.jpg", "{{resolve:x}}/1.jpg", "a/new\nline.jpg"),
         )
     )
 
@@ -141,6 +141,7 @@ def test_files_of_systems_are_left_out_and_others_refused_by_name(make: Make) ->
     expected = {
         "a/new\\nline.jpg": "its name has control characters; rename it",
         "c /1.jpg": name,
+        "d\u00a0/1.jpg": name,
         "empty/": "holds no file",
         "read me.txt": "is beside the folders of the classes; .*",
         "{{resolve:x}}/1.jpg": name,
