@@ -59,7 +59,7 @@ def notes(selection: Selection) -> list[str]:
         if not published and len(near) > MANY_ALIKE * len(selection.splits["train"]):
             said.append(
                 "If these are series, such as frames of a video, dataset.group_pattern keeps each "
-                "series on one side."
+                "series in one split."
             )
     return said
 

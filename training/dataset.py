@@ -4,7 +4,7 @@ Layout below `datasets/<digest>/`:
 
     train/<file>.png  validation/<file>.png  train.lst  validation.lst  pictures.csv  manifest.json
 
-The digest depends only on the pictures, their sides, the classes and the kind of source, so it is
+The digest depends only on the pictures, their splits, the classes and the kind of source, so it is
 the same on any machine.
 """
 

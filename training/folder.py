@@ -124,7 +124,7 @@ class Folder:
         return self._files.read(picture)
 
     def _splits(self) -> dict[str, Split]:
-        """Return the side of each folder at the top, or nothing if these are the classes."""
+        """Return the split of each folder at the top, or nothing if these are the classes."""
         names = [name for name in self._files.folders() if not _CLUTTER.fullmatch(name)]
         splits = {
             name: SPLIT_NAMES[name.casefold()] for name in names if name.casefold() in SPLIT_NAMES

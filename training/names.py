@@ -1,4 +1,4 @@
-"""Read the names of classes and sides that people write in lists and give to folders."""
+"""Read the names of classes and splits that people write in lists and give to folders."""
 
 import re
 import unicodedata

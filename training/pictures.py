@@ -1,7 +1,7 @@
 """Define what passes from a source of pictures to a staged dataset.
 
 A source lists pictures without reading them; `training.preparation` reads, checks and makes them
-uniform; `training.selection` says which are staged and on which side; `training.dataset` writes.
+uniform; `training.selection` says which are staged and in which split; `training.dataset` writes.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ class SourcePicture:
     split: Split | None = None
     """None: the dataset decides."""
     group: str = ""
-    """Pictures of one group stay on one side; empty: `dataset.group_pattern` decides."""
+    """Pictures of one group stay in one split; empty: `dataset.group_pattern` decides."""
     size: int = 0
     """Bytes."""
     version: str = ""

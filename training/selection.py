@@ -1,6 +1,6 @@
 """Select which prepared pictures are staged, and whether they train or validate.
 
-A picture's side depends on nothing but its own group, path or pixels, so it stays when others are
+A picture's split depends on nothing but its own group, path or pixels, so it stays when others are
 added. Validation pictures are never left out for the sake of training pictures.
 """
 
@@ -66,18 +66,18 @@ def select(
 ) -> Selection:
     """Leave out copies, and divide the others into training and validation.
 
-    CIFAR-100's pictures and drawn ones stay on the sides where they were published.
+    CIFAR-100's pictures and drawn ones stay in the splits in which they were published.
     """
     if isinstance(prepared.source, CifarSource):
         return _published(prepared)
     unique, contradictory, left_out = _without_copies(prepared.usable)
     groups = _groups(unique, group_pattern)
-    sides = _sides(groups, validation_percent)
-    moved = _validate_every_class(groups, sides)
+    assigned = _assigned(groups, validation_percent)
+    moved = _validate_every_class(groups, assigned)
     splits: dict[Split, list[PreparedPicture]] = {split: [] for split in SPLITS}
     for group, members in groups.items():
         for each in members:
-            splits[each.source.split or sides[group]].append(each)
+            splits[each.source.split or assigned[group]].append(each)
     for members in splits.values():
         members.sort(key=lambda each: each.sha256)
     near = _near_duplicates(splits)
@@ -185,15 +185,15 @@ def _groups(
     return groups
 
 
-def _sides(groups: Mapping[str, Sequence[PreparedPicture]], percent: float) -> dict[str, Split]:
-    """Return the side of each group: that which the source says of a member, or by chance."""
+def _assigned(groups: Mapping[str, Sequence[PreparedPicture]], percent: float) -> dict[str, Split]:
+    """Return the split of each group: that which the source says of a member, or by chance."""
     given = {
         group: next((each.source.split for each in members if each.source.split), None)
         for group, members in groups.items()
     }
     return {
-        group: side or ("validation" if _chance(group) * 100 < percent else "train")
-        for group, side in given.items()
+        group: split or ("validation" if _chance(group) * 100 < percent else "train")
+        for group, split in given.items()
     }
 
 
@@ -203,7 +203,7 @@ def _chance(group: str) -> float:
 
 
 def _validate_every_class(
-    groups: Mapping[str, Sequence[PreparedPicture]], sides: dict[str, Split]
+    groups: Mapping[str, Sequence[PreparedPicture]], assigned: dict[str, Split]
 ) -> dict[str, list[str]]:
     """Move a group of each class that chance left without a validation picture.
 
@@ -215,7 +215,7 @@ def _validate_every_class(
     for group, members in groups.items():
         totals.update(each.source.label for each in members)
         for each in members:
-            if (each.source.split or sides[group]) == "validation":
+            if (each.source.split or assigned[group]) == "validation":
                 validated.add(each.source.label)
         if not any(each.source.split for each in members):
             for label in {each.source.label for each in members}:
@@ -225,7 +225,7 @@ def _validate_every_class(
         for group in sorted(undecided[label], key=_chance):
             paths = [each.source.path for each in groups[group] if each.source.label == label]
             if totals[label] - len(paths) >= NEEDED["train"]:
-                sides[group] = "validation"
+                assigned[group] = "validation"
                 moved[label] = paths
                 break
     return moved
