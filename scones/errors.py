@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambda_src.shared.messages import readable
 from operations.aws import AwsError
 from scones import terminal
 from settings import SettingsError
@@ -59,6 +60,7 @@ def shown(*more: type[Exception], packages: str = "base") -> Iterator[None]:
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
-    """Show the message and end with the code."""
-    terminal.console(errors=True).print(message, style="red", soft_wrap=True)
+    """Show the message, of which a terminal obeys no character, and end with the code."""
+    printable = "\n".join(map(readable, message.split("\n")))
+    terminal.console(errors=True).print(printable, style="red", soft_wrap=True)
     raise typer.Exit(code)

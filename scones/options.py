@@ -78,7 +78,13 @@ NoIam = Annotated[
 
 
 def at_most_one(options: Mapping[str, object]) -> None:
-    """Raise typer.BadParameter if more than one of the options, by name, has a value."""
+    """Raise typer.BadParameter if more than one of the options, by name, has a value.
+
+    An empty text is refused as well: it comes from a variable of a shell that is not set.
+    """
+    for name, value in options.items():
+        if value == "":
+            raise typer.BadParameter(f"{name} is empty")
     given = [name for name, value in options.items() if value]
     if len(given) > 1:
         raise typer.BadParameter(f"{' and '.join(given)} exclude each other")

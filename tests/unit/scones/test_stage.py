@@ -253,6 +253,21 @@ def test_only_one_source_can_be_named(
     assert f"--pictures and {options[0]} exclude each other" in capsys.readouterr().err
 
 
+def test_a_location_that_is_empty_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage", "--pictures", "", "--inspect"]) == 2
+    assert "--pictures is empty" in capsys.readouterr().err
+
+
+def test_characters_for_a_terminal_are_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "list.csv"
+    table.write_text("path,la\x1b[2jbel\n")
+
+    assert main(["stage", "--pictures", str(table), "--inspect"]) == 1
+    assert r"columns path, la\x1b[2jbel; expected" in capsys.readouterr().err
+
+
 def test_a_folder_that_does_not_exist_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
