@@ -31,7 +31,7 @@ class Label:
     picture: str
     """As the list writes it."""
     name: str
-    """Class name."""
+    """Class name; empty if the picture shows no class."""
     event_id: str
     where: str
     """As people find the line."""
@@ -99,42 +99,48 @@ def read_labels(lists: Iterable[PictureList], classes: Sequence[str]) -> Labels:
             where = f"{each.location}, line {entry.line}"
             try:
                 name = _class_of(entry, classes, named)
-                if name:
+                without_class += not name
+                if name is not None:
                     place = each.place(entry.picture)
                     labels.append(
                         Label(
                             place, entry.picture, name, entry.event_id, where, each.location, sha256
                         )
                     )
-                else:
-                    without_class += 1
             except ValueError as error:
                 refused.append(Refusal(where, str(error)))
     unanimous, contradictory = _unanimous(labels)
     by_place: dict[str, Label] = {}
     for label in unanimous:
-        by_place.setdefault(label.place, label)
+        if label.name:
+            by_place.setdefault(label.place, label)
     return Labels(by_place, without_class, [*refused, *contradictory])
 
 
 def contradiction(labels: Sequence[Label], what: str) -> Refusal:
     """Return the refusal of something that lines label differently."""
     first = {label.name: label for label in reversed(labels)}
-    says = ", ".join(f"{name!r} in {label.where}" for name, label in sorted(first.items()))
+    says = ", ".join(f"{name or NONE!r} in {label.where}" for name, label in sorted(first.items()))
     return Refusal(what, f"contradictory labels: {says}")
 
 
 def _class_of(entry: Entry, classes: Sequence[str], named: NamedClasses) -> str | None:
-    """Return the class that a line names; None if it names none, ValueError if it is unclear."""
+    """Return the class that a line names, empty if the picture shows none; None without a label.
+
+    Raises:
+        ValueError: it is unclear.
+    """
     if entry.error:
         raise ValueError(entry.error)
     position = named.position(entry.label)
     if position is not None:
         return classes[position]
-    if entry.label and entry.label.casefold() != NONE:
-        known = shortened(", ".join(classes))
-        raise ValueError(f"no class of the dataset: {shown(entry.label)}; its classes are {known}")
-    return None
+    if not entry.label:
+        return None
+    if entry.label.casefold() == NONE:
+        return ""
+    known = shortened(", ".join(classes))
+    raise ValueError(f"no class of the dataset: {shown(entry.label)}; its classes are {known}")
 
 
 def _unanimous(labels: Sequence[Label]) -> tuple[list[Label], list[Refusal]]:

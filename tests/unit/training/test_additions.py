@@ -147,12 +147,15 @@ def test_two_labels_of_an_event_a_file_or_a_picture_are_reported_and_left_out(
         ("1.jpg", "e1", "Pick-up"),
         ("2.jpg", "e2", "burnt"),
         ("3.jpg", "e3", "burnt"),
+        ("4.jpg", "e4", "none"),
     )
     two = sample(
         ("0.jpg", "event", "burnt"),
         ("9.jpg", "event", "Pick-up"),
         ("2.jpg", "", "Pick-up"),
         ("3.jpg", "", "burnt"),
+        ("5.jpg", "e4", "burnt"),
+        ("3.jpg", "", ""),
         folder="other",
     )
     additions, _ = compared([], one, two)
@@ -168,6 +171,11 @@ def test_two_labels_of_an_event_a_file_or_a_picture_are_reported_and_left_out(
             "event",
             "contradictory labels: 'Pick-up' in other/labels.csv, line 3, 'burnt' in "
             "sample/labels.csv, line 2",
+        ),
+        (
+            "e4",
+            "contradictory labels: 'none' in sample/labels.csv, line 7, 'burnt' in "
+            "other/labels.csv, line 6",
         ),
         (
             "2.jpg",
