@@ -86,6 +86,7 @@ def stage(
     console = terminal.console()
     with errors.shown():
         settings = load(environment)
+        listed = settings.dataset.classes
         if pictures:
             settings = staging.with_pictures(settings, pictures, any_classes=inspect)
         elif archive or drawn:
@@ -106,6 +107,12 @@ def stage(
             errors.fail(f"{error}\n{_REMEDY}", EXIT_NO_ARCHIVE)
         if inspect:
             faults = staging.inspect(settings, source, folder=folder or INSPECTION, console=console)
+            if listed != settings.dataset.classes:
+                console.print(
+                    f"Staging takes the classes that environment {environment} lists: "
+                    f"{', '.join(listed)}. For others, change or remove dataset.classes.",
+                    soft_wrap=True,
+                )
             if faults:
                 errors.fail("\n".join(("Staging would fail:", *faults)))
         elif no_upload:

@@ -11,7 +11,7 @@ from training.pictures import Split
 SPLIT_NAMES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
     # What people keep from training, for whatever purpose, never trains here either.
-    **dict.fromkeys(("validation", "valid", "val", "test"), "validation"),
+    **dict.fromkeys(("validation", "valid", "val", "test", "testing"), "validation"),
 }
 
 

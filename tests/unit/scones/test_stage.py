@@ -222,6 +222,7 @@ def test_an_inspection_shows_everything_and_needs_no_aws(
     assert ["left out: duplicate picture", "1", "fine/copy.png"] in rows
     assert ["JPEG RGB", "9"] in rows
     assert f"Contact sheet: {tmp_path / 'sheet' / 'index.html'}" in said.out
+    assert "the classes that environment dev lists: bicycle, motorcycle. For others" in said.out
     if code:
         assert "Staging would fail:\n1 of 20 pictures are refused" in said.err
 

@@ -91,18 +91,28 @@ def test_folders_are_classes_and_paths_are_in_the_order_of_their_bytes(make: Mak
 
 def test_folders_on_top_say_which_pictures_validate(make: Make) -> None:
     folder = make(
-        files("Val/a/3", "extra/a/4", "test/b/c/5", "train/a/1", "train/b/2", "train/5", "valid/c/")
+        files(
+            "Val/a/3",
+            "extra/a/4",
+            "test/b/c/5",
+            "Testing/b/6",
+            "train/a/1",
+            "train/b/2",
+            "train/5",
+            "valid/c/",
+        )
     )
 
     assert kept(folder) == {
+        "Testing/b/6": ("b", "validation"),
         "Val/a/3": ("a", "validation"),
         "test/b/c/5": ("b", "validation"),
         "train/a/1": ("a", "train"),
         "train/b/2": ("b", "train"),
     }
     assert refused(folder) == {
-        "extra/a/4": "is beside Val/ and test/ and train/ and valid/; move it into a class in one "
-        "of them",
+        "extra/a/4": "is beside Testing/ and Val/ and test/ and train/ and valid/; move it into a "
+        "class in one of them",
         "train/5": "is beside the folders of the classes; move it into one of them",
         "valid/c/": "holds no file",
     }

@@ -92,6 +92,7 @@ def test_a_csv_names_pictures_beside_it(listed: Read, text: str) -> None:
         ("valid", "validation"),
         ("validation", "validation"),
         ("test", "validation"),
+        ("Testing", "validation"),
     ],
 )
 def test_a_list_says_where_pictures_stand(listed: Read, split: str, side: str) -> None:
@@ -113,7 +114,7 @@ def test_what_cannot_be_used_costs_its_line_only(listed: Read, tmp_path: Path) -
         "../1.png,a,",
         "1.png,,",
         f"2.png,{long},",
-        "3.png,a,testing",
+        "3.png,a,tests",
         ",a,",
         "s3:/bucket,a,",
         '4.png,"a,',
@@ -131,7 +132,7 @@ def test_what_cannot_be_used_costs_its_line_only(listed: Read, tmp_path: Path) -
         ("list, line 4", "leaves the folder of the "),
         ("list, line 5", "not labelled"),
         ("list, line 6", "not a class name: 'xxxxxx"),
-        ("list, line 7", "unknown split: 'testing';"),
+        ("list, line 7", "unknown split: 'tests'; a"),
         ("list, line 8", "path is empty"),
         ("list, line 9", "'s3:/bucket' is not an S3"),
         ("list, line 10", "unexpected end of data; e"),
