@@ -253,7 +253,8 @@ def _limited_time() -> Iterator[None]:
         raise _TimeUp
 
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS)
+    # More than once: Python swallows what is raised while it runs a finalizer.
+    signal.setitimer(signal.ITIMER_PROF, MAX_SECONDS, MAX_SECONDS)
     try:
         yield
     finally:

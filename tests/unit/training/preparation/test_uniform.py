@@ -1,6 +1,7 @@
 import contextlib
 import io
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -313,6 +314,22 @@ def test_slow_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uniform, "MAX_SECONDS", 0.001)
     with pytest.raises(PictureRefusedError, match="seconds to decode"):
         make_uniform(odd_pictures.noise(6_000_000), SIDE)
+
+
+def test_time_is_limited_even_if_an_error_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallow_and_go_on(*_: object, **__: object) -> None:
+        end = time.process_time() + 2
+        for _ in range(2):
+            with contextlib.suppress(BaseException):  # as Python does in a finalizer
+                while time.process_time() < end:
+                    pass
+        while time.process_time() < end:
+            pass
+
+    monkeypatch.setattr(uniform, "MAX_SECONDS", 0.02)
+    monkeypatch.setattr(Image, "open", swallow_and_go_on)
+    with pytest.raises(PictureRefusedError, match="seconds to decode"):
+        make_uniform(odd_pictures.noise(100), SIDE)
 
 
 TRUNCATED = {
