@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lambda_src.shared.messages import readable
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
-from training.names import SPLIT_NAMES, class_name
+from training.names import CONTROL, NOT_UTF8, SPLIT_NAMES, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.reading import file_version, read_file, read_object
 
@@ -29,8 +30,6 @@ _CLUTTER = re.compile(
     r"\..*|thumbs\.db|ehthumbs\.db|desktop\.ini|__macosx|@eadir|.*_\$folder\$",
     re.IGNORECASE | re.DOTALL,
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python holds such bytes of a file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Folder:
                 labels.add(listed.label)
             yield listed
         for folder in without_pictures:
-            yield Refusal(_shown(folder), "holds no file")
+            yield Refusal(readable(folder), "holds no file")
         if len(labels) < 2:
             found = f"one class only, {min(labels)!r}" if labels else "no class with a picture"
             first = f" (first refused: {refusal.path}: {refusal.reason})" if refusal else ""
@@ -153,29 +152,22 @@ def _listed(entry: _Entry, splits: Mapping[str, Split]) -> SourcePicture | Refus
     try:
         if entry.problem:
             raise ValueError(entry.problem)
-        if _NOT_UTF8.search(entry.path):
+        if NOT_UTF8.search(entry.path):
             raise ValueError("the bytes of its name are not UTF-8; rename it")
         if splits and not split:
             raise ValueError(f"is beside {_all(splits)}; move it into a class in one of them")
         if not folders:
             raise ValueError("is beside the folders of the classes; move it into one of them")
         label = class_name(folders[0])
-        if _CONTROL.search(entry.path):
+        if CONTROL.search(entry.path):
             raise ValueError("its name has control characters; rename it")
         if entry.path.endswith("/"):
             raise ValueError("its name ends with a slash; rename the object")
     except ValueError as error:
-        return Refusal(_shown(entry.path), str(error))
+        return Refusal(readable(entry.path), str(error))
     return SourcePicture(
         path=entry.path, label=label, split=split, size=entry.size, version=entry.version
     )
-
-
-def _shown(path: str) -> str:
-    """Return the path with escapes for what cannot be shown."""
-    for odd in (_CONTROL, _NOT_UTF8):
-        path = odd.sub(lambda found: repr(found[0])[1:-1], path)
-    return path
 
 
 class _LocalFiles:

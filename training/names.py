@@ -8,6 +8,9 @@ from lambda_src.shared import class_names
 from lambda_src.shared.messages import shown
 from training.pictures import Split
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python holds such bytes of a file's name
+
 SPLIT_NAMES: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
     # What people keep from training, for whatever purpose, never trains here either.

@@ -1,6 +1,5 @@
 """List the pictures that a CSV or a manifest of SageMaker Ground Truth names."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from lambda_src.shared.messages import shown
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
 from training.lists.entries import Entry, read_entries
-from training.names import SPLIT_NAMES, class_name
+from training.names import CONTROL, NOT_UTF8, SPLIT_NAMES, class_name
 from training.pictures import Refusal, SourcePicture, Split
 from training.places import Found, find_places, read_place
 from training.quotations import shortened
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 MAX_LIST_BYTES = 256 * 2**20
-
-_ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class PictureList:
 
     def place(self, picture: str) -> str:
         """Return where a picture is: an S3 URI or an absolute path; raise ValueError if unclear."""
-        if _ODD.search(picture):
+        if CONTROL.search(picture) or NOT_UTF8.search(picture):
             raise ValueError(f"control characters: {shown(picture)}; rename the picture")
         if is_s3(picture):
             return str(S3Uri.parse_object(picture))

@@ -151,7 +151,7 @@ def test_files_of_systems_are_left_out_and_others_refused_by_name(make: Make) ->
     expected = {
         "a/new\\nline.jpg": "its name has control characters; rename it",
         "c /1.jpg": name,
-        "d\u00a0/1.jpg": name,
+        "d\\xa0/1.jpg": name,
         "empty/": "holds no file",
         "read me.txt": "is beside the folders of the classes; .*",
         "{{resolve:x}}/1.jpg": name,
