@@ -319,7 +319,7 @@ def test_slow_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_time_is_limited_even_if_an_error_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     def swallow_and_go_on(*_: object, **__: object) -> None:
         end = time.process_time() + 2
-        for _ in range(2):
+        for _attempt in range(2):
             with contextlib.suppress(BaseException):  # as Python does in a finalizer
                 while time.process_time() < end:
                     pass
