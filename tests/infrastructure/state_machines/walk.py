@@ -61,6 +61,7 @@ class Situation(NamedTuple):
         return json.dumps([self.input, self.variables, self.item.get("Value")], sort_keys=True)
 
 
+State = Mapping[str, Any]
 Exit = tuple[Situation, str | None]  # the output, and the next state or None
 
 
@@ -84,7 +85,7 @@ class Walk:
 
     # --- states ----------------------------------------------------------------------------------
 
-    def _run(self, machine: Mapping[str, Any], starts: list[Situation], path: str) -> list[Json]:
+    def _run(self, machine: State, starts: list[Situation], path: str) -> list[Json]:
         """Return the different outputs of the machine."""
         outputs: dict[str, Json] = {}
         waiting = [(machine["StartAt"], situation) for situation in starts]
@@ -109,13 +110,11 @@ class Walk:
                     waiting.append((next_state, output))
         return list(outputs.values())
 
-    def _enter(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
-        next_state = state.get("Next")
-        states = self._states(situation)
+    def _enter(self, state: State, situation: Situation, path: str) -> Iterator[Exit]:
         match state["Type"]:
             case "Pass" | "Succeed" | "Wait":
                 self._fields(state, situation, path, "Seconds", "Timestamp")
-                yield from self._leave(state, situation, states, path, next_state)
+                yield from self._leave(state, situation, path)
             case "Fail":
                 self._fields(state, situation, path, "Error", "Cause")
             case "Choice":
@@ -129,96 +128,64 @@ class Walk:
             case other:
                 raise NotImplementedError(f"{path}: state of type {other}")
 
-    def _choose(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
-        states = self._states(situation)
+    def _choose(self, state: State, situation: Situation, path: str) -> Iterator[Exit]:
         for index, rule in enumerate(state["Choices"]):
             at = f"{path}/Choices/{index}"
-            if self._render(rule["Condition"], states, situation, f"{at}/Condition"):
-                yield from self._leave(rule, situation, states, at, rule["Next"])
+            if self._field(rule, situation, at, "Condition"):
+                yield from self._leave(rule, situation, at)
                 return
-        yield from self._leave(state, situation, states, path, state["Default"])
+        yield from self._leave(state, situation, path)
 
-    def _call(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
-        arguments = self._render(
-            state.get("Arguments"), self._states(situation), situation, f"{path}/Arguments"
-        )
+    def _call(self, state: State, situation: Situation, path: str) -> Iterator[Exit]:
+        arguments = self._field(state, situation, path, "Arguments")
         results, errors = ends(state["Resource"], arguments)
         if self.visits[path] > THOROUGH:
             results, errors = results[:1], errors[:1]
         for result in results:
-            states = self._states(situation, result=result)
-            default = situation._replace(input=result)
-            yield from self._leave(state, default, states, path, state.get("Next"))
+            yield from self._leave(state, situation, path, result=result)
         for error in errors:
             yield from self._catch(state, situation, error, path)
 
-    def _catch(
-        self, state: Mapping[str, Any], situation: Situation, error: Json, path: str
-    ) -> Iterator[Exit]:
+    def _catch(self, state: State, situation: Situation, error: Json, path: str) -> Iterator[Exit]:
         for index, catcher in enumerate(state.get("Catch", [])):
             if any(_is_caught(error["Error"], name) for name in catcher["ErrorEquals"]):
-                states = self._states(situation, errorOutput=error)
-                default = situation._replace(input=error)
                 at = f"{path}/Catch/{index}"
-                yield from self._leave(catcher, default, states, at, catcher["Next"])
+                yield from self._leave(catcher, situation, at, errorOutput=error)
                 return
 
-    def _iterate(self, state: Mapping[str, Any], situation: Situation, path: str) -> Iterator[Exit]:
-        states = self._states(situation)
+    def _iterate(self, state: State, situation: Situation, path: str) -> Iterator[Exit]:
         self._fields(state, situation, path, "MaxConcurrency")
-        items = self._render(state["Items"], states, situation, f"{path}/Items")
+        items = self._field(state, situation, path, "Items")
         starts = self._items(state, situation, list(items), path)
         outputs = self._run(state["ItemProcessor"], starts, f"{path}/ItemProcessor")
         for results in self._lists(outputs, path) if items else [[]]:
-            yield from self._leave(
-                state,
-                situation._replace(input=results),
-                self._states(situation, result=results),
-                path,
-                state.get("Next"),
-            )
+            yield from self._leave(state, situation, path, result=results)
 
-    def _distribute(
-        self, state: Mapping[str, Any], situation: Situation, path: str
-    ) -> Iterator[Exit]:
-        states = self._states(situation)
+    def _distribute(self, state: State, situation: Situation, path: str) -> Iterator[Exit]:
         self._fields(state, situation, path, "ItemReader", "ResultWriter", "MaxConcurrency")
-        reader = state["ItemReader"]
-        items = LISTED[reader.get("ReaderConfig", {}).get("InputType", "OBJECTS")]
+        items = LISTED[state["ItemReader"].get("ReaderConfig", {}).get("InputType", "OBJECTS")]
         starts = self._items(state, situation, items, path)
         batch = {
             "Items": [start.input for start in starts],
-            "BatchInput": self._render(
-                state["ItemBatcher"].get("BatchInput"),
-                states,
-                situation,
-                f"{path}/ItemBatcher/BatchInput",
+            "BatchInput": self._field(
+                state["ItemBatcher"], situation, f"{path}/ItemBatcher", "BatchInput"
             ),
         }
         self._run(state["ItemProcessor"], [Situation(batch, {}, {})], f"{path}/ItemProcessor")
-        result = MAP_RUN
-        yield from self._leave(
-            state,
-            situation._replace(input=result),
-            self._states(situation, result=result),
-            path,
-            state.get("Next"),
-        )
+        yield from self._leave(state, situation, path, result=MAP_RUN)
         for error in MAP_ERRORS:
             yield from self._catch(state, situation, error, path)
 
     def _items(
-        self, state: Mapping[str, Any], situation: Situation, items: list[Json], path: str
+        self, state: State, situation: Situation, items: list[Json], path: str
     ) -> list[Situation]:
         """Return what the different items start with."""
         starts = []
         for index, value in enumerate(items):
-            item = {"Index": index, "Value": value}
-            start = situation._replace(item=item)
+            start = situation._replace(item={"Index": index, "Value": value})
             if "ItemSelector" in state:
-                at = f"{path}/ItemSelector"
                 try:
-                    value = self._render(state["ItemSelector"], self._states(start), start, at)
+                    value = self._field(state, start, path, "ItemSelector")
                 except QueryEvaluationError:
                     continue
             starts.append(start._replace(input=value))
@@ -237,32 +204,30 @@ class Walk:
 
     # --- fields ----------------------------------------------------------------------------------
 
-    def _leave(
-        self,
-        state: Mapping[str, Any],
-        situation: Situation,
-        states: States,
-        path: str,
-        next_state: str | None,
-    ) -> Iterator[Exit]:
-        """Evaluate Output, by default the situation's input, and Assign."""
+    def _leave(self, state: State, situation: Situation, path: str, **more: Json) -> Iterator[Exit]:
+        """Evaluate Output, by default the result or error in `more` or else the input, and Assign.
+
+        Of a Choice state, this is its default.
+        """
+        output = next(iter(more.values()), situation.input)
         try:
-            output = situation.input
             if "Output" in state:
-                output = self._render(state["Output"], states, situation, f"{path}/Output")
-            assigned = self._render(state.get("Assign", {}), states, situation, f"{path}/Assign")
+                output = self._field(state, situation, path, "Output", **more)
+            assigned = self._field(state, situation, path, "Assign", **more) or {}
         except QueryEvaluationError:
             return
-        yield situation._replace(input=output, variables=situation.variables | assigned), next_state
+        left = situation._replace(input=output, variables=situation.variables | assigned)
+        yield left, state.get("Next", state.get("Default"))
 
-    def _fields(
-        self, state: Mapping[str, Any], situation: Situation, path: str, *names: str
-    ) -> None:
+    def _fields(self, state: State, situation: Situation, path: str, *names: str) -> None:
         for name in names:
-            self._render(state.get(name), self._states(situation), situation, f"{path}/{name}")
+            self._field(state, situation, path, name)
 
-    def _states(self, situation: Situation, **more: Json) -> States:
-        return {"input": situation.input, "context": CONTEXT, **more}
+    def _field(
+        self, state: State, situation: Situation, path: str, name: str, **more: Json
+    ) -> Json:
+        states = {"input": situation.input, "context": CONTEXT, **more}
+        return self._render(state.get(name), states, situation, f"{path}/{name}")
 
     def _render(self, template: Json, states: States, situation: Situation, path: str) -> Json:
         if isinstance(template, str) and template.startswith("{%"):

@@ -52,6 +52,11 @@ class TestBatches:
         assert [len(batch["Items"]) for batch in batches] == [2, 2, 1]
 
 
+def _owned(state: dict[str, Any], **others: dict[str, Any]) -> dict[str, Any]:
+    own = {"Type": "Pass", "Assign": {"owner": "me"}, "Next": "All"}
+    return machine(state, Own=own, **others) | {"StartAt": "Own"}
+
+
 class TestJsonata:
     def test_fields_of_the_state(self, execute: Any, map_run: Any) -> None:
         state = distributed(
@@ -70,9 +75,7 @@ class TestJsonata:
         )
         del state["End"]
         told = {"count": "{% $states.input.count %}", "names": "{% $names %}"}
-        definition = machine(state, Told={"Type": "Pass", "Output": told, "End": True})
-        definition["StartAt"] = "Own"
-        definition["States"]["Own"] = {"Type": "Pass", "Assign": {"owner": "me"}, "Next": "All"}
+        definition = _owned(state, Told={"Type": "Pass", "Output": told, "End": True})
 
         result = execute(definition, {"items": ["a", "b"], "most": 3})
 
@@ -91,9 +94,7 @@ class TestJsonata:
             },
             "End": True,
         }
-        definition = machine(distributed(each, Items="{% $states.input %}"))
-        definition["StartAt"] = "Own"
-        definition["States"]["Own"] = {"Type": "Pass", "Assign": {"owner": "me"}, "Next": "All"}
+        definition = _owned(distributed(each, Items="{% $states.input %}"))
 
         assert output(execute(definition, ["a"])) == [
             {"input": "a", "variable": False, "map": False}

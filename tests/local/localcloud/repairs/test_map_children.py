@@ -38,16 +38,9 @@ class TestChildren:
 
     def test_no_more_than_64_at_a_time(self, cloud: LocalCloud, start: Any) -> None:
         client = cloud.client("stepfunctions")
-        execution = start(
-            machine(
-                distributed(
-                    {"Type": "Wait", "Seconds": 3, "End": True},
-                    Items="{% [1..70] %}",
-                    MaxConcurrency=1000,
-                )
-            ),
-            {},
-        )
+        each = {"Type": "Wait", "Seconds": 3, "End": True}
+        state = distributed(each, Items="{% [1..70] %}", MaxConcurrency=1000)
+        execution = start(machine(state), {})
 
         (run,) = wait(lambda: client.list_map_runs(executionArn=execution)["mapRuns"])
         arn = run["mapRunArn"]

@@ -143,6 +143,11 @@ class CustomResource:
         put = Request(request["ResponseURL"], json.dumps(body).encode(), method="PUT")
         urlopen(put).close()
 
+    def deleted_with(self, stack: Stack) -> None:
+        stack.cloudformation.delete_stack(StackName=stack.name)
+        self.answer(self.request())
+        stack.wait("stack_delete_complete")
+
 
 @pytest.fixture
 def custom_resource(cloud: LocalCloud, functions: Any) -> Iterator[CustomResource]:
@@ -170,9 +175,7 @@ def test_a_custom_resource_whose_process_dies_is_asked_again(
 
     stack.wait()
     assert (tmp_path / "died").exists()
-    stack.cloudformation.delete_stack(StackName=stack.name)
-    custom_resource.answer(custom_resource.request())
-    stack.wait("stack_delete_complete")
+    custom_resource.deleted_with(stack)
 
 
 def test_a_stack_that_is_deleted_while_it_is_created_deletes_what_is_in_flight(
@@ -218,6 +221,4 @@ def test_a_stack_is_not_deleted_while_it_is_updated(
 
     custom_resource.answer(update)
     stack.wait("stack_update_complete")
-    stack.cloudformation.delete_stack(StackName=stack.name)
-    custom_resource.answer(custom_resource.request())
-    stack.wait("stack_delete_complete")
+    custom_resource.deleted_with(stack)

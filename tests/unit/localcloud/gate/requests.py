@@ -3,6 +3,11 @@
 import asyncio
 from typing import Any
 
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from localcloud.emulator.enforcement.judge import Session
 from localcloud.emulator.gate import guarded
 
 PORT = 4566
@@ -13,6 +18,19 @@ EVERY_PAGE = [(b"Access-Control-Allow-Origin", b"*")]
 
 Answer = tuple[int, bytes]
 Sent = tuple[Answer, bytes | None]
+
+
+FORMS = {"header": S3SigV4Auth, "link": S3SigV4QueryAuth, "old link": HmacV1QueryAuth}
+"""Ways to sign a request to S3."""
+
+
+def signed(
+    session: Session, request: AWSRequest, signer: Any, service: str = "s3", **options: Any
+) -> AWSRequest:
+    credentials = Credentials(session.access_key, session.secret_key, session.token)
+    names = () if signer is HmacV1QueryAuth else (service, "us-east-1")
+    signer(credentials, *names, **options).add_auth(request)
+    return request
 
 
 def send(

@@ -1,15 +1,14 @@
 """No request without the right signature arrives, however it is put together."""
 
 import functools
+from dataclasses import replace
 
 import hypothesis
-from botocore.auth import HmacV1QueryAuth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from hypothesis import strategies as st
 
-from localcloud.emulator.enforcement.judge import Session, session_of
-from tests.unit.localcloud.gate.requests import PORT, URL, send
+from localcloud.emulator.enforcement.judge import session_of
+from tests.unit.localcloud.gate.requests import FORMS, PORT, URL, send, signed
 
 # A hundred examples in a second, and thousands with the profile "thorough".
 fuzzed = hypothesis.settings(max_examples=20 * hypothesis.settings().max_examples)
@@ -47,31 +46,20 @@ def changed(draw: st.DrawFn, text: str) -> str:
     return text[:start] + draw(pieces) + text[end:]
 
 
-def stranger() -> Session:
-    """Return the known key of a role, with a secret that is not its own."""
-    role = session_of("arn:aws:iam::000000000000:role/gate", "mutated")
-    return Session(role.arn, role.access_key, "wrong", role.token)
-
-
 @functools.cache  # the same for all examples, or none could be tried again
-def valid(form: str) -> AWSRequest:
+def forged(form: str) -> AWSRequest:
     """Return a request that is right but for the secret."""
-    session = stranger()
-    credentials = Credentials(session.access_key, session.secret_key, session.token)
+    role = session_of("arn:aws:iam::000000000000:role/gate", "mutated")
     request = AWSRequest("GET", f"{URL}/bucket/key?versionId=1")
-    if form == "header":
-        SigV4Auth(credentials, "s3", "us-east-1").add_auth(request)
-    elif form == "link":
-        S3SigV4QueryAuth(credentials, "s3", "us-east-1").add_auth(request)
-    elif form == "old link":
-        HmacV1QueryAuth(credentials).add_auth(request)
-    return request
+    if form == "none":
+        return request
+    return signed(replace(role, secret_key="wrong"), request, FORMS[form])
 
 
 @fuzzed
-@hypothesis.given(data=st.data(), form=st.sampled_from(["header", "link", "old link", "none"]))
+@hypothesis.given(data=st.data(), form=st.sampled_from([*FORMS, "none"]))
 def test_no_mutation_of_a_forged_request_arrives(data: st.DataObject, form: str) -> None:
-    request = valid(form)
+    request = forged(form)
     path, _, query = str(request.url).removeprefix(URL).partition("?")
     headers = {name.lower(): str(value) for name, value in request.headers.items()}
     headers["host"] = f"127.0.0.1:{PORT}"
