@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -15,7 +16,7 @@ from operations import costs
 from operations.preflight import checks
 from operations.preflight.findings import Finding, Verdict
 from scones.__main__ import main
-from settings import load
+from settings import Settings, load
 from settings.loader import validate
 
 STACKS: list[dict[str, str]] = []
@@ -47,55 +48,66 @@ def preflight_finds(monkeypatch: pytest.MonkeyPatch, finding: Finding) -> None:
     monkeypatch.setattr(checks, "CHECKS", {"all": lambda *_: iter([finding])})
 
 
-def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(["demo", "--aws", *arguments]) == program.EXIT_REFUSED
-    return " ".join("".join(capsys.readouterr()).split())
+def settings_of(**sections: Any) -> Settings:
+    return validate(sections, environment="acceptance", source="a test")
 
 
-def test_stacks_that_exist_are_not_touched(capsys: pytest.CaptureFixture[str]) -> None:
+Refused = Callable[..., str]
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    """What the demo says of these arguments, which it refuses."""
+
+    def demo(*arguments: str) -> str:
+        assert main(["demo", "--aws", *arguments]) == program.EXIT_REFUSED
+        return " ".join("".join(capsys.readouterr()).split())
+
+    return demo
+
+
+def test_stacks_that_exist_are_not_touched(refused: Refused) -> None:
     STACKS.append({"StackName": "Scones-acceptance-Storage", "StackStatus": "CREATE_COMPLETE"})
 
-    said = refused(capsys, "--yes")
+    said = refused("--yes")
 
     assert "Scones-acceptance-Storage exist already" in said
     assert "cdk destroy --all -c environment=acceptance" in said
 
 
-def test_stacks_of_another_environment_do_not_matter(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stacks_of_another_environment_do_not_matter(refused: Refused) -> None:
     STACKS.append({"StackName": "Scones-dev-Storage", "StackStatus": "CREATE_COMPLETE"})
 
-    assert "no terminal to ask in" in refused(capsys)
+    assert "no terminal to ask in" in refused()
 
 
-def test_an_environment_that_retains_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert 'retention.removal = "retain"' in refused(capsys, "--environment", "prod", "--yes")
+def test_an_environment_that_retains_is_refused(refused: Refused) -> None:
+    assert 'retention.removal = "retain"' in refused("--environment", "prod", "--yes")
 
 
 @pytest.mark.parametrize("section", ["endpoint", "capture"])
 def test_an_environment_without_endpoint_or_captures_is_refused(
-    section: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    section: str, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
-    values = {section: {"enabled": False}}
-    settings = validate(values, environment="acceptance", source="a test")
+    settings = settings_of(**{section: {"enabled": False}})
     monkeypatch.setattr(program, "load", lambda _: settings)
 
-    assert "the checks need both" in refused(capsys, "--yes")
+    assert "the checks need both" in refused("--yes")
 
 
 def test_a_problem_of_the_preflight_ends_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
-    problem = Finding(Verdict.PROBLEM, "the quota is 0", "ask for more")
-    preflight_finds(monkeypatch, problem)
+    preflight_finds(monkeypatch, Finding(Verdict.PROBLEM, "the quota is 0", "ask for more"))
 
-    said = refused(capsys, "--yes")
+    said = refused("--yes")
 
     assert "the quota is 0" in said and "nothing was created" in said
     assert "USD" not in said
 
 
-def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused(capsys)
+def test_without_a_terminal_it_wants_yes(refused: Refused) -> None:
+    said = refused()
 
     account = boto3.client("sts").get_caller_identity()["Account"]
     assert f"Account {account}, us-east-1, AWS." in said
@@ -106,30 +118,27 @@ def test_without_a_terminal_it_wants_yes(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize("answer", ["", "n", "what?"])
 def test_anything_but_yes_is_no(
-    answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    answer: str, monkeypatch: pytest.MonkeyPatch, refused: Refused
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda *_: answer)
 
-    assert "not confirmed" in refused(capsys)
+    assert "not confirmed" in refused()
 
 
-def test_what_cannot_be_synthesized_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("owner", "step", "error", "said"),
+    [
+        (Application, "synth", CdkError("no such algorithm"), "no such algorithm"),
+        (program, "existing_stacks", NoCredentialsError(), "no AWS credentials found"),
+    ],
+)
+def test_a_step_that_fails_is_a_refusal(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str, error: Any, said: str
 ) -> None:
-    monkeypatch.setattr(
-        Application, "synth", Mock(side_effect=CdkError("the region does not offer the algorithm"))
-    )
+    monkeypatch.setattr(owner, step, Mock(side_effect=error))
 
-    assert "the region does not offer the algorithm" in refused(capsys, "--yes")
-
-
-def test_no_credentials_are_a_refusal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(program, "existing_stacks", Mock(side_effect=NoCredentialsError))
-
-    assert "no AWS credentials found" in refused(capsys, "--yes")
+    assert said in refused("--yes")
 
 
 @pytest.mark.parametrize(
@@ -157,14 +166,11 @@ def test_each_part_costs_its_hours_times_its_price() -> None:
 
 
 def endpoint_usd(**endpoint: object) -> float:
-    settings = validate({"endpoint": endpoint}, environment="acceptance", source="a test")
-    return program.estimate(settings, costs.read())[1][1]
+    return program.estimate(settings_of(endpoint=endpoint), costs.read())[1][1]
 
 
 def test_twice_the_instances_cost_twice() -> None:
-    one, two = (
-        endpoint_usd(instance_type="ml.m5.xlarge", instance_count=count) for count in (1, 2)
-    )
+    one, two = (endpoint_usd(instance_count=count) for count in (1, 2))
     assert two == pytest.approx(2 * one)
 
 

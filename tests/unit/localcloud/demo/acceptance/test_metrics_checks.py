@@ -4,7 +4,7 @@ import boto3
 import pytest
 
 from localcloud.demo.acceptance import metrics_checks
-from localcloud.demo.acceptance.check import Check, Finding, Verdict
+from localcloud.demo.acceptance.check import Finding, Verdict
 from localcloud.demo.acceptance.context import Context
 from localcloud.demo.acceptance.metrics import CountedLines, Metric
 from localcloud.demo.acceptance.metrics_checks import METRICS_CHECKS, metrics_of
@@ -44,22 +44,18 @@ def write(name: str, namespace: str = "AWS/SageMaker", **dimensions: str) -> Non
     boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[metric])
 
 
-def found(check: Check, context: Context) -> Finding:
-    return check.run(context)
-
-
 def test_what_is_listed_as_the_alarm_has_it_is_confirmed(context: Context) -> None:
     alarm("Invocations", **ENDPOINT)
     write("Invocations", **ENDPOINT)
 
-    assert found(OF_SAGEMAKER, context) == Finding(Verdict.CONFIRMED, "1 of 1 are listed")
+    assert OF_SAGEMAKER.run(context) == Finding(Verdict.CONFIRMED, "1 of 1 are listed")
 
 
 def test_ours_with_other_dimensions_refutes(context: Context) -> None:
     alarm("Invocations", **ENDPOINT)
     write("Invocations", EndpointName=ENDPOINT["EndpointName"])
 
-    finding = found(OF_SAGEMAKER, context)
+    finding = OF_SAGEMAKER.run(context)
 
     assert finding.verdict is Verdict.REFUTED
     assert "Invocations by EndpointName, VariantName, but there is Invocations by EndpointName" in (
@@ -79,7 +75,7 @@ def test_that_of_others_refutes_nothing(of_others: dict[str, str], context: Cont
     alarm("Invocations", **ENDPOINT)
     write("Invocations", **of_others)
 
-    assert found(OF_SAGEMAKER, context) == Finding(
+    assert OF_SAGEMAKER.run(context) == Finding(
         Verdict.NOT_SHOWN,
         "0 of 1 are listed; nothing wrote: Invocations by EndpointName, VariantName (1)",
     )
@@ -88,27 +84,24 @@ def test_that_of_others_refutes_nothing(of_others: dict[str, str], context: Cont
 def test_a_namespace_that_no_alarm_uses_is_not_reached(context: Context) -> None:
     alarm("Ours", "Scones/acceptance", EndpointName="scones-acceptance")
 
-    assert found(OF_SAGEMAKER, context).verdict is Verdict.NOT_REACHED
+    assert OF_SAGEMAKER.run(context).verdict is Verdict.NOT_REACHED
 
 
 def test_what_the_metric_filters_count_is_looked_for_too(context: Context) -> None:
-    transformation = {
-        "metricNamespace": "Scones/acceptance",
-        "metricName": "Pictures",
-        "dimensions": {"Verdict": "$.verdict"},
-    }
-    lines = CountedLines(
-        {"metricTransformations": [transformation]}, ['{"verdict": "Accepted"}'] * 2
-    )
-    context.evidence["counted_lines",] = [lines]
-    alarm("Ours", "Scones/acceptance", EndpointName="scones-acceptance")
-    write("Ours", "Scones/acceptance", EndpointName="scones-acceptance")
+    ours = "Scones/acceptance"
+    pictures = {"metricNamespace": ours, "metricName": "Pictures"}
+    transformations = [{**pictures, "dimensions": {"Verdict": "$.verdict"}}]
+    lines = ['{"verdict": "Accepted"}'] * 2
+    counted = CountedLines({"metricTransformations": transformations}, lines)
+    context.evidence["counted_lines",] = [counted]
+    alarm("Ours", ours, EndpointName="scones-acceptance")
+    write("Ours", ours, EndpointName="scones-acceptance")
 
-    assert found(OF_OUR_OWN, context) == Finding(
+    assert OF_OUR_OWN.run(context) == Finding(
         Verdict.NOT_SHOWN, "1 of 2 are listed; nothing wrote: Pictures by Verdict (1)"
     )
-    write("Pictures", "Scones/acceptance", Verdict="Accepted")
-    assert found(OF_OUR_OWN, context).verdict is Verdict.CONFIRMED
+    write("Pictures", ours, Verdict="Accepted")
+    assert OF_OUR_OWN.run(context).verdict is Verdict.CONFIRMED
 
 
 def test_an_alarm_on_an_expression_looks_at_all_its_metrics() -> None:
@@ -126,4 +119,4 @@ def test_an_alarm_on_an_expression_looks_at_all_its_metrics() -> None:
 
 def test_without_alarms_nothing_is_confirmed(context: Context) -> None:
     for check in (*METRICS_CHECKS, metrics_checks.alarms_are_evaluated):
-        assert found(check, context).verdict is Verdict.NOT_REACHED
+        assert check.run(context).verdict is Verdict.NOT_REACHED

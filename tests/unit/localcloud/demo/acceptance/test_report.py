@@ -59,14 +59,8 @@ def test_everything_that_a_bug_report_needs_is_written(report: Report, tmp_path:
     assert (content["region"], content["began"]) == ("eu-west-1", "2026-11-27T20:00:00+00:00")
     assert (content["failure"], content["seconds"]) == ("stack X failed", {"deploy": 61.5})
     assert content["settings"]["retention"]["removal"] == "destroy"
-    assert content["versions"].keys() == {
-        "scones",
-        "python",
-        "aws-cdk-lib",
-        "boto3",
-        "pydantic",
-        "aws-cdk",
-    }
+    packages = {"scones", "python", "aws-cdk-lib", "boto3", "pydantic", "aws-cdk"}
+    assert content["versions"].keys() == packages
 
 
 def test_no_account_and_no_person_is_written(report: Report, tmp_path: Path) -> None:
@@ -85,14 +79,12 @@ def test_what_was_not_shown_is_no_fault(report: Report) -> None:
 
 
 def test_the_terminal_shows_what_was_seen_as_it_is(report: Report) -> None:
-    console = Console(width=200)
-    with console.capture() as capture:
-        console.print(report.table())
-    shown = capture.get()
+    def shown(width: int) -> str:
+        console = Console(width=width)
+        with console.capture() as capture:
+            console.print(report.table())
+        return capture.get()
 
-    assert "[red]two[/red]" in shown
-    console = Console(width=40)
-    with console.capture() as capture:
-        console.print(report.table())
-    assert "\N{HORIZONTAL ELLIPSIS}" not in capture.get()
-    assert all(verdict.value in shown for verdict in Verdict)
+    assert "[red]two[/red]" in shown(200)
+    assert all(verdict.value in shown(200) for verdict in Verdict)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown(40)

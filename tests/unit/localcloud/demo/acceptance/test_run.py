@@ -23,7 +23,8 @@ from training import source
 class Cloud:
     """Stacks that are there or not, and what else there is."""
 
-    def __init__(self) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
         self.stacks: list[str] = []
         self.remains: list[Remain] = []
         self.listed: list[tuple[str, str]] = []
@@ -42,7 +43,7 @@ class Cloud:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """The cloud of `acceptance`, with a fake application on it."""
-    fake = Cloud()
+    fake = Cloud(monkeypatch)
     monkeypatch.setattr(teardown, "existing_stacks", lambda _: list(fake.stacks))
     monkeypatch.setattr(teardown, "find", lambda _: list(fake.remains))
     monkeypatch.setattr(teardown, "listed", lambda: fake.listed)
@@ -61,6 +62,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
     monkeypatch.setattr(Application, "deploy", deploy)
     monkeypatch.setattr(Application, "destroy", destroy)
+    monkeypatch.setattr("localcloud.demo.signals._TERMINALS", [])
     return fake
 
 
@@ -101,9 +103,8 @@ def test_a_good_run_ends_with_nothing_left(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_check_ends_the_checks_and_not_the_teardown(
-    cloud: Cloud, number: int, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, number: int
 ) -> None:
-    monkeypatch.setattr("localcloud.demo.signals._TERMINALS", [])
     before = signal.getsignal(number)  # a shell in the background ignores interrupts
 
     acceptance = run(check(), check(lambda: interrupt(number=number)), check())
@@ -115,9 +116,7 @@ def test_an_interrupted_check_ends_the_checks_and_not_the_teardown(
     assert signal.getsignal(number) == before
 
 
-def test_an_interrupted_deployment_is_taken_down(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_deployment_is_taken_down(cloud: Cloud) -> None:
     deploy = Application.deploy
 
     def interrupted(application: Application, *_: object, **__: object) -> None:
@@ -125,36 +124,19 @@ def test_an_interrupted_deployment_is_taken_down(
         interrupt()
         raise AssertionError("not interrupted")
 
-    monkeypatch.setattr(Application, "deploy", interrupted)
+    cloud.patch.setattr(Application, "deploy", interrupted)
     acceptance = run(check())
 
     assert cloud.calls == ["deploy", "destroy"]
     assert acceptance.interrupted and acceptance.left == []
 
 
-def test_a_closed_terminal_that_sends_several_signals_does_not_stop_the_teardown(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("localcloud.demo.signals._TERMINALS", [])
-
-    def destroy() -> None:
-        interrupt(2, signal.SIGHUP)
-        cloud.stacks.clear()
-
-    cloud.destroy = destroy
-    acceptance = run(check(lambda: interrupt(number=signal.SIGHUP)))
-
-    assert acceptance.interrupted == signal.SIGHUP and acceptance.left == []
-
-
-def test_a_deployment_that_fails_is_taken_down_and_said(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_deployment_that_fails_is_taken_down_and_said(cloud: Cloud) -> None:
     def fail(*_: object, **__: object) -> None:
         cloud.stacks.append("Scones-acceptance-Training")
         raise CdkError("training job is Failed: bad hyperparameter\nall of it")
 
-    monkeypatch.setattr(Application, "deploy", fail)
+    cloud.patch.setattr(Application, "deploy", fail)
     acceptance = run(check())
 
     assert cloud.calls == ["destroy"]
@@ -163,15 +145,17 @@ def test_a_deployment_that_fails_is_taken_down_and_said(
     assert verdicts(acceptance) == [Verdict.CONFIRMED, Verdict.CONFIRMED]
 
 
-def test_the_first_interrupt_does_not_stop_the_teardown(cloud: Cloud) -> None:
+@pytest.mark.parametrize("checks_end", [0, signal.SIGHUP])
+def test_the_first_interrupt_does_not_stop_the_teardown(cloud: Cloud, checks_end: int) -> None:
     def destroy() -> None:
-        interrupt()
+        # A closed terminal sends several.
+        interrupt(2 if checks_end else 1, checks_end or signal.SIGINT)
         cloud.stacks.clear()
 
     cloud.destroy = destroy
-    acceptance = run(check())
+    acceptance = run(check(lambda: checks_end and interrupt(number=checks_end)))
 
-    assert acceptance.left == [] and not acceptance.interrupted
+    assert acceptance.left == [] and acceptance.interrupted == checks_end
 
 
 def test_the_second_one_does_and_what_is_left_is_named(cloud: Cloud) -> None:
@@ -201,10 +185,7 @@ def test_a_destroy_that_fails_once_is_tried_again_and_not_hidden(cloud: Cloud) -
 
 
 def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud) -> None:
-    def destroy() -> None:
-        raise CdkError("a bucket is not empty")
-
-    cloud.destroy = destroy
+    cloud.destroy = Mock(side_effect=CdkError("a bucket is not empty"))
     cloud.remain("running training job", "job")
     acceptance = run(check())
 
@@ -213,12 +194,8 @@ def test_a_destroy_that_fails_again_leaves_what_it_could_not_remove(cloud: Cloud
     assert cloud.remains == []
 
 
-def test_what_cannot_be_listed_does_not_keep_the_stacks(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        teardown, "find", Mock(side_effect=RuntimeError("a model went while it was looked at"))
-    )
+def test_what_cannot_be_listed_does_not_keep_the_stacks(cloud: Cloud) -> None:
+    cloud.patch.setattr(teardown, "find", Mock(side_effect=RuntimeError("a model went meanwhile")))
     run(check())
 
     assert cloud.calls[-1] == "destroy"
@@ -257,8 +234,8 @@ def test_only_what_is_ours_counts_as_left(cloud: Cloud) -> None:
     ]
 
 
-def test_a_listing_that_fails_says_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teardown, "listed", Mock(side_effect=RuntimeError("the token has expired")))
+def test_a_listing_that_fails_says_so(cloud: Cloud) -> None:
+    cloud.patch.setattr(teardown, "listed", Mock(side_effect=RuntimeError("the token has expired")))
     (left,) = run(check()).left
 
     assert left.startswith("unknown, the listing failed: the token has expired: cdk destroy --all")

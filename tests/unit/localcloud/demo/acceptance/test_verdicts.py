@@ -65,11 +65,13 @@ def transform(status: str, *outputs: str, failed: int = 0) -> Transform:
     return Transform(KEYS, {"TransformJobStatus": status}, {"failed": failed}, list(outputs))
 
 
-def spoiled(**bad: Any) -> dict[str, Any]:
-    return {"results": [{"statusCode": 200}, bad]}
+def spoiled(status: int, error: str) -> dict[str, Any]:
+    return {"results": [{"statusCode": 200}, {"statusCode": status, "error": error}]}
 
 
-SPOILED = ("transformed", "spoiled")
+REFUSED, UNAVAILABLE = spoiled(422, "ImageRefused"), spoiled(500, "EndpointUnavailable")
+ERRORS = Counter({"ModelError": 1})
+GOOD, SPOILED = ("transformed", "good"), ("transformed", "spoiled")
 OUTPUTS = [f"{key}.out" for key in KEYS]
 Case = tuple[Check, tuple[str, ...], Any, Verdict]
 CASES: list[Case] = [
@@ -91,39 +93,19 @@ CASES: list[Case] = [
     (accuracy_at_the_endpoint, ("outcome",), outcome(0.90), REFUTED),
     (accuracy_at_the_endpoint, ("outcome",), outcome(None), REFUTED),
     (update_under_load, ("updated",), UPDATE, CONFIRMED),
-    (
-        update_under_load,
-        ("updated",),
-        replace(UPDATE, failures=Counter({"ModelError": 1})),
-        REFUTED,
-    ),
+    (update_under_load, ("updated",), replace(UPDATE, failures=ERRORS), REFUTED),
     (update_under_load, ("updated",), replace(UPDATE, moved=False), REFUTED),
     (update_under_load, ("updated",), replace(UPDATE, calls=0), REFUTED),
     (update_under_load, ("updated",), ROLLED_BACK, REFUTED),
     (update_watched_by_alarms, ("updated",), UPDATE, CONFIRMED),
     (update_watched_by_alarms, ("updated",), replace(UPDATE, alarms=[]), REFUTED),
     (update_watched_by_alarms, ("updated",), ROLLED_BACK, REFUTED),
-    (
-        undecodable_picture_in_the_workflow,
-        ("spoiled",),
-        spoiled(statusCode=422, error="ImageRefused"),
-        CONFIRMED,
-    ),
-    (
-        undecodable_picture_in_the_workflow,
-        ("spoiled",),
-        spoiled(statusCode=500, error="EndpointUnavailable"),
-        REFUTED,
-    ),
-    (transform_output_names, ("transformed", "good"), transform("Completed", *OUTPUTS), CONFIRMED),
-    (
-        transform_output_names,
-        ("transformed", "good"),
-        transform("Completed", "a.png.out", "b.png.out"),
-        REFUTED,
-    ),
-    (transform_output_names, ("transformed", "good"), transform("Completed", OUTPUTS[0]), REFUTED),
-    (transform_output_names, ("transformed", "good"), transform("Completed"), REFUTED),
+    (undecodable_picture_in_the_workflow, ("spoiled",), REFUSED, CONFIRMED),
+    (undecodable_picture_in_the_workflow, ("spoiled",), UNAVAILABLE, REFUTED),
+    (transform_output_names, GOOD, transform("Completed", *OUTPUTS), CONFIRMED),
+    (transform_output_names, GOOD, transform("Completed", "a.png.out", "b.png.out"), REFUTED),
+    (transform_output_names, GOOD, transform("Completed", OUTPUTS[0]), REFUTED),
+    (transform_output_names, GOOD, transform("Completed"), REFUTED),
     (transform_with_a_bad_picture, SPOILED, transform("Failed", OUTPUTS[0], failed=1), CONFIRMED),
     (transform_with_a_bad_picture, SPOILED, transform("Completed", OUTPUTS[0], failed=1), REFUTED),
     (transform_with_a_bad_picture, SPOILED, transform("Failed", OUTPUTS[0], failed=2), REFUTED),
