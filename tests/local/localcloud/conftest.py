@@ -13,6 +13,8 @@ from localcloud.launcher import LocalCloud
 from tests.local.localcloud.roles import ROLE, create_role
 from tests.local.waiting import wait
 
+PYTHON = {"Runtime": "python3.13", "Handler": "app.handler"}
+
 
 def archive(files: Mapping[str, str]) -> bytes:
     """Return a ZIP archive of `files`, content by path."""
@@ -21,6 +23,13 @@ def archive(files: Mapping[str, str]) -> bytes:
         for file, content in files.items():
             written.writestr(file, content)
     return code.getvalue()
+
+
+def function_request(name: str, source: str, **changed: Any) -> dict[str, Any]:
+    """Return what creates a Python function, whose `handler` the source defines."""
+    code = {"ZipFile": archive({"app.py": source})}
+    request = {"FunctionName": name, "Role": ROLE, "Code": code, **PYTHON}
+    return request | changed
 
 
 class Functions:
@@ -33,7 +42,7 @@ class Functions:
     def python(self, source: str, modules: Mapping[str, str] | None = None, **settings: Any) -> str:
         """ARN of a new Python function; `source` defines `handler`, beside `modules` by path."""
         files = {"app.py": source, **(modules or {})}
-        return self._create(files, Runtime="python3.13", Handler="app.handler", **settings)
+        return self._create(files, **PYTHON, **settings)
 
     def node(self, source: str) -> str:
         """ARN of a new Node.js function; `source` sets `exports.handler`."""

@@ -14,12 +14,24 @@ from tests.local.localcloud.repairs.stacks import Stack, resource, template
 from tests.local.waiting import wait
 
 Alarm = Callable[..., str]
+State = Callable[[str], str]
+CAMERA = {"Name": "Camera", "Value": "north"}
+
+
+ABOVE: Any = {
+    "ComparisonOperator": "GreaterThanThreshold",
+    "TreatMissingData": "notBreaching",
+}
+
+
+def new_name() -> str:
+    return f"a-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def namespace() -> str:
     """A namespace for this test alone."""
-    return f"Test/{uuid.uuid4().hex[:12]}"
+    return f"Test/{new_name()}"
 
 
 @pytest.fixture
@@ -29,21 +41,18 @@ def alarm(cloud: LocalCloud, namespace: str) -> Iterator[Alarm]:
     names: list[str] = []
 
     def put(**properties: Any) -> str:
-        names.append(f"a-{uuid.uuid4().hex[:12]}")
-        defaults: dict[str, Any] = {
-            "AlarmName": names[-1],
+        names.append(new_name())
+        metric: dict[str, Any] = {
             "AlarmDescription": "Too bright.",
             "Namespace": namespace,
             "MetricName": "Brightness",
-            "Dimensions": [{"Name": "Camera", "Value": "north"}],
+            "Dimensions": [CAMERA],
             "Statistic": "Average",
             "Period": 60,
             "EvaluationPeriods": 1,
             "Threshold": 10,
-            "ComparisonOperator": "GreaterThanThreshold",
-            "TreatMissingData": "notBreaching",
         }
-        client.put_metric_alarm(**{**defaults, **properties})
+        client.put_metric_alarm(AlarmName=names[-1], **{**metric, **ABOVE, **properties})
         return names[-1]
 
     yield put
@@ -58,7 +67,7 @@ def measure(cloud: LocalCloud, namespace: str) -> Callable[..., None]:
     def put(value: float, *, camera: str = "north", seconds_ago: float = 0) -> None:
         datum = {
             "MetricName": "Brightness",
-            "Dimensions": [{"Name": "Camera", "Value": camera}],
+            "Dimensions": [CAMERA | {"Value": camera}],
             "Timestamp": datetime.now(UTC) - timedelta(seconds=seconds_ago),
             "Value": value,
         }
@@ -68,7 +77,7 @@ def measure(cloud: LocalCloud, namespace: str) -> Callable[..., None]:
 
 
 @pytest.fixture
-def state(cloud: LocalCloud) -> Callable[[str], str]:
+def state(cloud: LocalCloud) -> State:
     def describe(name: str) -> str:
         (described,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         return str(described["StateValue"])
@@ -80,9 +89,8 @@ def state(cloud: LocalCloud) -> Callable[[str], str]:
 def events(cloud: LocalCloud) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
     """The events of an alarm so far, by way of a rule and a queue."""
     rules, sqs = cloud.client("events"), cloud.client("sqs")
-    name = f"q-{uuid.uuid4().hex[:12]}"
+    name = new_name()
     inbox = Inbox.create(sqs, name)
-    queue = inbox.url
     pattern = {
         "source": ["aws.cloudwatch"],
         "detail-type": ["CloudWatch Alarm State Change"],
@@ -93,33 +101,31 @@ def events(cloud: LocalCloud) -> Iterator[Callable[[str], list[dict[str, Any]]]]
     received: list[dict[str, Any]] = []
 
     def receive(alarm: str) -> list[dict[str, Any]]:
-        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+        while messages := sqs.receive_message(QueueUrl=inbox.url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
             for message in messages:
                 received.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=inbox.url, ReceiptHandle=message["ReceiptHandle"])
         return [event for event in received if event["detail"]["alarmName"] == alarm]
 
     yield receive
     rules.remove_targets(Rule=name, Ids=["1"])
     rules.delete_rule(Name=name)
-    sqs.delete_queue(QueueUrl=queue)
+    sqs.delete_queue(QueueUrl=inbox.url)
 
 
 def test_an_alarm_looks_at_its_own_dimensions_only(
-    alarm: Alarm, measure: Any, state: Callable[[str], str]
+    alarm: Alarm, measure: Any, state: State
 ) -> None:
-    north, south = alarm(), alarm(Dimensions=[{"Name": "Camera", "Value": "south"}])
+    north, south = alarm(), alarm(Dimensions=[CAMERA | {"Value": "south"}])
 
     measure(50, camera="south")
 
     assert (state(north), state(south)) == ("OK", "ALARM")
 
 
-def test_an_alarm_counts_the_periods_that_breach(
-    alarm: Alarm, measure: Any, state: Callable[[str], str]
-) -> None:
+def test_an_alarm_counts_the_periods_that_breach(alarm: Alarm, measure: Any, state: State) -> None:
     two_of_three = alarm(EvaluationPeriods=3, DatapointsToAlarm=2)
 
     measure(50, seconds_ago=150)
@@ -131,7 +137,7 @@ def test_an_alarm_counts_the_periods_that_breach(
 
 
 def test_an_alarm_is_ok_again_when_its_data_is_or_is_gone(
-    alarm: Alarm, measure: Any, state: Callable[[str], str], events: Any
+    alarm: Alarm, measure: Any, state: State, events: Any
 ) -> None:
     of_a_minute, of_a_second = alarm(), alarm(Period=1)
     measure(50)
@@ -190,15 +196,12 @@ def test_an_error_of_a_function_raises_its_alarm(alarm: Alarm, functions: Any, e
 
 
 def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events: Any) -> None:
-    cloudwatch, name = cloud.client("cloudwatch"), f"a-{uuid.uuid4().hex[:12]}"
+    cloudwatch, name = cloud.client("cloudwatch"), new_name()
     one = {"Namespace": "Test", "MetricName": "Errors", "Dimensions": []}
+    stat = {"Metric": one, "Period": 300, "Stat": "Sum"}
     queries = [
         {"Id": "share", "Expression": "100 * errors", "Label": "Percent", "ReturnData": True},
-        {
-            "Id": "errors",
-            "MetricStat": {"Metric": one, "Period": 300, "Stat": "Sum"},
-            "ReturnData": False,
-        },
+        {"Id": "errors", "MetricStat": stat, "ReturnData": False},
     ]
     math = resource(
         "AWS::CloudWatch::Alarm",
@@ -207,8 +210,7 @@ def test_an_alarm_on_metric_math_is_kept_and_described(cloud: LocalCloud, events
         Metrics=queries,
         Threshold=5,
         EvaluationPeriods=3,
-        ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
+        **ABOVE,
     )
     stack = Stack.new(cloud, template(Alarm=math)).wait()
 

@@ -19,8 +19,8 @@ from localcloud.credentials import Credentials
 from localcloud.environment import REGION
 from localcloud.launcher import LocalCloud, free_port
 from tests.browser import browse, needs_browser
-from tests.local.localcloud.conftest import archive
-from tests.local.localcloud.roles import ROLE, create_role, statement
+from tests.local.localcloud.conftest import archive, function_request
+from tests.local.localcloud.roles import create_role, statement
 
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "application-autoscaling": ("describe_scalable_targets", {"ServiceNamespace": "sagemaker"}),
@@ -105,11 +105,10 @@ def status(url: str, headers: Mapping[str, str] | None = None, method: str = "GE
     request = urllib.request.Request(url, headers=dict(headers or {}), method=method)
     try:
         with urllib.request.urlopen(request) as response:
-            code: int = response.status
             assert not [name for name in response.headers if name.lower().startswith("access-")]
+            return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
-    return code
 
 
 @pytest.mark.parametrize("version", [None, "s3v4"], ids=["by default", "version 4"])
@@ -125,10 +124,8 @@ def test_links_of_s3_work_for_tools_and_for_no_page(gated: LocalCloud, version: 
     assert status(link, {"Sec-Fetch-Site": "none"}) == 200  # pasted by the user
     assert status(link.replace("c/", "d/")) == 403
     for page in (
-        {"Origin": "https://elsewhere.example"},
-        {"Origin": gated.endpoint_url},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-origin"},
+        *({"Origin": site} for site in ("https://elsewhere.example", gated.endpoint_url)),
+        *({"Sec-Fetch-Site": site} for site in ("cross-site", "same-origin")),
         {"Host": f"rebound.example:{gated.port}"},
     ):
         assert status(link, page) == 403, page
@@ -159,16 +156,6 @@ def handler(event, context):
 """
 
 
-def function_request(name: str, source: str) -> dict[str, Any]:
-    return {
-        "FunctionName": name,
-        "Role": ROLE,
-        "Runtime": "python3.13",
-        "Handler": "app.handler",
-        "Code": {"ZipFile": archive({"app.py": source})},
-    }
-
-
 def test_functions_have_the_credentials_of_their_role_and_no_others(gated: LocalCloud) -> None:
     functions = gated.client("lambda")
     functions.create_function(**function_request("who", WHO_AM_I))
@@ -196,8 +183,8 @@ while True:
 def test_the_runtime_api_of_functions_refuses_pages(gated: LocalCloud) -> None:
     functions = gated.client("lambda")
     code = {"ZipFile": archive({"bootstrap": BOOTSTRAP})}
-    custom = {"Runtime": "provided.al2023", "Handler": "bootstrap", "Code": code}
-    functions.create_function(**function_request("custom", "") | custom)
+    request = function_request("custom", "", Runtime="provided.al2023", Code=code)
+    functions.create_function(**request)
 
     api = json.load(functions.invoke(FunctionName="custom")["Payload"])
 

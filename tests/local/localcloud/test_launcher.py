@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from localcloud.environment import PROJECT
 from localcloud.launcher import LocalCloud, LocalCloudError, free_port
-from tests.local.localcloud.conftest import archive
+from tests.local.localcloud.conftest import function_request
 from tests.local.localcloud.roles import create_role, statement
 from tests.local.localcloud.sagemaker.support import SageMaker, new_name
 from tests.local.processes import descendants, running, within
@@ -98,8 +98,7 @@ def test_the_callers_aws_access_does_not_get_in(
     stopped.start()
 
     variables = _call_function(stopped, "import os\ndef handler(e, c): return dict(os.environ)\n")
-    assert "AWS_PROFILE" not in variables
-    assert "AWS_CONTAINER_CREDENTIALS_FULL_URI" not in variables
+    assert variables.keys().isdisjoint({"AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"})
     assert "secret of the caller" not in variables.values()
     environment = stopped.environment()
     assert "AWS_PROFILE" not in environment
@@ -137,17 +136,14 @@ def test_of_two_that_start_at_one_port_at_once_one_is_refused(stopped: LocalClou
         except LocalCloudError as error:
             refusals.append(str(error))
 
-    threads = [threading.Thread(target=start, args=(cloud,)) for cloud in (stopped, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(start, (stopped, other)))
     running = [cloud.pid() for cloud in (stopped, other) if cloud.pid() is not None]
     other.stop()
 
     assert len(running) == 1
-    assert len(refusals) == 1
-    assert f"port {stopped.port}" in refusals[0]
+    (refusal,) = refusals
+    assert f"port {stopped.port}" in refusal
 
 
 def test_a_start_removes_what_stopped_ones_left_and_nothing_of_those_that_run(
@@ -194,8 +190,11 @@ def test_the_pid_of_a_dead_local_cloud_is_not_trusted(stopped: LocalCloud) -> No
 # --- From the command line --------------------------------------------------------------------
 
 
+CommandLine = Callable[[str], subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def command_line() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def command_line() -> Iterator[CommandLine]:
     """Runs `scones local <verb> --port <a free one>`."""
     port = str(free_port())
 
@@ -208,9 +207,7 @@ def command_line() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     shutil.rmtree(PROJECT / ".localcloud" / port, ignore_errors=True)
 
 
-def test_up_status_env_down(
-    command_line: Callable[..., subprocess.CompletedProcess[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_up_status_env_down(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     assert command_line("status").returncode == 1
     assert "start it with" in command_line("env").stderr
@@ -222,16 +219,10 @@ def test_up_status_env_down(
 
     lines = command_line("env").stdout
     assert "unset AWS_PROFILE" in lines.splitlines()
-    account = subprocess.run(
-        ["sh", "-c", f"{lines}\n{sys.executable} -c '{PRINTS_ACCOUNT}'"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert account.stdout == "000000000000\n"
+    asking = ["sh", "-c", f"{lines}\n{sys.executable} -c '{PRINTS_ACCOUNT}'"]
+    assert subprocess.check_output(asking, text=True) == "000000000000\n"
 
-    down = command_line("down")
-    assert down.returncode == 0
+    assert command_line("down").returncode == 0
     assert command_line("status").returncode == 1
     assert command_line("down").returncode == 0
 
@@ -251,16 +242,9 @@ def handler(event, context):
 
 
 def _call_function(cloud: LocalCloud, source: str) -> Any:
-    role = create_role(cloud, "function")
     client = cloud.client("lambda")
-    client.create_function(
-        FunctionName="function",
-        Role=role,
-        Runtime="python3.13",
-        Handler="app.handler",
-        Code={"ZipFile": archive({"app.py": source})},
-        Timeout=60,
-    )
+    role = create_role(cloud, "function")
+    client.create_function(**function_request("function", source, Role=role, Timeout=60))
     return json.load(client.invoke(FunctionName="function")["Payload"])
 
 

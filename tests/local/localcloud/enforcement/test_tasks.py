@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.repairs.distributed_map import distributed, machine, writer
+from tests.local.localcloud.repairs.distributed_map import ECHO, distributed, machine, task, writer
 from tests.local.localcloud.roles import denial, statement
 from tests.local.waiting import wait
 
@@ -46,105 +46,70 @@ def execute_as(cloud: LocalCloud, run: Any) -> Any:
         client.delete_state_machine(stateMachineArn=arn)
 
 
+MAP_RUN = f"arn:aws:states:{ACCOUNT}:mapRun:m/Map:1"
+
+
 @pytest.mark.parametrize(
-    ("resource", "arguments", "error", "action", "target", "allowed"),
+    ("call", "grant", "errors"),
     [
         (
-            "lambda:invoke",
-            {"FunctionName": FUNCTION},
-            "Lambda.AWSLambdaException",
-            "lambda:InvokeFunction",
-            FUNCTION,
-            "Lambda.ResourceNotFoundException",
+            ("lambda:invoke", {"FunctionName": FUNCTION}),
+            ("lambda:InvokeFunction", FUNCTION),
+            ("Lambda.AWSLambdaException", "Lambda.ResourceNotFoundException"),
         ),
         (
-            "sns:publish",
-            {"TopicArn": TOPIC, "Message": "hello"},
-            "SNS.AuthorizationErrorException",
-            "sns:Publish",
-            TOPIC,
-            "SNS.PublishFailed",
+            ("sns:publish", {"TopicArn": TOPIC, "Message": "hello"}),
+            ("sns:Publish", TOPIC),
+            ("SNS.AuthorizationErrorException", "SNS.PublishFailed"),
         ),
         (
-            "aws-sdk:ssm:getParameter",
-            {"Name": "/gone"},
-            "Ssm.SsmException",
-            "ssm:GetParameter",
-            f"arn:aws:ssm:{ACCOUNT}:parameter/gone",
-            "Ssm.ParameterNotFound",
+            ("aws-sdk:ssm:getParameter", {"Name": "/gone"}),
+            ("ssm:GetParameter", f"arn:aws:ssm:{ACCOUNT}:parameter/gone"),
+            ("Ssm.SsmException", "Ssm.ParameterNotFound"),
         ),
         (
-            "sagemaker:createTransformJob.sync",
-            TRANSFORM,
-            "SageMaker.AmazonSageMakerException",
-            "sagemaker:CreateTransformJob",
-            JOB,
-            "SageMaker.AmazonSageMakerException",
+            ("sagemaker:createTransformJob.sync", TRANSFORM),
+            ("sagemaker:CreateTransformJob", JOB),
+            ("SageMaker.AmazonSageMakerException", "SageMaker.AmazonSageMakerException"),
         ),
         (
-            "aws-sdk:sfn:describeMapRun",
-            {"MapRunArn": f"arn:aws:states:{ACCOUNT}:mapRun:m/Map:1"},
-            "Sfn.SfnException",
-            "states:DescribeMapRun",
-            f"arn:aws:states:{ACCOUNT}:mapRun:m/Map:1",
-            "Sfn.ResourceNotFound",
+            ("aws-sdk:sfn:describeMapRun", {"MapRunArn": MAP_RUN}),
+            ("states:DescribeMapRun", MAP_RUN),
+            ("Sfn.SfnException", "Sfn.ResourceNotFound"),
         ),
     ],
 )
 def test_a_task_fails_unless_the_role_may_do_it(
-    role: Any,
-    execute_as: Any,
-    resource: str,
-    arguments: Any,
-    error: str,
-    action: str,
-    target: str,
-    allowed: str,
+    role: Any, execute_as: Any, call: Any, grant: tuple[str, str], errors: tuple[str, str]
 ) -> None:
-    task = {
-        "Type": "Task",
-        "Resource": f"arn:aws:states:::{resource}",
-        "Arguments": arguments,
-        "End": True,
-    }
-    nothing, enough = role(), role(statement(action, target))
+    definition = machine(task(*call))
+    nothing, enough = role(), role(statement(*grant))
 
-    denied = execute_as(nothing, machine(task))
-    assert (denied["status"], denied["error"]) == ("FAILED", error)
-    assert denied["cause"] == denial(nothing, action, target, session=SESSION)
+    denied = execute_as(nothing, definition)
+    assert (denied["status"], denied["error"]) == ("FAILED", errors[0])
+    assert denied["cause"] == denial(nothing, *grant, session=SESSION)
 
     # What it calls does not exist: the call was made.
-    made = execute_as(enough, machine(task))
-    assert made["error"] == allowed
+    made = execute_as(enough, definition)
+    assert made["error"] == errors[1]
     assert "not authorized" not in made["cause"]
 
 
 def test_a_job_with_tags_needs_the_grant_for_them(role: Any, execute_as: Any) -> None:
     tagged = {**TRANSFORM, "Tags": [{"Key": "project", "Value": "scones"}]}
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sagemaker:createTransformJob",
-        "Arguments": tagged,
-        "End": True,
-    }
     arn = role(statement("sagemaker:CreateTransformJob", JOB))
 
-    denied = execute_as(arn, machine(task))
+    denied = execute_as(arn, machine(task("sagemaker:createTransformJob", tagged)))
 
     assert denied["cause"] == denial(arn, "sagemaker:AddTags", JOB, session=SESSION)
 
 
 def test_a_task_that_waits_for_an_answer_is_judged(role: Any, execute_as: Any) -> None:
-    task = {
-        "Type": "Task",
-        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-        "Arguments": {"QueueUrl": "http://127.0.0.1/000000000000/gone", "MessageBody": "hello"},
-        "TimeoutSeconds": 10,
-        "End": True,
-    }
+    message = {"QueueUrl": "http://127.0.0.1/000000000000/gone", "MessageBody": "hello"}
+    waiting = task("sqs:sendMessage.waitForTaskToken", message, TimeoutSeconds=10)
     arn = role()
 
-    denied = execute_as(arn, machine(task))
+    denied = execute_as(arn, machine(waiting))
 
     queue = f"arn:aws:sqs:{ACCOUNT}:gone"
     assert denied["cause"] == denial(arn, "sqs:SendMessage", queue, session=SESSION)
@@ -166,23 +131,17 @@ class TestDistributedMap:
         )
 
     @pytest.mark.parametrize(
-        ("reader", "arguments", "action", "suffix"),
+        ("reader", "grant"),
         [
-            ("getObject", {"Key": "there"}, "s3:GetObject", "/there"),
-            ("listObjectsV2", {"Prefix": "the"}, "s3:ListBucket", ""),
+            ({"reader": "getObject", "Key": "there"}, ("s3:GetObject", "/there")),
+            ({"reader": "listObjectsV2", "Prefix": "the"}, ("s3:ListBucket", "")),
         ],
     )
     def test_its_reader_and_its_writer_are_the_role_too(
-        self,
-        role: Any,
-        execute_as: Any,
-        bucket: str,
-        reader: str,
-        arguments: dict[str, str],
-        action: str,
-        suffix: str,
+        self, role: Any, execute_as: Any, bucket: str, reader: Any, grant: tuple[str, str]
     ) -> None:
-        definition = machine(self.state(bucket, reader, **arguments))
+        definition = machine(self.state(bucket, **reader))
+        action, suffix = grant
         source = f"arn:aws:s3:::{bucket}{suffix}"
         blind, mute = role(self.CHILDREN), role(self.CHILDREN, statement(action, source))
         writing = statement("s3:PutObject", f"arn:aws:s3:::{bucket}/results/*")
@@ -206,12 +165,7 @@ class TestDistributedMap:
         assert "is not authorized to perform: states:StartExecution" in denied["cause"]
 
     def test_the_tasks_of_its_children_are_judged(self, role: Any, execute_as: Any) -> None:
-        call = {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": FUNCTION},
-            "End": True,
-        }
+        call = task("lambda:invoke", {"FunctionName": FUNCTION})
         arn = role(self.CHILDREN)
 
         result = execute_as(arn, machine(distributed(call, Items=[1], ToleratedFailureCount=1)))
@@ -219,14 +173,11 @@ class TestDistributedMap:
         assert result["status"] == "SUCCEEDED"
 
 
-PASS = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
-
-
 def test_eventbridge_starts_an_execution_only_if_the_role_of_the_target_may(
     cloud: LocalCloud, role: Any, create: Any
 ) -> None:
     events, states = cloud.client("events"), cloud.client("stepfunctions")
-    refused, started = create(PASS), create(PASS)
+    refused, started = (create(machine(ECHO)) for _ in range(2))
     arn = role(statement("states:StartExecution", started))
     name = f"rule-{uuid.uuid4().hex[:12]}"
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))

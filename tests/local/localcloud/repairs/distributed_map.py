@@ -1,9 +1,16 @@
-"""Distributed Maps to try, and what came of them."""
+"""Tasks and Distributed Maps to try, and what came of them."""
 
 import json
 from typing import Any
 
 ECHO = {"Type": "Pass", "End": True}
+
+
+def task(resource: str, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A task, which is the last state unless `more` says otherwise."""
+    more = more if "Next" in more else {"End": True, **more}
+    service = f"arn:aws:states:::{resource}"
+    return {"Type": "Task", "Resource": service, "Arguments": arguments, **more}
 
 
 def distributed(each: dict[str, Any] = ECHO, **fields: Any) -> dict[str, Any]:

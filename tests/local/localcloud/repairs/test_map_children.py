@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from localcloud.launcher import LocalCloud
-from tests.local.localcloud.repairs.distributed_map import distributed, failing, machine
+from tests.local.localcloud.repairs.distributed_map import distributed, failing, machine, task
 from tests.local.waiting import wait
 
 
@@ -16,13 +16,8 @@ class TestChildren:
         self, cloud: LocalCloud, execute: Any, map_run: Any, functions: Any, kind: str
     ) -> None:
         function = functions.python("def handler(event, context):\n    return event\n")
-        each = {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
-            "Arguments": {"FunctionName": function, "Payload": "{% $states.input %}"},
-            "Output": "{% $states.result.Payload %}",
-            "End": True,
-        }
+        arguments = {"FunctionName": function, "Payload": "{% $states.input %}"}
+        each = task("lambda:invoke", arguments, Output="{% $states.result.Payload %}")
         state = distributed(each, Items="{% $states.input %}")
         state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = kind
 
@@ -57,13 +52,9 @@ class TestChildren:
     def test_too_many_failures_end_the_others(self, cloud: LocalCloud, start: Any) -> None:
         client = cloud.client("stepfunctions")
         state = failing("bad")
-        processor = state["ItemProcessor"]
-        processor["States"]["Pass"] = {"Type": "Wait", "Seconds": 1, "Next": "After"}
-        processor["States"]["After"] = {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::sns:publish",
-            "Arguments": {"TopicArn": "none", "Message": "never"},
-            "End": True,
+        state["ItemProcessor"]["States"] |= {
+            "Pass": {"Type": "Wait", "Seconds": 1, "Next": "After"},
+            "After": task("sns:publish", {"TopicArn": "none", "Message": "never"}),
         }
 
         execution = start(machine(state), ["good", "bad"])

@@ -16,6 +16,9 @@ from tests.local.localcloud.roles import ROLE
 from tests.local.waiting import wait
 
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1"
+HYPERPARAMETERS = {"num_classes": "2", "num_training_samples": "24", "image_shape": "3,32,32"}
+RESOURCES = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 10}
+ENDED = ("Completed", "Failed", "Stopped")
 CONTENT_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
 
 
@@ -56,7 +59,7 @@ class SageMaker:
             for number in range(count):
                 name, label = f"{number}.png", number % 2
                 body = picture(label, seed=number + 1000 * (channel == "train"))
-                self.s3.put_object(Bucket=self.bucket, Key=f"data/{channel}/{name}", Body=body)
+                self.put(f"data/{channel}/{name}", body)
                 lines.append(f"{number}\t{label}\t{name}")
             self.put(f"data/{channel}.lst", "\n".join(lines).encode())
         # The same few pictures many times: training that takes a while.
@@ -77,30 +80,17 @@ class SageMaker:
             "TrainingJobName": name,
             "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
             "RoleArn": ROLE,
-            "HyperParameters": {
-                "num_classes": "2",
-                "num_training_samples": "24",
-                "image_shape": "3,32,32",
-            },
-            "InputDataConfig": [
-                {
-                    "ChannelName": channel,
-                    "ContentType": "application/x-image",
-                    "DataSource": {
-                        "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": self.uri(key)}
-                    },
-                }
-                for channel, key in channels.items()
-            ],
+            "HyperParameters": HYPERPARAMETERS,
+            "InputDataConfig": [self._channel(name, key) for name, key in channels.items()],
             "OutputDataConfig": {"S3OutputPath": self.uri("models")},
-            "ResourceConfig": {
-                "InstanceType": "ml.g4dn.xlarge",
-                "InstanceCount": 1,
-                "VolumeSizeInGB": 10,
-            },
+            "ResourceConfig": RESOURCES,
             "StoppingCondition": {"MaxRuntimeInSeconds": 600},
         }
         return request | changes
+
+    def _channel(self, name: str, key: str) -> dict[str, Any]:
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": self.uri(key)}}
+        return {"ChannelName": name, "ContentType": "application/x-image", "DataSource": source}
 
     def train(self, name: str, **changes: Any) -> None:
         self.api.create_training_job(**self.training_request(name, **changes))
@@ -108,8 +98,7 @@ class SageMaker:
     def ended(self, job: str) -> dict[str, Any]:
         def described() -> Any:
             answer = self.api.describe_training_job(TrainingJobName=job)
-            ended = answer["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
-            return answer if ended else None
+            return answer if answer["TrainingJobStatus"] in ENDED else None
 
         return dict(wait(described))
 
@@ -174,15 +163,13 @@ class SageMaker:
         return int(np.argmax(probabilities)) == label
 
     def captures(self, prefix: str) -> dict[str, list[dict[str, Any]]]:
+        found = self.objects(prefix)
+        return {key: [json.loads(line) for line in found[key].splitlines()] for key in found}
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        return {
-            key: [
-                json.loads(line)
-                for line in self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines()
-            ]
-            for key in keys
-        }
+        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
 
     def capture(self, **changes: Any) -> dict[str, Any]:
         return {

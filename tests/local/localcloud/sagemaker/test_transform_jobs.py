@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.localcloud.sagemaker.support import SageMaker, code_of, new_name, picture
+from tests.local.localcloud.repairs.distributed_map import machine, task
+from tests.local.localcloud.sagemaker.support import ENDED, SageMaker, code_of, new_name, picture
 from tests.local.waiting import wait
 
-ENDED = ("Completed", "Failed", "Stopped")
-TASK = "arn:aws:states:::sagemaker:createTransformJob"
-SDK = "arn:aws:states:::aws-sdk:sagemaker:"
+TASK = "sagemaker:createTransformJob"
+SDK = "aws-sdk:sagemaker:"
 
 
 class Transform:
@@ -37,9 +37,8 @@ class Transform:
         return self.sagemaker.put(f"{self.folder}/manifest.json", json.dumps(content).encode())
 
     def request(self, manifest: str | None = None, **changes: Any) -> dict[str, Any]:
-        data = {"S3DataType": "S3Prefix", "S3Uri": self.input}
-        if manifest is not None:
-            data = {"S3DataType": "ManifestFile", "S3Uri": manifest}
+        kind = "ManifestFile" if manifest else "S3Prefix"
+        data = {"S3DataType": kind, "S3Uri": manifest or self.input}
         request = {
             "TransformJobName": self.name,
             "ModelName": self.model,
@@ -59,25 +58,16 @@ class Transform:
         self.sagemaker.api.create_transform_job(**self.request(manifest, **changes))
 
     def described(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.sagemaker.api.describe_transform_job(
-            TransformJobName=self.name
-        )
-        return answer
+        return dict(self.sagemaker.api.describe_transform_job(TransformJobName=self.name))
 
     def ended(self) -> dict[str, Any]:
         wait(lambda: self.described()["TransformJobStatus"] in ENDED)
         return self.described()
 
     def outputs(self) -> dict[str, bytes]:
-        s3, bucket = self.sagemaker.s3, self.sagemaker.bucket
         prefix = f"{self.folder}/out/"
-        found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
-        return {
-            item["Key"].removeprefix(prefix): s3.get_object(Bucket=bucket, Key=item["Key"])[
-                "Body"
-            ].read()
-            for item in found
-        }
+        found = self.sagemaker.objects(prefix)
+        return {key.removeprefix(prefix): body for key, body in found.items()}
 
     def labels(self) -> dict[str, int]:
         return {name: label_in(body) for name, body in self.outputs().items()}
@@ -118,11 +108,8 @@ def test_a_manifest_chooses_the_objects(job: Transform) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [
-        pytest.param(b"no picture", id="refused by the model"),
-        pytest.param(picture(0) + b"." * (1 << 20), id="larger than MaxPayloadInMB"),
-        pytest.param(None, id="missing"),
-    ],
+    [b"no picture", picture(0) + b"." * (1 << 20), None],
+    ids=["refused by the model", "larger than MaxPayloadInMB", "missing"],
 )
 def test_a_bad_object_fails_the_job_but_not_the_others(job: Transform, bad: bytes | None) -> None:
     job.put({"good.png": picture(1, 7)} | ({} if bad is None else {"bad.png": bad}))
@@ -179,7 +166,7 @@ def test_a_name_can_be_used_once_and_must_be_known(job: Transform, execute: Any)
     with pytest.raises(ClientError, match="a job with this name already exists") as refusal:
         job.create()
     assert code_of(refusal) == "ResourceInUse"
-    state = execute(machine(Transform=task(f"{TASK}.sync", job.request())), {})
+    state = execute(machine(task(f"{TASK}.sync", job.request())), {})
     assert (state["status"], state["error"]) == ("FAILED", "SageMaker.ResourceInUseException")
     arn = job.ended()["TransformJobArn"]
     tags = job.sagemaker.api.list_tags(ResourceArn=arn)["Tags"]
@@ -214,18 +201,9 @@ def test_an_invalid_job_is_refused(job: Transform, changes: dict[str, Any], reas
 # --- as a task of Step Functions -----------------------------------------------------------------
 
 
-def task(resource: str, arguments: dict[str, Any], **more: Any) -> dict[str, Any]:
-    more = more or {"End": True}
-    return {"Type": "Task", "Resource": resource, "Arguments": arguments, **more}
-
-
-def machine(**states: dict[str, Any]) -> dict[str, Any]:
-    return {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states}
-
-
 def test_without_sync_a_state_goes_on_at_once(job: Transform, execute: Any) -> None:
     job.put({"one.png": picture(1)})
-    state = execute(machine(Transform=task(TASK, job.request())), {})
+    state = execute(machine(task(TASK, job.request())), {})
     assert json.loads(state["output"]) == {"TransformJobArn": job.described()["TransformJobArn"]}
     job.ended()
 
@@ -243,7 +221,7 @@ def test_a_refused_request_fails_its_state(
     job: Transform, execute: Any, resource: str, changes: dict[str, Any], error: str, cause: str
 ) -> None:
     arguments = {"TransformJobName": job.name} if resource.startswith(SDK) else job.request()
-    state = execute(machine(Call=task(resource, arguments | changes)), {})
+    state = execute(machine(task(resource, arguments | changes)), {})
 
     assert (state["status"], state["error"]) == ("FAILED", f"SageMaker.{error}")
     assert cause in state["cause"]
