@@ -129,8 +129,8 @@ def test_pictures_beyond_one_page_of_a_listing_are_found(
         ([PREFIX, "one.png", 2], "every picture must be a string"),
         ([PREFIX, ""], "every picture must be a string"),
         (
-            [{"prefix": "s3://elsewhere/"}, "one.png"],
-            "names 's3://elsewhere/one.png'; pictures must be in the data bucket, s3://data/",
+            [{"prefix": "s3://other/"}, "1"],
+            "names 's3://other/1'; .* in the data bucket, s3://data/",
         ),
         ([{"prefix": "s3://data"}, "base/one.png"], "names 's3://database/one.png'"),
         ([PREFIX, "one.png", "two.png", "one.png"], "names 'pictures/one.png' 2 times"),
@@ -145,18 +145,16 @@ def test_what_is_no_usable_manifest_is_refused_in_words(
 
 def test_a_manifest_that_another_one_replaced_is_not_taken_for_it(handler: ModuleType) -> None:
     put("one.png")
-    contents = [json.dumps([PREFIX, name]) for name in ("gone.png", "one.png")]
-    etags = [
-        objects.s3().put_object(Bucket="data", Key=KEY, Body=content)["ETag"].strip('"')
-        for content in contents
-    ]
+    etags = []
+    for manifest in ([PREFIX, "gone.png"], [PREFIX, "one.png"]):
+        stored = objects.s3().put_object(Bucket="data", Key=KEY, Body=json.dumps(manifest))
+        etags.append(stored["ETag"].strip('"'))
 
-    with pytest.raises(
-        handler.InvalidManifest, match=f"s3://data/{KEY}: another manifest replaced"
-    ):
-        check(handler, contents[1].encode(), output="batch/output/1", etag=etags[0])
+    says = f"s3://data/{KEY}: another manifest replaced"
+    with pytest.raises(handler.InvalidManifest, match=says):
+        check(handler, manifest, output="batch/output/1", etag=etags[0])
 
-    newest = check(handler, contents[1].encode(), output="batch/output/2", etag=etags[1])
+    newest = check(handler, manifest, output="batch/output/2", etag=etags[1])
     assert newest == {"usable": 1, "failed": 0, "folders": 0}
 
 
@@ -200,11 +198,8 @@ def test_a_duplicate_of_what_is_no_manifest_is_not_reported_again(handler: Modul
 def test_another_refusal_of_s3_is_not_taken_for_a_duplicate(
     handler: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        handler.s3,
-        "put_object",
-        Mock(side_effect=ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")),
-    )
+    refusal = ClientError({"Error": {"Code": "AccessDenied"}}, "PutObject")
+    monkeypatch.setattr(handler.s3, "put_object", Mock(side_effect=refusal))
 
     with pytest.raises(ClientError, match="AccessDenied"):
         handler.lambda_handler(EVENT, None)
@@ -215,10 +210,8 @@ def test_a_small_manifest_that_would_fill_the_memory_is_refused_before_it_is_rea
 ) -> None:
     content = b"[" + b",".join([b"[[]]"] * (handler.MAX_SEPARATORS // 2)) + b"]"
 
-    with (
-        within_bounds(),
-        pytest.raises(handler.InvalidManifest, match="more than 1,000,000 commas and brackets"),
-    ):
+    says = "more than 1,000,000 commas and brackets"
+    with within_bounds(), pytest.raises(handler.InvalidManifest, match=says):
         check(handler, content)
 
 
@@ -236,9 +229,8 @@ def test_any_event_and_manifest_are_checked_or_have_a_named_error(
     if isinstance(event.value, dict) and event.value.get("output") == OUTPUT:
         event.value["output"] = f"batch/output/{uuid.uuid4()}"  # not that of an earlier execution
 
-    answer = answered(
-        handler.lambda_handler, event, "InvalidEvent", "InvalidManifest", "NoSuchBucket"
-    )
+    allowed = ("InvalidEvent", "InvalidManifest", "NoSuchBucket")
+    answer = answered(handler.lambda_handler, event, *allowed)
 
     if not isinstance(answer, Exception) and "duplicate_of" not in answer:
         _, *names = json.loads(written)

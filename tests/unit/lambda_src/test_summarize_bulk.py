@@ -110,12 +110,8 @@ def test_the_parts_become_one_file_in_the_order_of_the_pictures(handler: ModuleT
     assert results() == lines
     assert answer["counts"] == counts(accepted=4, rejected=1)
     assert answer["location"] == "s3://artifacts/bulk/run/results.jsonl"
-    assert answer["results"] == [
-        {
-            "verdict": "rejected",
-            "body": {"s3_bucket": "pictures", "s3_key": "1.png", "reason": "best class ..."},
-        }
-    ]
+    body = {"s3_bucket": "pictures", "s3_key": "1.png", "reason": "best class ..."}
+    assert answer["results"] == [{"verdict": "rejected", "body": body}]
     summary = json.loads(objects.get("artifacts", f"{RUN}/summary.json"))
     assert summary["counts"] == answer["counts"]
     assert (summary["source"], summary["execution"]) == ("s3://pictures/all/", "arn:execution")
@@ -135,11 +131,15 @@ def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
     assert [each["verdict"] for each in answer["results"]] == ["rejected"]
 
 
-def test_folders_alone_are_nothing_to_classify(handler: ModuleType) -> None:
-    write_map_run([[batch(folder(0), folder(1))]])
+@pytest.mark.parametrize(("folders", "said"), [(0, "no picture found"), (2, "only 2 empty fold")])
+def test_folders_alone_are_nothing_to_classify(
+    handler: ModuleType, folders: int, said: str
+) -> None:
+    if folders:
+        write_map_run([[batch(*map(folder, range(folders)))]])
 
-    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: only 2 empty folders"):
-        summarize(handler, items=2)
+    with pytest.raises(handler.NothingToClassify, match=f"s3://pictures/all/: {said}"):
+        summarize(handler, items=folders)
 
 
 def test_pictures_of_a_batch_that_failed_have_a_line_that_says_so(handler: ModuleType) -> None:
@@ -178,10 +178,7 @@ MAX_CAUSE = 32_768  # Step Functions cuts off what is longer
         (f'Returned payload: {{"errorMessage":"{TIMED_OUT}"}}', TIMED_OUT),
         (json.dumps({"errorMessage": "why", "stackTrace": ["x" * MAX_CAUSE]})[:MAX_CAUSE], "why"),
         ('{"errorMessage": "cut off \\u00', r"cut off \u00"),
-        (
-            '{"errorMessage": "\\"a\\" \\u00fc \\ud83d\\udeb2 \\ud800"}',
-            '"a" \u00fc \U0001f6b2 \\ud800',
-        ),
+        (r'{"errorMessage": "\"a\" \u00fc \ud83d\udeb2 \ud800"}', '"a" \u00fc \U0001f6b2 \\ud800'),
         ("[" * MAX_CAUSE, "[" * 250),
         ('{"errorMessage": null}', '{"errorMessage": null}'),
         ('{"errorMessage": ""}', '{"errorMessage": ""}'),
@@ -231,18 +228,12 @@ def test_every_picture_has_exactly_one_line(
     assert f"{RUN}/summary.json" not in objects.keys("artifacts")
 
 
-def test_no_picture_at_all_is_said(handler: ModuleType) -> None:
-    with pytest.raises(handler.NothingToClassify, match="s3://pictures/all/: no picture found"):
-        summarize(handler, items=0)
-
-
 def test_the_message_names_as_many_as_the_workflows(handler: ModuleType) -> None:
     write_map_run([[batch(*map(rejected, range(30)))]])
 
     answer = summarize(handler, items=30)
 
-    assert len(answer["results"]) == MAX_NAMED
-    assert answer["counts"]["rejected"] == 30
+    assert (len(answer["results"]), answer["counts"]) == (MAX_NAMED, counts(rejected=30))
 
 
 def test_what_the_message_names_fits_into_a_state(handler: ModuleType) -> None:
@@ -256,8 +247,7 @@ def test_what_the_message_names_fits_into_a_state(handler: ModuleType) -> None:
 
     answer = summarize(handler, items=len(lines))
 
-    verdicts = {result["verdict"] for result in answer["results"]}
-    assert verdicts == {"rejected", "failed"}
+    assert {result["verdict"] for result in answer["results"]} == {"rejected", "failed"}
     assert len(json.dumps(answer)) < 256 * 1024 - 8 * 1024
 
 

@@ -68,8 +68,14 @@ def write(
     return answer
 
 
+def counts(*, folders: int = 0, **verdicts: int) -> dict[str, int]:
+    known = {"accepted": 0, "rejected": 0, "failed": 0} | verdicts
+    return {"images": sum(known.values()), **known, "folders": folders}
+
+
+SURE = prediction(0.07, 0.93)
 MIXED = {
-    "a/sure.png": prediction(0.07, 0.93),
+    "a/sure.png": SURE,
     'b/un, "sure".png': prediction(0.6, 0.4),
     "a/refused.png": None,
     "a/odd.png": "[0.5, 0.5]",
@@ -92,14 +98,8 @@ def test_each_picture_gets_one_line_in_both_files(
         ("a/broken.png", "failed", "InvalidPrediction"),
         ("a/gone.png", "failed", "ImageNotFound"),
     ]
-    assert lines()[0] == {
-        "key": "a/sure.png",
-        "label": "motorcycle",
-        "confidence": 0.93,
-        "status": "accepted",
-        "error": None,
-        "reason": None,
-    }
+    sure = {"key": "a/sure.png", "label": "motorcycle", "confidence": 0.93}
+    assert lines()[0] == {**sure, "status": "accepted", "error": None, "reason": None}
     assert lines()[1]["reason"].startswith("best class bicycle has confidence 0.600")
     assert FAILURE in lines()[2]["reason"]
     assert "/aws/sagemaker/TransformJobs, scones-test-1/" in lines()[2]["reason"]
@@ -126,16 +126,13 @@ def test_class_names_may_be_any(import_handler: ImportHandler) -> None:
 def test_counts_and_what_to_tell_of_are_those_of_the_workflow(handler: ModuleType) -> None:
     answer = write(handler, MIXED, (GONE,))
 
-    counts = {"images": 6, "accepted": 1, "rejected": 1, "failed": 4, "folders": 0}
-    assert answer["counts"] == counts
+    assert answer["counts"] == counts(accepted=1, rejected=1, failed=4)
     assert answer["location"] == f"s3://data/{OUTPUT}/predictions.csv"
     rejected, *failed = answer["results"]
-    assert rejected["verdict"] == "rejected"
-    assert rejected["body"]["s3_key"] == 'b/un, "sure".png'
+    assert (rejected["verdict"], rejected["body"]["s3_key"]) == ("rejected", 'b/un, "sure".png')
     assert "0.600" in rejected["body"]["reason"]
     assert {each["verdict"] for each in failed} == {"failed"}
-    assert failed[-1]["error"] == "ImageNotFound"
-    assert failed[-1]["cause"] == "the object does not exist"
+    assert (failed[-1]["error"], failed[-1]["cause"]) == (GONE["error"], GONE["reason"])
     summary = json.loads(objects.get("data", f"{OUTPUT}/summary.json"))
     assert (summary["counts"], summary["job"]) == (answer["counts"], "scones-test-1")
 
@@ -148,8 +145,7 @@ def test_of_many_pictures_a_few_are_named_and_all_are_written(
 
     answer = write(handler, unsure)
 
-    counts = {"images": 25, "accepted": 0, "rejected": 25, "failed": 0, "folders": 0}
-    assert answer["counts"] == counts
+    assert answer["counts"] == counts(rejected=25)
     assert len(answer["results"]) == MAX_NAMED
     assert [line["key"] for line in lines()] == list(unsure)
 
@@ -160,21 +156,18 @@ def test_lines_that_do_not_add_up_are_an_error(handler: ModuleType) -> None:
 
 
 def test_folders_are_counted_and_have_no_line(handler: ModuleType) -> None:
-    answer = write(handler, {"one.png": prediction(0.07, 0.93)}, folders=2)
+    answer = write(handler, {"one.png": SURE}, folders=2)
 
-    assert answer["counts"]["images"] == 1
-    assert answer["counts"]["folders"] == 2
+    assert answer["counts"] == counts(accepted=1, folders=2)
     assert len(lines()) == 1
 
 
 def test_a_key_that_is_too_long_for_its_output_fails_alone(handler: ModuleType) -> None:
     long = "x" * 1024
-    write(handler, {long: None, "one.png": prediction(0.07, 0.93)})
+    write(handler, {long: None, "one.png": SURE})
 
-    assert [(line["key"], line["error"]) for line in lines()] == [
-        (long, "NoPrediction"),
-        ("one.png", None),
-    ]
+    errors = [(line["key"], line["error"]) for line in lines()]
+    assert errors == [(long, "NoPrediction"), ("one.png", None)]
 
 
 def test_an_odd_output_is_one_failed_line_and_the_others_stay(handler: ModuleType) -> None:
@@ -203,7 +196,7 @@ def test_another_number_of_classes_is_a_failed_line_that_says_what_to_do(
     odd = {f"{number}.png": reply.decode() for number, reply in enumerate(odd_replies.OTHER_COUNT)}
     outputs = {key: f'{{"prediction": {reply}}}' for key, reply in odd.items()}
 
-    answer = write(handler, {**outputs, "good.png": prediction(0.07, 0.93)})
+    answer = write(handler, {**outputs, "good.png": SURE})
 
     assert (answer["counts"]["accepted"], answer["counts"]["failed"]) == (1, 2)
     three, one = answer["results"]
@@ -216,7 +209,7 @@ def test_a_spreadsheet_runs_nothing_of_the_csv(handler: ModuleType) -> None:
     key = '=HYPERLINK("http://example.com","open").png'
     gone = {"key": "a/b;-1+1.png", "error": "ImageNotFound", "reason": "\t@SUM(1)\x1b[2J"}
 
-    write(handler, {key: prediction(0.07, 0.93)}, (gone,))
+    write(handler, {key: SURE}, (gone,))
 
     first, second = rows()
     assert (first["key"], first["confidence"]) == (f"'{key}", "0.93")
@@ -247,9 +240,8 @@ def test_a_file_of_check_manifest_that_is_gone_or_damaged_is_named(
 def test_a_key_that_lambda_cannot_send_is_escaped_in_the_answer(handler: ModuleType) -> None:
     put("manifest.json", '[{"prefix": "s3://data/"}]')
     put("failed.jsonl", json.dumps({**GONE, "key": "\ud800.png"}))
-    event = {**EVENT, "usable": 0}
 
-    answer = answered(handler.lambda_handler, Mutated(event))
+    answer = answered(handler.lambda_handler, Mutated({**EVENT, "usable": 0}))
 
     assert answer["results"][0]["body"]["s3_key"] == "\\ud800.png"
 
@@ -273,15 +265,9 @@ def test_any_event_and_files_are_written_or_have_a_named_error(
     for name, content in contents.items():
         put(name, as_json(content))
 
-    answer = answered(
-        handler.lambda_handler,
-        event,
-        "InvalidEvent",
-        "PredictionsIncomplete",
-        "NoSuchBucket",
-        "NoSuchKey",
-    )
+    allowed = ("InvalidEvent", "PredictionsIncomplete", "NoSuchBucket", "NoSuchKey")
+    answer = answered(handler.lambda_handler, event, *allowed)
 
     if not isinstance(answer, Exception):
-        counts = answer["counts"]
-        assert counts["images"] == counts["accepted"] + counts["rejected"] + counts["failed"] == 3
+        assert sum(answer["counts"].values()) == 2 * 3 + answer["counts"]["folders"]
+        assert answer["counts"]["images"] == 3

@@ -1,6 +1,5 @@
 """The drift detector's handler, and the AWS around it."""
 
-import base64
 import gzip
 import io
 import json
@@ -15,6 +14,8 @@ import pytest
 from PIL import Image
 
 from lambda_src.drift_detector.baseline import Baseline, Observation, StoredBaseline
+from tests import capture_records
+from tests.unit.lambda_src import objects
 
 PREFIX = "captures/scones-dev/AllTraffic/"
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -49,28 +50,13 @@ def record(
     inference_id: str | None = None,
     output: str | None = None,
 ) -> dict[str, Any]:
-    metadata = {
-        "eventId": str(uuid.uuid4()),
-        "inferenceTime": f"{time or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-    }
-    if inference_id:
-        metadata["inferenceId"] = inference_id
-    data: dict[str, Any] = {
-        "endpointOutput": {
-            "observedContentType": "application/json",
-            "mode": "OUTPUT",
-            "data": output or json.dumps([confidence, 1 - confidence]),
-            "encoding": "JSON",
-        }
-    }
-    if picture is not None:
-        data["endpointInput"] = {
-            "observedContentType": "image/png",
-            "mode": "INPUT",
-            "data": base64.b64encode(picture).decode(),
-            "encoding": "BASE64",
-        }
-    return {"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}
+    return capture_records.record(
+        str(uuid.uuid4()),
+        output=output or json.dumps([confidence, 1 - confidence]),
+        content=picture,
+        time=f"{time or datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        inference_id=inference_id,
+    )
 
 
 class Killed(BaseException):
@@ -143,31 +129,23 @@ class Cloud:
 
     def serve(self, model_name: str) -> None:
         """Name the model as the inference stack does, before it updates the endpoint."""
-        self.ssm.put_parameter(
-            Name=ENVIRONMENT["MODEL_NAME_PARAMETER"],
-            Value=model_name,
-            Type="String",
-            Overwrite=True,
-        )
+        name = ENVIRONMENT["MODEL_NAME_PARAMETER"]
+        self.ssm.put_parameter(Name=name, Value=model_name, Type="String", Overwrite=True)
 
     def metric_names(self) -> set[str]:
         found = self.cloudwatch.list_metrics(Namespace="Scones/dev")["Metrics"]
         return {each["MetricName"] for each in found}
 
     def state(self) -> dict[str, Any]:
-        body = self.s3.get_object(Bucket="artifacts", Key="drift/state.json")["Body"]
-        state: dict[str, Any] = json.load(body)
-        return state
+        return dict(json.loads(objects.get("artifacts", "drift/state.json")))
 
 
 def make_baseline(brightness: float = 100) -> Baseline:
-    return Baseline.of(
-        [
-            Observation(0.95 + 0.0002 * number, number % 2, brightness + number % 9, 11, 1)
-            for number in range(200)
-        ],
-        class_count=2,
-    )
+    pictures = [
+        Observation(0.95 + 0.0002 * number, number % 2, brightness + number % 9, 11, 1)
+        for number in range(200)
+    ]
+    return Baseline.of(pictures, class_count=2)
 
 
 def raw(content: bytes) -> io.RawIOBase:

@@ -43,6 +43,7 @@ PROPERTIES = {
     "ClassShares": ["0.5", "0.5"],
     "Namespace": "Scones/dev",
 }
+SECOND_MODEL = "s3://artifacts/models/two/model.tar.gz"
 PER_CLASS = 30
 DARK, BRIGHT = png(60), png(180)
 
@@ -190,15 +191,10 @@ def test_classes_and_shares_that_are_not_listed_are_those_of_the_dataset(cloud: 
 
 def test_the_same_inputs_have_the_same_key_and_others_another(cloud: Cloud) -> None:
     cloud.stage()
-    first, same, *others = [
-        cloud.send("Create", **properties)["PhysicalResourceId"]
-        for properties in (
-            {},
-            {"ServiceToken": "arn:another"},
-            {"ModelDataUrl": "s3://artifacts/models/two/model.tar.gz"},
-            {"ClassShares": ["0.6", "0.4"]},
-        )
-    ]
+    changes: list[dict[str, Any]] = [{}, {"ServiceToken": "arn:another"}]
+    changes += [{"ModelDataUrl": SECOND_MODEL}, {"ClassShares": ["0.6", "0.4"]}]
+    made = [cloud.send("Create", **change)["PhysicalResourceId"] for change in changes]
+    first, same, *others = made
 
     assert first == same
     assert len({first, *others}) == 3
@@ -212,7 +208,7 @@ def test_a_model_that_does_worse_than_the_one_before_shows(
     assert cloud.metrics == {}
     cloud.endpoint.wrong_every = 3
 
-    cloud.send("Update", old, ModelDataUrl="s3://artifacts/models/two/model.tar.gz")
+    cloud.send("Update", old, ModelDataUrl=SECOND_MODEL)
 
     assert cloud.metrics["ModelAccuracyDrift"] > 1
     assert cloud.metrics["ModelMeanConfidenceDrift"] == 0
@@ -273,8 +269,8 @@ ODD_FILES = [
     ("validation.lst", b"0\t0\tpicture_0.png", "has 1 validation pictures; a baseline takes 50"),
     (
         "validation.lst",
-        b"".join(b"%d\t0\tpicture_0.png\n" % index for index in range(MINIMUM)),
-        "has 0 validation pictures of 'motorcycle'; .* 50 or more in all, 25 of that class",
+        b"0\t0\tpicture_0.png\n" * MINIMUM,
+        "has 0 .* of 'motorcycle'; .* 50 or more",
     ),
 ]
 
@@ -308,11 +304,9 @@ def test_any_dataset_and_reply_make_a_baseline_or_a_named_error(
     cloud.patch.setattr(StagedDataset, "read", lambda _, path: files.get(path, DARK))
     cloud.endpoint.reply = reply
 
-    made = outcome(
-        lambda: cloud.resource._make(cloud.resource.Inputs.of(PROPERTIES)),
-        "DatasetNotUsable",
-        "EndpointNotUsable",
-    )
+    inputs = cloud.resource.Inputs.of(PROPERTIES)
+    allowed = ("DatasetNotUsable", "EndpointNotUsable")
+    made = outcome(lambda: cloud.resource._make(inputs), *allowed)
 
     if isinstance(made, StoredBaseline):
         assert made.baseline.count >= MINIMUM

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,16 +111,7 @@ def test_chance_exceeds_the_quantile_as_often_as_it_should(
     windows = rng.multinomial(window, rows.mean(axis=0), size=runs)
     indices = index(confusions.sum(axis=1), windows)
 
-    exceeded = sum(
-        found
-        > DesignEffect.of(*pictures(confusion)).index_by_chance(
-            0.99, degrees=len(rows) - 1, baseline_count=confusion.sum(), window_count=window
-        )
-        for confusion, found in zip(confusions, indices, strict=True)
-        if found > 4 / window  # no quantile is below
-    )
-
-    assert 0.0055 < exceeded / runs < 0.0135
+    assert 0.0055 < share_above_chance(confusions, indices, window) < 0.0135
 
 
 @pytest.mark.parametrize(("sample", "part"), [(80, 1.0), (400, 0.5)])
@@ -136,17 +128,24 @@ def test_chance_moves_shares_that_come_from_a_sample(sample: int, part: float) -
     windows = rng.multinomial(200, rows.mean(axis=0), size=runs)
     indices = index(confusions.sum(axis=1), windows)
 
-    exceeded = sum(
-        stability
-        > DesignEffect.of(*pictures(confusion))
-        .with_estimated_shares(part)
-        .index_by_chance(
-            0.99, degrees=len(rows) - 1, baseline_count=confusion.sum(), window_count=200
-        )
-        for confusion, stability in zip(confusions, indices, strict=True)
-    )
+    assert 0.0055 < share_above_chance(confusions, indices, 200, part) < 0.0135
 
-    assert 0.0055 < exceeded / runs < 0.0135
+
+def share_above_chance(confusions: Any, indices: Floats, window: int, part: float = 0) -> float:
+    """Return how often an index is above the quantile 0.99 of its baseline's chance."""
+
+    def quantile(confusion: Any) -> float:
+        effect = DesignEffect.of(*pictures(confusion))
+        effect = effect.with_estimated_shares(part) if part else effect
+        return effect.index_by_chance(
+            0.99, degrees=len(confusion) - 1, baseline_count=confusion.sum(), window_count=window
+        )
+
+    exceeded = (
+        found > 4 / window and found > quantile(confusion)  # no quantile is below
+        for confusion, found in zip(confusions, indices, strict=True)
+    )
+    return float(sum(exceeded) / len(indices))
 
 
 def index(before: Counts, after: Counts) -> Floats:

@@ -153,19 +153,18 @@ UNSETTLED = [
 def test_what_iam_refuses_at_first_is_asked_for_again_for_a_minute(
     resource: Resource, refusal: tuple[str, str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    operation, code, message = refusal
     resource.sagemaker.refusals = [refusal] * 3
 
     name = resource.create()
 
     assert resource.sagemaker.jobs[name]["TrainingJobStatus"] == "InProgress"
-    warning = (
-        "IAM may not have settled, retrying in 5 s: An error occurred "
-        f"({refusal[1]}) when calling the {refusal[0]} operation: {refusal[2]}"
-    )
+    error = f"An error occurred ({code}) when calling the {operation} operation: {message}"
+    warning = f"IAM may not have settled, retrying in 5 s: {error}"
     assert caplog.messages.count(warning) == 3
     begun = resource.clock.now
-    resource.sagemaker.refusals = [(refusal[0], *refusal[1:])] * 99
-    with pytest.raises(ClientError, match=re.escape(refusal[2])):
+    resource.sagemaker.refusals = [refusal] * 99
+    with pytest.raises(ClientError, match=re.escape(message)):
         resource.create(InstanceType="ml.g5.xlarge")
     assert 60 <= resource.clock.now - begun <= 65
 
@@ -178,7 +177,7 @@ def test_is_complete_waits_for_its_own_role(resource: Resource) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "code", "message"),
+    "refusal",
     [
         ("CreateTrainingJob", "ResourceLimitExceeded", "The account-level service limit ..."),
         ("CreateTrainingJob", "ValidationException", "Invalid hyperparameter"),
@@ -186,12 +185,10 @@ def test_is_complete_waits_for_its_own_role(resource: Resource) -> None:
         ("DescribeTrainingJob", "ThrottlingException", "Rate exceeded"),
     ],
 )
-def test_other_errors_fail_at_once(
-    resource: Resource, operation: str, code: str, message: str
-) -> None:
-    resource.sagemaker.refusals = [(operation, code, message)]
+def test_other_errors_fail_at_once(resource: Resource, refusal: tuple[str, str, str]) -> None:
+    resource.sagemaker.refusals = [refusal]
 
-    with pytest.raises(ClientError, match=re.escape(message)):
+    with pytest.raises(ClientError, match=re.escape(refusal[2])):
         resource.create()
 
     assert resource.clock.now == 0
