@@ -2,9 +2,10 @@
 
 import math
 import re
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from lambda_src.shared import class_names
 from settings.endpoint import Capture, Endpoint
@@ -15,7 +16,15 @@ from settings.section import Section, Written
 from settings.training import Training
 from settings.workflow import BatchTransform, Bulk, Workflow
 
-ClassName = Annotated[str, Written(class_names.NAME, class_names.ALLOWED)]
+
+def _composed(name: str) -> str:
+    """Return one of two ways to write accents, as `training.names` does."""
+    return unicodedata.normalize("NFC", name)
+
+
+ClassName = Annotated[
+    str, AfterValidator(_composed), Written(class_names.NAME, class_names.ALLOWED)
+]
 
 CIFAR_SIDE = 32
 """Pixels of CIFAR-100's pictures, and of drawn ones: https://www.cs.toronto.edu/~kriz/cifar.html"""

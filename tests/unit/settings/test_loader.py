@@ -346,6 +346,14 @@ def test_traffic_has_the_classes_evenly_unless_told_otherwise() -> None:
     assert accept(dataset=own, drift={"class_shares": [0.4, 0.3, 0.2, 0.1]}).traffic_shares
 
 
+def test_one_name_is_one_class_however_its_accents_are_written() -> None:
+    assert accept(dataset={"classes": ["cafe\u0301", "tea"]}).dataset.classes == (
+        "caf\u00e9",
+        "tea",
+    )
+    assert "duplicate class" in refusal(dataset={"classes": ["cafe\u0301", "caf\u00e9"]})
+
+
 def test_a_finished_model_needs_to_have_its_classes_listed() -> None:
     model = {"training": {"model_data_url": "s3://bucket/model.tar.gz"}}
 
