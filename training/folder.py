@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from botocore.exceptions import ClientError
+
 from lambda_src.shared.messages import readable
 from settings.s3_uris import S3Uri, is_s3
 from training.errors import StagingError
@@ -24,6 +26,7 @@ from training.reading import file_version, read_file, read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
 # Written by systems and tools beside a user's own files.
 _CLUTTER = re.compile(
@@ -80,8 +83,8 @@ class Folder:
         """List everything; hidden files, and those that systems write, are left out.
 
         Raises:
-            StagingError: there is no such folder, or it has not at least two classes.
-            ClientError, BotoCoreError: AWS refuses, or cannot be reached.
+            StagingError: it cannot be listed, or has not at least two classes.
+            BotoCoreError: AWS cannot be reached.
         """
         splits = self._splits()
         without_pictures: dict[str, None] = {}
@@ -252,23 +255,24 @@ class _Objects:
         self._s3 = s3
 
     def folders(self) -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix, Delimiter="/"
-        )
         return [
             prefix["Prefix"].removeprefix(self._prefix).removesuffix("/")
-            for page in pages
+            for page in self._pages("/")
             for prefix in page.get("CommonPrefixes", ())
         ]
 
     def entries(self) -> Iterator[_Entry]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix
-        )
-        for page in pages:
+        for page in self._pages():
             for item in page.get("Contents", ()):
                 if path := item["Key"].removeprefix(self._prefix):
                     yield _Entry(path, item["Size"], item["ETag"])
+
+    def _pages(self, delimiter: str = "") -> "Iterator[ListObjectsV2OutputTypeDef]":
+        pages = self._s3.get_paginator("list_objects_v2")
+        try:
+            yield from pages.paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter=delimiter)
+        except ClientError as error:
+            raise StagingError(f"folder s3://{self._bucket}/{self._prefix}: {error}") from error
 
     def read(self, picture: SourcePicture) -> bytes:
         return read_object(self._s3, self._bucket, self._prefix + picture.path, picture.version)

@@ -4,6 +4,7 @@ Format of the manifest:
 https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +95,10 @@ def _manifest_entries(lines: list[bytes], name: str) -> Iterator[Entry]:
 
 
 def _record(text: bytes) -> dict[str, Any]:
-    record = json_limits.parse(text)
+    try:
+        record = json_limits.parse(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     if not isinstance(record, dict):
         raise ValueError(f"not a JSON object: {shown(record)}")
     return record

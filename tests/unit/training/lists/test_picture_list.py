@@ -261,7 +261,7 @@ def test_a_manifest_of_ground_truth_names_pictures_and_classes(listed: Read) -> 
         ("list, line 7", "sport-metadata has no cla"),
         ("list, line 8", "labelling failed: 'Client"),
         ("list, line 11", "not a JSON object: []"),
-        ("list, line 12", "Expecting property name e"),
+        ("list, line 12", "not JSON: Expecting prope"),
         ("list, line 13", "source-ref is not a path "),
         ("list, line 14", "nested too deeply to be r"),
     ]
