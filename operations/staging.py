@@ -10,6 +10,7 @@ From Python:
 'datasets/db8442eb73a57505ad05'
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +198,12 @@ def warnings(settings: Settings, selected: Selection) -> list[str]:
             f"the classes are unbalanced: {train[most]:,} training pictures of {most!r}, "
             f"{train[least]:,} of {least!r}; add pictures, or set "
             'training.class_weights = "balanced"'
+        )
+    folded = Counter(name.casefold() for name in train)
+    if alike := [name for name in train if folded[name.casefold()] > 1]:
+        found.append(
+            f"classes that differ in capital letters only: {', '.join(map(repr, alike))}; if they "
+            "are one, give their folders or labels one name"
         )
     if settings.dataset.own_pictures:
         found += _small(settings, selected)

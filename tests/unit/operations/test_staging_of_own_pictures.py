@@ -243,3 +243,14 @@ def test_what_a_model_will_suffer_from_is_said(
     assert len(warnings) == len(says)
     for warning, expected in zip(warnings, says, strict=True):
         assert re.search(expected, warning)
+
+
+def test_classes_that_differ_in_capitals_only_are_said() -> None:
+    values = {"dataset": {"source": "folder", "side": 256}, "drift": {"enabled": False}}
+    settings = validate(values, environment="dev", source="test")
+    names = ("Burnt", "burnt", "fine")
+    source = staging.source_of(staging.with_pictures(settings, "unread"))
+    pictures = [each for name in names for each in class_of(name, 20)]
+    selected = select(Prepared(source, names, settings.picture_side, pictures, {}))
+    warnings = " ".join(staging.warnings(settings, selected))
+    assert "differ in capital letters only: 'Burnt', 'burnt'; if they are one" in warnings
