@@ -9,7 +9,7 @@ import boto3
 import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.client import ClientCreator
+from botocore.client import BaseClient, ClientCreator
 from botocore.compat import HTTPHeaders
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
@@ -110,6 +110,24 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
         session = boto3.Session()
         monkeypatch.setattr("operations.aws._session", lambda *_: session)
         yield session
+
+
+Answers = dict[str, Callable[[dict[str, Any]], Any]]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Functions that answer operations of AWS, by their names, in place of moto."""
+    given: Answers = {}
+    call = vars(BaseClient)["_make_api_call"]
+
+    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        if operation in given:
+            return given[operation](arguments)
+        return call(client, operation, arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    return given
 
 
 @pytest.fixture

@@ -87,10 +87,8 @@ def test_records_that_lack_something_stay_and_are_counted(write: Write) -> None:
         Kind.NO_INPUT: [("a.jsonl", 2)],
         Kind.NO_PICTURE: [("a.jsonl", 3)],
     }
-    assert (
-        records.skipped.first[Kind.NO_PICTURE][0].reason
-        == "input of type text/csv is not a picture"
-    )
+    (no_picture,) = records.skipped.first[Kind.NO_PICTURE]
+    assert no_picture.reason == "input of type text/csv is not a picture"
     assert (records.least_confident, records.random) == ([], [])
 
 
@@ -103,9 +101,8 @@ def test_a_damaged_picture_is_counted_once_and_in_no_sample(write: Write) -> Non
 
 
 def test_given_classes_decide_over_the_majority(write: Write) -> None:
-    folder = write(
-        record("one"), record("two"), record("three", output="[0.2, 0.3, 0.5]"), record("four")
-    )
+    three = record("three", output="[0.2, 0.3, 0.5]")
+    folder = write(record("one"), record("two"), three, record("four"))
 
     assert collect(folder, now=NOW).classes == ("class 0", "class 1")
     records = collect(folder, classes=("a", "b", "c"), now=NOW)
@@ -124,9 +121,8 @@ def test_nothing_captured_gives_the_columns_without_rows(tmp_path: Path) -> None
 
 def test_samples_are_bounded_and_hold_the_least_confident(write: Write) -> None:
     outputs = {f"{i}": 0.5 + i / 1000 for i in (7, 300, 2, 450, 9, 100)}
-    folder = write(
-        *(record(key, output=f"[{p}, {1 - p}]", content=png(5)) for key, p in outputs.items())
-    )
+    each = (record(key, output=f"[{p}, {1 - p}]", content=png(5)) for key, p in outputs.items())
+    folder = write(*each)
     records = collect(folder, now=NOW, sample_size=3)
 
     assert [sample.event_id for sample in records.least_confident] == ["2", "7", "9"]
@@ -174,6 +170,4 @@ def test_a_report_holds_a_number_of_records(write: Write, monkeypatch: pytest.Mo
     assert records.frame.event_id.tolist() == ["0", "1"]
     assert places(records) == {Kind.UNREADABLE: [("a.jsonl", 3)]}
     (reason,) = records.skipped.sentences()
-    assert (
-        "more records than a report can hold: this one and all that follow are left out" in reason
-    )
+    assert "more records than a report can hold: this one and all that follow are left" in reason

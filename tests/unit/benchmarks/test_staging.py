@@ -35,13 +35,8 @@ def test_contenders_take_turns_and_the_first_round_is_discarded(source: CifarSou
 
         return bring
 
-    speeds = staging.measure(
-        boto3.client("s3"),
-        source,
-        CLASSES,
-        repeats=2,
-        contenders={name: contender(name) for name in ("a", "b")},
-    )
+    both = {name: contender(name) for name in ("a", "b")}
+    speeds = staging.measure(boto3.client("s3"), source, CLASSES, repeats=2, contenders=both)
 
     assert ran == ["a", "b"] * 3
     assert {name: len(values) for name, values in speeds.items()} == {"a": 2, "b": 2}

@@ -15,6 +15,7 @@ from tests.unit.lambda_src.hostile import ODD_KEYS
 
 TAG = {"Key": "aws-cdk:auto-delete-objects", "Value": "true"}
 STACK = "arn:aws-cn:cloudformation:cn-north-1:111122223333:stack/s/1"
+IDS = {"StackId": STACK, "RequestId": "request", "LogicalResourceId": "Resource"}
 
 
 class Bucket:
@@ -113,9 +114,7 @@ def run(import_handler: ImportHandler, monkeypatch: pytest.MonkeyPatch, bucket: 
         event = {
             "RequestType": kind,
             "ResponseURL": "https://cloudformation.example/answer",
-            "StackId": STACK,
-            "RequestId": "request",
-            "LogicalResourceId": "Resource",
+            **IDS,
             "ResourceProperties": {"BucketName": "pictures"},
             **({} if kind == "Create" else {"PhysicalResourceId": "as-made-by-cdk"}),
             **more,
@@ -130,13 +129,7 @@ def test_all_keys_and_versions_are_deleted(run: Run, bucket: Bucket) -> None:
     bucket.versions |= {("bay/\x01.png", "2"), ("a.png", "1")}
     bucket.markers = {("bay/\x02.png", "3"), ("a.png", "2")}
 
-    assert run("Delete") == {
-        "Status": "SUCCESS",
-        "StackId": STACK,
-        "RequestId": "request",
-        "LogicalResourceId": "Resource",
-        "PhysicalResourceId": "as-made-by-cdk",
-    }
+    assert run("Delete") == {"Status": "SUCCESS", **IDS, "PhysicalResourceId": "as-made-by-cdk"}
     assert not bucket.versions | bucket.markers
     first, denial = bucket.policy["Statement"]
     assert first == "TLS only"
@@ -155,8 +148,7 @@ def test_what_s3_does_not_delete_is_named_with_the_remedy(
 
     answer = run("Delete")
 
-    assert bucket.versions == {(locked, "null")}
-    assert answer["Status"] == "FAILED"
+    assert (answer["Status"], bucket.versions) == ("FAILED", {(locked, "null")})
     assert answer["Reason"].startswith(
         f"BucketNotEmptied: bucket pictures: S3 refused to delete 1 objects, such as {shown} "
         f"(AccessDenied). Delete them, e.g. aws s3api delete-object --bucket pictures --key "
@@ -207,14 +199,9 @@ def test_only_another_bucket_makes_another_resource(
     [("get_bucket_tagging", "NoSuchBucket", "SUCCESS"), ("get_bucket_policy", "Denied", "FAILED")],
 )
 def test_a_gone_bucket_is_no_error_and_any_other_error_reaches_cloudformation(
-    run: Run,
-    bucket: Bucket,
-    monkeypatch: pytest.MonkeyPatch,
-    operation: str,
-    code: str,
-    status: str,
+    run: Run, bucket: Bucket, operation: str, code: str, status: str
 ) -> None:
-    monkeypatch.setattr(bucket, operation, Mock(side_effect=error(code)))
+    setattr(bucket, operation, Mock(side_effect=error(code)))
 
     answer = run("Delete")
 

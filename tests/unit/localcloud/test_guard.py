@@ -66,6 +66,12 @@ def family(tmp_path: Path) -> Iterator[Family]:
         caller.kill()
 
 
+def started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    command = guarded(command, folder=folder)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
+
+
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -101,12 +107,7 @@ def test_a_signal_to_the_group_does_not_stop_the_guard(family: Family) -> None:
 def test_a_command_that_was_let_go_outlives_its_caller(tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     command = [sys.executable, "-c", COMMAND, GRANDCHILD, str(folder)]
-    with subprocess.Popen(
-        guarded(command, folder=folder),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
+    with started(command, folder) as process:
         assert process.stdin is not None and process.stdout is not None
         grandchild = int(process.stdout.readline().split()[1])
         with process.stdin as pipe:
@@ -123,16 +124,12 @@ def test_a_command_that_was_let_go_outlives_its_caller(tmp_path: Path) -> None:
 def test_what_an_earlier_command_left_is_removed_and_the_exit_code_is_the_commands(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "temporary").mkdir()
-    (tmp_path / "temporary" / "left").touch()
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    (folder / "left").touch()
     program = "import os, sys; sys.exit(40 + len(os.listdir(sys.argv[1])))"
-    command = [sys.executable, "-c", program, str(tmp_path / "temporary")]
 
-    with subprocess.Popen(
-        guarded(command, folder=tmp_path / "temporary"),
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
+    with started([sys.executable, "-c", program, str(folder)], folder) as process:
         assert process.wait(timeout=10) == 40
 
 

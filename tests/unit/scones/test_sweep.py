@@ -1,9 +1,9 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
@@ -12,8 +12,8 @@ from scones.__main__ import main
 from scones.errors import EXIT_FAILED as EXIT_REFUSED
 from scones.sweep import EXIT_LEFT
 from settings import load
+from tests.unit.conftest import Answers
 
-Answers = dict[str, Callable[[dict[str, Any]], Any]]
 ROLE = "arn:aws:iam::123456789012:role/any"
 
 
@@ -26,27 +26,21 @@ def stacks() -> list[dict[str, str]]:
     ]
 
 
-@pytest.fixture
-def answers(stacks: list[dict[str, str]]) -> Answers:
-    """Return a function that answers an operation in place of moto."""
-    # moto's CloudFormation needs packages that nothing else here does.
-    return {"ListStacks": lambda _: {"StackSummaries": stacks}}
-
-
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> Iterator[None]:
+def aws(
+    monkeypatch: pytest.MonkeyPatch, answers: Answers, stacks: list[dict[str, str]]
+) -> Iterator[None]:
     """An empty account; clients made from the environment reach it."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    call = vars(BaseClient)["_make_api_call"]
-
-    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        if operation in answers:
-            return answers[operation](arguments)
-        return call(client, operation, arguments)
-
+    # moto's CloudFormation needs packages that nothing else here does.
+    answers["ListStacks"] = lambda _: {"StackSummaries": stacks}
     with mock_aws():
-        monkeypatch.setattr(BaseClient, "_make_api_call", answer)
         yield
+
+
+def refusal(operation: str, code: str, message: str) -> Mock:
+    """Return what raises this error of AWS."""
+    return Mock(side_effect=ClientError({"Error": {"Code": code, "Message": message}}, operation))
 
 
 def make_log_group(name: str, *streams: str) -> None:
@@ -180,14 +174,15 @@ def test_a_job_that_ended_meanwhile_is_not_left(
 ) -> None:
     jobs = [{f"{kind}JobName": "scones-dev-0123"}]
 
-    def refuse(_: dict[str, Any]) -> None:
+    refuse = refusal(f"Stop{kind}Job", "ValidationException", "is in status")
+
+    def stop(arguments: dict[str, Any]) -> None:
         if not runs_on:
             jobs.clear()
-        refusal: Any = {"Error": {"Code": "ValidationException", "Message": "is in status"}}
-        raise ClientError(refusal, f"Stop{kind}Job")
+        refuse(arguments)
 
     answers[f"List{kind}Jobs"] = lambda _: {f"{kind}JobSummaries": list(jobs)}
-    answers[f"Stop{kind}Job"] = refuse
+    answers[f"Stop{kind}Job"] = stop
 
     assert main(["sweep", "--delete"]) == code
 
@@ -200,11 +195,8 @@ def test_a_job_that_ended_meanwhile_is_not_left(
 def test_what_was_deleted_after_it_was_listed_is_not_found(
     answers: Answers, operation: str, kind: str
 ) -> None:
-    def refuse(_: dict[str, Any]) -> None:
-        message = f'Could not find {kind} "arn:aws:sagemaker:us-east-1:123456789012:any".'
-        raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, operation)
-
-    answers[operation] = refuse
+    message = f'Could not find {kind} "arn:aws:sagemaker:us-east-1:123456789012:any".'
+    answers[operation] = refusal(operation, "ValidationException", message)
 
     assert kind not in dict(found())
 
@@ -212,13 +204,9 @@ def test_what_was_deleted_after_it_was_listed_is_not_found(
 def test_what_cannot_be_removed_is_told_and_the_rest_goes(
     answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_: dict[str, Any]) -> None:
-        refusal: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-        raise ClientError(refusal, "DeleteLogGroup")
-
     make_log_group("/aws/lambda/Scones-dev-one")
     make_log_group(TRAINING_LOGS, "scones-dev-0123/algo-1")
-    answers["DeleteLogGroup"] = refuse
+    answers["DeleteLogGroup"] = refusal("DeleteLogGroup", "AccessDeniedException", "no")
 
     assert main(["sweep", "--delete"]) == EXIT_LEFT
 

@@ -114,12 +114,8 @@ def test_values_are_written_as_the_algorithm_documents_them(
         {"optimizer": "nag", "momentum": 0.8, "weight_decay": 0},
         {"optimizer": "adam", "beta_1": 1, "beta_2": 0.5, "eps": 0.1},
         {"optimizer": "rmsprop", "gamma": 0.5, "eps": 0.1},
-        {
-            "early_stopping": True,
-            "early_stopping_min_epochs": 5,
-            "early_stopping_patience": 3,
-            "early_stopping_tolerance": 0.01,
-        },
+        {"early_stopping": True, "early_stopping_min_epochs": 5, "early_stopping_patience": 3},
+        {"early_stopping": True, "early_stopping_min_epochs": 5, "early_stopping_tolerance": 0.01},
         {"checkpoint_frequency": 60},
     ],
 )

@@ -63,15 +63,13 @@ class Poison:
         return self._by_colour(picture)
 
     def fault(self, status: int = 500) -> ClientError:
-        error: ClientError = self._fault(
-            {
-                "Error": {"Code": "ModelError", "Message": "Received server error"},
-                "ResponseMetadata": {"HTTPStatusCode": 424},
-                "OriginalStatusCode": status,
-                "OriginalMessage": "cannot decode",
-            },
-            "InvokeEndpoint",
-        )
+        answer = {
+            "Error": {"Code": "ModelError", "Message": "Received server error"},
+            "ResponseMetadata": {"HTTPStatusCode": 424},
+            "OriginalStatusCode": status,
+            "OriginalMessage": "cannot decode",
+        }
+        error: ClientError = self._fault(answer, "InvokeEndpoint")
         return error
 
 
@@ -80,6 +78,12 @@ def put(*keys: str, red: int = GOOD) -> None:
     Image.new("RGB", (4, 4), (red, 0, 0)).save(buffer, "PNG")
     for key in keys:
         objects.put("pictures", key, buffer.getvalue())
+
+
+def put_numbered(count: int) -> list[str]:
+    keys = [f"{number}.png" for number in range(count)]
+    put(*keys)
+    return keys
 
 
 def event(*rows: Any, first: int = 0) -> dict[str, Any]:
@@ -111,7 +115,5 @@ def failing_after(endpoint: Endpoint, calls: int, fault: Exception) -> None:
 
 
 def client_error(code: str, status: int) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # as much as is read
-        "InvokeEndpoint",
-    )
+    as_read: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(as_read, "InvokeEndpoint")

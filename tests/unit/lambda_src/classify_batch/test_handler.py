@@ -20,6 +20,7 @@ from tests.unit.lambda_src.classify_batch.batch import (
     failing_after,
     part,
     put,
+    put_numbered,
     red_of,
     the_only_part,
 )
@@ -104,8 +105,7 @@ def test_a_quoted_key_is_that_of_predictions_csv(
 def test_what_is_finished_before_the_process_dies_is_not_classified_again(
     handler: ModuleType, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [f"{number}.png" for number in range(20)]
-    put(*rows)
+    rows = put_numbered(20)
     put("10.png", red=BAD)
     monkeypatch.setattr(handler, "SAVE_SECONDS", 0)
 
@@ -154,8 +154,7 @@ def test_what_is_finished_is_not_paid_for_twice(handler: ModuleType, endpoint: E
 def test_a_transient_fault_keeps_what_is_done_and_asks_for_another_call(
     handler: ModuleType, endpoint: Endpoint, fault: Exception | None
 ) -> None:
-    rows = [f"{number}.png" for number in range(6)]
-    put(*rows)
+    rows = put_numbered(6)
     failing_after(endpoint, 4, fault or Poison(handler, Endpoint(), set()).fault())
 
     with pytest.raises(handler.BatchUnfinished, match="2 of 6 pictures are left over: "):

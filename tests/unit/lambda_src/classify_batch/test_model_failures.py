@@ -14,7 +14,7 @@ from tests.unit.lambda_src.classify_batch.batch import (
     event,
     failing_after,
     part,
-    put,
+    put_numbered,
     red_of,
     the_only_part,
 )
@@ -77,8 +77,7 @@ def test_a_model_that_fails_once_is_asked_again(
 def test_a_model_that_fails_for_every_picture_is_the_endpoints_fault(
     handler: ModuleType, endpoint: Endpoint, poison: Poison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = [f"{number}.png" for number in range(5)]
-    put(*rows)
+    rows = put_numbered(5)
     failing_after(endpoint, 0, poison.fault())
     pauses: list[float] = []
     monkeypatch.setattr(handler, "PAUSES", (8, 8, 8, 8))
@@ -127,8 +126,7 @@ def test_a_model_that_comes_back_slowly_is_waited_for(
         return poison.answer(picture)
 
     endpoint.answer = answer
-    rows = [f"{number}.png" for number in range(9)]
-    put(*rows)
+    rows = put_numbered(9)
 
     lines = part(classify(handler, "bad.png", *rows))
 

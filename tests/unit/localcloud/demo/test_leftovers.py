@@ -1,12 +1,14 @@
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 
 from localcloud.demo.leftovers import leftovers
+from tests.unit.conftest import Answers
 
+INSTANCE = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
 ANYONE = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 # moto's CloudFormation, Lambda and Step Functions need packages that nothing else here does.
@@ -30,15 +32,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
+def answer_with(answers: Answers, replies: dict[str, dict[str, Any]]) -> None:
+    answers.update({name: Mock(return_value=reply) for name, reply in replies.items()})
+
+
 @pytest.fixture(autouse=True)
-def bootstrapped(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def bootstrapped(aws: None, answers: Answers) -> None:
     """An account with what `cdk bootstrap` makes."""
-    call = vars(BaseClient)["_make_api_call"]
-
-    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        return ANSWERS[operation] if operation in ANSWERS else call(client, operation, arguments)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    answer_with(answers, ANSWERS)
     boto3.client("s3").create_bucket(Bucket="cdk-assets")
     boto3.client("iam").create_role(RoleName="cdk-deploy-role", AssumeRolePolicyDocument=ANYONE)
 
@@ -47,16 +48,15 @@ def test_a_bootstrapped_account_has_nothing_left() -> None:
     assert leftovers() == []
 
 
-def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for operation, answer in {
+def test_every_kind_is_listed(answers: Answers) -> None:
+    stack = {"StackName": "Storage", "StackStatus": "DELETE_FAILED"}
+    replies: dict[str, Any] = {
         "ListFunctions": {"Functions": [{"FunctionName": "classify"}]},
         "ListLayers": {"Layers": [{"LayerName": "packages"}]},
         "ListStateMachines": {"stateMachines": [{"stateMachineArn": "arn:workflow"}]},
-        "ListStacks": {
-            "StackSummaries": [{"StackName": "Storage", "StackStatus": "DELETE_FAILED"}]
-        },
-    }.items():
-        monkeypatch.setitem(ANSWERS, operation, answer)
+        "ListStacks": {"StackSummaries": [stack]},
+    }
+    answer_with(answers, replies)
     boto3.client("s3").create_bucket(Bucket="pictures")
     topic = boto3.client("sns").create_topic(Name="notifications")["TopicArn"]
     queue = boto3.client("sqs").create_queue(QueueName="messages")["QueueUrl"]
@@ -66,18 +66,9 @@ def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument=ANYONE)
     sagemaker = boto3.client("sagemaker")
     sagemaker.create_model(ModelName="model", ExecutionRoleArn=role["Role"]["Arn"])
-    sagemaker.create_endpoint_config(
-        EndpointConfigName="configuration",
-        ProductionVariants=[
-            {
-                "VariantName": "AllTraffic",
-                "ModelName": "model",
-                "InitialInstanceCount": 1,
-                "InstanceType": "ml.m5.large",
-            }
-        ],
-    )
-    sagemaker.create_endpoint(EndpointName="endpoint", EndpointConfigName="configuration")
+    variant: Any = {"VariantName": "AllTraffic", "ModelName": "model", **INSTANCE}
+    sagemaker.create_endpoint_config(EndpointConfigName="config", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="endpoint", EndpointConfigName="config")
 
     assert leftovers() == [
         "bucket: pictures",
@@ -91,7 +82,7 @@ def test_every_kind_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
         "SSM parameter: /scones/dev/dataset",
         "event rule: hourly",
         "SageMaker model: model",
-        "SageMaker endpoint configuration: configuration",
+        "SageMaker endpoint configuration: config",
         "SageMaker endpoint: endpoint",
         "stack: Storage",
     ]

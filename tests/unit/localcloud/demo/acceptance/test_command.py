@@ -6,7 +6,6 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import NoCredentialsError
 
 import localcloud.demo.acceptance.command as program
@@ -18,22 +17,13 @@ from operations.preflight.findings import Finding, Verdict
 from scones.__main__ import main
 from settings import Settings, load
 from settings.loader import validate
-
-STACKS: list[dict[str, str]] = []
+from tests.unit.conftest import Answers
 
 
 @pytest.fixture(autouse=True)
-def account(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def account(aws: None, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty account that has passed the preflight; nothing can be deployed to it."""
-    call = vars(BaseClient)["_make_api_call"]
-    STACKS.clear()
-
-    def answer(client: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        if operation == "ListStacks":
-            return {"StackSummaries": STACKS}
-        return call(client, operation, arguments)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    answers["ListStacks"] = lambda _: {"StackSummaries": []}
     preflight_finds(monkeypatch, Finding(Verdict.OK, "well"))
     for step in ("bootstrap", "deploy_stacks", "destroy"):
         monkeypatch.setattr(
@@ -66,8 +56,9 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     return demo
 
 
-def test_stacks_that_exist_are_not_touched(refused: Refused) -> None:
-    STACKS.append({"StackName": "Scones-acceptance-Storage", "StackStatus": "CREATE_COMPLETE"})
+def test_stacks_that_exist_are_not_touched(refused: Refused, answers: Answers) -> None:
+    stack = {"StackName": "Scones-acceptance-Storage", "StackStatus": "CREATE_COMPLETE"}
+    answers["ListStacks"] = lambda _: {"StackSummaries": [stack]}
 
     said = refused("--yes")
 
@@ -75,8 +66,9 @@ def test_stacks_that_exist_are_not_touched(refused: Refused) -> None:
     assert "cdk destroy --all -c environment=acceptance" in said
 
 
-def test_stacks_of_another_environment_do_not_matter(refused: Refused) -> None:
-    STACKS.append({"StackName": "Scones-dev-Storage", "StackStatus": "CREATE_COMPLETE"})
+def test_stacks_of_another_environment_do_not_matter(refused: Refused, answers: Answers) -> None:
+    stack = {"StackName": "Scones-dev-Storage", "StackStatus": "CREATE_COMPLETE"}
+    answers["ListStacks"] = lambda _: {"StackSummaries": [stack]}
 
     assert "no terminal to ask in" in refused()
 

@@ -145,17 +145,18 @@ def test_a_deployment_that_fails_is_taken_down_and_said(cloud: Cloud) -> None:
     assert verdicts(acceptance) == [Verdict.CONFIRMED, Verdict.CONFIRMED]
 
 
-@pytest.mark.parametrize("checks_end", [0, signal.SIGHUP])
-def test_the_first_interrupt_does_not_stop_the_teardown(cloud: Cloud, checks_end: int) -> None:
+@pytest.mark.parametrize(("before", "number"), [(0, signal.SIGINT), (1, signal.SIGHUP)])
+def test_the_first_interrupt_does_not_stop_the_teardown(
+    cloud: Cloud, before: int, number: int
+) -> None:
     def destroy() -> None:
-        # A closed terminal sends several.
-        interrupt(2 if checks_end else 1, checks_end or signal.SIGINT)
+        interrupt(before + 1, number)  # a closed terminal sends several
         cloud.stacks.clear()
 
     cloud.destroy = destroy
-    acceptance = run(check(lambda: checks_end and interrupt(number=checks_end)))
+    acceptance = run(check(lambda: interrupt(before, number)))
 
-    assert acceptance.left == [] and acceptance.interrupted == checks_end
+    assert acceptance.left == [] and acceptance.interrupted == before * number
 
 
 def test_the_second_one_does_and_what_is_left_is_named(cloud: Cloud) -> None:
