@@ -5,7 +5,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -153,6 +153,10 @@ def kept() -> Mapping[str, Case]:
         ),
         "solid rgba.png": Case(encoded(solid), "RGBA"),
         "grey with alpha.png": Case(encoded(grey_see_through), "LA", transparent, GREYS),
+        "black and transparent.png": Case(
+            encoded(drawn(BLACK_AND_WHITE).convert("1"), transparency=0), "1", transparent,
+            BLACK_AND_WHITE,
+        ),
         "palette.png": Case(encoded(palette), "P"),
         "palette with transparency.png": Case(encoded(palette, transparency=1), "P", transparent),
         "palette with alphas.png": Case(
@@ -234,6 +238,21 @@ def test_side_is_as_asked_and_bytes_do_not_change() -> None:
     corners_of(made.png, 224)
     assert len(made.png) > 224 * 224 * 3
     assert make_uniform(large, 224) == made
+
+
+@pytest.mark.parametrize(
+    ("image_format", "options"),
+    [
+        ("PNG", {"icc_profile": b"profile" * 99}),
+        ("PNG", {"transparency": RED}),
+        ("PNG", {"dpi": (300, 300)}),
+        ("TIFF", {"icc_profile": b"profile" * 99}),
+        ("WEBP", {"icc_profile": b"profile" * 99, "lossless": True}),
+    ],
+)
+def test_equal_pixels_become_equal_files(image_format: str, options: dict[str, Any]) -> None:
+    made = make_uniform(encoded(drawn(), image_format, **options), SIDE)
+    assert made.png == make_uniform(encoded(drawn()), SIDE).png
 
 
 def bomb(kind: bytes, head: bytes) -> bytes:
