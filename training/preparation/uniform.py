@@ -85,11 +85,11 @@ def make_uniform(content: bytes, side: int) -> Uniform:
 
 
 def png_file(picture: Image.Image) -> bytes:
-    """Return a PNG file without compression."""
+    """Return a PNG file without compression, and without a colour profile."""
     # Compressed bytes differ between builds of zlib, and so would the dataset's digest. Storing is
     # also faster.
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=0)
+    picture.save(buffer, "PNG", compress_level=0, icc_profile=None)
     return buffer.getvalue()
 
 
