@@ -66,12 +66,12 @@ def png(pixels: Pixels, *, interlaced: bool = False) -> bytes:
     )
     passes = _adam7(data) if interlaced else [data]
     lines = b"".join(b"\0" + line.tobytes() for part in passes for line in part)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(lines))
-        + chunk(b"IEND", b"")
-    )
+    return _png_of(header, zlib.compress(lines))
+
+
+def _png_of(header: bytes, data: bytes) -> bytes:
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 def _adam7(pixels: Pixels) -> Iterator[Pixels]:
@@ -82,8 +82,7 @@ def _adam7(pixels: Pixels) -> Iterator[Pixels]:
 
 def png_that_claims(width: int, height: int) -> bytes:
     """A small PNG whose header says that it is so large."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    return _png_of(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"")
 
 
 def jpeg_that_claims(width: int, height: int) -> bytes:
@@ -126,7 +125,7 @@ def accepted() -> dict[str, Accepted]:
     see_through, grey_see_through = picture.copy(), grey.copy()
     see_through.putalpha(alpha)
     grey_see_through.putalpha(alpha)
-    palette = picture.quantize(16)
+    palette, more = picture.quantize(16), [photo(1), photo(2)]
     turned = Image.Exif()
     turned[ORIENTATION] = 6
     deep = np.asarray(picture).astype(np.uint16) * 256 + 77
@@ -145,13 +144,11 @@ def accepted() -> dict[str, Accepted]:
         "16 bits.png": png(deep),
         "16 bits with alpha.png": png(deep_alpha),
         "rotated by EXIF.jpg": encoded(picture, "JPEG", exif=turned),
-        "animated.png": encoded(picture, save_all=True, append_images=[photo(1), photo(2)]),
+        "animated.png": encoded(picture, save_all=True, append_images=more),
         "cmyk.jpg": encoded(picture.convert("CMYK"), "JPEG"),
         "progressive.jpg": encoded(picture, "JPEG", progressive=True),
         "interlaced.png": png(np.asarray(picture), interlaced=True),
-        "with a preview behind.jpg": encoded(
-            picture, "MPO", save_all=True, append_images=[photo(1)]
-        ),
+        "with a preview behind.jpg": encoded(picture, "MPO", save_all=True, append_images=more[:1]),
         "with a film behind.jpg": encoded(picture, "JPEG") + b"\xff\0film" * 100,
     }
     shown = {name: Accepted(content, as_pillow_shows(content)) for name, content in files.items()}
@@ -173,39 +170,32 @@ def refused() -> dict[str, Refused]:
     picture = photo()
     whole_png, whole_jpeg = encoded(picture), encoded(picture, "JPEG")
     unsupported = "UnsupportedImageFormat"
-    more = [photo(1)]
+    film = encoded(picture, "GIF", save_all=True, append_images=[photo(1)])
+    svg = b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a -->\n<svg></svg>'
+    without_header = whole_png[:8] + chunk(b"CgBI", b"") + whole_png[8:]
+    segments, chunks = (with_more_segments(whole, 10_000) for whole in (whole_jpeg, whole_png))
     return {
         "empty": Refused(b"", "ImageEmpty", "0 bytes"),
         "note.txt": Refused(b"hello", "NotAnImage", "begins with b'hello'"),
         "picture.gif": Refused(encoded(picture, "GIF"), unsupported, "GIF"),
-        "film.gif": Refused(
-            encoded(picture, "GIF", save_all=True, append_images=more), unsupported, "GIF"
-        ),
+        "film.gif": Refused(film, unsupported, "GIF"),
         "picture.webp": Refused(encoded(picture, "WEBP"), unsupported, "WebP"),
         "picture.bmp": Refused(encoded(picture, "BMP"), unsupported, "BMP"),
         "picture.tiff": Refused(encoded(picture, "TIFF"), unsupported, "TIFF"),
         "picture.avif": Refused(b"\0\0\0\x20ftypavif" + bytes(50), unsupported, "AVIF"),
         "picture.heic": Refused(b"\0\0\0\x18ftypheic" + bytes(50), unsupported, "HEIC"),
         "plain.svg": Refused(b'<svg width="9"></svg>', unsupported, "SVG"),
-        "picture.svg": Refused(
-            b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a -->\n<svg></svg>', unsupported, "SVG"
-        ),
+        "picture.svg": Refused(svg, unsupported, "SVG"),
         "without IEND.png": Refused(whole_png[:-12], "ImageTruncated", "before its IEND"),
         "cut in a chunk.png": Refused(whole_png[:-100], "ImageTruncated", "chunk b'IDAT'"),
         "without EOI.jpg": Refused(whole_jpeg[:-2], "ImageTruncated", "end-of-image"),
         "cut in its header.jpg": Refused(whole_jpeg[:30], "ImageTruncated", "segment FF DB"),
         "without pixels.jpg": Refused(b"\xff\xd8\xff\xd9", "ImageDamaged", "without pixels"),
-        "without IHDR.png": Refused(
-            whole_png[:8] + chunk(b"CgBI", b"") + whole_png[8:], "ImageDamaged", "CgBI"
-        ),
+        "without IHDR.png": Refused(without_header, "ImageDamaged", "CgBI"),
         "0 wide.png": Refused(png_that_claims(0, 9), "ImageDamaged", "0 x 9 pixels"),
         "bomb.png": Refused(png_that_claims(60_000, 50_000), "TooManyPixels", "60,000 x 50,000"),
         "bomb.jpg": Refused(jpeg_that_claims(65_000, 64_000), "TooManyPixels", "65,000 x 64,000"),
         "slow.jpg": Refused(jpeg_of_many_scans(100), "TooManyScans", "more than 100 scans"),
-        "many segments.jpg": Refused(
-            with_more_segments(whole_jpeg, 10_000), "TooManySegments", "more than 10,000 segments"
-        ),
-        "many chunks.png": Refused(
-            with_more_segments(whole_png, 10_000), "TooManySegments", "more than 10,000 chunks"
-        ),
+        "many segments.jpg": Refused(segments, "TooManySegments", "more than 10,000 segments"),
+        "many chunks.png": Refused(chunks, "TooManySegments", "more than 10,000 chunks"),
     }

@@ -12,17 +12,8 @@ Resource = dict[str, Any]
 Stacks = dict[str, Template]
 
 PHYSICAL_NAMES = (
-    "AlarmName",
-    "BucketName",
-    "DashboardName",
-    "EndpointConfigName",
-    "FunctionName",
-    "LogGroupName",
-    "ModelName",
-    "PolicyName",
-    "RoleName",
-    "StateMachineName",
-    "TopicName",
+    *("AlarmName", "BucketName", "DashboardName", "EndpointConfigName", "FunctionName"),
+    *("LogGroupName", "ModelName", "PolicyName", "RoleName", "StateMachineName", "TopicName"),
 )
 
 
@@ -134,9 +125,7 @@ def one_switch_decides_what_outlives_the_stacks(stacks: Stacks, settings: Settin
 def every_task_is_tried_again(stacks: Stacks, settings: Settings) -> None:
     """A fault that passes must not end an execution whose work is done, or to be done."""
     tasks = 0
-    for logical_id, machine in resources(stacks, "AWS::StepFunctions::StateMachine").items():
-        if "waiterstatemachine" in logical_id:
-            continue  # of CDK's provider framework
+    for machine in _state_machines(stacks):
         _, parts = machine["Properties"]["DefinitionString"]["Fn::Join"]
         definition = json.loads("".join(part for part in parts if isinstance(part, str)))
         for name, state in _states(definition):
@@ -144,6 +133,12 @@ def every_task_is_tried_again(stacks: Stacks, settings: Settings) -> None:
                 assert [retry for retry in state.get("Retry", ()) if retry["MaxAttempts"]], name
                 tasks += 1
     assert tasks >= 9
+
+
+def _state_machines(stacks: Stacks) -> list[Resource]:
+    """Those of ours, beside what CDK's provider framework waits with, which logs nothing."""
+    found = resources(stacks, "AWS::StepFunctions::StateMachine")
+    return [machine for name, machine in found.items() if "waiterstatemachine" not in name]
 
 
 def _states(processor: Resource) -> Iterator[tuple[str, Resource]]:
@@ -174,11 +169,7 @@ def state_machines_log_all_but_the_pictures(stacks: Stacks, settings: Settings) 
     for stack, template in stacks.items():
         groups = resources({stack: template}, "AWS::Logs::LogGroup")
         named = {name: group for name, group in groups.items() if _name(group)}
-        for logical_id, machine in resources(
-            {stack: template}, "AWS::StepFunctions::StateMachine"
-        ).items():
-            if "waiterstatemachine" in logical_id:
-                continue  # of CDK's provider framework, which logs nothing
+        for machine in _state_machines({stack: template}):
             logging = machine["Properties"]["LoggingConfiguration"]
             assert logging["Level"] == "ALL"
             assert logging["IncludeExecutionData"] is False

@@ -14,14 +14,9 @@ import pytest
 
 from localcloud.emulator.names import private
 from localcloud.emulator.repairs import jsonata as repair
+from tests.infrastructure.state_machines import engines
 from tests.infrastructure.state_machines.definitions import expressions, state_machines
-from tests.infrastructure.state_machines.engines import (
-    Engine,
-    Json,
-    QueryEvaluationError,
-    emulator,
-    reference,
-)
+from tests.infrastructure.state_machines.engines import Engine, Json, QueryEvaluationError
 from tests.infrastructure.state_machines.inputs import MAX_CAUSE, MAX_ERROR, starts
 from tests.infrastructure.state_machines.walk import Evaluation, Walk
 
@@ -35,7 +30,7 @@ NO_STATES: dict[str, Json] = {"input": {}, "context": {}}
 
 @pytest.fixture(scope="module")
 def jsonata() -> Iterator[Engine]:
-    with reference() as engine:
+    with engines.reference() as engine:
         yield engine
 
 
@@ -61,7 +56,7 @@ def local_cloud() -> Iterator[Engine]:
         clock = private("jsonata.timebox:Timebox")
         patch.setattr(clock, "current_milli_time", lambda: round(time.thread_time() * 1000))
         repair.repair()
-        yield emulator
+        yield engines.emulator
 
 
 def test_every_expression_is_evaluated(evaluations: Evaluations) -> None:
@@ -104,10 +99,9 @@ def test_no_variable_is_called_as_a_function_is(jsonata: Engine) -> None:
     # Where it is not assigned, it would be that function.
     names = {name for machine in state_machines() for name in variables(machine.definition)}
 
-    assert names
-    assert [
-        name for name in names if jsonata(f"{{% $exists(${name}) %}}", NO_STATES, {}) is not False
-    ] == []
+    exists = {name: jsonata(f"{{% $exists(${name}) %}}", NO_STATES, {}) for name in names}
+    assert exists
+    assert [name for name, found in exists.items() if found is not False] == []
 
 
 def variables(definition: Json) -> Iterator[str]:

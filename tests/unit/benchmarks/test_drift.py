@@ -6,16 +6,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import drift, drift_traffic
-from benchmarks.drift_traffic import (
-    BLURRED,
-    DIMMED,
-    DRIFTS,
-    MIRRORED,
-    ORDINARY,
-    Deck,
-    Pictures,
-    Predictions,
-)
+from benchmarks.drift_traffic import BLURRED, DIMMED, DRIFTS, ORDINARY, Pictures, Predictions
 from lambda_src.drift_detector.baseline import Observation
 from lambda_src.drift_detector.drift import COMPARISONS, WINDOW
 from training.cifar.cifar100 import Cifar100
@@ -101,7 +92,7 @@ def test_a_mislabelled_model_is_seen_at_its_deployment(results: drift.Results) -
 
 
 def test_no_picture_of_a_deck_comes_twice() -> None:
-    deck = Deck(made_up_predictions(), np.random.default_rng(9))
+    deck = drift_traffic.Deck(made_up_predictions(), np.random.default_rng(9))
 
     taken = [*deck.baseline, *deck.take(), *deck.take(motorcycles=0.9)]
 
@@ -135,7 +126,7 @@ def few(classes: Sequence[str]) -> Cifar100:
 
 
 def test_training_keeps_its_pictures_to_itself(few_pictures: Pictures) -> None:
-    names = (ORDINARY, MIRRORED, BLURRED, DIMMED[3], DIMMED[-1])
+    names = (ORDINARY, drift_traffic.MIRRORED, BLURRED, DIMMED[3], DIMMED[-1])
     variants = {name: few_pictures.variant(name) for name in names}
 
     predictions = Predictions.train(few_pictures.labels, variants, variants[BLURRED], seed=3)

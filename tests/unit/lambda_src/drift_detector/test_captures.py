@@ -10,15 +10,8 @@ from typing import Any
 
 import pytest
 
-from lambda_src.drift_detector.captures import (
-    MAX_ID,
-    MAX_REASON,
-    Batch,
-    Record,
-    UnreadableError,
-    lines,
-    parse,
-)
+from lambda_src.drift_detector import captures
+from lambda_src.drift_detector.captures import MAX_ID, Batch, UnreadableError, lines, parse
 from lambda_src.drift_detector.picture_statistics import measure
 from lambda_src.shared.json_limits import MAX_BYTES, MAX_LINES, MAX_VALUES
 from tests import odd_replies
@@ -38,7 +31,7 @@ def test_pictures_are_reduced_to_the_side_of_the_baselines() -> None:
     assert measured == measure(picture, side=40) != measure(picture)
 
 
-def parsed(capture: dict[str, Any]) -> Record:
+def parsed(capture: dict[str, Any]) -> captures.Record:
     return parse(json.dumps(capture).encode())
 
 
@@ -109,7 +102,7 @@ def test_what_is_no_record_with_a_prediction_is_unreadable_for_a_short_reason(li
     with pytest.raises(UnreadableError, match=UNREADABLE[line]) as raised:
         parse(line)
 
-    assert len(str(raised.value)) <= MAX_REASON
+    assert len(str(raised.value)) <= captures.MAX_REASON
 
 
 def test_the_longest_ids_are_read() -> None:

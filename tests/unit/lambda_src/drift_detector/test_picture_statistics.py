@@ -9,16 +9,8 @@ from PIL import Image, ImageFilter
 
 from lambda_src.drift_detector.drift import SMALLEST_SHIFT
 from lambda_src.drift_detector.picture_statistics import NotMeasuredError, measure
-from tests.odd_pictures import (
-    ORIENTATION,
-    encoded,
-    jpeg_of_many_scans,
-    jpeg_that_claims,
-    photo,
-    png,
-    png_that_claims,
-    with_more_segments,
-)
+from tests import odd_pictures
+from tests.odd_pictures import ORIENTATION, encoded, photo, png
 
 RNG = np.random.default_rng(7)
 
@@ -26,9 +18,8 @@ RNG = np.random.default_rng(7)
 def expected(picture: Image.Image) -> tuple[float, float, float]:
     """The three numbers by numpy, of a picture of up to 32 x 32 pixels."""
     luma = np.asarray(picture.convert("L")).astype(float)
-    laplacian = (
-        luma[2:, 1:-1] + luma[:-2, 1:-1] + luma[1:-1, 2:] + luma[1:-1, :-2] - 4 * luma[1:-1, 1:-1]
-    )
+    around = luma[2:, 1:-1] + luma[:-2, 1:-1] + luma[1:-1, 2:] + luma[1:-1, :-2]
+    laplacian = around - 4 * luma[1:-1, 1:-1]
     steps = np.concatenate([np.diff(luma, axis=0).ravel(), np.diff(luma, axis=1).ravel()])
     sharpness = np.abs(laplacian).mean() / (1 + np.abs(steps).mean())
     return luma.mean(), luma.std(), sharpness
@@ -152,11 +143,11 @@ def test_orientation_is_ignored_as_the_endpoint_ignores_it() -> None:
         (encoded(photo())[:-30], "ImageTruncated"),
         (encoded(photo(), "JPEG")[:-30], "ImageTruncated"),
         (encoded(photo()).replace(b"IDAT", b"IDAX"), "damaged PNG or JPEG"),
-        (png_that_claims(5_001, 5_000), "TooManyPixels"),
-        (png_that_claims(2**31 - 1, 2**31 - 1), "TooManyPixels"),
-        (jpeg_that_claims(60_000, 60_000), "TooManyPixels"),
-        (jpeg_of_many_scans(200), "TooManyScans"),
-        (with_more_segments(encoded(photo()), 20_000), "TooManySegments"),
+        (odd_pictures.png_that_claims(5_001, 5_000), "TooManyPixels"),
+        (odd_pictures.png_that_claims(2**31 - 1, 2**31 - 1), "TooManyPixels"),
+        (odd_pictures.jpeg_that_claims(60_000, 60_000), "TooManyPixels"),
+        (odd_pictures.jpeg_of_many_scans(200), "TooManyScans"),
+        (odd_pictures.with_more_segments(encoded(photo()), 20_000), "TooManySegments"),
         (encoded(photo().resize((2, 32))), "ValueError: 2 x 32 pixels, at least 3"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
