@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lambda_src.shared.messages import shown
 from training.lists.entries import Entry, read_entries
 from training.lists.picture_list import PictureList
-from training.names import NamedClasses
+from training.names import SPLIT_NAMES, NamedClasses
 from training.pictures import Refusal, SourcePicture
 from training.places import find_places, read_place
 from training.quotations import shortened
@@ -132,6 +132,11 @@ def _class_of(entry: Entry, classes: Sequence[str], named: NamedClasses) -> str 
     """
     if entry.error:
         raise ValueError(entry.error)
+    if entry.split and SPLIT_NAMES.get(entry.split.casefold()) != "train":
+        raise ValueError(
+            f"split {shown(entry.split)}: what labels add only trains; leave it empty, or put the "
+            "picture into the dataset's source"
+        )
     position = named.position(entry.label)
     if position is not None:
         return classes[position]

@@ -131,6 +131,20 @@ def test_labelled_pictures_are_added_and_others_are_not(
     ]
 
 
+def test_what_a_list_keeps_from_training_is_not_added(tmp_path: Path) -> None:
+    file = tmp_path / "labels.csv"
+    rows = ["0.jpg,burnt,Test", "1.jpg,burnt,validation", "2.jpg,burnt,TRAIN", "3.jpg,burnt,"]
+    file.write_text("\n".join(["path,label,split", *rows]))
+    labels = read_labels([PictureList(str(file), s3=no_s3)], ("burnt", "fine"))
+
+    assert [label.picture for label in labels.by_place.values()] == ["2.jpg", "3.jpg"]
+    says = "what labels add only trains; leave it empty, or put the picture into the dataset's"
+    assert reasons(labels.refused, tmp_path) == [
+        ("labels.csv, line 2", f"split 'Test': {says} source"),
+        ("labels.csv, line 3", f"split 'validation': {says} source"),
+    ]
+
+
 def test_a_class_may_be_named_none(sample: Callable[..., PictureList]) -> None:
     labels = read_labels([sample(("0.jpg", "e0", "none"))], ("burnt", "None"))
 
