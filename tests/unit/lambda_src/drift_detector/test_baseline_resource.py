@@ -270,7 +270,7 @@ ODD_FILES = [
     (
         "validation.lst",
         b"0\t0\tpicture_0.png\n" * MINIMUM,
-        "has 0 .* of 'motorcycle'; .* 50 or more",
+        "has 0 .*'motorcycle'; .* 50 .* 25 of that",
     ),
 ]
 
