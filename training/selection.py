@@ -186,10 +186,14 @@ def _groups(
 
 
 def _assigned(groups: Mapping[str, Sequence[PreparedPicture]], percent: float) -> dict[str, Split]:
-    """Return the split of each group: that which the source says of a member, or by chance."""
+    """Return the split of each group: that which the source says of a member, or by chance.
+
+    A group with members in both validates.
+    """
+    said = {group: {each.source.split for each in members} for group, members in groups.items()}
     given = {
-        group: next((each.source.split for each in members if each.source.split), None)
-        for group, members in groups.items()
+        group: next((split for split in reversed(SPLITS) if split in splits), None)
+        for group, splits in said.items()
     }
     return {
         group: split or ("validation" if _chance(group) * 100 < percent else "train")

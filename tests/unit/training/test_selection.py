@@ -89,6 +89,9 @@ def test_a_group_follows_the_members_whose_side_is_given() -> None:
     pictures = [picture(f"fine/{i}.jpg", group="a") for i in range(30)]
     pictures.append(picture("fine/given.jpg", group="a", split="validation"))
     assert set(sides(select(prepared(pictures))).values()) == {"validation"}
+    pictures.insert(0, picture("fine/other.jpg", group="a", split="train"))
+    by_path = sides(select(prepared(pictures)))
+    assert [path for path, split in by_path.items() if split == "train"] == ["fine/other.jpg"]
 
 
 def test_a_class_that_chance_leaves_without_validation_gets_one_and_it_is_said() -> None:
