@@ -121,7 +121,7 @@ def test_a_bad_object_fails_the_job_but_not_the_others(job: Transform, bad: byte
 
 
 def test_a_server_that_dies_during_a_job_is_restarted_and_loses_no_object(job: Transform) -> None:
-    job.put({f"{number}.png": picture(0, 7) for number in range(50)})
+    job.put({f"{number}.png": picture(0, 7) for number in range(200)})
     job.create(MaxConcurrentTransforms=1)
     wait(lambda: bool(job.outputs()))
 
@@ -130,7 +130,7 @@ def test_a_server_that_dies_during_a_job_is_restarted_and_loses_no_object(job: T
     os.kill(int(server), signal.SIGKILL)
 
     assert job.ended()["TransformJobStatus"] == "Completed"
-    assert len(job.outputs()) == 50
+    assert len(job.outputs()) == 200
 
 
 @pytest.mark.parametrize(
