@@ -27,13 +27,14 @@ MAX_PIXELS = 100_000_000
 MAX_SECONDS = 30
 """Of the processor; a photograph of 24 megapixels takes about one."""
 
-RULES = 4
+RULES = 5
 """Raise it when the same file becomes other pixels, a refusal, or another fingerprint."""
 
 FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF")
 
 Resampling, Transpose = Image.Resampling, Image.Transpose
 
+_SUBFILE_TYPE, _PREVIEW = 0x00FE, 1  # of TIFF
 _ORIENTATION = 0x0112  # of EXIF
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -127,6 +128,10 @@ def _decode(content: bytes, side: int) -> Uniform:
             raise PictureRefusedError(
                 f"has {width:,} x {height:,} pixels; at most {MAX_PIXELS:,} are decoded: "
                 "scale it down"
+            )
+        if getattr(picture, "tag_v2", {}).get(_SUBFILE_TYPE, 0) & _PREVIEW:
+            raise PictureRefusedError(
+                "begins with a preview, as raw files of cameras do: save it as JPEG or PNG"
             )
         # The JPEG of a phone with its preview behind it.
         image_format = "JPEG" if picture.format == "MPO" else str(picture.format)

@@ -308,6 +308,10 @@ def gif_that_claims(width: int, height: int) -> bytes:
             "a text or colour profile in it is too large: save it without",
         ),
         (
+            encoded(drawn(), "TIFF", tiffinfo={0x00FE: 1}),
+            "begins with a preview, as raw files of cameras do: save it as JPEG or PNG",
+        ),
+        (
             tiff_of_floats(np.full((8, 8), -2.5)),
             "pixels have values from -2.5 to -2.5: save it with 8 bits",
         ),
