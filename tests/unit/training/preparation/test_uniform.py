@@ -336,7 +336,7 @@ def test_too_large_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_slow_picture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uniform, "MAX_SECONDS", 0.001)
     with pytest.raises(PictureRefusedError, match="seconds to decode"):
-        make_uniform(odd_pictures.noise(6_000_000), SIDE)
+        make_uniform(encoded(Image.new("L", (6000, 6000), 99), compress_level=1), SIDE)
 
 
 def test_time_is_limited_even_if_an_error_is_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
