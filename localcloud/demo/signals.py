@@ -2,10 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 
@@ -13,6 +15,11 @@ from localcloud.launcher import LocalCloud, LocalCloudError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals after which the demo tidies up and ends."""
+
+AGAIN_SECONDS = 0.01
+
+Handler = Callable[[int, Any], None]
+_Raised = TypeVar("_Raised", bound=BaseException)
 
 # Checked at import: later, a closed terminal no longer counts as one.
 _TERMINALS = [stream for stream in (1, 2) if os.isatty(stream)]
@@ -53,8 +60,9 @@ def ending_with(cloud: LocalCloud) -> Iterator[None]:
 
     before = signal.signal(signal.SIGCHLD, look)
     try:
-        look(signal.SIGCHLD, None)
-        yield
+        with _raised_again(CloudEnded, lambda _: (signal.SIGCHLD, look)):
+            look(signal.SIGCHLD, None)
+            yield
     except CloudEnded as ended:
         raise ended.error from None
     finally:
@@ -93,15 +101,47 @@ def raised(console: Console) -> Iterator[Interrupts]:
         state.ending = True
         raise Ended(number)
 
+    def again(ended: Ended) -> tuple[int, Handler]:
+        state.ending = False
+        return ended.number, handle
+
     before = {each: signal.getsignal(each) for each in ENDING}
     for each, handler in before.items():
         if each != signal.SIGHUP or handler is not signal.SIG_IGN:
             signal.signal(each, handle)
     try:
-        yield state
+        with _raised_again(Ended, again):
+            yield state
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def _raised_again(
+    kind: type[_Raised], again: Callable[[_Raised], tuple[int, Handler]]
+) -> Iterator[None]:
+    """Send a signal again if Python ignores what its handler raised.
+
+    It ignores exceptions in finalizers and in callbacks of weak references, which drawing plots
+    calls all the time. `again` returns the signal and the handler that it gets.
+    """
+    before = sys.unraisablehook
+
+    def hook(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, kind):
+            before(unraisable)
+            return
+        number, handler = again(unraisable.exc_value)
+        signal.signal(number, handler)
+        # Not now: what is raised in here would be ignored as well.
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _leave_terminal() -> None:

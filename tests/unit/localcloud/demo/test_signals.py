@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import cast
@@ -54,6 +55,42 @@ def test_an_ignored_hangup_stays_ignored() -> None:
 
     with raised(Console(quiet=True)):
         os.kill(os.getpid(), signal.SIGHUP)
+
+
+class Finalized:
+    """Gets a signal in its finalizer, where Python ignores exceptions."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), self.number)
+
+
+def finalize(number: signal.Signals) -> None:
+    Finalized(number)
+    time.sleep(10)  # what is raised ends it
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_in_a_finalizer_is_raised_after_it(number: signal.Signals) -> None:
+    with raised(Console(quiet=True)) as interrupts, pytest.raises(Ended) as ended:
+        finalize(number)
+
+    assert number_of(ended.value) == number
+    assert interrupts.ending and not interrupts.warned
+
+
+def test_the_end_of_the_cloud_in_a_finalizer_ends_the_block() -> None:
+    cloud = Cloud()
+
+    def block() -> None:
+        with ending_with(cast(LocalCloud, cloud)):
+            cloud.error = LocalCloudError("the local cloud ended")
+            finalize(signal.SIGCHLD)
+
+    with pytest.raises(LocalCloudError):
+        block()
 
 
 def test_ctrl_c_has_its_number() -> None:
