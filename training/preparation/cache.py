@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import PIL
+from rich.filesize import decimal
 
 from training.errors import PictureRefusedError, StagingError
 from training.pictures import PreparedPicture, Refusal, SourcePicture, Uniform
@@ -157,8 +158,8 @@ class PreparationCache:
         free = shutil.disk_usage(self._folder).free
         if needed > free:
             raise StagingError(
-                f"cache {self._folder}: {pictures:,} pictures need {needed / 1e9:,.1f} GB, and "
-                f"{free / 1e9:,.1f} GB are free; {_REMEDY}"
+                f"cache {self._folder}: {pictures:,} pictures need {decimal(needed)}, and "
+                f"{decimal(free)} are free; {_REMEDY}"
             )
 
     def _key(self, picture: SourcePicture) -> tuple[str | int, ...]:

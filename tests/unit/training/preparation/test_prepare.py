@@ -240,6 +240,6 @@ def test_a_disk_without_room_is_named_before_anything_is_read(
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5_000}))
     source = InMemory({"1.jpg": jpeg(1)})
 
-    with pytest.raises(StagingError, match=r"1 pictures need 0.0 GB, and 0.0 GB are free"):
+    with pytest.raises(StagingError, match=r"1 pictures need 7.2 kB, and 5.0 kB are free"):
         run(source, tmp_path)
     assert source.was_read == []
