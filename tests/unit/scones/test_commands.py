@@ -208,7 +208,7 @@ def test_importing_the_command_line_loads_no_heavy_package() -> None:
 
 @pytest.mark.parametrize("path", ["a b", "it's", '"a"', "$HOME/$(id)/`id`", "#1, <a> & b;c|d\\"])
 def test_make_hands_over_a_path_as_it_is(path: str) -> None:
-    command = ["make", "--dry-run", "demo", f"PICTURES={path}"]
+    command = ["make", "--no-print-directory", "--dry-run", "demo", f"PICTURES={path}"]
     recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert shlex.split(recipe.splitlines()[-1])[-2:] == ["--pictures", path]
