@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without byte code, every process of the demo and the tests would compile each module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # If the home folder cannot be written, npm and jsii (CDK) cache here.
 ifneq ($(shell test -w "$$HOME" || echo no),)
