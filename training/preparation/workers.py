@@ -105,9 +105,10 @@ class _Worker(Generic[Result]):
     def close(self) -> None:
         with self._starting:
             self._closed = True
-            if self._process:
-                self._process.kill()
-                self._process.wait()
+            process = self._process  # which the thread that uses it may forget meanwhile
+        if process:
+            process.kill()
+            process.wait()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         with self._starting:
