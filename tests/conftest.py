@@ -20,6 +20,9 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 # millions that stay. Collecting less often saves a quarter of the tests' time.
 gc.set_threshold(200_000, 50, 100)
 
+# Processes run side by side, where numpy's threads only wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # No deadline: machines are busy, and a synthesis takes as long as it takes. The default examples
 # are the same in every run, so that CI fails for a change and not by chance. They are not shrunk:
 # that takes minutes of syntheses.

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -14,6 +15,7 @@ from scones.__main__ import main
 from settings import Settings
 from tests.own_pictures import copy, write_pictures
 from training import source
+from training.cifar import drawn
 from training.errors import ArchiveUnavailableError
 
 Content = dict[str, dict[bytes, Any]]
@@ -107,8 +109,13 @@ def test_pointer_goes_back_to_a_dataset_that_is_there(
 
 
 def test_drawn_pictures_are_marked_as_such_whatever_the_settings_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], dev: Callable[[str], None]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    dev: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    few = partial(drawn.draw, train_per_class=3, validation_per_class=2)
+    monkeypatch.setattr("training.source.drawn.draw", few)
     dev('source = "folder"\npictures = "absent"\nside = 64')
     assert main(["stage", "--no-upload", "--drawn", "--folder", str(tmp_path / "out")]) == 0
     (manifest,) = (tmp_path / "out").glob("*/manifest.json")
@@ -117,8 +124,8 @@ def test_drawn_pictures_are_marked_as_such_whatever_the_settings_name(
     assert values["archive_sha256"] is None
     assert values["refused"] == []
     assert values["counts"] == {
-        "train": {"bicycle": 500, "motorcycle": 500},
-        "validation": {"bicycle": 100, "motorcycle": 100},
+        "train": {"bicycle": 3, "motorcycle": 3},
+        "validation": {"bicycle": 2, "motorcycle": 2},
     }
     assert "Source: drawn (stand-ins, not photographs)" in capsys.readouterr().out
 
