@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,19 @@ from typing import Any
 from PIL import Image
 
 Write = Callable[..., Path]
-"""The fixture `write`: writes records to a file, and returns its folder."""
+"""Writes records as JSON Lines to a file, and returns the folder of all files."""
+
+
+def write_to(folder: Path) -> Write:
+    """Return a function that writes below a folder, which need not exist."""
+
+    def write(*records: dict[str, Any], name: str = "a.jsonl") -> Path:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+        return folder
+
+    return write
 
 
 def png(red: int = 10, mode: str = "RGB") -> bytes:

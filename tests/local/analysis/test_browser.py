@@ -11,7 +11,7 @@ import pytest
 from lambda_src.shared.class_names import encode
 from scones.__main__ import main
 from tests.browser import browse, needs_browser
-from tests.capture_records import Write, record
+from tests.capture_records import record, write_to
 
 PHONE, WIDE = 390, 1280
 SMALLEST_TEXT = 9  # pixels
@@ -76,14 +76,14 @@ const look = (window, smallest) => {
 
 
 @pytest.fixture
-def report(write: Write, tmp_path: Path) -> Callable[..., str]:
+def report(tmp_path: Path) -> Callable[..., str]:
     """Make the page of a report on captures with random outputs."""
 
     def make(name: str, *, count: int, classes: Sequence[str], truth: bool) -> str:
         random = np.random.default_rng(1)
         outputs = random.dirichlet(np.full(len(classes), 0.1), count)
         times = [f"2025-11-{day:02}T{hour:02}:00:00Z" for day in (29, 30) for hour in range(24)]
-        folder = write(
+        folder = write_to(tmp_path / "captures")(
             *(
                 record(str(number), output=json.dumps(list(output)), time=times[number % 48])
                 for number, output in enumerate(outputs)

@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
-from tests.capture_records import Write, png
+from tests.capture_records import Write, png, write_to
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -15,15 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write records as JSON Lines to a file below `tmp_path / "captures"`; return that folder."""
-
-    def to_file(*records: dict[str, Any], name: str = "a.jsonl") -> Path:
-        file = tmp_path / "captures" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
-        return tmp_path / "captures"
-
-    return to_file
+    """Return a function that writes records to a file below `tmp_path / "captures"`."""
+    return write_to(tmp_path / "captures")
 
 
 @pytest.fixture

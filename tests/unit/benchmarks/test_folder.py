@@ -34,9 +34,9 @@ def test_each_contender_stages_every_picture(
     monkeypatch.setattr(folder, "SIZES", ((192, 192),))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
-    assert contender(Synthetic(60), bucket) == 60
+    assert contender(Synthetic(20), bucket) == 20
     keys = [item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
-    assert sum(key.endswith(".png") for key in keys) == 60
+    assert sum(key.endswith(".png") for key in keys) == 20
 
 
 def test_results_stand_side_by_side_where_both_ran() -> None:

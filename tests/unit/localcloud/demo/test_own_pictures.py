@@ -29,11 +29,12 @@ def _draw(each: int) -> None:
     exec(small, {})
 
 
-@pytest.mark.parametrize(("each", "detects_drift"), [(10, False), (160, True)])
+@pytest.mark.parametrize(("needed", "detects_drift"), [(50, False), (3, True)])
 def test_settings_name_the_folder_and_detect_drift_where_the_pictures_suffice(
-    tmp_path: Path, each: int, detects_drift: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: int, detects_drift: bool
 ) -> None:
-    _draw(each)
+    monkeypatch.setattr("lambda_src.drift_detector.validation_pictures.MINIMUM", needed)
+    _draw(12)
     settings = settings_for("pictures", tmp_path / "out", Steps())
     assert settings.dataset.source == "folder"
     assert settings.dataset.pictures == str(tmp_path / "pictures")
