@@ -7,7 +7,7 @@ import pytest
 from stacks.constructs.batch import bulk_expressions as expressions
 from stacks.constructs.common.jsonata import INPUT_IS_USABLE
 from stacks.constructs.notifications.messages import of_results
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 A = {"prefix": "s3://pictures/a"}
 READ_INPUT = expressions.read_input("pictures", "artifacts")

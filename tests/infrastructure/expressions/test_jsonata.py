@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stacks.constructs.common.jsonata import NO_CAUSE, readable
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 TIMED_OUT = (
     "2026-01-01T00:00:00.000Z 00000000-0000-0000-0000-000000000000 "

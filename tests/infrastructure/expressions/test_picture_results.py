@@ -8,7 +8,7 @@ import pytest
 from lambda_src.shared import class_names
 from stacks.constructs.common import picture_results as results
 from stacks.constructs.common.jsonata import INPUT_IS_USABLE, PROBLEM
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 IMAGE = {"s3_bucket": "pictures", "s3_key": "one.png"}
 JUDGED = {**IMAGE, "label": "bicycle", "confidence": 0.99, "threshold": 0.93}

@@ -7,7 +7,7 @@ import pytest
 from settings.loader import validate
 from stacks.constructs.batch import transform_expressions as expressions
 from stacks.constructs.common.jsonata import PROBLEM
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")  # of CreateTransformJob
 PREFIX = validate({}, environment="e" * 16, source="a test").resource_prefix

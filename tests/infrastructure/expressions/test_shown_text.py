@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stacks.constructs.common.jsonata import SHOWN_TEXT
 from stacks.constructs.notifications import messages
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=30)
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-CONSTRUCTS = Path(__file__).parents[3] / "stacks" / "constructs"
+CONSTRUCTS = Path(__file__).parents[2] / "stacks" / "constructs"
 OF_MODULE = re.compile(r"^from stacks\.constructs\.(\w+)\.\w", re.MULTILINE)
 
 

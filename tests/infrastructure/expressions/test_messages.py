@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from stacks.constructs.notifications import messages
-from tests.unit.stacks.evaluation import evaluate
+from tests.infrastructure.expressions.evaluation import evaluate
 
 RESULTS = messages.of_results("dev", messages.IN_OUTPUT).text
 
