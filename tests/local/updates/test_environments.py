@@ -1,8 +1,10 @@
 """Other environments beside the first, deployed, interrupted during training, and destroyed."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from localcloud.demo.leftovers import leftovers
 from operations.sweep import TRAINING_LOGS, find
@@ -72,7 +74,7 @@ def test_destroy_during_training_stops_the_job_and_empties_full_buckets(
     left_before = leftovers()
     early = deployment.variant(validate({}, environment="early", source="a test"))
     early.cdk(*DEPLOY, early.settings.stack_name("Storage"))
-    early.stage(train_per_class=20)
+    early.stage(train_per_class=50)
     fill_buckets(early)
     prolong_training(early)
 
@@ -102,13 +104,12 @@ def fill_buckets(environment: Deployment) -> None:
 
 
 def prolong_training(environment: Deployment) -> None:
-    """Name the staged pictures so often in their list that training takes minutes."""
-    s3 = environment.cloud.client("s3")
-    place = {"Bucket": environment.data_bucket, "Key": f"{environment.staged_prefix()}/train.lst"}
-    lines = s3.get_object(**place)["Body"].read().decode().splitlines()
-    pictures = [line.partition("\t")[2] for line in lines]
-    repeated = "".join(f"{number}\t{picture}\n" for number, picture in enumerate(pictures * 1000))
-    s3.put_object(**place, Body=repeated.encode())
+    """Replace the staged pictures by large ones, so that training takes long enough."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (4990, 4990)).save(buffer, "PNG", compress_level=1)
+    s3, prefix = environment.cloud.client("s3"), f"{environment.staged_prefix()}/train/"
+    for each in s3.list_objects_v2(Bucket=environment.data_bucket, Prefix=prefix)["Contents"]:
+        s3.put_object(Bucket=environment.data_bucket, Key=each["Key"], Body=buffer.getvalue())
 
 
 def test_two_environments_do_not_touch_each_other(
