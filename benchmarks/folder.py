@@ -2,7 +2,7 @@
 
 Ours prepares, selects and uploads them (`operations.staging`). The comparator does what scripts
 usually do with a folder of pictures: open, resize, save and upload one after the other. Each runs
-in a process group of its own, started by `python -m benchmarks.folder CONTENDER COUNT BUCKET`.
+in its own process group, started by `python -m benchmarks.folder CONTENDER COUNT BUCKET`.
 """
 
 import io

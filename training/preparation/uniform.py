@@ -2,7 +2,7 @@
 
 Files come from anywhere, so they are decoded under limits of size, pixels and processor time, and
 whatever Pillow raises is the file's fault. What no limit here covers: one call of a decoder or of
-`resize` runs to its end, and a decoder may crash; callers run this in processes of their own.
+`resize` runs to its end, and a decoder may crash; callers run this in separate processes.
 A JPEG whose compressed pixels are damaged in the middle is decoded with faults, as everywhere.
 """
 

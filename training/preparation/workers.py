@@ -1,4 +1,4 @@
-"""Apply a function in processes of their own: one that dies takes only its item with it.
+"""Apply a function in separate processes: one that dies takes only its item with it.
 
 `python -m training.preparation.workers` is such a process. Unlike those of `multiprocessing`, it
 does not run the user's script again, and it can start while other threads run.

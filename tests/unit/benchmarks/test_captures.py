@@ -19,7 +19,7 @@ def test_captures_are_read_without_a_skip(tmp_path: Path) -> None:
 def test_speed_and_memory_are_measured_with_and_without_decoding(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seconds, peak_bytes = captures.measure(tmp_path, decode=True)  # in a process of its own
+    seconds, peak_bytes = captures.measure(tmp_path, decode=True)  # in a separate process
     assert seconds >= 0 and peak_bytes > 10**7
     monkeypatch.setattr(captures, "measure", captures._measure_here)
     rows = {row.measure: row.ours for row in captures.run([3]).rows}

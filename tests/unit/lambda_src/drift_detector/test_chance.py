@@ -103,7 +103,7 @@ def test_two_samples_left_to_chance_have_a_chi_square(degrees: int, tolerance: f
 def test_chance_exceeds_the_quantile_as_often_as_it_should(
     shares: Sequence[Sequence[float]], per_class: int, window: int
 ) -> None:
-    """Of 6,000 windows, each with a baseline of its own, 1% should; and not far fewer."""
+    """Of 6,000 windows, each with its own baseline, 1% should; and not far fewer."""
     rng = np.random.default_rng(4)
     rows = np.array(shares)
     runs = 6_000
